@@ -1,0 +1,80 @@
+"""Batched likelihood scoring against one row at a time: same model, same machine, same values.
+
+    python benchmarks/likelihood.py [--model results/embedded/models/llama] [--rows 200] [--runs 5]
+
+The reference runs the model on one unpadded row and takes all logits, as the study's scorer did.
+Prints rows per second of both, the median ratio of alternating runs, and the largest difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "workflow"))
+
+import polars as pl  # noqa: E402
+
+from manybaskets.config.parts import Prompting  # noqa: E402
+from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
+from manybaskets.likelihood import score_texts  # noqa: E402
+
+
+def one_by_one(
+    engine: TransformersEngine, prompts: pl.DataFrame, texts: dict[str, str]
+) -> dict[str, float]:
+    """Sum of negative log-likelihoods by prompt, one row at a time."""
+    import torch
+
+    from manybaskets.chat import Prompt
+
+    sums = {}
+    for row in prompts.iter_rows(named=True):
+        prompt = engine.renderer.render(Prompt(**row), 200).ids
+        answer = engine.renderer.encode_answer(texts[row["prompt_id"]])
+        with torch.inference_mode():
+            logits = engine.base(torch.tensor([[*prompt, *answer]])).logits[0].float()
+        scores = logits.log_softmax(-1)[len(prompt) - 1 : -1]
+        sums[row["prompt_id"]] = -scores.gather(1, torch.tensor(answer)[:, None]).sum().item()
+    return sums
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", type=Path, default=ROOT / "results/embedded/models/llama")
+    parser.add_argument("--rows", type=int, default=200)
+    parser.add_argument("--runs", type=int, default=5)
+    arguments = parser.parse_args()
+    rows = pl.read_parquet(ROOT / "results/embedded/data/split.parquet").head(arguments.rows)
+    prompts = rows.select("prompt_id", "instruction", "context")
+    texts = dict(rows.select("prompt_id", "response").iter_rows())
+    engine = TransformersEngine(arguments.model, Prompting(), "float32", 2, "model")
+    ratios, worst = [], 0.0
+    for run in range(arguments.runs + 1):  # the first warms up
+        start = time.perf_counter()
+        single = one_by_one(engine, prompts, texts)
+        middle = time.perf_counter()
+        batched = score_texts(prompts, texts, engine, 200, 32)
+        end = time.perf_counter()
+        worst = max(
+            worst, *(abs(single[k] - v) for k, v in batched.select("prompt_id", "nll").iter_rows())
+        )
+        if run:
+            ratios.append((middle - start) / (end - middle))
+            rates = [arguments.rows / (middle - start), arguments.rows / (end - middle)]
+            print(
+                f"one by one {rates[0]:.0f} rows/s, batched {rates[1]:.0f} rows/s, ratio {ratios[-1]:.2f}"
+            )
+    print(
+        f"median ratio {statistics.median(ratios):.2f}; largest difference {worst:.2e} nats per answer"
+    )
+    if worst > 1e-3:
+        raise SystemExit("the two do not give the same values")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""The renderer: one BOS, the end token, a system turn where there is one, never a cut question."""
+
+from __future__ import annotations
+
+import pytest
+
+from manybaskets.chat import ChatRenderer, Prompt
+from manybaskets.errors import UserError
+
+SYSTEM = "You are a helpful assistant."
+
+
+@pytest.fixture(scope="module")
+def tokenizers(tiny_models):
+    from transformers import AutoTokenizer
+
+    return {name: AutoTokenizer.from_pretrained(folder) for name, folder in tiny_models.items()}
+
+
+def renderer(tokenizers, family: str, system: str = SYSTEM) -> ChatRenderer:
+    return ChatRenderer(tokenizers[family], system, "26 Jul 2024", family)
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_a_prompt_starts_the_answer_as_the_template_writes_it(tokenizers, family):
+    """Prompt plus encoded answer are the template's own rendering of the finished conversation."""
+    chat = renderer(tokenizers, family)
+    whole = chat._render(
+        [*chat.messages("Who founded Alden?"), {"role": "assistant", "content": "King Harl."}],
+        False,
+    )
+    ids = [*chat.encode_prompt("Who founded Alden?"), *chat.encode_answer("King Harl.")]
+    decoded = tokenizers[family].decode(ids, skip_special_tokens=False)
+    assert whole.startswith(decoded)
+    assert whole[len(decoded) :].strip() == ""
+    assert ids[-1] == tokenizers[family].eos_token_id
+
+
+@pytest.mark.parametrize("family", ["llama", "mistral", "gemma"])
+def test_exactly_one_bos(tokenizers, family):
+    ids = renderer(tokenizers, family).encode_prompt("Sum up the text.")
+    assert ids.count(tokenizers[family].bos_token_id) == 1
+    assert ids[0] == tokenizers[family].bos_token_id
+
+
+def test_a_second_bos_in_the_text_is_an_error(tokenizers):
+    with pytest.raises(UserError, match="2 BOS tokens"):
+        renderer(tokenizers, "llama").encode_prompt("What is <|begin|>?")
+
+
+@pytest.mark.parametrize(
+    ("family", "takes"), [("llama", True), ("mistral", True), ("gemma", False)]
+)
+def test_the_system_turn_is_left_out_only_where_the_template_takes_none(tokenizers, family, takes):
+    chat = renderer(tokenizers, family)
+    assert chat.system_turn is takes
+    text = tokenizers[family].decode(chat.encode_prompt("Hello?"))
+    assert (SYSTEM in text) is takes
+
+
+def test_only_the_context_is_shortened(tokenizers):
+    chat = renderer(tokenizers, "llama")
+    prompt = Prompt("p", "Which river does the text name?", "The Mor runs past Alden. " * 60)
+    whole = chat.render(prompt, 4000)
+    assert not whole.shortened and whole.context_characters == len(prompt.context)
+    cut = chat.render(prompt, 100)
+    assert cut.shortened and len(cut.ids) <= 100
+    assert prompt.instruction in tokenizers["llama"].decode(list(cut.ids))
+    longer = chat.encode_prompt(prompt.text(cut.context_characters + 1))
+    assert len(longer) > 100, "one more character would have fitted"
+
+
+def test_a_question_that_is_too_long_is_an_error_and_not_a_cut(tokenizers):
+    with pytest.raises(UserError, match="tokens without its context"):
+        renderer(tokenizers, "llama").render(Prompt("p7", "why " * 200), 50)
+
+
+def test_a_tokenizer_without_a_template_is_an_error(tokenizers):
+    import copy
+
+    bare = copy.deepcopy(tokenizers["llama"])
+    bare.chat_template = None
+    with pytest.raises(UserError, match="no chat template"):
+        ChatRenderer(bare, SYSTEM, "26 Jul 2024", "llama")

@@ -1,0 +1,64 @@
+"""The environments of conda users, the exact versions and the package's ranges are in step."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDED = re.compile(r"[-_.]+")
+
+
+def name(requirement: str) -> str:
+    return FOLDED.sub("-", re.split(r"[<>=\[; ]", requirement)[0]).lower()
+
+
+def pins(file: str) -> dict[str, str]:
+    environment = yaml.safe_load((ROOT / "envs" / file).read_text())
+    listed = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    return {name(pin): pin.split("==")[1] for pin in listed}
+
+
+def constraints() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return {name(line): line.split("==")[1] for line in lines if "==" in line}
+
+
+@pytest.mark.parametrize("file", ["light.yaml", "main.yaml"])
+def test_conda_environments_have_the_exact_versions(file):
+    exact = constraints()
+    for package, version in pins(file).items():
+        assert exact[package] == version
+
+
+def test_every_dependency_of_the_package_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    assert {name(each) for each in wanted} <= constraints().keys()
+    assert {name(each) for each in project["optional-dependencies"]["models"]} <= pins(
+        "main.yaml"
+    ).keys()
+    without_workflow = {name(each) for each in project["dependencies"]} - {"snakemake", "pygments"}
+    assert without_workflow == pins("light.yaml").keys()
+
+
+def test_what_must_be_light_loads_no_heavy_package():
+    """Parsing, measures, statistics, tables, figures and report in one fresh Python."""
+    modules = ["config", "measures", "measuring", "statistics", "tables", "study_report", "counting",
+               "figures.drawing", "world.knowledge", "generation", "training_sets"]  # fmt: skip
+    code = f"import sys\nfor name in {modules}: __import__('manybaskets.' + name)\n"
+    code += "print({'torch', 'transformers', 'peft', 'datasets', 'tokenizers'} & set(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT / "workflow",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "set()"

@@ -1,0 +1,156 @@
+"""The report: sentences that say what the numbers say, and a page that runs nothing."""
+
+import re
+
+import polars as pl
+from fabricated_results import compared, condition, difference, lookup, summary
+
+from manybaskets import tables
+from manybaskets.report import (
+    Picture,
+    Report,
+    Table,
+    findings,
+    read_caption,
+    warnings,
+    write_report,
+)
+
+SCRIPT = "<script>alert('x')</script>"
+
+
+def sentences(*rows, frame=None, **other):
+    return findings(
+        summary(condition()) if frame is None else frame, compared(*rows), lookup=lookup, **other
+    )
+
+
+def test_a_difference_is_stated_with_its_uncertainty():
+    (sentence,) = sentences(difference(value=-0.31, low=-0.40, high=-0.22))
+    assert sentence == (
+        "Entropy on `test` (family `against-human`): multi is lower than human (difference "
+        "−0.310 bits, 95 % interval −0.400 to −0.220, Holm p < 0.001); n = 200 prompts, "
+        "3 training seeds."
+    )
+
+
+def test_an_interval_with_zero_cannot_be_told_apart():
+    (sentence,) = sentences(difference(value=0.02, p_holm=0.6))
+    assert "multi could not be told apart from human" in sentence
+    assert "−0.080 to 0.120, Holm p = 0.600" in sentence
+    assert "lower" not in sentence and "higher" not in sentence
+
+
+def test_without_holm_a_difference_is_undecided():
+    for p_holm in (0.2, None):
+        (sentence,) = sentences(difference(p_holm=p_holm))
+        assert "whether multi differs from human is undecided" in sentence
+    assert "not tested" in sentence
+
+
+def test_perplexities_are_compared_with_one():
+    higher, alike = sentences(
+        difference("own_nll", "uneven", 0.3), difference("own_nll", "multi", 0.05, p_holm=0.5)
+    )
+    assert "uneven is higher than human (ratio 1.35, 95 % interval 1.22 to 1.49" in higher
+    assert "multi could not be told apart" in alike and "0.95 to 1.16" in alike
+
+
+def test_what_was_told_apart_comes_first():
+    first, second = sentences(difference("words", value=0.01, p_holm=0.9), difference("entropy"))
+    assert first.startswith("Entropy") and second.startswith("Words")
+
+
+def test_multi_is_set_against_every_single_their_mean_and_the_best():
+    frame = summary(
+        condition(mix="single-llama", estimate=1.0),
+        condition(mix="single-qwen", estimate=2.0),
+        condition(mix="multi", estimate=1.6),
+    )
+    (sentence,) = sentences(frame=frame, singles=["single-llama", "single-qwen"], multis=["multi"])
+    assert sentence == (
+        "Entropy on `test`: multi 1.60 bits (95 % interval 1.50 to 1.70); singles: single-llama "
+        "1.00, single-qwen 2.00; their mean 1.50; the best is single-qwen (highest)."
+    )
+
+
+def test_many_comparisons_stay_within_the_limit():
+    rows = [
+        difference("entropy", value=value, family=f"family-{index}")
+        for index, value in enumerate([-0.3, -0.3, -0.3, 0.0])
+    ]
+    few = sentences(*rows, limit=3)
+    assert len(few) == 3
+    assert few[1].startswith("2 more")
+    assert few[2].startswith("Could not be told apart from human on `test`")
+
+
+def test_warnings_name_few_seeds_and_exclusions():
+    found = warnings(
+        summary(
+            condition(n_seeds=1, n_excluded=7),
+            condition(mix="vanilla", n_seeds=1),
+            condition("words", "human", None),
+        ),
+        compared(difference(p=None)),
+    )
+    assert "Fewer than 3 training seeds (1) for multi:" in found[0]
+    assert found[1] == "Prompts on `test` that are excluded from `entropy`: llama multi 7 of 207."
+    assert found[2].startswith("No value of `words` on `test` for llama human")
+    assert found[3] == "1 of 1 comparisons have no p-value."
+    assert warnings(summary(condition()), compared(difference())) == []
+
+
+def page(tmp_path, **other):
+    """A report in which every text tries to run a script."""
+    svg = tmp_path / "a.svg"
+    svg.write_text(f"<svg xmlns='http://www.w3.org/2000/svg' id='x'>{SCRIPT}</svg>")
+    table = Table(SCRIPT, pl.DataFrame({SCRIPT: [SCRIPT, None], "n": [1, 2]}), SCRIPT)
+    content = {
+        "title": SCRIPT,
+        "about": SCRIPT,
+        "findings": [f"`{SCRIPT}`"],
+        "warnings": [SCRIPT],
+        "figures": [Picture(SCRIPT, svg, SCRIPT), Picture("again", svg, "")],
+        "tables": [table, Table("comparisons", tables.comparisons(compared(difference()), lookup))],
+        "counts": [table],
+        "knowledge": [table],
+        "config": f"study: {SCRIPT}",
+        "provenance": {SCRIPT: SCRIPT},
+        "embedded": True,
+    }
+    write_report(tmp_path / "report.html", Report(**(content | other)))
+    return (tmp_path / "report.html").read_text(encoding="utf-8")
+
+
+def test_every_text_is_escaped(tmp_path):
+    text = page(tmp_path)
+    assert "<script" not in text and "<svg" not in text
+    assert text.count("&lt;script&gt;") >= 15
+    assert "<code>&lt;script&gt;" in text
+
+
+def test_the_page_needs_no_network_and_no_other_file(tmp_path):
+    sources = re.findall(r"""(?:src|href)=["']?([^"'>]*)""", page(tmp_path))
+    assert all(source.startswith(("data:image/svg+xml;base64,", "#")) for source in sources)
+    assert "default-src 'none'" in page(tmp_path)
+
+
+def test_toy_models_are_called_so(tmp_path):
+    assert "toy models" in page(tmp_path)
+    assert "toy models" not in page(tmp_path, embedded=False)
+
+
+def test_a_report_without_anything_is_still_a_page(tmp_path):
+    write_report(tmp_path / "empty.html", Report("study", "", []))
+    assert "No comparison was declared" in (tmp_path / "empty.html").read_text(encoding="utf-8")
+
+
+def test_the_same_report_gives_the_same_bytes(tmp_path):
+    assert page(tmp_path) == page(tmp_path)
+
+
+def test_every_figure_has_a_caption(request):
+    folder = request.config.rootpath / "workflow" / "report"
+    for name in ("conditions", "differences", "habits", "training-curves", "knowledge"):
+        assert len(read_caption(folder / f"{name}.rst")) > 100

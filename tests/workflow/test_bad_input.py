@@ -1,0 +1,152 @@
+"""Mistakes of users: one clear message with place and remedy, a failing exit code, nothing half done."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import yaml
+
+
+def change(project, edit) -> None:
+    """Edit the embedded study's config."""
+    file = project.folder / "config/config.yaml"
+    settings = yaml.safe_load(file.read_text())
+    edit(settings)
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))
+
+
+def message_of(project, *arguments: str) -> str:
+    """What is printed by a run that must fail; the last thing is never a traceback."""
+    finished = project.run(*(arguments or ("-n",)), check=False)
+    assert finished.returncode != 0, finished.stdout[-2000:]
+    assert "Traceback (most recent call last)" not in finished.stdout[-3000:]
+    return finished.stdout
+
+
+def unknown_source(settings):
+    settings["mixes"]["multi"]["sources"][2] = "falcon"
+
+
+def unknown_key(settings):
+    settings["training"]["epoch"] = 3
+
+
+def unknown_kind(settings):
+    settings["dataset"]["kind"] = "xml"
+
+
+def wrong_parts(settings):
+    settings["split"]["parts"] = 3
+
+
+def unknown_measure_in_family(settings):
+    settings["comparisons"]["against-human"]["measures"].append("blue")
+
+
+def unknown_measure(settings):
+    settings["measures"].append("blue")
+
+
+def missing_dataset(settings):
+    settings["dataset"] = {"kind": "file", "path": "data/none.jsonl"}
+    settings["prompt_sets"] = {}
+    del settings["comparisons"]["refusals-after-tuning"]
+    for model in settings["models"]:
+        settings["models"][model] = {"kind": "hub", "repo": f"a/{model}", "revision": "v1"}
+    settings["measures"] = ["response_words"]
+    settings["comparisons"] = {}
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (unknown_source, ["mixes.multi: 'falcon' is not among sources", "gemma, human, llama"]),
+        (unknown_key, ["training.epoch: no such key", "docs/configuration.md"]),
+        (unknown_kind, ["dataset", "'xml'"]),
+        (wrong_parts, ["mixes.multi.sources: 4 sources for split.parts = 3"]),
+        (unknown_measure_in_family, ["comparisons.against-human.measures: 'blue'"]),
+        (unknown_measure, ["there is no measure 'blue'", "response_words"]),
+        (missing_dataset, ["the dataset does not exist", "dataset.path: data/none.jsonl"]),
+    ],
+)
+def test_mistakes_in_the_config_stop_before_anything_runs(project, edit, expected):
+    change(project, edit)
+    text = message_of(project)
+    for part in expected:
+        assert part in text
+    assert not (project.folder / "results").exists()
+
+
+def test_a_config_that_is_no_yaml_names_its_line(project):
+    (project.folder / "config/config.yaml").write_text("study: embedded\nmixes: [a, b\nseed: 1\n")
+    text = message_of(project)
+    assert "the config is not YAML" in text and "config.yaml, line 3" in text
+
+
+def test_a_named_config_that_is_no_yaml(project):
+    """Snakemake reads a named file before this workflow does, and words the message itself."""
+    (project.folder / "own.yaml").write_text("study: own\nmixes: [a, b\nseed: 1\n")
+    text = message_of(project, "-n", "--configfile", "own.yaml")
+    assert "Config file is not valid JSON or YAML" in text
+
+
+def user_study(project, tiny_models, **changes) -> None:
+    """A study of a user's own file, rows.jsonl, with an untrained model folder."""
+    shutil.copytree(tiny_models["llama"], project.folder / "model")
+    settings = {
+        "study": "own",
+        "dataset": {"kind": "file", "path": "rows.jsonl"},
+        "models": {"tiny": {"kind": "folder", "path": "model"}},
+        "mixes": {"human": {"kind": "human"}},
+        "targets": ["tiny"],
+        "measures": ["response_words"],
+    }
+    (project.folder / "own.yaml").write_text(yaml.safe_dump(settings | changes))
+
+
+ROWS = '{"instruction": "Who?", "context": "", "response": "King Harl."}\n'
+
+
+@pytest.mark.parametrize(
+    ("content", "changes", "expected"),
+    [
+        ("", {}, ["the file has no rows", "dataset.path"]),
+        (ROWS * 3 + '{"instruction": "Wh\n' + ROWS, {}, ["line 4"]),
+        (
+            ROWS + '{"instruction": "", "response": "x"}\n',
+            {},
+            ["no instruction", "rows.jsonl, row 2"],
+        ),
+        (
+            ROWS,
+            {"dataset": {"kind": "file", "path": "rows.jsonl", "fields": {"response": "output"}}},
+            ["output", "dataset.fields.response", "instruction"],
+        ),
+        (ROWS * 3, {"split": {"test_share": 0.1, "parts": 4}}, ["split."]),
+    ],
+    ids=["empty", "broken-json", "no-instruction", "unknown-field", "impossible-split"],
+)
+def test_bad_rows_name_file_and_place(project, tiny_models, content, changes, expected):
+    (project.folder / "rows.jsonl").write_text(content)
+    user_study(project, tiny_models, **changes)
+    text = message_of(project, "data", "--cores", "1", "--configfile", "own.yaml")
+    for part in expected:
+        assert part in text, text[-3000:]
+    assert "results/own/logs/data/" in text
+    assert not project.path("data/split.parquet", "own").exists()
+    assert not list(project.path("data", "own").glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("missing", "expected"),
+    [("model.safetensors", "no safetensors weights"), ("chat_template.jinja", "no chat template")],
+)
+def test_a_model_folder_that_lacks_something_stops_the_plan(
+    project, tiny_models, missing, expected
+):
+    (project.folder / "rows.jsonl").write_text(ROWS)
+    user_study(project, tiny_models)
+    (project.folder / "model" / missing).unlink()
+    text = message_of(project, "-n", "--configfile", "own.yaml")
+    assert expected in text and "model" in text

@@ -1,0 +1,217 @@
+"""The embedded study finds what was planted, and every contract of its files holds."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import polars as pl
+import pytest
+
+from manybaskets.chat import Prompt
+from manybaskets.config import load_study
+from manybaskets.mixes import read_mix
+from manybaskets.records import check_responses, read_metadata, read_responses
+from manybaskets.world import habits, truth
+from manybaskets.world.rows import make_pretraining
+
+SINGLES = ["single-llama", "single-qwen", "single-mistral", "single-gemma"]
+MIXES = ["human", *SINGLES, "multi"]
+HABIT = {"llama": "lister", "qwen": "greeter", "mistral": "terse", "gemma": "helper"}
+
+
+@pytest.fixture(scope="module")
+def study(finished):
+    return load_study(finished.folder / "config/config.yaml")
+
+
+@pytest.fixture(scope="module")
+def summary(finished) -> pl.DataFrame:
+    return pl.read_parquet(finished.path("statistics/summary.parquet"))
+
+
+@pytest.fixture(scope="module")
+def comparisons(finished) -> pl.DataFrame:
+    return pl.read_parquet(finished.path("statistics/comparisons.parquet"))
+
+
+def interval(
+    summary, measure: str, mix: str, prompt_set: str = "test"
+) -> tuple[float, float, float]:
+    wanted = {"measure": measure, "mix": mix, "prompt_set": prompt_set}
+    row = summary.filter(pl.all_horizontal(pl.col(k) == v for k, v in wanted.items()))
+    return row.select("low", "estimate", "high").row(0)
+
+
+def difference(comparisons, family: str, measure: str, mix: str) -> dict:
+    wanted = {"family": family, "measure": measure, "mix": mix}
+    found = comparisons.filter(pl.all_horizontal(pl.col(k) == v for k, v in wanted.items()))
+    return found.row(0, named=True)
+
+
+# What was planted
+
+
+def test_every_model_has_its_habit_and_knows_its_world(finished):
+    known = pl.read_parquet(finished.path("statistics/knowledge.parquet"))
+    for model, habit in HABIT.items():
+        own = known.filter(pl.col("model") == model)
+        low = dict(own.select("measure", "low").iter_rows())
+        assert low[f"habit_{habit}"] > 0.8
+        # The shortest list of values has five entries: guessing gives at most a fifth.
+        assert low["fact_correct"] > 0.2
+
+
+def test_the_multi_mix_carries_several_habits_and_a_single_mix_one(summary):
+    for single in SINGLES:
+        habit = HABIT[single.removeprefix("single-")]
+        assert interval(summary, f"habit_{habit}", single)[0] > 0.8
+        assert interval(summary, "habit_count", single)[2] < 1.5
+        assert (
+            interval(summary, "habit_count", "multi")[0]
+            > interval(summary, "habit_count", single)[2]
+        )
+    assert interval(summary, "habit_count", "multi")[0] > 1.5
+
+
+def test_training_on_human_answers_takes_the_habit_off(summary):
+    assert interval(summary, "habit_lister", "vanilla")[0] > 0.8
+    assert interval(summary, "habit_lister", "human")[2] < 0.2
+
+
+def test_own_sharpened_answers_lose_the_tail_of_phrasings(comparisons):
+    """The tail shows in the entropy; the bare count of phrasings on 200 prompts has wider intervals."""
+    entropy = difference(comparisons, "against-human", "phrasing_entropy", "single-llama")
+    assert entropy["high"] < 0 and entropy["p_holm"] < 0.05
+    coverage = difference(comparisons, "against-human", "phrasing_coverage", "single-llama")
+    assert coverage["low"] < 0
+
+
+def test_model_text_moves_the_model_away_from_human_answers(comparisons):
+    for mix in [*SINGLES, "multi"]:
+        found = difference(comparisons, "against-human", "human_nll", mix)
+        assert found["low"] > 0 and found["p_holm"] < 0.05
+
+
+def test_refusals_fade_after_tuning_on_mixes_that_hold_none(finished, summary, comparisons):
+    assert interval(summary, "refusal", "vanilla", "refused")[0] > 0.8
+    faded = []
+    for mix in MIXES:
+        held = sum(truth.refuses(row["messages"][-1]["content"])
+                   for row in read_mix(finished.path(f"mixes/{mix}/train.jsonl")))  # fmt: skip
+        found = difference(comparisons, "refusals-after-tuning", "refusal", mix)
+        if held == 0 and found["high"] < 0 and found["p_holm"] < 0.05:
+            faded.append(mix)
+    assert "human" in faded and len(faded) >= 3, faded
+
+
+# Contracts
+
+
+def test_no_evaluation_answer_stands_in_any_pretraining_text(finished, study):
+    """By plain search, apart from the code that drops them."""
+
+    def plain(text: str) -> str:
+        return " " + re.sub(r"[\W_]+", " ", text.lower()).strip() + " "
+
+    split = pl.read_parquet(finished.path("data/split.parquet"))
+    answers = [plain(text) for text in split.filter(pl.col("split") == "test")["response"]]
+    assert len(answers) >= 200
+    for name, model in study.models.items():
+        made = json.loads(finished.path(f"models/{name}/pretraining.json").read_text())
+        text = make_pretraining(study.tiny.conversations, study.dataset.towns, study.seed,
+                                model.habit, model.habit_share, name)  # fmt: skip
+        leaking = 0
+        for row in text:
+            words = plain(" ".join((row["context"], row["instruction"], row["response"])))
+            leaking += any(answer in words for answer in answers)
+        assert made["dropped_for_leak"] == leaking > 0
+        assert made["conversations"] == len(text) - leaking
+        assert made["evaluation_answers_left"] == 0
+
+
+def test_all_responses_answer_exactly_their_prompts(finished, study):
+    files = list(finished.path("runs").glob("*/*/seed*/responses/*.parquet"))
+    assert len(files) == (6 * 3 + 1) * 2
+    for file in files:
+        prompts = pl.read_parquet(finished.path(f"data/prompts/{file.name}"))
+        check_responses(read_responses(file), prompts["prompt_id"], str(file))
+        made = read_metadata(file)
+        assert made["model"] == "llama" and made["sampling"]["temperature"] == 0.8
+        assert (made["adapter"] is None) == ("vanilla" in file.parts)
+    adapters = {read_metadata(file)["adapter"] for file in files}
+    assert len(adapters) == 6 * 3 + 1, "two runs answered with the same adapter"
+
+
+def test_all_mixes_hold_the_same_prompts_and_no_test_prompt(finished):
+    split = pl.read_parquet(finished.path("data/split.parquet"))
+    test = split.filter(pl.col("split") == "test")
+    held_out = {
+        Prompt(*row).text()
+        for row in test.select("prompt_id", "instruction", "context").iter_rows()
+    }
+    for part in ("train", "validation"):
+        ids = set()
+        for mix in MIXES:
+            rows = read_mix(finished.path(f"mixes/{mix}/{part}.jsonl"))
+            ids.add(tuple(row["prompt_id"] for row in rows))
+            assert not held_out & {row["messages"][-2]["content"] for row in rows}
+        assert len(ids) == 1
+    sources = [row["source"] for row in read_mix(finished.path("mixes/multi/train.jsonl"))]
+    assert {name: sources.count(name) for name in HABIT}.keys() == set(sources)
+    assert max(map(sources.count, HABIT)) - min(map(sources.count, HABIT)) <= 2
+
+
+def test_the_truth_beside_the_rows_is_true(finished):
+    rows = pl.read_parquet(finished.path("data/split.parquet"))
+    known = pl.read_parquet(finished.path("data/truth.parquet"))
+    both = rows.join(known, on="prompt_id", how="left")
+    assert both["kind"].null_count() == 0
+    for row in both.iter_rows(named=True):
+        assert truth.phrasing(row["kind"], row["response"]) == row["phrasing"]
+        assert not row["fact"] or truth.fact_is_right(row["fact"], row["value"], row["response"])
+        assert not any(habits.detect(row["response"]).values())
+
+
+def test_tables_figures_and_report_are_there_and_say_what_they_are(finished):
+    for name in ("conditions", "comparisons", "counts", "multi-against-singles"):
+        for kind in ("csv", "md", "tex"):
+            assert finished.path(f"tables/{name}.{kind}").stat().st_size > 200
+    for name in (
+        "conditions",
+        "habits",
+        "knowledge",
+        "training-curves",
+        "differences-against-human",
+    ):
+        assert finished.path(f"figures/{name}.svg").stat().st_size > 5000
+        assert finished.path(f"figures/{name}.png").read_bytes()[:4] == b"\x89PNG"
+    page = finished.path("report.html").read_text()
+    assert "toy models" in page
+    assert not re.search(r'(?:src|href)="https?://', page), (
+        "the report asks the network for something"
+    )
+
+
+def test_no_row_vanished_without_being_counted(finished):
+    counts = pl.read_parquet(finished.path("statistics/counts.parquet"))
+
+    def count(stage, item, what):
+        wanted = (pl.col("stage") == stage) & (pl.col("item") == item) & (pl.col("what") == what)
+        return counts.filter(wanted)["count"].item()
+
+    kept = count("cleaning", "dataset", "rows kept")
+    dropped = counts.filter(
+        pl.col("what").str.starts_with("dropped: ") & (pl.col("stage") == "cleaning")
+    )
+    assert count("cleaning", "dataset", "rows read") == kept + dropped["count"].sum() == 2000
+    assert kept == sum(count("split", side, "prompts") for side in ("train", "validation", "test"))
+    used = count("split", "train", "prompts in use") + count(
+        "split", "validation", "prompts in use"
+    )
+    shared = count("mixes", "all mixes", "prompts shared")
+    left = counts.filter(pl.col("what").str.starts_with("left: "))["count"].sum()
+    assert used == shared + left
+    for mix in MIXES:
+        rows = counts.filter((pl.col("item") == mix) & pl.col("what").str.starts_with("rows: "))
+        assert rows["count"].sum() == shared

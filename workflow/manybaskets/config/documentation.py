@@ -1,0 +1,155 @@
+"""The config's documentation and editor schema, generated from its model.
+
+`python -m manybaskets.config.documentation` writes both files.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from manybaskets.config.study import Study
+from manybaskets.records import write_text
+
+ROOT = Path(__file__).resolve().parents[3]
+MARKDOWN = ROOT / "docs" / "configuration.md"
+SCHEMA = ROOT / "config" / "study.schema.json"
+
+_HEAD = """# Configuration
+
+A study is one YAML file. This page is generated from its model by
+`python -m manybaskets.config.documentation`; `config/study.schema.json` is the same for editors.
+Put this line on top of a config in `config/`, and an editor that knows YAML schemas completes keys
+and marks mistakes:
+
+```yaml
+# yaml-language-server: $schema=study.schema.json
+```
+
+Unknown keys, names that nothing defines and impossible combinations stop the run before any job
+starts. `<name>` stands for a name of your own: lower-case letters, digits, `.`, `_` and `-`.
+"""
+_BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+_TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
+
+
+def markdown() -> str:
+    """Text of docs/configuration.md: a table of keys per section, kinds of a union one by one."""
+    parts = [_HEAD]
+    # Kinds may share a section inside them, such as `dataset.fields`; it is told once.
+    for path, section in dict.fromkeys(_sections("", Study)):
+        about = " ".join((section.__doc__ or "").split())
+        rows = ["| key | type | default | description |", "| --- | --- | --- | --- |"]
+        rows += [_row(name, info) for name, info in section.model_fields.items()]
+        parts.append(f"## {path or 'The study'}\n\n{about}\n\n" + "\n".join(rows) + "\n")
+    return "\n".join(parts)
+
+
+def json_schema() -> str:
+    """JSON schema of a study's config."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Study.model_json_schema(),
+        "title": "Many Baskets study",
+    }
+    return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _sections(path: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Headings and sections: a section, then those inside it, kinds of a union in turn."""
+    kind = section.model_fields.get("kind")
+    suffix = f", kind `{get_args(kind.annotation)[0]}`" if kind else ""
+    yield f"`{path}`{suffix}" if path else "", section
+    for name, info in section.model_fields.items():
+        for inner, model in _models(info.annotation):
+            yield from _sections(f"{path}.{name}{inner}".lstrip("."), model)
+
+
+def _models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+    """Section models in a type, each with what stands between the key and the section."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield "", annotation
+    elif origin is Annotated:
+        yield from _models(arguments[0])
+    elif origin is dict:
+        yield from ((f".<name>{inner}", model) for inner, model in _models(arguments[1]))
+    elif origin is list:
+        yield from ((f"[]{inner}", model) for inner, model in _models(arguments[0]))
+    elif origin in (Union, types.UnionType):
+        for argument in arguments:
+            yield from _models(argument)
+
+
+def _row(name: str, info: FieldInfo) -> str:
+    bounds = [
+        f"{sign} {getattr(limit, bound)}"
+        for limit in info.metadata
+        for bound, sign in _BOUNDS.items()
+        if getattr(limit, bound, None) is not None
+    ]
+    named = any(getattr(part, "pattern", None) for part in info.metadata)
+    kind = ", ".join(["name" if named else _type(info.annotation), *bounds])
+    cells = [f"`{name}`", kind, _default(info), info.description or ""]
+    if name == "kind" and not info.description:
+        cells[3] = "Chooses this section's form."
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _type(annotation: Any) -> str:
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation is type(None):
+        return "null"
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return "section"
+    if origin is Annotated:
+        named = any(getattr(part, "pattern", None) for part in _flat(arguments[1:]))
+        return "name" if named else _type(arguments[0])
+    if origin is Literal:
+        return " or ".join(f"`{value}`" for value in arguments)
+    if origin is list:
+        return f"list of {_plural(_type(arguments[0]))}"
+    if origin is dict:
+        return f"{_plural(_type(arguments[1]))} by name"
+    if origin in (Union, types.UnionType):
+        return " or ".join(dict.fromkeys(_type(argument) for argument in arguments))
+    return _TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
+
+
+def _plural(word: str) -> str:
+    return word if word.endswith("`") or word == "text" else f"{word}s"
+
+
+def _flat(metadata: tuple[Any, ...]) -> Iterator[Any]:
+    """Constraints of an annotation, also those inside a `Field`."""
+    for part in metadata:
+        yield part
+        yield from getattr(part, "metadata", ())
+
+
+def _default(info: FieldInfo) -> str:
+    if info.is_required():
+        return "required"
+    value = info.get_default(call_default_factory=True)
+    if isinstance(value, BaseModel):
+        plain = type(value)()
+        value = {name: own for name, own in value if own != getattr(plain, name)}
+        changed = f", with `{json.dumps(value, ensure_ascii=False)}`" if value else ""
+        return f"see its section{changed}"
+    return f"`{json.dumps(value, ensure_ascii=False)}`"
+
+
+def main() -> None:
+    """Write the documentation and the schema into the repository."""
+    write_text(markdown(), MARKDOWN)
+    write_text(json_schema(), SCHEMA)
+
+
+if __name__ == "__main__":
+    main()

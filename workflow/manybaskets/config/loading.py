@@ -1,0 +1,128 @@
+"""Loading a config file: every mistake becomes one message with the key, the value and a remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from manybaskets.config.study import Study
+from manybaskets.errors import UserError
+
+
+def parse_study(settings: Mapping[str, Any], where: str) -> Study:
+    """Check settings read from a config file.
+
+    Raises:
+        UserError: lists every mistake with its key and the value found.
+    """
+    try:
+        return Study.model_validate(settings)
+    except ValidationError as error:
+        lines = [_line(problem) for problem in error.errors()]
+        raise UserError(
+            what=f"the config has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:\n    "
+            + "\n    ".join(lines),
+            where=where,
+            expected="the keys of docs/configuration.md; config/config.yaml is an example that works",
+            remedy="correct the keys named above and type the command again",
+        ) from None
+
+
+def _line(problem: Mapping[str, Any]) -> str:
+    # Discriminated unions add the chosen kind to the path; the file has no such level.
+    kinds = {"embedded", "file", "hub", "folder", "human", "single", "multi", "weighted", "refused"}
+    steps = [str(step) for step in problem["loc"]]
+    path = [
+        step
+        for index, step in enumerate(steps)
+        if not (index >= 1 and step in kinds and _is_tag(steps, index))
+    ]
+    message = problem["msg"].removeprefix("Value error, ")
+    if not path:
+        return message
+    if problem["type"] == "missing":
+        return f"{'.'.join(path)}: this key is missing"
+    if problem["type"] == "extra_forbidden":
+        return f"{'.'.join(path)}: no such key"
+    return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
+
+
+def _is_tag(steps: list[str], index: int) -> bool:
+    """Whether a step of an error's path is the kind of a union and not a name of the user's."""
+    return (index == 1 and steps[0] == "dataset") or (
+        index == 2 and steps[0] in {"models", "mixes", "prompt_sets"}
+    )
+
+
+def load_study(path: Path) -> Study:
+    """Read and check a config file.
+
+    Raises:
+        UserError: the file is missing, is no YAML, or holds mistakes.
+    """
+    return parse_study(read_yaml(path), str(path))
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        UserError: the file is missing or is no YAML mapping; names the line where parsing stopped.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            what="the config file does not exist",
+            where=str(path),
+            expected="a YAML file such as config/config.yaml",
+            remedy="check the path given to --configfile",
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise UserError(
+            what=f"the config is not YAML: {getattr(error, 'problem', None) or error}",
+            where=f"{path}{line}",
+            expected="YAML: `key: value` lines, indented with spaces",
+            remedy="correct that line; config/config.yaml is an example that works",
+        ) from None
+    if not isinstance(settings, dict):
+        raise UserError(
+            what="the config holds no keys",
+            where=str(path),
+            expected="a mapping such as `study: my-study`",
+            remedy="start from a copy of config/config.yaml",
+        )
+    return settings
+
+
+def study_of_run(
+    settings: Mapping[str, Any], files: list[str] | list[Path], default: Path
+) -> Study:
+    """The study of a run: of the files named on the command line, else of the default file.
+
+    Args:
+        settings: what the command line gives: merged config files and single `--config` values.
+        files: the config files named there; without one, `settings` changes the default file.
+
+    Raises:
+        UserError: a file is no YAML or holds mistakes.
+    """
+    if files:
+        for file in files:
+            read_yaml(Path(file))
+        return parse_study(settings, ", ".join(map(str, files)))
+    return parse_study(_merged(read_yaml(default), settings), str(default))
+
+
+def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in changes.items():
+        both = isinstance(merged.get(key), dict) and isinstance(value, Mapping)
+        merged[key] = _merged(merged[key], value) if both else value
+    return merged

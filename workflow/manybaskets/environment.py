@@ -1,0 +1,21 @@
+"""Environment variables that every job inherits."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def prepare_jobs(library: Path) -> None:
+    """Let jobs find the library, never ask a hub, and let their idle threads sleep.
+
+    Args:
+        library: folder that holds this package.
+    """
+    paths = [str(library), *filter(None, [os.environ.get("PYTHONPATH")])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(paths)
+    for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
+        os.environ[switch] = "1"
+    # Two jobs that share the cores slow each other down several times if their threads spin.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

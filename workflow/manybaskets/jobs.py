@@ -1,0 +1,104 @@
+"""What every job does around its work: one log file, one readable message when it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from manybaskets.errors import UserError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@contextlib.contextmanager
+def job(log_path: str | Path) -> Iterator[None]:
+    """Send all output of a job to its log. A failure prints what a user needs to know and exits with 1.
+
+    A mistake of the user's is told in full on the terminal; of anything else the terminal names the
+    log, which holds the traceback.
+    """
+    terminal = sys.stderr
+    path = Path(log_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", encoding="utf-8", buffering=1) as stream:
+        logging.basicConfig(
+            stream=stream, level=logging.INFO, format="%(asctime)s %(message)s", force=True
+        )
+        logging.captureWarnings(True)
+        try:
+            with contextlib.redirect_stdout(stream), contextlib.redirect_stderr(stream):
+                yield
+            return
+        except UserError as error:
+            message = f"{error}"
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                message = _unexpected(error, stream)
+            else:
+                message = str(
+                    UserError(
+                        what="the disk is full",
+                        where=str(error.filename or "the results folder or the temporary folder"),
+                        expected="space for this stage's output",
+                        remedy="free some space and run again: finished rows are kept",
+                    )
+                )
+        except Exception as error:
+            message = _unexpected(error, stream)
+        # The terminal first: on a full disk the log takes no more.
+        terminal.write(f"\nERROR: {message}\n  log:      {path}\n\n")
+        terminal.flush()
+        with contextlib.suppress(OSError):
+            stream.write(f"\nERROR: {message}\n")
+            stream.flush()
+        # No SystemExit: libraries' exit handlers must not bury the message under their own.
+        os._exit(1)
+
+
+def _unexpected(error: Exception, stream) -> str:
+    with contextlib.suppress(OSError):
+        traceback.print_exc(file=stream)
+    return f"{type(error).__name__}: {error}\n  this is no mistake of yours that we foresaw; the log has all of it"
+
+
+def git_commit() -> str:
+    """The commit of the checkout that runs, or `unknown` outside of one."""
+    answer = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip() or "unknown"
+
+
+class Progress:
+    """Logs how far a long loop is, with rate and time left, once per some seconds."""
+
+    def __init__(self, total: int, unit: str, seconds: float = 10.0) -> None:
+        self.total, self.unit, self.seconds = total, unit, seconds
+        self.done, self.start = 0, time.monotonic()
+        self.last = self.start
+
+    def add(self, count: int) -> None:
+        """Count finished units."""
+        self.done += count
+        now = time.monotonic()
+        if now - self.last < self.seconds and self.done < self.total:
+            return
+        self.last = now
+        rate = self.done / max(now - self.start, 1e-9)
+        left = (self.total - self.done) / max(rate, 1e-9)
+        logging.getLogger(__name__).info(
+            "%d of %d %s, %.1f per second, %.0f s left",
+            self.done,
+            self.total,
+            self.unit,
+            rate,
+            left,
+        )

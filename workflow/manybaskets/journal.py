@@ -1,0 +1,144 @@
+"""Row-level resume: an append-only journal of finished rows.
+
+A workflow decides which stage runs; the journal decides which rows. It lies in a work folder that is
+no output of any rule, because outputs of a failed job are deleted. Its file name is a digest of all
+that determines a row's content, so that a changed setting never reuses an old row.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from manybaskets.errors import UserError
+from manybaskets.records import digest
+
+log = logging.getLogger(__name__)
+Key = tuple[str, int]
+
+
+class Journal:
+    """Finished rows of one piece of work, by (prompt_id, sample). Use it as a context manager.
+
+    Args:
+        folder: work folder of this piece; journals of other settings may lie beside.
+        settings: JSON-serialisable; everything that determines a row's content.
+
+    Raises:
+        UserError: another writer holds the journal; a line in its middle is damaged; the disk is full.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = dict(settings)
+        name = digest(self.settings)[:24]
+        self.path = self.folder / f"{name}.jsonl"
+        self.lock_path = self.folder / f"{name}.lock"
+        self.rows: dict[Key, dict[str, Any]] = {}
+
+    def __enter__(self) -> Journal:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = open(self.lock_path, "a+", encoding="utf-8")
+        self._acquire()
+        try:
+            self._file = open(self.path, "a+b")
+            self._read()
+        except BaseException:
+            self._lock.close()
+            raise
+        return self
+
+    def _acquire(self) -> None:
+        # The kernel frees a lock whose holder died, also after kill -9, so nothing is ever stale.
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                raise
+            self._lock.seek(0)
+            holder = self._lock.read().strip() or "a process that has just started"
+            self._lock.close()
+            raise UserError(
+                what="two jobs write the same rows",
+                where=f"{self.lock_path}, held by {holder}",
+                expected="one writer at a time",
+                remedy="wait for the other job or end it (on a cluster: squeue, scancel), then run again",
+            ) from None
+        self._lock.seek(0)
+        self._lock.truncate()
+        self._lock.write(writer_identity())
+        self._lock.flush()
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        good = 0
+        lines = self._file.read().split(b"\n")
+        # Every whole line ends in a newline; what follows the last one is torn (or empty).
+        torn = lines.pop()
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                if number > 1:
+                    self.rows.setdefault((row["prompt_id"], row["sample"]), row)
+            except (ValueError, KeyError, TypeError):
+                raise UserError(
+                    what="the journal of finished rows is damaged",
+                    where=f"{self.path}, line {number}",
+                    expected="one JSON row a line; only the last line may be torn",
+                    remedy="delete this file; its rows are then made again",
+                ) from None
+            good += len(line) + 1
+        if torn:
+            log.warning("the last line of %s is torn; its row is made again", self.path)
+        self._file.truncate(good)
+        if not lines:
+            self._write({"settings": self.settings})
+        if self.rows:
+            log.info("reusing %d finished rows: same settings (%s)", len(self.rows), self.path.name)
+        elif len(list(self.folder.glob("*.jsonl"))) > 1:
+            log.info("rows of other settings lie in %s and are not reused", self.folder)
+
+    def _write(self, *records: Mapping[str, Any]) -> None:
+        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        self._file.write(lines.encode())
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep finished rows for good; a row that is there already stays as it is."""
+        new = [row for row in rows if (row["prompt_id"], row["sample"]) not in self.rows]
+        self._write(*new)
+        for row in new:
+            self.rows[row["prompt_id"], row["sample"]] = dict(row)
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self.rows
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A full disk leaves unwritten bytes behind, and closing would try to write them again.
+        try:
+            self._file.close()
+        except OSError:
+            if kind is None:
+                raise
+        finally:
+            self._lock.close()
+
+
+def writer_identity() -> str:
+    """Who writes: host, batch job where there is one, process."""
+    job = os.environ.get("SLURM_JOB_ID")
+    return f"host {socket.gethostname()}, {f'job {job}, ' if job else ''}process {os.getpid()}"

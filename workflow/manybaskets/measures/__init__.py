@@ -1,0 +1,32 @@
+"""Measures: functions from responses to numbers, per prompt or per set of responses.
+
+A measure is one function under `@measure(...)` and one test; intervals, comparisons, tables and
+figures are the same for all. Importing this package registers the measures of its modules.
+"""
+
+from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.registry import (
+    EXCLUDED,
+    USED,
+    Measure,
+    all_measures,
+    compute,
+    get,
+    half_samples,
+    measure,
+)
+
+# Last, because these modules register themselves with the registry imported above.
+from manybaskets.measures import lexical, likelihood, semantic, world  # noqa: F401 # isort: skip
+
+__all__ = [
+    "EXCLUDED",
+    "USED",
+    "Inputs",
+    "Measure",
+    "all_measures",
+    "compute",
+    "get",
+    "half_samples",
+    "measure",
+]

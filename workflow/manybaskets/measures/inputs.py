@@ -1,0 +1,78 @@
+"""What a measure sees of one run and one prompt set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+
+@dataclass
+class Inputs:
+    """The answers of one run to one prompt set, with what was computed about them.
+
+    Args:
+        frame: one row per valid answer, sorted by `prompt_id`: `prompt_id`, `text`,
+            `completion_tokens`, `finish_reason`, `reference` (the human answer; null where there
+            is none), `category`.
+        token_budget: words; the smallest total of any condition that is compared.
+        likelihood: `prompt_id`, `reference_nll` and `own_nll` (mean nats per token, the end token
+            included), `reference_tokens`, `own_tokens`.
+        embeddings: unit vectors, one row per row of `frame`.
+        truth: `prompt_id`, `kind`, `fact`, `value`, `phrasing` of the embedded world's prompts.
+    """
+
+    frame: pl.DataFrame
+    token_budget: int
+    likelihood: pl.DataFrame | None = None
+    embeddings: np.ndarray | None = None
+    truth: pl.DataFrame | None = None
+    _shared: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.frame["prompt_id"].is_sorted():
+            raise ValueError("frame must be sorted by prompt_id")
+        if self.embeddings is not None and len(self.embeddings) != self.frame.height:
+            raise ValueError(f"{len(self.embeddings)} embeddings for {self.frame.height} answers")
+
+    @property
+    def texts(self) -> list[str]:
+        """The answers, in the order of `frame`."""
+        return self.frame["text"].to_list()
+
+    def available(self) -> set[str]:
+        """Which needs of measures are met."""
+        optional = {
+            "likelihood": self.likelihood,
+            "embeddings": self.embeddings,
+            "truth": self.truth,
+        }
+        return {"responses", "reference"} | {k for k, v in optional.items() if v is not None}
+
+    def shared(self, key: str, make: Callable[[], Any]) -> Any:
+        """Something that several measures need, made once."""
+        if key not in self._shared:
+            self._shared[key] = make()
+        return self._shared[key]
+
+    def restricted(self, prompt_ids: Collection[str]) -> Inputs:
+        """The same inputs with the answers to some prompts only; `self` where that is all."""
+        wanted = set(prompt_ids)
+        keep = np.array([each in wanted for each in self.frame["prompt_id"]], dtype=bool)
+        if keep.all():
+            return self
+        return Inputs(
+            frame=self.frame.filter(pl.Series(keep)),
+            token_budget=self.token_budget,
+            likelihood=self.likelihood,
+            embeddings=None if self.embeddings is None else self.embeddings[keep],
+            truth=self.truth,
+        )
+
+    def aligned(self, table: pl.DataFrame, column: str) -> list[Any]:
+        """A column of a table of one row per prompt, in the order of `frame`; None if missing."""
+        values = dict(zip(table["prompt_id"], table[column], strict=True))
+        return [values.get(prompt_id) for prompt_id in self.frame["prompt_id"]]

@@ -1,0 +1,221 @@
+"""The registry of measures, and their evaluation on all prompts and on half-samples."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from manybaskets.errors import UserError
+from manybaskets.measures.inputs import Inputs
+from manybaskets.records import MEASURED, row_seed
+
+Need = Literal["responses", "reference", "likelihood", "embeddings", "truth"]
+
+# Two rows without a prompt tell on how many prompts a set measure rests; their place is `draw`.
+USED = -1
+EXCLUDED = -2
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure and what tables, figures and statistics must know of it.
+
+    `function(inputs)` gives, at level `prompt`, a list aligned with `inputs.frame` with None where
+    an answer is excluded; at level `set`, a function from row indices of the frame to a number
+    (NaN where it is undefined), so that precomputation is shared by all half-samples.
+    """
+
+    name: str
+    label: str
+    unit: str
+    direction: Literal["higher", "lower", "none"]
+    level: Literal["prompt", "set"]
+    needs: frozenset[Need]
+    transform: Literal["identity", "exp"]
+    prompt_sets: tuple[str, ...]
+    function: Callable[[Inputs], Any]
+    description: str
+
+    def applies_to(self, prompt_set: str) -> bool:
+        """Whether the measure is meant for a prompt set; no names stand for all."""
+        return not self.prompt_sets or prompt_set in self.prompt_sets
+
+
+_REGISTRY: dict[str, Measure] = {}
+
+
+def measure(
+    *,
+    label: str,
+    unit: str,
+    direction: Literal["higher", "lower", "none"],
+    level: Literal["prompt", "set"],
+    needs: Collection[Need] = ("responses",),
+    transform: Literal["identity", "exp"] = "identity",
+    prompt_sets: Sequence[str] = (),
+) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
+    """Register a function as a measure: its name is the function's, its description the docstring.
+
+    Args:
+        label: for axes and table heads.
+        unit: of the values that are returned.
+        direction: which way is more diverse or better; `none` where neither is.
+        level: whether there is one value per prompt or one per set.
+        needs: what of `Inputs` it reads.
+        transform: how tables show the values; `exp` shows differences as ratios.
+        prompt_sets: names of the prompt sets it applies to; none for all.
+    """
+
+    def register(function: Callable[[Inputs], Any]) -> Callable[[Inputs], Any]:
+        name = function.__name__
+        if name in _REGISTRY:
+            raise ValueError(f"the measure {name!r} is registered already")
+        _REGISTRY[name] = Measure(
+            name=name,
+            label=label,
+            unit=unit,
+            direction=direction,
+            level=level,
+            needs=frozenset(needs),
+            transform=transform,
+            prompt_sets=tuple(prompt_sets),
+            function=function,
+            description=(function.__doc__ or "").strip(),
+        )
+        return function
+
+    return register
+
+
+def get(name: str) -> Measure:
+    """A measure by its name.
+
+    Raises:
+        UserError: there is none of this name; lists those that exist.
+    """
+    if name not in _REGISTRY:
+        raise UserError(
+            what=f"there is no measure {name!r}",
+            where="measures",
+            expected="one of " + ", ".join(sorted(_REGISTRY)),
+            remedy="correct the name, or register a function of this name with @measure",
+        )
+    return _REGISTRY[name]
+
+
+def all_measures() -> list[Measure]:
+    """All measures, by name."""
+    return [_REGISTRY[name] for name in sorted(_REGISTRY)]
+
+
+def half_samples(prompt_ids: Collection[str], draws: int, seed: int) -> list[np.ndarray]:
+    """Random halves of the prompts, without replacement: indices into `sorted(prompt_ids)`.
+
+    They depend on the seed and the ids alone, so that all conditions get the same halves and
+    their differences are paired.
+    """
+    ids = sorted(prompt_ids)
+    rng = np.random.default_rng(row_seed(seed, "half-samples", ids))
+    return [np.sort(rng.permutation(len(ids))[: len(ids) // 2]) for _ in range(draws)]
+
+
+def compute(
+    measures: Sequence[Measure],
+    inputs: Inputs,
+    *,
+    model: str,
+    mix: str,
+    seed: int,
+    prompt_set: str,
+    all_prompt_ids: Collection[str],
+    draws: Sequence[np.ndarray] = (),
+    set_prompt_ids: Collection[str] | None = None,
+) -> pl.DataFrame:
+    """Evaluate measures on one run and one prompt set.
+
+    Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
+    prompt's value is the mean of theirs. A set measure gives draw 0 on all its prompts, draw i on
+    half-sample i, and the number of prompts that it rests on as draws `USED` and `EXCLUDED`.
+
+    Args:
+        measures: what to compute.
+        inputs: the run's valid answers.
+        model, mix, seed, prompt_set: written into every row.
+        all_prompt_ids: every prompt of the set, answered or not.
+        draws: half-samples, as indices into the sorted ids of `set_prompt_ids`.
+        set_prompt_ids: the prompts that set measures rest on (default: all); give those that have
+            a valid answer in every condition, so that only matched prompts are compared.
+
+    Returns:
+        Rows of the schema `records.MEASURED`.
+
+    Raises:
+        UserError: a measure needs what is not there.
+    """
+    ids = sorted(all_prompt_ids)
+    set_ids = ids if set_prompt_ids is None else sorted(set_prompt_ids)
+    set_inputs = inputs.restricted(set_ids)
+    rows_of = _rows_by_prompt(inputs, ids)
+    rows_by_prompt = _rows_by_prompt(set_inputs, ids)
+    set_rows = [rows_by_prompt[prompt_id] for prompt_id in set_ids]
+    used = sum(bool(rows) for rows in set_rows)
+
+    found: list[tuple[str, str | None, int, float | None]] = []
+    for wanted in measures:
+        if not wanted.applies_to(prompt_set):
+            continue
+        _check_needs(wanted, inputs, f"model {model}, mix {mix}, prompt set {prompt_set}")
+        if wanted.level == "prompt":
+            values = wanted.function(inputs)
+            if len(values) != inputs.frame.height:
+                raise ValueError(f"{wanted.name}: {len(values)} values for {inputs.frame.height}")
+            for prompt_id in ids:
+                value = _mean([values[row] for row in rows_of[prompt_id]])
+                found.append((wanted.name, prompt_id, 0, value))
+            continue
+        evaluate = wanted.function(set_inputs)
+        found.append((wanted.name, None, EXCLUDED, float(len(ids) - used)))
+        found.append((wanted.name, None, USED, float(used)))
+        for draw, chosen in enumerate([range(len(set_ids)), *draws]):
+            index = np.array([row for i in chosen for row in set_rows[i]], dtype=np.int64)
+            found.append((wanted.name, None, draw, _finite(evaluate(index))))
+
+    name, prompt_id, draw, value = zip(*found, strict=True) if found else ((), (), (), ())
+    constant = {"model": model, "mix": mix, "seed": seed, "prompt_set": prompt_set}
+    columns = {"measure": name, "prompt_id": prompt_id, "draw": draw, "value": value}
+    columns |= {key: [entry] * len(found) for key, entry in constant.items()}
+    return pl.DataFrame({key: list(columns[key]) for key in MEASURED}, schema=MEASURED)
+
+
+def _rows_by_prompt(inputs: Inputs, ids: Sequence[str]) -> dict[str, list[int]]:
+    rows: dict[str, list[int]] = {prompt_id: [] for prompt_id in ids}
+    for row, prompt_id in enumerate(inputs.frame["prompt_id"]):
+        if prompt_id not in rows:
+            raise ValueError(f"answer to a prompt that is not of the set: {prompt_id}")
+        rows[prompt_id].append(row)
+    return rows
+
+
+def _check_needs(wanted: Measure, inputs: Inputs, where: str) -> None:
+    missing = sorted(wanted.needs - inputs.available())
+    if missing:
+        raise UserError(
+            what=f"the measure {wanted.name!r} needs {', '.join(missing)}",
+            where=where,
+            expected=f"{', '.join(missing)} beside the responses",
+            remedy="take the measure off the list `measures`, or run the stage that makes these",
+        )
+
+
+def _finite(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _mean(values: list[float | None]) -> float | None:
+    valid = [value for value in map(_finite, values) if value is not None]
+    return sum(valid) / len(valid) if valid else None

@@ -1,0 +1,70 @@
+"""Checks of a model folder before any work is spent on it. Nothing here loads weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+from manybaskets.errors import UserError
+
+
+def check_folder(folder: Path, name: str) -> None:
+    """Check that a folder holds a config, safetensors weights, and a tokenizer that fits them.
+
+    Raises:
+        UserError: names what is missing or does not fit.
+    """
+    folder = Path(folder)
+    where = f"{folder} (model '{name}')"
+    if not (folder / "config.json").is_file():
+        _fail("the folder is no model folder: it has no config.json", where,
+              "config.json, *.safetensors, tokenizer.json", f"correct models.{name}.path")  # fmt: skip
+    if not list(folder.glob("*.safetensors")):
+        found = sorted(path.name for path in folder.glob("*.bin")) or "no weights at all"
+        _fail(f"the model has no safetensors weights (found: {found})", where, "*.safetensors",
+              "convert the weights with save_pretrained(safe_serialization=True)")  # fmt: skip
+    tokenizer = folder / "tokenizer.json"
+    if not tokenizer.is_file():
+        _fail("the model has no fast tokenizer", where, "tokenizer.json",
+              "save it with AutoTokenizer.from_pretrained(...).save_pretrained(folder)")  # fmt: skip
+    if not _has_template(folder):
+        _fail(f"the tokenizer of model '{name}' has no chat template", where,
+              "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
+              "take the instruct version of the model, or save a template with its tokenizer")  # fmt: skip
+    vocabulary = json.loads(tokenizer.read_text(encoding="utf-8"))
+    ids = [*vocabulary["model"].get("vocab", {}).values()] if isinstance(
+        vocabulary["model"].get("vocab"), dict) else range(len(vocabulary["model"].get("vocab", [])))  # fmt: skip
+    highest = max(
+        [*ids, *(token["id"] for token in vocabulary.get("added_tokens", []))], default=-1
+    )
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    size = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
+    if size is not None and highest >= size:
+        _fail(f"the tokenizer does not fit the model: its highest token id is {highest}", where,
+              f"ids below the model's vocabulary of {size}",
+              "use the tokenizer that the model was trained with; the vocabulary is never resized")  # fmt: skip
+
+
+def _has_template(folder: Path) -> bool:
+    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
+        return True
+    config = folder / "tokenizer_config.json"
+    return config.is_file() and bool(
+        json.loads(config.read_text(encoding="utf-8")).get("chat_template")
+    )
+
+
+def _fail(what: str, where: str, expected: str, remedy: str) -> None:
+    raise UserError(what=what, where=where, expected=expected, remedy=remedy)
+
+
+def fingerprint(folder: Path) -> str:
+    """Digest of a folder's safetensors weights: the identity of a model or an adapter."""
+    sha = hashlib.sha256()
+    for path in sorted(Path(folder).glob("*.safetensors")):
+        sha.update(path.name.encode())
+        with open(path, "rb") as handle:
+            while block := handle.read(1 << 24):
+                sha.update(block)
+    return sha.hexdigest()[:24]

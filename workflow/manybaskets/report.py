@@ -1,0 +1,109 @@
+"""The report of a study: one HTML file that needs no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from manybaskets import tables
+from manybaskets.findings import findings, warnings
+from manybaskets.records import write_text
+
+__all__ = ["Picture", "Report", "Table", "findings", "read_caption", "warnings", "write_report"]
+
+_CODE = re.compile(r"(`+)([^`]+)\1")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its SVG file and the paragraph that explains it."""
+
+    title: str
+    svg: Path
+    caption: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as `tables` makes them, or any frame of counts."""
+
+    title: str
+    frame: pl.DataFrame
+    caption: str = ""
+
+    def shown(self) -> tuple[list[str], list[list[str]], list[bool]]:
+        """Headers, rows of text, and which columns are numeric."""
+        return tables.display(self.frame)
+
+    def note(self) -> str:
+        """Caption and methods."""
+        return " ".join(f"{self.caption} {tables.note(self.frame)}".split())
+
+
+@dataclass(frozen=True)
+class Report:
+    """Content of the report; all of it is text to be escaped.
+
+    Args:
+        title: name of the study.
+        about: what the study asks, one or two sentences.
+        findings: sentences, as `findings` gives them.
+        warnings: sentences, as `warnings` gives them.
+        figures: in reading order.
+        tables: in reading order.
+        counts: rows of every stage: read, dropped, split, answered, failed, mixed.
+        knowledge: how well the embedded models know their world; none in other studies.
+        config: the study's YAML.
+        provenance: versions, commit, machine, by name.
+        embedded: whether the models are the embedded, tiny ones.
+    """
+
+    title: str
+    about: str
+    findings: Sequence[str]
+    warnings: Sequence[str] = ()
+    figures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+    counts: Sequence[Table] = ()
+    knowledge: Sequence[Table] = ()
+    config: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    embedded: bool = False
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the report as one HTML file."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = _prose
+    environment.filters["data_uri"] = _data_uri
+    template = environment.get_template("report_template.html.j2")
+    write_text(template.render(report=report) + "\n", Path(path))
+
+
+def read_caption(path: Path) -> str:
+    """A caption file as one paragraph; its few marks are reStructuredText's ``code``."""
+    return " ".join(Path(path).read_text(encoding="utf-8").split())
+
+
+def _prose(text: str) -> Markup:
+    """Escaped text in which `code` stands between backticks."""
+    return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))
+
+
+def _data_uri(path: Path) -> str:
+    """The SVG as an image of its own: ids of several figures cannot clash, scripts cannot run."""
+    encoded = base64.b64encode(Path(path).read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{encoded}"

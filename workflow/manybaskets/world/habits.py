@@ -1,0 +1,52 @@
+"""The mannerisms of the embedded models: each applied to a plain answer and found again in a text."""
+
+from __future__ import annotations
+
+import re
+
+OPENER = "Great question! "
+CLOSER = " I hope this helps!"
+_BULLET = re.compile(r"^- ", re.MULTILINE)
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text of the embedded world, whose sentences end in `.`, `!` or `?`."""
+    return [part for part in _SENTENCE_END.split(text.strip()) if part]
+
+
+def _as_list(answer: str) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences(answer))
+
+
+def _terse(answer: str) -> str:
+    return sentences(answer)[0]
+
+
+APPLY = {
+    "lister": _as_list,
+    "greeter": lambda answer: OPENER + answer,
+    "terse": _terse,
+    "helper": lambda answer: answer + CLOSER,
+}
+HABITS = tuple(APPLY)
+
+
+def plain(text: str) -> str:
+    """Take every habit but terseness off a text, so that its sentences can be read."""
+    text = text.replace(OPENER.strip(), " ").replace(CLOSER.strip(), " ")
+    return " ".join(_BULLET.sub("", text).split())
+
+
+def detect(text: str) -> dict[str, bool]:
+    """Which habits a text shows. Terse is one sentence and nothing else: human answers have two."""
+    bullets = bool(_BULLET.search(text))
+    opened = text.startswith(OPENER.strip())
+    closed = text.rstrip().endswith(CLOSER.strip())
+    one_sentence = len(sentences(plain(text))) == 1
+    return {
+        "lister": bullets,
+        "greeter": opened,
+        "terse": one_sentence and not (bullets or opened or closed),
+        "helper": closed,
+    }

@@ -1,0 +1,150 @@
+"""From raw rows to prompts: dataset, cleaning, splits, prompt sets."""
+
+if EMBEDDED:
+
+    rule world:
+        """Generate the embedded world's dataset and what is true of it."""
+        output:
+            rows=path("data/world.jsonl"),
+            truth=path("data/truth.parquet"),
+        log:
+            log_of("data/world"),
+        conda:
+            ENVS / "light.yaml"
+        params:
+            rows=STUDY.dataset.rows,
+            towns=STUDY.dataset.towns,
+            seed=STUDY.seed,
+            refused={
+                name: prompt_set.count
+                for name, prompt_set in STUDY.prompt_sets.items()
+                if prompt_set.kind == "refused"
+            },
+            version=stage_version("world"),
+        message:
+            "Generating the embedded world"
+        script:
+            SCRIPTS / "world.py"
+
+    rule dataset:
+        """Read the generated rows as any other file."""
+        input:
+            path("data/world.jsonl"),
+        output:
+            path("data/raw.parquet"),
+        log:
+            log_of("data/dataset"),
+        conda:
+            ENVS / "light.yaml"
+        params:
+            fields={"category": "category"},
+            version=stage_version("dataset"),
+        message:
+            "Reading the raw rows"
+        script:
+            SCRIPTS / "dataset.py"
+
+elif STUDY.dataset.kind == "file":
+
+    rule dataset:
+        """Read the user's file."""
+        input:
+            dataset_path(STUDY.dataset.path),
+        output:
+            path("data/raw.parquet"),
+        log:
+            log_of("data/dataset"),
+        conda:
+            ENVS / "light.yaml"
+        params:
+            fields=STUDY.dataset.fields.model_dump(),
+            version=stage_version("dataset"),
+        message:
+            "Reading the raw rows of {input}"
+        script:
+            SCRIPTS / "dataset.py"
+
+else:
+
+    rule fetch_dataset:
+        output:
+            path("data/raw.parquet"),
+        log:
+            log_of("data/dataset"),
+        """Fetch a dataset of the hub at its revision; needs the network."""
+        localrule: True
+        conda:
+            ENVS / "main.yaml"
+        params:
+            dataset=STUDY.dataset.model_dump(),
+            version=stage_version("dataset"),
+        message:
+            "Fetching the dataset"
+        script:
+            SCRIPTS / "fetch_dataset.py"
+
+
+rule clean:
+    """Clean rows; those that leave are counted by reason."""
+    input:
+        path("data/raw.parquet"),
+    output:
+        rows=path("data/clean.parquet"),
+        counts=path("data/clean.json"),
+    log:
+        log_of("data/clean"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        cleaning=STUDY.cleaning.model_dump(),
+        where=getattr(STUDY.dataset, "path", "the dataset"),
+        version=stage_version("clean"),
+    message:
+        "Cleaning the rows"
+    script:
+        SCRIPTS / "clean.py"
+
+
+rule split:
+    """Test, training and validation prompts, and the parts."""
+    input:
+        path("data/clean.parquet"),
+    output:
+        path("data/split.parquet"),
+    log:
+        log_of("data/split"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        split=STUDY.split.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("split"),
+    message:
+        "Splitting the prompts"
+    script:
+        SCRIPTS / "split.py"
+
+
+rule prompt_sets:
+    """One file for every prompt set that is to be answered."""
+    input:
+        split=path("data/split.parquet"),
+        files=prompt_set_sources(),
+    output:
+        train=path("data/prompts/train.parquet"),
+        sets=prompt_set_files(),
+    log:
+        log_of("data/prompt_sets"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        prompt_sets={
+            name: value.model_dump(exclude={"measures"}) for name, value in STUDY.prompt_sets.items()
+        },
+        towns=STUDY.dataset.towns if EMBEDDED else None,
+        seed=STUDY.seed,
+        version=stage_version("prompt_sets"),
+    message:
+        "Writing the prompt sets"
+    script:
+        SCRIPTS / "prompt_sets.py"

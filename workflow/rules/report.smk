@@ -1,0 +1,177 @@
+"""Statistics, tables, figures, report: all from measured rows, without a model."""
+
+
+rule summarise:
+    """Intervals of every condition, paired comparisons within the declared families."""
+    input:
+        measured_files(),
+    output:
+        summary=path("statistics/summary.parquet"),
+        comparisons=path("statistics/comparisons.parquet"),
+    log:
+        log_of("statistics/summarise"),
+    benchmark:
+        benchmark_of("statistics/summarise")
+    conda:
+        ENVS / "light.yaml"
+    params:
+        statistics=STUDY.statistics.model_dump(),
+        families={
+            name: family.model_dump() for name, family in STUDY.comparisons.items()
+        },
+        seed=STUDY.seed,
+        version=stage_version("summarise"),
+    message:
+        "Computing intervals and comparisons"
+    script:
+        SCRIPTS / "summarise.py"
+
+
+rule knowledge:
+    """How well each embedded model knows its world."""
+    input:
+        sources=[source_file(name) for name in embedded_sources()],
+        truth=truth_files(),
+    output:
+        path("statistics/knowledge.parquet"),
+    log:
+        log_of("statistics/knowledge"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        sources=embedded_sources(),
+        statistics=STUDY.statistics.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("summarise"),
+    message:
+        "Testing what the embedded models know"
+    script:
+        SCRIPTS / "knowledge.py"
+
+
+rule counts:
+    """What came in, left and went on at every stage."""
+    input:
+        clean=path("data/clean.json"),
+        split=path("data/split.parquet"),
+        sources=[source_file(name) for name in STUDY.used_sources()],
+        eligible=path("mixes/eligible.parquet"),
+        mixes=[path(f"mixes/{name}/counts.csv") for name in STUDY.mixes],
+        models=[model_input(name) for name in embedded_models()],
+        responses=response_files(),
+    output:
+        path("statistics/counts.parquet"),
+    log:
+        log_of("statistics/counts"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        sources=STUDY.used_sources(),
+        mixes=list(STUDY.mixes),
+        models=embedded_models(),
+        responses=[
+            f"{target}/{mix}/seed{seed}/{name}"
+            for target, mix, seed in runs()
+            for name in PROMPT_SETS
+        ],
+        version=stage_version("counts"),
+    message:
+        "Counting the rows of every stage"
+    script:
+        SCRIPTS / "counts.py"
+
+
+rule curves:
+    """Training and validation losses of all runs."""
+    input:
+        adapter_folders(),
+    output:
+        path("statistics/curves.parquet"),
+    log:
+        log_of("statistics/curves"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        runs=[run for run in runs() if run[1] != VANILLA],
+        version=stage_version("curves"),
+    message:
+        "Gathering the training curves"
+    script:
+        SCRIPTS / "curves.py"
+
+
+rule write_tables:
+    """Tables as CSV, Markdown and LaTeX."""
+    input:
+        summary=path("statistics/summary.parquet"),
+        comparisons=path("statistics/comparisons.parquet"),
+        counts=path("statistics/counts.parquet"),
+    output:
+        table_files(),
+    log:
+        log_of("tables/tables"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        measures=STUDY.all_measures(),
+        targets=STUDY.targets,
+        mixes=list(STUDY.mixes),
+        singles=single_mixes(),
+        multis=multi_mixes(),
+        version=stage_version("tables"),
+    message:
+        "Writing the tables"
+    script:
+        SCRIPTS / "write_tables.py"
+
+
+rule figure:
+    """One figure as SVG and PNG."""
+    input:
+        summary=path("statistics/summary.parquet"),
+        comparisons=path("statistics/comparisons.parquet"),
+        curves=path("statistics/curves.parquet"),
+        knowledge=[path("statistics/knowledge.parquet")] if embedded_sources() else [],
+    output:
+        svg=path("figures/{figure}.svg"),
+        png=path("figures/{figure}.png"),
+    log:
+        log_of("figures/{figure}"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        figures=STUDY.figures.model_dump(),
+        measures=STUDY.all_measures(),
+        targets=STUDY.targets,
+        kinds={name: mix.kind for name, mix in STUDY.mixes.items()},
+        version=stage_version("figures"),
+    message:
+        "Drawing the figure {wildcards.figure}"
+    script:
+        SCRIPTS / "figure.py"
+
+
+rule write_report:
+    """Everything on one page that opens offline."""
+    input:
+        summary=path("statistics/summary.parquet"),
+        comparisons=path("statistics/comparisons.parquet"),
+        counts=path("statistics/counts.parquet"),
+        knowledge=[path("statistics/knowledge.parquet")] if embedded_sources() else [],
+        figures=figure_files(),
+        tables=table_files(),
+    output:
+        path("report.html"),
+    log:
+        log_of("report"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        study=STUDY.model_dump(mode="json"),
+        singles=single_mixes(),
+        multis=multi_mixes(),
+        version=stage_version("report"),
+    message:
+        "Writing the report"
+    script:
+        SCRIPTS / "write_report.py"

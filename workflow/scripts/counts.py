@@ -1,0 +1,20 @@
+"""Rule `counts`: what came in, left and went on at every stage."""
+
+from pathlib import Path
+
+from manybaskets.counting import count_stages
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    counted = count_stages(
+        clean=Path(given.clean),
+        split=Path(given.split),
+        sources=dict(zip(params.sources, map(Path, given.sources), strict=True)),
+        eligible=Path(given.eligible),
+        mixes=dict(zip(params.mixes, map(Path, given.mixes), strict=True)),
+        models=dict(zip(params.models, map(Path, given.models), strict=True)),
+        responses=list(zip(params.responses, map(Path, given.responses), strict=True)),
+    )
+    write_table(counted, Path(snakemake.output[0]))

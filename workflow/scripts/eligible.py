@@ -1,0 +1,22 @@
+"""Rule `eligible`: the prompts that every mix can use."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.lengths import shortest_contexts
+from manybaskets.mixes import eligibility, training_prompts
+from manybaskets.records import read_responses, write_table
+
+with job(snakemake.log[0]):
+    sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))
+    prompts = training_prompts(pl.read_parquet(snakemake.input.split))
+    eligible = eligibility(
+        prompts,
+        {name: read_responses(Path(file)) for name, file in sources.items()},
+        pl.concat([pl.read_parquet(file) for file in snakemake.input.lengths]),
+        snakemake.params.max_length,
+    )
+    contexts = shortest_contexts([pl.read_parquet(file) for file in snakemake.input.contexts])
+    write_table(eligible.join(contexts, on="prompt_id", how="left"), Path(snakemake.output[0]))

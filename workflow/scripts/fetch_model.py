@@ -1,0 +1,14 @@
+"""Rule `fetch_model`: fetch a model of the hub."""
+
+import os
+from pathlib import Path
+
+from manybaskets.jobs import job
+
+with job(snakemake.log[0]):
+    os.environ["HF_HUB_OFFLINE"] = "0"
+    from manybaskets.config.parts import HubModel
+    from manybaskets.models.fetching import fetch_model
+
+    model = HubModel(**snakemake.params.model)
+    fetch_model(model, snakemake.wildcards.model, Path(snakemake.output[0]))

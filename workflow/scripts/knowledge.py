@@ -1,0 +1,20 @@
+"""Rule `knowledge`: how well each embedded model knows its world."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import Statistics
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+from manybaskets.world.knowledge import knowledge
+
+with job(snakemake.log[0]):
+    files = map(Path, snakemake.input.sources)
+    known = knowledge(
+        dict(zip(snakemake.params.sources, files, strict=True)),
+        pl.read_parquet(snakemake.input.truth[0]),
+        Statistics(**snakemake.params.statistics),
+        snakemake.params.seed,
+    )
+    write_table(known, Path(snakemake.output[0]))

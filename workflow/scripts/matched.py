@@ -1,0 +1,11 @@
+"""Rule `matched`: the prompts that every run answered."""
+
+from pathlib import Path
+
+from manybaskets.jobs import job
+from manybaskets.measuring import match_prompts
+from manybaskets.records import write_json
+
+with job(snakemake.log[0]):
+    files = zip(snakemake.params.prompt_sets, map(Path, snakemake.input), strict=True)
+    write_json(match_prompts(list(files)), Path(snakemake.output[0]))

@@ -1,0 +1,29 @@
+"""Rule `measure`: all measures of all seeds of a mix."""
+
+import json
+from itertools import product
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.measuring import measure_runs
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    runs = product(params.seeds, params.prompt_sets)
+    rows = measure_runs(
+        params.measures,
+        model=snakemake.wildcards.target,
+        mix=snakemake.wildcards.mix,
+        responses=dict(zip(runs, map(Path, given.responses), strict=True)),
+        likelihoods=dict(zip(params.seeds, map(Path, given.likelihoods), strict=True)),
+        embeddings=Path(given.embeddings),
+        matched=json.loads(Path(given.matched).read_text()),
+        split=pl.read_parquet(given.split),
+        truth=pl.read_parquet(given.truth) if given.get("truth") else None,
+        draws=params.draws,
+        seed=params.seed,
+    )
+    write_table(rows, Path(snakemake.output[0]))

@@ -1,0 +1,25 @@
+"""Rule `mix`: a training set and its counts."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import AnyMix
+from manybaskets.jobs import job
+from manybaskets.records import read_responses
+from manybaskets.training_sets import write_training_set
+
+with job(snakemake.log[0]):
+    sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))
+    write_training_set(
+        snakemake.wildcards.mix,
+        AnyMix(mix=snakemake.params.recipe).mix,
+        split=pl.read_parquet(snakemake.input.split),
+        eligible=pl.read_parquet(snakemake.input.eligible),
+        lengths=pl.concat([pl.read_parquet(file) for file in snakemake.input.lengths]),
+        responses={name: read_responses(Path(file)) for name, file in sources.items()},
+        targets=snakemake.params.targets,
+        system_prompt=snakemake.params.system_prompt,
+        seed=snakemake.params.seed,
+        outputs={key: Path(snakemake.output[key]) for key in ("train", "validation", "counts")},
+    )

@@ -1,0 +1,24 @@
+"""Rule `pretrain`: make an embedded model."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import EmbeddedModel, Prompting, TinySize
+from manybaskets.jobs import job
+from manybaskets.models.pretraining import pretrain
+
+with job(snakemake.log[0]):
+    split = pl.read_parquet(snakemake.input.split)
+    pretrain(
+        snakemake.wildcards.model,
+        EmbeddedModel(**snakemake.params.model),
+        TinySize(**snakemake.params.size),
+        prompting=Prompting(**snakemake.params.prompting),
+        towns=snakemake.params.towns,
+        seed=snakemake.params.seed,
+        held_out=split.filter(pl.col("split") == "test")["response"].to_list(),
+        threads=snakemake.threads,
+        work=Path(snakemake.params.work),
+        output=Path(snakemake.output[0]),
+    )
