@@ -67,11 +67,11 @@ elif STUDY.dataset.kind == "file":
 else:
 
     rule fetch_dataset:
+        """Fetch a dataset of the hub at its revision; needs the network."""
         output:
             path("data/raw.parquet"),
         log:
             log_of("data/dataset"),
-        """Fetch a dataset of the hub at its revision; needs the network."""
         localrule: True
         conda:
             ENVS / "main.yaml"
@@ -139,7 +139,8 @@ rule prompt_sets:
         ENVS / "light.yaml"
     params:
         prompt_sets={
-            name: value.model_dump(exclude={"measures"}) for name, value in STUDY.prompt_sets.items()
+            name: value.model_dump(exclude={"measures"})
+            for name, value in STUDY.prompt_sets.items()
         },
         towns=STUDY.dataset.towns if EMBEDDED else None,
         seed=STUDY.seed,

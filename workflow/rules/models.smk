@@ -34,13 +34,13 @@ rule pretrain:
 
 
 rule fetch_model:
+    """Fetch a model of the hub at its revision; needs the network."""
     output:
         directory(path("models/{model}")),
     log:
         log_of("models/{model}"),
     wildcard_constraints:
         model=models_of_kind("hub"),
-    """Fetch a model of the hub at its revision; needs the network."""
     localrule: True
     conda:
         ENVS / "main.yaml"

@@ -2,13 +2,13 @@
 
 
 rule human_source:
+    """The human reference as a source like any other."""
     input:
         path("data/split.parquet"),
     output:
         path("sources/human/train.parquet"),
     log:
         log_of("sources/human"),
-    """The human reference as a source like any other."""
     localrule: True
     conda:
         ENVS / "light.yaml"
