@@ -48,6 +48,25 @@ def test_the_shipped_study_loads():
         ("mixes.w", {"kind": "weighted", "weights": {"llama": 0}}, "mixes.w.weights"),
         ("engine", "vllm", "engine: no such key"),
         ("prompt_sets.test", {"kind": "refused"}, "prompt_sets: 'train' and 'test'"),
+        (
+            "sources.llama.engine",
+            "vlm",
+            "sources.llama.engine: 'vlm' is none of 'transformers', 'vllm'",
+        ),
+        ("sources.llama.engine", {"tensor_parallel": 2}, "engine: the key `kind` is missing"),
+        ("sources.x", {"engine": "vllm"}, "engine 'vllm' needs an entry of `models`"),
+        ("sources.x", {"engine": {"kind": "openai"}}, "sources.x.engine.served_model: this key"),
+        (
+            "sources.x",
+            {"engine": {"kind": "openai", "served_model": "m", "key": "s"}},
+            "sources.x.engine.key: no such key",
+        ),
+        ("sources.llama.engine", {"kind": "openai", "served_model": "m"}, "runs none of `models`"),
+        ("sources.x", {"engine": "replay"}, "either `path` or `repo`"),
+        ("sources.x", {"engine": {"kind": "replay", "repo": "a/b"}}, "needs its commit or tag"),
+        ("responses.engine", "openai", "responses.engine: 'openai' is none of"),
+        ("sources.llama.pilot", {"override": "go"}, "sources.llama.pilot.override"),
+        ("sources.llama.quality", {"languages": ["english"]}, "sources.llama.quality.languages"),
     ],
 )
 def test_a_mistake_is_told_with_its_key(path, value, message):
@@ -98,3 +117,16 @@ def test_the_smallest_study_of_the_readme_is_right():
     block = readme.split("```yaml\n")[1].split("```")[0]
     study = parse_study(yaml.safe_load(block), "README.md")
     assert study.training.rank == 16 and study.mix_sources("mostly-human") == ["human", "llama"]
+
+
+def test_what_changes_no_result_is_kept_apart_and_comes_back():
+    source = parse_study(SHIPPED, "config.yaml").sources["llama"]
+    assert type(source).assembled(source.science(), source.operations()) == source
+    assert {"shards", "pilot", "max_error_share"} <= source.operations().keys()
+    served = type(source)(
+        engine={"kind": "openai", "served_model": "m", "spending_cap": 5, "price_in": 1}
+    )
+    assert "spending_cap" not in str(served.science())
+    assert served.operations()["engine"]["spending_cap"] == 5
+    assert served.science()["engine"]["served_model"] == "m"
+    assert type(source).assembled(served.science(), served.operations()) == served

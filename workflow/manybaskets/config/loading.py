@@ -35,6 +35,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
 def _line(problem: Mapping[str, Any]) -> str:
     # Discriminated unions add the chosen kind to the path; the file has no such level.
     kinds = {"embedded", "file", "hub", "folder", "human", "single", "multi", "weighted", "refused"}
+    kinds |= {"transformers", "vllm", "openai", "replay"}
     steps = [str(step) for step in problem["loc"]]
     path = [
         step
@@ -48,13 +49,19 @@ def _line(problem: Mapping[str, Any]) -> str:
         return f"{'.'.join(path)}: this key is missing"
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(path)}: no such key"
+    if problem["type"] == "union_tag_not_found":
+        return f"{'.'.join(path)}: the key `kind` is missing"
+    if problem["type"] == "union_tag_invalid":
+        return f"{'.'.join(path)}: '{problem['ctx']['tag']}' is none of {problem['ctx']['expected_tags']}"
     return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
 
 
 def _is_tag(steps: list[str], index: int) -> bool:
     """Whether a step of an error's path is the kind of a union and not a name of the user's."""
-    return (index == 1 and steps[0] == "dataset") or (
-        index == 2 and steps[0] in {"models", "mixes", "prompt_sets"}
+    return (
+        (index == 1 and steps[0] == "dataset")
+        or (index == 2 and steps[0] in {"models", "mixes", "prompt_sets"})
+        or (steps[index - 1] == "engine" and steps[0] in {"sources", "responses"})
     )
 
 

@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, model_validator
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
-Share = Annotated[float, Field(ge=0.0, lt=1.0)]
-
-
-class Section(BaseModel):
-    """A section of the config: unknown keys are errors, values do not change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Fields(Section):
-    """Which column of the raw data is which field."""
-
-    instruction: str = Field("instruction", description="Column with the question or task.")
-    context: str | None = Field(
-        "context",
-        description="Column with a passage the question refers to; null where there is none.",
-    )
-    response: str | None = Field("response", description="Column with the human answer.")
-    category: str | None = Field(
-        None, description="Column to stratify by; null where there is none."
-    )
+from manybaskets.config.engines import (
+    OpenAIEngine,
+    Pilot,
+    Quality,
+    ReplayEngine,
+    SourceEngine,
+    TargetEngine,
+    TransformersEngine,
+)
+from manybaskets.config.sections import Fields, Name, Section, Share
 
 
 class EmbeddedDataset(Section):
@@ -64,6 +52,11 @@ Dataset = Annotated[EmbeddedDataset | FileDataset | HubDataset, Field(discrimina
 class Cleaning(Section):
     """What happens to raw rows before they are split. Every row that leaves is counted by reason."""
 
+    broken_conversation: Literal["fail", "drop"] = Field(
+        "drop",
+        description="A conversation without an answer to every question, with an empty turn or "
+        "with two turns of one speaker in a row stops the run, or is dropped and counted.",
+    )
     missing_instruction: Literal["fail", "drop"] = Field(
         "fail", description="A row without an instruction stops the run, or is dropped and counted."
     )
@@ -73,7 +66,8 @@ class Cleaning(Section):
     max_instruction_characters: int | None = Field(
         None,
         ge=1,
-        description="Rows with a longer instruction are dropped, in characters; null for no limit.",
+        description="Rows with a longer instruction, or a longer later question, are dropped, in "
+        "characters; null for no limit.",
     )
     max_context_characters: int | None = Field(
         None,
@@ -82,7 +76,8 @@ class Cleaning(Section):
     )
     exact_duplicates: Literal["keep", "drop"] = Field(
         "keep",
-        description="Rows equal in instruction, context and response: keep all, or the first.",
+        description="Rows equal in instruction, context, response and all later turns: keep all, "
+        "or the first.",
     )
 
 
@@ -176,6 +171,10 @@ class HubModel(Section):
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
     revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+    chat_template: str | None = Field(
+        None,
+        description="File with a chat template in place of the repository's; base models often have none.",
+    )
 
 
 class FolderModel(Section):
@@ -191,18 +190,44 @@ Model = Annotated[EmbeddedModel | HubModel | FolderModel, Field(discriminator="k
 
 
 class Source(Section):
-    """A model that answers the training prompts. The source `human` exists without being listed."""
+    """Who answers the training prompts. The source `human` exists without being listed."""
 
-    model: Name = Field(description="Name of an entry of `models`.")
-    engine: Literal["transformers"] = Field("transformers", description="How the model is run.")
+    operational: ClassVar = frozenset({"shards", "pilot", "max_error_share"})
+    model: Name | None = Field(
+        None, description="Name of an entry of `models`; engines `openai` and `replay` take none."
+    )
+    engine: SourceEngine = Field(
+        default_factory=TransformersEngine,
+        description="How the model is run: the name of an engine, or its section with `kind`.",
+    )
     shards: int = Field(1, ge=1, description="Fixed number of shards; each is one job.")
     batch_size: int = Field(
-        32, ge=1, description="Prompts per batch; batches have a fixed composition."
+        32, ge=1, description="Prompts per batch of engine `transformers`; others batch themselves."
     )
     sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
+    pilot: Pilot = Field(default_factory=Pilot, description="The trial before the first shard.")
+    quality: Quality = Field(default_factory=Quality, description="When an answer is taken.")
     max_error_share: Share = Field(
-        0.01, description="Share of failed rows above which the source fails."
+        0.001, description="Share of rows that the engine failed on, above which the source fails."
     )
+
+    @model_validator(mode="after")
+    def _model_fits_engine(self) -> Source:
+        served = isinstance(self.engine, OpenAIEngine | ReplayEngine)
+        if served and self.model:
+            raise ValueError(
+                f"model: engine '{self.engine.kind}' runs none of `models`; leave the key out"
+            )
+        if not served and not self.model:
+            raise ValueError(f"model: engine '{self.engine.kind}' needs an entry of `models`")
+        if isinstance(self.engine, ReplayEngine):
+            if (self.engine.path is None) == (self.engine.repo is None):
+                raise ValueError("engine: `replay` takes either `path` or `repo`")
+            if self.engine.repo and not self.engine.revision:
+                raise ValueError("engine.revision: a dataset of the hub needs its commit or tag")
+            if self.engine.fields.response is None:
+                raise ValueError("engine.fields.response: name the column with the answers")
+        return self
 
 
 class HumanMix(Section):
@@ -260,10 +285,18 @@ class Training(Section):
         ge=16,
         description="Longest prompt with answer, in tokens; longer rows leave all mixes by id.",
     )
+    loss: Literal["answers", "all"] = Field(
+        "answers",
+        description="What is learned: the answers with their end tokens, or every token but BOS.",
+    )
     evaluations: int = Field(
         4,
         ge=1,
-        description="Evaluations of the validation loss, each with a checkpoint; the lowest is kept.",
+        description="Evaluations of the validation loss, each with a checkpoint; one of these is kept.",
+    )
+    keep: Literal["lowest", "last"] = Field(
+        "lowest",
+        description="Which checkpoint is kept: that with the lowest validation loss, or the last.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "bfloat16", description="Number format of the base model."
@@ -302,9 +335,16 @@ PromptSet = Annotated[FilePromptSet | RefusedPromptSet, Field(discriminator="kin
 class Responses(Section):
     """How runs, and the untuned targets, answer the prompt sets."""
 
+    operational: ClassVar = frozenset({"max_error_share"})
+    engine: TargetEngine = Field(
+        default_factory=TransformersEngine,
+        description="How targets are run: the name of an engine, or its section with `kind`.",
+    )
     sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
     samples: int = Field(1, ge=1, description="Answers per prompt.")
-    batch_size: int = Field(32, ge=1, description="Prompts per batch.")
+    batch_size: int = Field(
+        32, ge=1, description="Prompts per batch of engine `transformers`; vLLM batches itself."
+    )
     max_error_share: Share = Field(
         0.01, description="Share of failed rows above which the stage fails."
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal
+
 from pydantic import Field, model_validator
 
 from manybaskets.config import parts
@@ -28,6 +30,11 @@ class Study(parts.Section):
     models: dict[parts.Name, parts.Model] = Field(min_length=1, description="Models by name.")
     sources: dict[parts.Name, parts.Source] = Field(default={}, description="Sources by name.")
     mixes: dict[parts.Name, parts.Mix] = Field(min_length=1, description="Mixes by name.")
+    truncated_answers: Literal["exclude", "keep"] = Field(
+        "exclude",
+        description="Prompts to which any source's answer was cut at its token limit leave all "
+        "mixes, or stay.",
+    )
     targets: list[parts.Name] = Field(min_length=1, description="Models that are fine-tuned.")
     training: parts.Training = Field(default_factory=parts.Training, description="The LoRA recipe.")
     prompt_sets: dict[parts.Name, parts.PromptSet] = Field(
@@ -60,7 +67,8 @@ class Study(parts.Section):
         conditions = {*self.mixes, VANILLA}
         self._require("targets", self.targets, self.models, "models")
         for name, source in self.sources.items():
-            self._require(f"sources.{name}.model", [source.model], self.models, "models")
+            if source.model:
+                self._require(f"sources.{name}.model", [source.model], self.models, "models")
         for name in self.mixes:
             self._require(f"mixes.{name}", self.mix_sources(name), sources, "sources")
         for name, family in self.comparisons.items():
@@ -130,6 +138,13 @@ class Study(parts.Section):
             if name not in defined:
                 known = ", ".join(sorted(defined)) or "none"
                 raise ValueError(f"{key}: '{name}' is not among {section} ({known})")
+
+    def operations_of_jobs(self) -> dict[str, Any]:
+        """What changes no result, by section, for the jobs that need it."""
+        return {
+            "sources": {name: source.operations() for name, source in self.sources.items()},
+            "responses": self.responses.operations(),
+        }
 
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""
