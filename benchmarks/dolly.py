@@ -52,6 +52,7 @@ def answers(prompts: pl.DataFrame, source: str) -> pl.DataFrame:
         {
             "prompt_id": prompts["prompt_id"],
             "sample": 0,
+            "turn": 0,
             "text": texts,
             "finish_reason": "stop",
             "prompt_tokens": 0,

@@ -22,6 +22,7 @@ import polars as pl  # noqa: E402
 from manybaskets.config.parts import Prompting  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
 from manybaskets.likelihood import score_texts  # noqa: E402
+from manybaskets.records import PROMPTS  # noqa: E402
 
 
 def one_by_one(
@@ -34,7 +35,9 @@ def one_by_one(
 
     sums = {}
     for row in prompts.iter_rows(named=True):
-        prompt = engine.renderer.render(Prompt(**row), 200).ids
+        prompt = engine.renderer.render(
+            Prompt(row["prompt_id"], row["instruction"], row["context"]), 200
+        ).ids
         answer = engine.renderer.encode_answer(texts[row["prompt_id"]])
         with torch.inference_mode():
             logits = engine.base(torch.tensor([[*prompt, *answer]])).logits[0].float()
@@ -50,7 +53,12 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     arguments = parser.parse_args()
     rows = pl.read_parquet(ROOT / "results/embedded/data/split.parquet").head(arguments.rows)
-    prompts = rows.select("prompt_id", "instruction", "context")
+    prompts = rows.select(
+        "prompt_id",
+        "instruction",
+        "context",
+        pl.lit([], dtype=PROMPTS["follow_ups"]).alias("follow_ups"),
+    )
     texts = dict(rows.select("prompt_id", "response").iter_rows())
     engine = TransformersEngine(arguments.model, Prompting(), "float32", 2, "model")
     ratios, worst = [], 0.0

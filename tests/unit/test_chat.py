@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 
 from manybaskets.chat import ChatRenderer, Prompt
@@ -25,10 +27,11 @@ def renderer(tokenizers, family: str, system: str = SYSTEM) -> ChatRenderer:
 def test_a_prompt_starts_the_answer_as_the_template_writes_it(tokenizers, family):
     """Prompt plus encoded answer are the template's own rendering of the finished conversation."""
     chat = renderer(tokenizers, family)
-    whole = chat._render(
-        [*chat.messages("Who founded Alden?"), {"role": "assistant", "content": "King Harl."}],
-        False,
-    )
+    turns = [
+        {"role": "user", "content": "Who founded Alden?"},
+        {"role": "assistant", "content": "King Harl."},
+    ]
+    whole = chat._render(chat.messages(turns), False)
     ids = [*chat.encode_prompt("Who founded Alden?"), *chat.encode_answer("King Harl.")]
     decoded = tokenizers[family].decode(ids, skip_special_tokens=False)
     assert whole.startswith(decoded)
@@ -75,9 +78,63 @@ def test_a_question_that_is_too_long_is_an_error_and_not_a_cut(tokenizers):
         renderer(tokenizers, "llama").render(Prompt("p7", "why " * 200), 50)
 
 
-def test_a_tokenizer_without_a_template_is_an_error(tokenizers):
-    import copy
+QUESTIONS = ["Who founded Alden?", "And when?", "Why there?"]
+ANSWERS = ["<think>Let me see.</think>King Harl.", "Long ago.", "For the river."]
 
+
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_the_pieces_of_a_conversation_are_what_generation_sees(tokenizers, family):
+    chat = renderer(tokenizers, family)
+    prompt = Prompt("p", QUESTIONS[0], "", tuple(QUESTIONS[1:]))
+    pairs = chat.encode_turns(QUESTIONS, ANSWERS)
+    assert len(pairs) == 3
+    before = ()
+    for turn, (asked, said) in enumerate(pairs):
+        assert before + asked == chat.render(prompt, 900, ANSWERS[:turn]).ids
+        assert said == chat.encode_answer(ANSWERS[turn])
+        before += asked + said
+    single = chat.encode_turns(QUESTIONS[:1], ANSWERS[:1])
+    assert single == [(chat.encode_prompt(QUESTIONS[0]), chat.encode_answer(ANSWERS[0]))]
+
+
+def rewriting(tokenizer, old: str, new: str):
+    changed = copy.deepcopy(tokenizer)
+    assert changed.chat_template.count(old) == 1
+    changed.chat_template = changed.chat_template.replace(old, new)
+    return changed
+
+
+def test_a_template_that_drops_earlier_reasoning_is_an_error(tokenizers):
+    answer = "(m.content if loop.last else m.content.split('</think>')[-1])"
+    tokenizer = rewriting(tokenizers["llama"], "m.content", answer)
+    chat = ChatRenderer(tokenizer, SYSTEM, "26 Jul 2024", "thinker")
+    with pytest.raises(UserError, match="model 'thinker' rewrites earlier turns") as caught:
+        chat.encode_turns(QUESTIONS, ANSWERS)
+    assert "King Harl" in caught.value.where and "And when?" in caught.value.where
+    assert "keeps earlier turns whole" in caught.value.remedy
+    # Without reasoning there is nothing to drop, and a single turn is not rewritten.
+    plain = [answer.rpartition(">")[2] for answer in ANSWERS]
+    assert len(chat.encode_turns(QUESTIONS, plain)) == 3
+    assert len(chat.encode_turns(QUESTIONS[:1], ANSWERS[:1])) == 1
+
+
+def test_a_template_that_moves_the_system_text_is_an_error_unless_there_is_none(tokenizers):
+    tokenizer = rewriting(tokenizers["mistral"], "system if loop.first", "system if loop.last")
+    with pytest.raises(UserError, match="rewrites earlier turns") as caught:
+        ChatRenderer(tokenizer, SYSTEM, "", "mover").encode_turns(QUESTIONS, ANSWERS)
+    assert "prompting.system_prompt" in caught.value.remedy
+    assert len(ChatRenderer(tokenizer, "", "", "mover").encode_turns(QUESTIONS, ANSWERS)) == 3
+
+
+def test_answers_keep_their_whitespace_where_the_template_does(tokenizers):
+    tokenizer = rewriting(tokenizers["qwen"], "m.content | trim", "m.content")
+    chat = ChatRenderer(tokenizer, "", "", "verbatim")
+    answers = ["  King Harl. ", "Long ago.\n", "x"]
+    said = [tokenizer.decode(answer) for _, answer in chat.encode_turns(QUESTIONS, answers)]
+    assert said == [f"{answer}<|end|>" for answer in answers]
+
+
+def test_a_tokenizer_without_a_template_is_an_error(tokenizers):
     bare = copy.deepcopy(tokenizers["llama"])
     bare.chat_template = None
     with pytest.raises(UserError, match="no chat template"):

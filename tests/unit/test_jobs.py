@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from manybaskets.journal import Journal
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow"
 
@@ -64,3 +67,33 @@ def test_a_full_disk_is_told_even_where_the_log_lies_on_it(tmp_path):
         assert "Traceback" not in done.stderr
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_sigterm_ends_the_job_in_order_and_keeps_its_rows(tmp_path):
+    body = (
+        "from manybaskets.journal import Journal\n"
+        f"    with Journal({str(tmp_path / 'work')!r}, {{}}) as journal:\n"
+        "        for number in range(10**6):\n"
+        "            try:\n"
+        "                journal.append([{'key': str(number)}])\n"
+        "            except Exception:\n"
+        "                pass  # whatever takes failures for something to try again\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(LIBRARY)!r})\n"
+        f"from manybaskets.jobs import job\nwith job({str(tmp_path / 'log')!r}):\n    {body}\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not any((tmp_path / "work").glob("*.jsonl")):
+        time.sleep(0.02)
+    time.sleep(0.2)
+    process.terminate()
+    told = time.monotonic()
+    _, printed = process.communicate()
+    assert time.monotonic() - told < 10
+    assert process.returncode == 1
+    assert "SIGTERM" in printed and "finished rows" in printed and "Traceback" not in printed
+    with Journal(tmp_path / "work", {}) as journal:
+        keys = sorted(map(int, journal.rows))
+    assert len(keys) > 5 and keys == list(range(len(keys)))

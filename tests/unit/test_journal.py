@@ -18,7 +18,7 @@ from manybaskets.journal import Journal
 
 
 def row(number: int) -> dict:
-    return {"prompt_id": f"p{number}", "sample": 0, "text": f"answer {number}"}
+    return {"key": f"p{number}", "text": f"answer {number}"}
 
 
 def test_rows_come_back_and_are_not_doubled(tmp_path):
@@ -26,7 +26,7 @@ def test_rows_come_back_and_are_not_doubled(tmp_path):
         journal.append([row(1), row(2)])
         journal.append([row(2), row(3)])
     with Journal(tmp_path, {"temperature": 0.7}) as journal:
-        assert sorted(journal.rows) == [("p1", 0), ("p2", 0), ("p3", 0)]
+        assert sorted(journal.rows) == ["p1", "p2", "p3"]
         lines = journal.path.read_text().splitlines()
     assert len(lines) == 4  # settings and three rows
 
@@ -73,7 +73,7 @@ sys.path.insert(0, {library!r})
 from manybaskets.journal import Journal
 with Journal({folder!r}, {{}}) as journal:
     for number in range(10_000):
-        journal.append([{{"prompt_id": f"p{{number}}", "sample": 0, "text": "x" * 50}}])
+        journal.append([{{"key": f"p{{number}}", "text": "x" * 50}}])
         if number == 5:
             print("writing", flush=True)
 """
@@ -101,7 +101,7 @@ def test_kill_9_frees_the_journal_and_keeps_its_rows(tmp_path, writer):
     os.kill(writer.pid, signal.SIGKILL)
     writer.wait()
     with Journal(tmp_path, {}) as journal:
-        found = sorted(int(prompt_id[1:]) for prompt_id, _ in journal.rows)
+        found = sorted(int(key[1:]) for key in journal.rows)
     assert len(found) > 5
     assert found == list(range(len(found)))
 

@@ -16,7 +16,9 @@ PROMPTS = pl.DataFrame(
         "prompt_id": [f"p{n:02d}" for n in range(20)],
         "instruction": [f"Who founded town {'x' * n}?" for n in range(20)],
         "context": ["" if n % 3 else "The Mor runs past Alden. " * n for n in range(20)],
-    }
+        "follow_ups": [[]] * 20,
+    },
+    schema_overrides={"follow_ups": pl.List(pl.String)},
 )
 TEXTS = {f"p{n:02d}": "King Harl did. " * (n % 4 + 1) for n in range(20)}
 
@@ -49,7 +51,7 @@ def test_the_end_token_can_be_left_out(engine):
 
 def test_a_row_without_an_answer_stays_and_has_no_value(engine, tmp_path):
     rows = [
-        {"prompt_id": key, "sample": 0, "text": text, "finish_reason": "stop", "prompt_tokens": 1,
+        {"prompt_id": key, "sample": 0, "turn": 0, "text": text, "finish_reason": "stop", "prompt_tokens": 1,
          "completion_tokens": 1, "attempts": 1, "error": None}
         for key, text in TEXTS.items()
     ]  # fmt: skip

@@ -44,6 +44,7 @@ def answers(**changes) -> pl.DataFrame:
     columns = {
         "prompt_id": ["p1", "p2"],
         "sample": [0, 0],
+        "turn": [0, 0],
         "text": ["one", "two"],
         "finish_reason": ["stop", "length"],
         "prompt_tokens": [3, 3],
@@ -56,6 +57,8 @@ def answers(**changes) -> pl.DataFrame:
 
 def test_good_responses_pass():
     check_responses(answers(), ["p1", "p2"], "here")
+    both = answers(prompt_id=["p1", "p1"], turn=[0, 1])
+    check_responses(both, {"p1": 2}, "here")
 
 
 @pytest.mark.parametrize(
@@ -64,6 +67,12 @@ def test_good_responses_pass():
         (answers(), ["p1"], "1 answers are to no prompt"),
         (answers(), ["p1", "p2", "p3"], "1 prompts are not answered"),
         (answers(prompt_id=["p1", "p1"]), ["p1"], "doubled"),
+        (answers(), {"p1": 1, "p2": 2}, "1 prompts are not answered.*'p2', 0, 1"),
+        (
+            answers(turn=[0, 1]),
+            ["p1", "p2"],
+            "1 prompts are not answered.* 1 answers are to no prompt",
+        ),
         (answers(text=["one", None]), ["p1", "p2"], "a text and an error, or neither"),
         (answers(finish_reason=["stop", "error"]), ["p1", "p2"], "a text and an error, or neither"),
         (answers(finish_reason=["stop", "done"]), ["p1", "p2"], "a text and an error, or neither"),

@@ -30,11 +30,21 @@ def engine(request, tiny_models):
     return TransformersEngine(tiny_models[request.param], Prompting(), "float32", 2, request.param)
 
 
+def request(number: int, ids: tuple[int, ...], seed: int) -> Request:
+    return Request(f"p{number}", 0, 0, 1, seed, (), ids)
+
+
+def completions(engine, rows, sampling) -> list:
+    answered = list(engine.generate(rows, sampling))
+    assert [row for row, _ in answered] == list(rows)
+    return [completion for _, completion in answered]
+
+
 def requests(engine, count: int = 9) -> list[Request]:
     made = []
     for number in range(count):
         ids = engine.renderer.encode_prompt(QUESTIONS[number % len(QUESTIONS)])
-        made.append(Request(f"p{number}", 0, ids, row_seed("test", number)))
+        made.append(request(number, ids, row_seed("test", number)))
     return made
 
 
@@ -42,27 +52,26 @@ def test_answers_do_not_hang_on_the_neighbours_in_the_batch(engine):
     """Padding changes rounding, so a rare draw may flip; nearly all answers must be the same."""
     sampling = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=12)
     rows = requests(engine)
-    together = engine.generate(rows, sampling)
-    alone = [engine.generate([row], sampling)[0] for row in rows]
+    together = completions(engine, rows, sampling)
+    alone = [completions(engine, [row], sampling)[0] for row in rows]
     assert sum(a.text == b.text for a, b in zip(together, alone, strict=True)) >= len(rows) - 1
     assert len({each.text for each in together}) > 1
 
 
 def test_the_same_batch_gives_the_same_answers(engine):
     sampling = Sampling(max_new_tokens=12)
-    assert engine.generate(requests(engine), sampling) == engine.generate(
-        requests(engine), sampling
-    )
+    once, again = (completions(engine, requests(engine), sampling) for _ in range(2))
+    assert once == again
 
 
 def test_greedy_is_the_argmax_of_every_step(engine):
-    request = requests(engine)[0]
-    answer = engine.generate([request], Sampling(temperature=0, max_new_tokens=5))[0]
-    ids = list(request.ids)
+    asked = requests(engine)[0]
+    answer = completions(engine, [asked], Sampling(temperature=0, max_new_tokens=5))[0]
+    ids = list(asked.ids)
     for _ in range(answer.completion_tokens):
         with torch.inference_mode():
             ids.append(int(engine.base(torch.tensor([ids])).logits[0, -1].argmax()))
-    tail = [token for token in ids[len(request.ids) :] if token not in engine.end_ids]
+    tail = [token for token in ids[len(asked.ids) :] if token not in engine.end_ids]
     assert answer.text == engine.renderer.tokenizer.decode(tail, skip_special_tokens=True).strip()
 
 
@@ -77,7 +86,7 @@ def test_draws_follow_the_distribution_of_the_model(tiny_models):
     expected = torch.softmax(logits / 0.7, 0).numpy()
     counts = np.zeros(len(expected))
     sampler = engine._row_sampler(
-        [Request("p", n, ids, row_seed("draw", n)) for n in range(3000)],
+        [request(n, ids, row_seed("draw", n)) for n in range(3000)],
         Sampling(temperature=0.7, top_p=1.0, max_new_tokens=1),
     )
     drawn = sampler(None, logits.float().repeat(3000, 1)).argmax(1).numpy()
@@ -91,7 +100,7 @@ def test_draws_follow_the_distribution_of_the_model(tiny_models):
 def test_top_p_leaves_the_tail_out(tiny_models):
     engine = TransformersEngine(tiny_models["llama"], Prompting(), "float32", 2, "llama")
     logits = torch.log(torch.tensor([[0.6, 0.25, 0.1, 0.05]])).repeat(500, 1)
-    rows = [Request("p", n, (1,), row_seed("top", n)) for n in range(500)]
+    rows = [request(n, (1,), row_seed("top", n)) for n in range(500)]
     kept = engine._row_sampler(rows, Sampling(temperature=1.0, top_p=0.8))(None, logits).argmax(1)
     assert set(kept.tolist()) == {0, 1}
 
@@ -167,7 +176,7 @@ def test_memory_errors_halve_the_batch_and_go_on(tiny_models, monkeypatch):
     engine = TransformersEngine(tiny_models["llama"], Prompting(), "float32", 1, "llama")
     sampling = Sampling(temperature=0, max_new_tokens=4)
     rows = requests(engine, 8)
-    expected = [engine.generate([row], sampling)[0].text for row in rows]
+    expected = [completions(engine, [row], sampling)[0].text for row in rows]
     whole = engine._generate
 
     def small_memory(batch, sampling):
@@ -176,7 +185,7 @@ def test_memory_errors_halve_the_batch_and_go_on(tiny_models, monkeypatch):
         return whole(batch, sampling)
 
     monkeypatch.setattr(engine, "_generate", small_memory)
-    assert [each.text for each in engine.generate(rows, sampling)] == expected
+    assert [each.text for each in completions(engine, rows, sampling)] == expected
 
 
 @pytest.mark.parametrize(

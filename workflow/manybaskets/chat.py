@@ -19,11 +19,29 @@ _ANSWER = "\u27e6answer\u27e7"
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a person asks: a question and, where there is one, the passage it refers to."""
+    """What a person asks: a question and, where there is one, the passage it refers to. Later
+    questions of a conversation follow; each is asked after the answer to the one before."""
 
     prompt_id: str
     instruction: str
     context: str = ""
+    follow_ups: tuple[str, ...] = ()  # later questions of a conversation
+
+    @property
+    def turns(self) -> int:
+        """How many answers the conversation asks for."""
+        return 1 + len(self.follow_ups)
+
+    def conversation(
+        self, answers: Sequence[str], context_characters: int | None = None
+    ) -> list[dict[str, str]]:
+        """User and assistant turns up to the question that follows `answers`."""
+        questions = [self.text(context_characters), *self.follow_ups][: len(answers) + 1]
+        turns = []
+        for index, question in enumerate(questions):
+            turns.append(_turn("user", question))
+            turns += [_turn("assistant", answers[index])] if index < len(answers) else []
+        return turns
 
     def text(self, context_characters: int | None = None) -> str:
         """The user's turn: context, blank line, instruction; the context may be cut, never the rest."""
@@ -34,11 +52,14 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Rendered:
-    """Token ids of a prompt, ready for generation, and how much of its context they hold."""
+    """A prompt ready for generation: its messages, their token ids up to the header of the answer
+    (empty where a server renders), and how much of its context and history they hold."""
 
+    messages: tuple[tuple[str, str], ...]
     ids: tuple[int, ...]
     context_characters: int
     shortened: bool
+    dropped_turns: int = 0
 
 
 class ChatRenderer:
@@ -66,7 +87,7 @@ class ChatRenderer:
         self.tokenizer = tokenizer
         self.name = name
         self.date = date
-        self._rendered: dict[tuple[str, int], Rendered] = {}
+        self._rendered: dict[tuple[Any, ...], Rendered] = {}
         self.system_turn = bool(system_prompt) and self._takes_system(system_prompt)
         self.system_prompt = system_prompt if self.system_turn else ""
         self.end_text = self._end_of_answer()
@@ -96,7 +117,7 @@ class ChatRenderer:
     def _end_of_answer(self) -> str:
         """The text that closes an answer, up to and including the token that ends the turn."""
         rendered = self._render(
-            [*self.messages("?"), _turn("assistant", _ANSWER)], generation=False
+            self.messages([_turn("user", "?"), _turn("assistant", _ANSWER)]), generation=False
         )
         tail = rendered.rpartition(_ANSWER)[2]
         special = [
@@ -117,18 +138,18 @@ class ChatRenderer:
     def _encode(self, text: str) -> tuple[int, ...]:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
-    def messages(self, user: str) -> list[dict[str, str]]:
-        """System turn (where there is one) and user turn."""
-        turns = [_turn("system", self.system_prompt)] if self.system_prompt else []
-        return [*turns, _turn("user", user)]
+    def messages(self, turns: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+        """System turn (where there is one) and the turns of a conversation."""
+        system = [_turn("system", self.system_prompt)] if self.system_prompt else []
+        return [*system, *turns]
 
-    def encode_prompt(self, user: str) -> tuple[int, ...]:
-        """Token ids from BOS to the header of the assistant's turn.
+    def encode_conversation(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """Token ids from BOS to the header of the next answer; the last turn is the user's.
 
         Raises:
-            UserError: the rendered prompt has more than one BOS.
+            UserError: the rendered conversation has more than one BOS.
         """
-        ids = self._encode(self._render(self.messages(user), generation=True))
+        ids = self._encode(self._render(self.messages(turns), generation=True))
         bos = self.tokenizer.bos_token_id
         if bos is None:
             return ids
@@ -137,51 +158,115 @@ class ChatRenderer:
         if ids.count(bos) > 1:
             raise UserError(
                 what=f"a prompt for model '{self.name}' has {ids.count(bos)} BOS tokens",
-                where=repr(user[:80]),
+                where=repr(turns[-1]["content"][:80]),
                 expected="at most one; the template writes it, and the text must not hold it",
                 remedy="take the special token out of the dataset row or the system prompt",
             )
         return ids
 
+    def encode_prompt(self, user: str) -> tuple[int, ...]:
+        """Token ids of a single question, from BOS to the header of the answer."""
+        return self.encode_conversation([_turn("user", user)])
+
     def encode_answer(self, answer: str) -> tuple[int, ...]:
         """Token ids of an answer with its end token: what a model should have said after the prompt."""
         return self._encode(answer + self.end_text)
 
-    def render(self, prompt: Prompt, max_tokens: int) -> Rendered:
-        """Encode a prompt in at most `max_tokens` tokens, shortening only its context.
+    def encode_answers(self, answers: Sequence[str]) -> list[tuple[int, ...]]:
+        """Token ids of many answers, each as `encode_answer` gives them; one call is faster."""
+        if not answers:
+            return []
+        texts = [answer + self.end_text for answer in answers]
+        return list(map(tuple, self.tokenizer(texts, add_special_tokens=False)["input_ids"]))
+
+    def encode_turns(
+        self, questions: Sequence[str], answers: Sequence[str]
+    ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+        """Token ids of a finished conversation as pairs: what comes before an answer, and the answer.
+
+        One after the other the pairs are the whole conversation. Up to each answer they are what
+        `encode_conversation` gives for generation. Where a template strips whitespace off earlier
+        answers, those are encoded without it.
 
         Raises:
-            UserError: the question alone is too long.
+            UserError: the template writes an earlier turn in another way than when it was asked or
+                answered, so that no single sequence holds all turns.
         """
-        key = (prompt.text(), max_tokens)
+        turns = [_turn("user", questions[0])]
+        prompt = self.encode_conversation(turns)
+        pairs, start = [], 0
+        for answer, question in zip(answers[:-1], questions[1:], strict=True):
+            said, later, turns = self._go_on(turns, prompt, answer, question)
+            pairs.append((prompt[start:], said))
+            start, prompt = len(prompt) + len(said), later
+        return [*pairs, (prompt[start:], self.encode_answer(answers[-1]))]
+
+    def _go_on(
+        self, turns: list[dict[str, str]], prompt: tuple[int, ...], answer: str, question: str
+    ) -> tuple[tuple[int, ...], tuple[int, ...], list[dict[str, str]]]:
+        """Answer and next prompt, encoded such that the one prompt begins with the other."""
+        for text in dict.fromkeys((answer, answer.strip())):
+            said = self.encode_answer(text)
+            longer = [*turns, _turn("assistant", text), _turn("user", question)]
+            later = self.encode_conversation(longer)
+            if later[: len(prompt) + len(said)] == prompt + said:
+                return said, later, longer
+        raise UserError(
+            what=f"the chat template of model '{self.name}' rewrites earlier turns of a conversation",
+            where=f"after the answer {answer[:60]!r}, before the question {question[:60]!r}",
+            expected="a template whose text only grows from turn to turn, so that one training row "
+            "holds all turns as the model saw them",
+            remedy="save a template with the model's tokenizer that keeps earlier turns whole (no "
+            "dropped reasoning, no system text moved to the last question; an empty "
+            "prompting.system_prompt helps against the latter), or take another target or "
+            "single-turn prompts",
+        )
+
+    def render(self, prompt: Prompt, max_tokens: int, answers: Sequence[str] = ()) -> Rendered:
+        """Encode a conversation up to the question after `answers` in at most `max_tokens` tokens.
+
+        Where it is too long, whole oldest turns go first, then the end of the first question's
+        context. The newest question is never cut.
+
+        Raises:
+            UserError: the newest question alone is too long.
+        """
+        key = (prompt.text(), prompt.follow_ups, max_tokens, *answers)
         if key not in self._rendered:
             # All runs of a target answer and score the same prompts.
-            self._rendered[key] = self._render_to_fit(prompt, max_tokens)
+            self._rendered[key] = self._render_to_fit(prompt, max_tokens, answers)
         return self._rendered[key]
 
-    def _render_to_fit(self, prompt: Prompt, max_tokens: int) -> Rendered:
+    def _render_to_fit(self, prompt: Prompt, max_tokens: int, answers: Sequence[str]) -> Rendered:
         whole = len(prompt.context)
-        ids = self.encode_prompt(prompt.text())
-        if len(ids) <= max_tokens:
-            return Rendered(ids, whole, False)
-        bare = self.encode_prompt(prompt.text(0))
-        if len(bare) > max_tokens:
+        for dropped in range(len(answers) + 1):
+            turns = prompt.conversation(answers)[2 * dropped :]
+            ids = self.encode_conversation(turns)
+            if len(ids) <= max_tokens:
+                return Rendered(_frozen(turns), ids, whole, dropped > 0, dropped)
+        bare = [_turn("user", prompt.text(0))] if not answers else turns
+        ids = self.encode_conversation(bare)
+        if len(ids) > max_tokens:
             raise UserError(
-                what=f"prompt {prompt.prompt_id} has {len(bare)} tokens without its context",
-                where=f"model '{self.name}': {prompt.instruction[:80]!r}",
+                what=f"prompt {prompt.prompt_id} has {len(ids)} tokens without its context",
+                where=f"model '{self.name}': {bare[-1]['content'][:80]!r}",
                 expected=f"at most {max_tokens} tokens (max_prompt_tokens)",
                 remedy="raise max_prompt_tokens, or drop such rows with cleaning.max_instruction_characters",
             )
         low, high = 0, whole  # `low` characters of context fit, `high` do not
-        ids = bare
         while high - low > 1:
             middle = (low + high) // 2
-            attempt = self.encode_prompt(prompt.text(middle))
+            turns = [_turn("user", prompt.text(middle))]
+            attempt = self.encode_conversation(turns)
             if len(attempt) <= max_tokens:
-                low, ids = middle, attempt
+                low, ids, bare = middle, attempt, turns
             else:
                 high = middle
-        return Rendered(ids, low, True)
+        return Rendered(_frozen(bare), ids, low, True)
+
+
+def _frozen(turns: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
+    return tuple((turn["role"], turn["content"]) for turn in turns)
 
 
 def _turn(role: str, content: str) -> dict[str, str]:

@@ -37,6 +37,7 @@ def count_stages(
     add("cleaning", "dataset", "rows read", cleaning["rows"])
     for reason, count in cleaning["dropped"].items():
         add("cleaning", "dataset", f"dropped: {reason}", count)
+    add("cleaning", "dataset", "system messages left out", cleaning["system_messages"])
     add("cleaning", "dataset", "rows kept", cleaning["kept"])
 
     table = pl.read_parquet(split)
@@ -86,6 +87,8 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
     reasons = frame["finish_reason"]
     add(stage, name, "answers", frame.height)
     add(stage, name, "failed", (reasons == "error").sum())
+    add(stage, name, "failed: not taken", frame["error"].str.starts_with("not taken").sum())
+    add(stage, name, "asked more than once", (frame["attempts"] > 1).sum())
     add(stage, name, "cut at the token limit", (reasons == "length").sum())
     add(stage, name, "empty", (frame["text"] == "").sum())
     add(stage, name, "prompts shortened", read_metadata(file).get("shortened_prompts", 0))

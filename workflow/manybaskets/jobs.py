@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,6 +16,12 @@ from pathlib import Path
 
 from manybaskets.errors import UserError
 
+
+class Stopped(BaseException):
+    """The job was told to end (SIGTERM): a scheduler sends this before a time limit. It is no
+    Exception, so that nothing on the way takes it for a failure that can be tried again."""
+
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -23,8 +30,9 @@ def job(log_path: str | Path) -> Iterator[None]:
     """Send all output of a job to its log. A failure prints what a user needs to know and exits with 1.
 
     A mistake of the user's is told in full on the terminal; of anything else the terminal names the
-    log, which holds the traceback.
+    log, which holds the traceback. SIGTERM ends the work in order: what is finished is written first.
     """
+    signal.signal(signal.SIGTERM, _stop)
     terminal = sys.stderr
     path = Path(log_path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -51,6 +59,16 @@ def job(log_path: str | Path) -> Iterator[None]:
                         remedy="free some space and run again: finished rows are kept",
                     )
                 )
+        except Stopped:
+            message = str(
+                UserError(
+                    what="the job was told to end (SIGTERM)",
+                    where=f"process {os.getpid()}",
+                    expected="as much time as the job needs; a scheduler ends jobs at their time limit",
+                    remedy="run again: finished rows and checkpoints are kept; raise the rule's "
+                    "resource `runtime` (minutes) where the time limit was the cause",
+                )
+            )
         except Exception as error:
             message = _unexpected(error, stream)
         # The terminal first: on a full disk the log takes no more.
@@ -61,6 +79,11 @@ def job(log_path: str | Path) -> Iterator[None]:
             stream.flush()
         # No SystemExit: libraries' exit handlers must not bury the message under their own.
         os._exit(1)
+
+
+def _stop(number: int, frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the work ends in order
+    raise Stopped
 
 
 def _unexpected(error: Exception, stream) -> str:

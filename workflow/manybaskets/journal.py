@@ -1,8 +1,9 @@
 """Row-level resume: an append-only journal of finished rows.
 
 A workflow decides which stage runs; the journal decides which rows. It lies in a work folder that is
-no output of any rule, because outputs of a failed job are deleted. Its file name is a digest of all
-that determines a row's content, so that a changed setting never reuses an old row.
+no output of any rule, because outputs of a failed job are deleted. Its file name is a digest of the
+settings of all rows (model, sampling, versions), and every row has a key of its own: a digest of what
+else determines its content. So a changed setting never reuses an old row.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import json
 import logging
 import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -22,15 +24,15 @@ from manybaskets.errors import UserError
 from manybaskets.records import digest
 
 log = logging.getLogger(__name__)
-Key = tuple[str, int]
+SECONDS_BETWEEN_SYNCS = 1.0
 
 
 class Journal:
-    """Finished rows of one piece of work, by (prompt_id, sample). Use it as a context manager.
+    """Finished rows of one piece of work, by their `key`. Use it as a context manager.
 
     Args:
         folder: work folder of this piece; journals of other settings may lie beside.
-        settings: JSON-serialisable; everything that determines a row's content.
+        settings: JSON-serialisable; everything that determines the content of all rows.
 
     Raises:
         UserError: another writer holds the journal; a line in its middle is damaged; the disk is full.
@@ -42,7 +44,8 @@ class Journal:
         name = digest(self.settings)[:24]
         self.path = self.folder / f"{name}.jsonl"
         self.lock_path = self.folder / f"{name}.lock"
-        self.rows: dict[Key, dict[str, Any]] = {}
+        self.rows: dict[str, dict[str, Any]] = {}
+        self._synced = 0.0
 
     def __enter__(self) -> Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -87,7 +90,7 @@ class Journal:
             try:
                 row = json.loads(line)
                 if number > 1:
-                    self.rows.setdefault((row["prompt_id"], row["sample"]), row)
+                    self.rows.setdefault(row["key"], row)
             except (ValueError, KeyError, TypeError):
                 raise UserError(
                     what="the journal of finished rows is damaged",
@@ -109,17 +112,24 @@ class Journal:
     def _write(self, *records: Mapping[str, Any]) -> None:
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         self._file.write(lines.encode())
+        # The kernel has the rows from here on, whatever kills this process; the disk gets them soon,
+        # for the case that the machine itself goes down.
         self._file.flush()
+        if time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
+            self._sync()
+
+    def _sync(self) -> None:
         os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Keep finished rows for good; a row that is there already stays as it is."""
-        new = [row for row in rows if (row["prompt_id"], row["sample"]) not in self.rows]
+        new = [row for row in rows if row["key"] not in self.rows]
         self._write(*new)
         for row in new:
-            self.rows[row["prompt_id"], row["sample"]] = dict(row)
+            self.rows[row["key"]] = dict(row)
 
-    def __contains__(self, key: Key) -> bool:
+    def __contains__(self, key: str) -> bool:
         return key in self.rows
 
     def __exit__(
@@ -130,6 +140,7 @@ class Journal:
     ) -> None:
         # A full disk leaves unwritten bytes behind, and closing would try to write them again.
         try:
+            self._sync()
             self._file.close()
         except OSError:
             if kind is None:

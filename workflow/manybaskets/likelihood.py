@@ -7,8 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.chat import Prompt
-from manybaskets.engines import Engine
+from manybaskets.engines import LocalEngine
+from manybaskets.generation import prompts_of
 from manybaskets.jobs import Progress
 from manybaskets.records import read_responses, write_table
 
@@ -16,11 +16,12 @@ from manybaskets.records import read_responses, write_table
 def score_texts(
     prompts: pl.DataFrame,
     texts: Mapping[str, str],
-    engine: Engine,
+    engine: LocalEngine,
     max_prompt_tokens: int,
     batch_size: int,
 ) -> pl.DataFrame:
-    """Negative log-likelihood of each text as the answer to its prompt.
+    """Negative log-likelihood of each text as the answer to its prompt, in conversations to the
+    first question.
 
     Args:
         prompts: columns of `records.PROMPTS`.
@@ -30,12 +31,12 @@ def score_texts(
         prompt_id; nll, nll_without_end: sums in nats over the answer's tokens with and without the
         end token; tokens, with the end token.
     """
-    pairs = {}
-    for row in prompts.select("prompt_id", "instruction", "context").iter_rows(named=True):
-        text = texts.get(row["prompt_id"])
-        if text is not None:
-            prompt = engine.renderer.render(Prompt(**row), max_prompt_tokens)
-            pairs[row["prompt_id"]] = (prompt.ids, engine.renderer.encode_answer(text))
+    asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
+    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
+    pairs = {
+        prompt.prompt_id: (engine.renderer.render(prompt, max_prompt_tokens).ids, answer)
+        for prompt, answer in zip(asked, answers, strict=True)
+    }
     ordered = sorted(pairs, key=lambda key: (sum(map(len, pairs[key])), key))
     progress = Progress(len(ordered), "rows scored")
     rows = []
@@ -57,7 +58,7 @@ def score_texts(
 
 
 def score_runs(
-    engine: Engine,
+    engine: LocalEngine,
     prompts: pl.DataFrame,
     split: pl.DataFrame,
     *,
@@ -69,13 +70,14 @@ def score_runs(
 ) -> None:
     """Score, for every run of a target, the human test answers under the run (`reference`) and the
     run's own answers under the untuned target (`own`). Without adapters the run is the target itself.
+    Of conversations the first answers are scored.
 
     Writes prompt_id; reference_nll, own_nll: nats per token with the end token; reference_tokens,
     own_tokens; and the same two means without the end token. Prompts without an answer have nulls.
     """
     humans = dict(split.select("prompt_id", "response").drop_nulls().iter_rows())
     for adapter, answers, output in zip(adapters or [None], responses, outputs, strict=True):
-        frame = read_responses(answers).filter(pl.col("sample") == 0)
+        frame = read_responses(answers).filter((pl.col("sample") == 0) & (pl.col("turn") == 0))
         own = dict(frame.select("prompt_id", "text").drop_nulls().iter_rows())
         engine.use_adapter(adapter)
         reference = score_texts(prompts, humans, engine, max_prompt_tokens, batch_size)

@@ -18,6 +18,7 @@ RESPONSES = pl.Schema(
     {
         "prompt_id": pl.String,
         "sample": pl.Int32,
+        "turn": pl.Int32,  # which answer of a conversation, from 0
         "text": pl.String,
         "finish_reason": pl.String,
         "prompt_tokens": pl.Int32,
@@ -26,7 +27,14 @@ RESPONSES = pl.Schema(
         "error": pl.String,
     }
 )
-PROMPTS = pl.Schema({"prompt_id": pl.String, "instruction": pl.String, "context": pl.String})
+PROMPTS = pl.Schema(
+    {
+        "prompt_id": pl.String,
+        "instruction": pl.String,
+        "context": pl.String,
+        "follow_ups": pl.List(pl.String),  # later questions of a conversation; empty for most
+    }
+)
 MEASURED = pl.Schema(
     {
         "measure": pl.String,
@@ -57,13 +65,20 @@ def row_seed(*parts: Any) -> int:
 def prompt_ids(rows: pl.DataFrame) -> pl.Series:
     """Stable ids of prompts: from their text and, where a text repeats, its occurrence number.
 
-    Occurrences are numbered in the order of their answers (column `response`, where there is one),
-    so that the order of the file means nothing.
+    The text of a conversation is all that its user says (column `follow_ups`, where there is one).
+    Occurrences are numbered in the order of their answers (columns `response` and
+    `follow_up_responses`, where they are), so that the order of the file means nothing.
     """
-    answers = rows.get_column("response") if "response" in rows.columns else [""] * rows.height
+
+    def column(name: str) -> list[Any]:
+        return rows[name].to_list() if name in rows.columns else [None] * rows.height
+
+    answers = list(zip(column("response"), column("follow_up_responses"), strict=True))
     texts = [
-        digest(instruction, context)[:16]
-        for instruction, context in zip(rows["instruction"], rows["context"], strict=True)
+        digest(instruction, context, *([later] if later else []))[:16]
+        for instruction, context, later in zip(
+            rows["instruction"], rows["context"], column("follow_ups"), strict=True
+        )
     ]
     order = sorted(range(rows.height), key=lambda index: (texts[index], answers[index]))
     ids, count, previous = [""] * rows.height, 0, None
@@ -114,12 +129,15 @@ def write_text(text: str, path: Path) -> None:
 
 def check_responses(
     frame: pl.DataFrame,
-    expected: Iterable[str],
+    expected: Iterable[str] | Mapping[str, int],
     where: str,
     samples: int = 1,
     max_error_share: float = 0.0,
 ) -> None:
-    """Check that responses answer exactly the expected prompts, each once per sample.
+    """Check that responses answer exactly the expected prompts, each turn once per sample.
+
+    Args:
+        expected: prompt ids, or the number of turns by prompt id.
 
     Raises:
         UserError: wrong columns; prompts missing, extra or doubled; an answer without text or an
@@ -132,20 +150,20 @@ def check_responses(
             f"the columns {list(RESPONSES)}",
             "make the file anew",
         )
-    wanted = {(prompt_id, sample) for prompt_id in expected for sample in range(samples)}
-    found = list(frame.select("prompt_id", "sample").iter_rows())
-    present = set(found)
-    if len(found) != len(present):
-        doubled = (
-            sorted({key for key in found if found.count(key) > 1})[:5] if len(found) < 5000 else []
-        )
-        _fail(f"{len(found) - len(present)} rows are doubled {doubled}", where, "every prompt once per sample",
-              "delete the file and run its stage again")  # fmt: skip
-    missing, extra = sorted(wanted - present), sorted(present - wanted)
-    if missing or extra:
+    turns = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, 1)
+    wanted = expected_rows(turns, samples)
+    keys = ["prompt_id", "sample", "turn"]
+    doubled = frame.filter(frame.select(keys).is_duplicated()).select(keys)
+    if doubled.height:
+        first = doubled.unique().sort(keys).head(5).rows()
+        _fail(f"{doubled.height - doubled.unique().height} rows are doubled (first: {first})", where,
+              "every prompt once per sample", "delete the file and run its stage again")  # fmt: skip
+    missing = wanted.join(frame, on=keys, how="anti").sort(keys)
+    extra = frame.join(wanted, on=keys, how="anti").sort(keys)
+    if missing.height or extra.height:
         _fail(
-            f"{len(missing)} prompts are not answered (first: {missing[:5]}), "
-            f"{len(extra)} answers are to no prompt of the set (first: {extra[:5]})",
+            f"{missing.height} prompts are not answered (first: {missing.head(5).rows()}), "
+            f"{extra.height} answers are to no prompt of the set (first: {extra.head(5).select(keys).rows()})",
             where,
             "every prompt of the set exactly once per sample",
             "delete the file and run its stage again; answers from elsewhere must cover the whole set",
@@ -168,15 +186,33 @@ def check_responses(
               "read the log of the stage; mend the cause and run it again: finished rows are kept")  # fmt: skip
 
 
+def expected_rows(turns: Mapping[str, int], samples: int = 1) -> pl.DataFrame:
+    """Columns prompt_id, sample, turn of the answers to prompts with so many turns each."""
+    schema = {key: RESPONSES[key] for key in ("prompt_id", "sample", "turn")}
+    rows = [
+        (prompt_id, sample, turn)
+        for prompt_id, count in turns.items()
+        for sample in range(samples)
+        for turn in range(count)
+    ]
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def turns_of(prompts: pl.DataFrame) -> dict[str, int]:
+    """How many answers each prompt asks for, by id; `prompts` has the columns of `PROMPTS`."""
+    counts = prompts.select("prompt_id", 1 + pl.col("follow_ups").list.len().cast(pl.Int64))
+    return dict(counts.iter_rows())
+
+
 def _fail(what: str, where: str, expected: str, remedy: str) -> None:
     raise UserError(what=what, where=where, expected=expected, remedy=remedy)
 
 
 def write_responses(
-    rows: Sequence[Mapping[str, Any]], path: Path, metadata: Mapping[str, Any]
+    rows: pl.DataFrame | Sequence[Mapping[str, Any]], path: Path, metadata: Mapping[str, Any]
 ) -> None:
-    """Write responses sorted by prompt and sample, so that the same rows give the same bytes."""
-    frame = pl.DataFrame(list(rows), schema=RESPONSES).sort("prompt_id", "sample")
+    """Write responses sorted by prompt, sample and turn, so that the same rows give the same bytes."""
+    frame = pl.DataFrame(rows, schema=RESPONSES).sort("prompt_id", "sample", "turn")
     write_table(frame, path, metadata)
 
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.parts import Responses
-from manybaskets.engines import Engine
-from manybaskets.generation import answer_prompts
+from manybaskets.engines import LocalEngine
+from manybaskets.generation import Answering, answer_prompts
 
 
 def respond(
-    engine: Engine,
+    engine: LocalEngine,
     who: str,
     *,
     seeds: Sequence[int],
@@ -36,9 +36,7 @@ def respond(
     for seed, adapter in zip(seeds, adapters or [None], strict=True):
         engine.use_adapter(adapter)
         for name, prompts in prompt_sets.items():
-            answer_prompts(
-                pl.read_parquet(prompts),
-                engine,
+            how = Answering(
                 who=f"{who}/{seed}/{name}",
                 sampling=responses.sampling,
                 samples=responses.samples,
@@ -47,5 +45,5 @@ def respond(
                 max_error_share=responses.max_error_share,
                 study_seed=study_seed,
                 work=work / f"seed{seed}" / name,
-                output=next(files),
             )
+            answer_prompts(pl.read_parquet(prompts), engine, how, next(files))

@@ -26,12 +26,16 @@ try:
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
+# Scripts find here what changes no result, so that a change of it reruns nothing.
+config["operations"] = STUDY.operations_of_jobs()
+
 RESULTS = Path("results") / STUDY.study
 SEEDS = STUDY.training.seeds
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
 ENVS = ROOT / "envs"
+TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yaml"
 
 
 wildcard_constraints:
@@ -64,6 +68,12 @@ def model_input(name):
     """Folder of a model: made or fetched by a rule, or the user's own."""
     own = given_folder(STUDY, name)
     return str(own) if own else path(f"models/{name}")
+
+
+def sources_of(*engines):
+    """Pattern of the names of all sources with one of these engines; matches nothing without any."""
+    names = [n for n, s in STUDY.sources.items() if s.engine.kind in engines]
+    return "|".join(map(re.escape, names)) or "(?!)"
 
 
 def source_file(source):
@@ -196,11 +206,48 @@ def prompt_set_sources():
     ]
 
 
-def shard_files(source):
-    """Shards of a source; their number is fixed in the config."""
+def pilot_files(source):
+    """The trial that a source must pass before its first shard; none where the config has none."""
+    return (
+        [path(f"sources/{source}/pilot.json")]
+        if STUDY.sources[source].pilot.prompts
+        else []
+    )
+
+
+def card_files():
+    """Dataset cards of all sources and mixes in use."""
+    folders = [f"sources/{name}" for name in STUDY.used_sources()]
+    folders += [f"mixes/{name}" for name in STUDY.mixes]
+    return [path(f"{folder}/README.md") for folder in folders]
+
+
+def generating_sources():
+    """Sources in use that an engine runs; human and ready answers are none of them."""
+    return [
+        name
+        for name in STUDY.used_sources()
+        if name != HUMAN and STUDY.sources[name].engine.kind != "replay"
+    ]
+
+
+def piloted_sources():
+    """Sources in use that pass a trial first."""
+    return [name for name in generating_sources() if pilot_files(name)]
+
+
+def throughput_files():
+    """Tables of the speed of sources; none where no engine runs."""
+    if not generating_sources():
+        return []
+    return [path("tables/throughput.csv"), path("tables/throughput-correlation.csv")]
+
+
+def shard_files(source, ending="parquet"):
+    """Shards of a source, or what lies beside them; their number is fixed in the config."""
     count = STUDY.sources[source].shards
     return [
-        path(f"sources/{source}/shards/{shard}-of-{count}.parquet")
+        path(f"sources/{source}/shards/{shard}-of-{count}.{ending}")
         for shard in range(count)
     ]
 

@@ -22,7 +22,7 @@ rule respond:
     # Before the next training starts: all that follows waits for the last of the answers.
     priority: 20
     conda:
-        ENVS / "main.yaml"
+        ENVS / TARGET_ENV
     threads: 1
     resources:
         mem_mb=4000,
@@ -30,7 +30,7 @@ rule respond:
     params:
         seeds=SEEDS,
         prompt_sets=PROMPT_SETS,
-        responses=STUDY.responses.model_dump(),
+        responses=STUDY.responses.science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
@@ -59,7 +59,7 @@ use rule respond as respond_vanilla with:
     params:
         seeds=[0],
         prompt_sets=PROMPT_SETS,
-        responses=STUDY.responses.model_dump(),
+        responses=STUDY.responses.science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,

@@ -25,12 +25,17 @@ rule generate:
     input:
         prompts=path("data/prompts/train.parquet"),
         model=lambda w: model_input(STUDY.sources[w.source].model),
+        pilot=lambda w: [ancient(file) for file in pilot_files(w.source)],
     output:
-        path("sources/{source}/shards/{shard}-of-{shards}.parquet"),
+        responses=path("sources/{source}/shards/{shard}-of-{shards}.parquet"),
+        quarantine=path("sources/{source}/shards/{shard}-of-{shards}.quarantine.jsonl"),
+        usage=path("sources/{source}/shards/{shard}-of-{shards}.usage.json"),
     log:
         log_of("sources/{source}/{shard}-of-{shards}"),
     benchmark:
         benchmark_of("sources/{source}/{shard}-of-{shards}")
+    wildcard_constraints:
+        source=sources_of("transformers"),
     conda:
         ENVS / "main.yaml"
     threads: 1
@@ -38,7 +43,7 @@ rule generate:
         mem_mb=4000,
         runtime=240,
     params:
-        source=lambda w: STUDY.sources[w.source].model_dump(exclude={"shards"}),
+        source=lambda w: STUDY.sources[w.source].science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
@@ -50,21 +55,39 @@ rule generate:
         SCRIPTS / "generate.py"
 
 
+use rule generate as generate_vllm with:
+    wildcard_constraints:
+        source=sources_of("vllm"),
+    conda:
+        ENVS / "vllm.yaml"
+
+
+use rule generate as generate_openai with:
+    input:
+        prompts=path("data/prompts/train.parquet"),
+        pilot=lambda w: [ancient(file) for file in pilot_files(w.source)],
+    wildcard_constraints:
+        source=sources_of("openai"),
+    conda:
+        ENVS / "openai.yaml"
+
+
 rule collect:
     """The shards of a source as one checked file."""
     input:
         prompts=path("data/prompts/train.parquet"),
         shards=lambda w: shard_files(w.source),
+        quarantine=lambda w: shard_files(w.source, "quarantine.jsonl"),
     output:
-        path("sources/{source}/train.parquet"),
+        responses=path("sources/{source}/train.parquet"),
+        quarantine=path("sources/{source}/quarantine.jsonl"),
     log:
         log_of("sources/{source}/collect"),
     wildcard_constraints:
-        source="(?!human/)[a-z0-9._-]+",
+        source=sources_of("transformers", "vllm", "openai"),
     conda:
         ENVS / "light.yaml"
     params:
-        max_error_share=lambda w: STUDY.sources[w.source].max_error_share,
         version=stage_version("collect"),
     message:
         "Checking all answers of source {wildcards.source}"

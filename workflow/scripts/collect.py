@@ -6,11 +6,16 @@ import polars as pl
 
 from manybaskets.generation import collect_shards
 from manybaskets.jobs import job
+from manybaskets.records import write_text
+from manybaskets.sources import largest_failed_share
 
 with job(snakemake.log[0]):
+    operations = snakemake.config["operations"]["sources"][snakemake.wildcards.source]
     collect_shards(
         [Path(shard) for shard in snakemake.input.shards],
         pl.read_parquet(snakemake.input.prompts),
-        snakemake.params.max_error_share,
-        Path(snakemake.output[0]),
+        largest_failed_share(operations),
+        Path(snakemake.output.responses),
     )
+    apart = "".join(Path(file).read_text() for file in snakemake.input.quarantine)
+    write_text(apart, Path(snakemake.output.quarantine))

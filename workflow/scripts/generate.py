@@ -1,36 +1,33 @@
-"""Rule `generate`: one shard of a source's answers."""
+"""Rules `generate`, `generate_vllm`, `generate_openai`: one shard of a source's answers."""
 
 from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Prompting, Source
 from manybaskets.generation import answer_prompts, shard_of
 from manybaskets.jobs import job
+from manybaskets.pilot import shard_share_of_cap
+from manybaskets.sources import answering, engine_of, source_of
 
 with job(snakemake.log[0]):
-    from manybaskets.engines.transformers_engine import TransformersEngine
-
-    source = Source(**snakemake.params.source)
-    prompting = Prompting(**snakemake.params.prompting)
-    prompts = pl.read_parquet(snakemake.input.prompts)
+    name, params = snakemake.wildcards.source, snakemake.params
     shard, shards = int(snakemake.wildcards.shard), int(snakemake.wildcards.shards)
-    answer_prompts(
-        shard_of(prompts, shard, shards),
-        TransformersEngine(
-            Path(snakemake.input.model),
-            prompting,
-            snakemake.params.precision,
-            snakemake.threads,
-            source.model,
-        ),
-        who=snakemake.wildcards.source,
-        sampling=source.sampling,
-        samples=1,
-        batch_size=source.batch_size,
-        max_prompt_tokens=prompting.max_prompt_tokens,
-        max_error_share=source.max_error_share,
-        study_seed=snakemake.params.seed,
-        work=Path(snakemake.params.work),
-        output=Path(snakemake.output[0]),
+    source = source_of(params, snakemake.config["operations"], name)
+    prompts = pl.read_parquet(snakemake.input.prompts)
+    engine = engine_of(
+        name,
+        source,
+        params,
+        model=snakemake.input.get("model"),
+        threads=snakemake.threads,
+        share_of_cap=shard_share_of_cap(source, prompts.height),
     )
+    how = answering(
+        name,
+        source,
+        params,
+        work=Path(params.work),
+        quarantine=Path(snakemake.output.quarantine),
+        usage=Path(snakemake.output.usage),
+    )
+    answer_prompts(shard_of(prompts, shard, shards), engine, how, Path(snakemake.output.responses))

@@ -6,17 +6,22 @@ from manybaskets.config.parts import Prompting, Responses
 from manybaskets.jobs import job
 
 with job(snakemake.log[0]):
-    from manybaskets.engines.transformers_engine import TransformersEngine
+    from manybaskets.engines.opening import open_engine
     from manybaskets.responding import respond
 
     target = snakemake.wildcards.target
     prompting = Prompting(**snakemake.params.prompting)
-    engine = TransformersEngine(
+    responses = Responses.assembled(
+        snakemake.params.responses, snakemake.config["operations"]["responses"]
+    )
+    engine = open_engine(
+        responses.engine,
         Path(snakemake.input.model),
-        prompting,
-        snakemake.params.precision,
-        snakemake.threads,
         target,
+        prompting=prompting,
+        sampling=responses.sampling,
+        precision=snakemake.params.precision,
+        threads=snakemake.threads,
     )
     respond(
         engine,
@@ -24,7 +29,7 @@ with job(snakemake.log[0]):
         seeds=snakemake.params.seeds,
         adapters=[Path(folder) for folder in snakemake.input.get("adapters", [])],
         prompt_sets=dict(zip(snakemake.params.prompt_sets, snakemake.input.prompts, strict=True)),
-        responses=Responses(**snakemake.params.responses),
+        responses=responses,
         max_prompt_tokens=prompting.max_prompt_tokens,
         study_seed=snakemake.params.seed,
         work=Path(snakemake.params.work),

@@ -2,45 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from manybaskets.chat import ChatRenderer
+from manybaskets.chat import ChatRenderer, Prompt, Rendered
 from manybaskets.config.parts import Sampling
 
 
 @dataclass(frozen=True)
 class Request:
-    """One answer to be drawn: token ids of the prompt and the row's own seed."""
+    """One answer to be drawn.
+
+    `messages` is the conversation up to the question; `ids` are its tokens with the header of the
+    answer where the engine renders prompts itself, else empty; `seed` is the row's own.
+    """
 
     prompt_id: str
     sample: int
-    ids: tuple[int, ...]
+    turn: int
+    attempt: int
     seed: int
+    messages: tuple[tuple[str, str], ...]
+    ids: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """An answer: its text, why it ended (`stop`, `length`), its tokens with the end token."""
+    """An answer. `finish_reason` is `stop`, `length` or `error`; an error has a message and no text.
 
-    text: str
+    `completion_tokens` counts the end token. `prompt_tokens` is null where only the request knows.
+    `served` is what a server calls the model that answered.
+    """
+
+    text: str | None
     finish_reason: str
-    completion_tokens: int
+    completion_tokens: int | None
+    prompt_tokens: int | None = None
+    error: str | None = None
+    served: str | None = None
 
 
-class Engine(Protocol):
-    """A loaded model. `identity` is all that determines its answers beside prompt and sampling."""
+class Engine:
+    """A model that answers. What determines its answers beside prompt, seed and sampling stands in
+    `identity`; `fixed_batches` says that rounding lets a row hang on its company in the batch, so
+    that batches must have a fixed composition.
+    """
+
+    identity: Mapping[str, Any]
+    fixed_batches = False
+
+    def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
+        """The conversation with the engine's own earlier `answers`, up to the next question."""
+        raise NotImplementedError
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling
+    ) -> Iterator[tuple[Request, Completion]]:
+        """Answer requests; each comes as soon as it is finished."""
+        raise NotImplementedError
+
+    def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Learn of the rows that earlier jobs finished: an engine that pays adds up what they cost."""
+
+
+class LocalEngine(Engine):
+    """An engine with the weights at hand: it renders prompts itself, takes adapters and may score."""
 
     renderer: ChatRenderer
-    identity: Mapping[str, Any]
+
+    def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
+        return self.renderer.render(prompt, max_tokens, answers)
+
+    def load(self) -> None:
+        """Load the weights now and not at the first request, so that it counts as no request's time."""
 
     def use_adapter(self, folder: Path | None) -> None:
         """Answer and score with this LoRA adapter from now on, or with the base model."""
-
-    def generate(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:
-        """Answer the requests of one batch, in their order."""
+        raise NotImplementedError
 
     def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
         """Log-probabilities (nats) of each answer's tokens after its prompt, for one batch."""
+        raise NotImplementedError

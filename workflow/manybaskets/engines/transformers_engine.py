@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, Request
+from manybaskets.engines import Completion, LocalEngine, Request
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
 log = logging.getLogger(__name__)
 
 
-class TransformersEngine:
+class TransformersEngine(LocalEngine):
     """A causal language model of transformers, with any number of LoRA adapters on it.
 
     Answers are drawn by the Gumbel-max rule with a random stream per row: the token is the argmax of
@@ -31,6 +31,8 @@ class TransformersEngine:
         threads: CPU threads.
         name: how errors call the model.
     """
+
+    fixed_batches = True
 
     def __init__(
         self, folder: Path, prompting: Prompting, precision: str, threads: int, name: str
@@ -111,8 +113,13 @@ class TransformersEngine:
             mask[index, width - len(row) :] = 1
         return ids.to(self.device), mask.to(self.device)
 
-    def generate(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling
+    ) -> Iterator[tuple[Request, Completion]]:
         """Answer one batch; halves it and goes on where memory does not suffice."""
+        yield from zip(requests, self._within_memory(requests, sampling), strict=True)
+
+    def _within_memory(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:
         try:
             return self._generate(batch, sampling)
         except self.torch.OutOfMemoryError:
@@ -126,7 +133,11 @@ class TransformersEngine:
             self.torch.cuda.empty_cache()
         half = len(batch) // 2
         log.warning("out of memory with %d rows; going on with %d", len(batch), half)
-        return [*self.generate(batch[:half], sampling), *self.generate(batch[half:], sampling)]
+        return [
+            completion
+            for part in (batch[:half], batch[half:])
+            for completion in self._within_memory(part, sampling)
+        ]
 
     def _generate(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:
         from transformers import GenerationConfig, LogitsProcessorList
