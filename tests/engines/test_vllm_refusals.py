@@ -1,0 +1,54 @@
+"""What the `vllm` engine refuses before vLLM is even imported; run where vLLM is not installed."""
+
+from __future__ import annotations
+
+import pytest
+
+from manybaskets.config.engines import VllmEngine as Settings
+from manybaskets.config.parts import Prompting, Sampling
+from manybaskets.engines.opening import open_engine
+from manybaskets.engines.vllm_engine import _check_devices
+from manybaskets.errors import UserError
+
+
+def opened(folder, **settings):
+    return open_engine(
+        Settings(**settings),
+        folder,
+        "llama",
+        prompting=Prompting(max_prompt_tokens=160),
+        sampling=Sampling(max_new_tokens=40),
+        precision="float32",
+        threads=1,
+    )
+
+
+def test_an_environment_without_vllm_says_which_has_it(tiny_models):
+    with pytest.raises(UserError, match="vLLM is not installed") as error:
+        opened(tiny_models["llama"])
+    for word in ("envs/vllm.yaml", "make setup-vllm", ".venv-vllm/bin/snakemake"):
+        assert word in error.value.remedy
+
+
+def test_a_context_too_small_for_prompt_and_answer_is_named(tiny_models):
+    with pytest.raises(UserError, match="max_model_len of engine `vllm` is 199") as error:
+        opened(tiny_models["llama"], max_model_len=199)
+    assert "at least 200" in error.value.expected and "llama" in error.value.where
+    with pytest.raises(UserError, match="vLLM is not installed"):
+        opened(tiny_models["llama"], max_model_len=200)
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path):
+    with pytest.raises(UserError, match="no config.json"):
+        opened(tmp_path)
+
+
+def test_more_gpus_than_visible_are_refused(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+    with pytest.raises(UserError, match="tensor_parallel asks for 4 GPUs, and 2 are visible") as e:
+        _check_devices(Settings(tensor_parallel=4), on_cpu=False, visible=2)
+    assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
+    with pytest.raises(UserError, match="asks for 1 GPUs, and 0 are visible"):
+        _check_devices(Settings(), on_cpu=False, visible=0)
+    _check_devices(Settings(tensor_parallel=2, quantization="fp8"), on_cpu=False, visible=2)
+    _check_devices(Settings(), on_cpu=True, visible=0)

@@ -1,0 +1,393 @@
+"""The `vllm` engine: continuous batches, and all adapters of a base in one engine."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import itertools
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from manybaskets.chat import ChatRenderer
+from manybaskets.config.engines import VllmEngine as Settings
+from manybaskets.config.parts import Prompting, Sampling
+from manybaskets.engines import Completion, LocalEngine, Request
+from manybaskets.engines.transformers_engine import check_adapter_base
+from manybaskets.errors import UserError
+from manybaskets.models.folder import check_folder, fingerprint
+
+log = logging.getLogger(__name__)
+# On a CPU the share of a GPU's memory means nothing. Without a size vLLM would fill most of the
+# machine's memory with zeros at every start.
+CPU_CACHE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What adapters need of a running vLLM: their largest rank, and the layers that they change."""
+
+    rank: int = 0
+    layers: frozenset[str] = frozenset()
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(max(self.rank, other.rank), self.layers | other.layers)
+
+
+@dataclass(frozen=True)
+class Adapter:
+    """A LoRA adapter: vLLM's number for it, its folder, what it needs of vLLM, its fingerprint."""
+
+    number: int
+    folder: Path
+    needs: Needs
+    weights: str
+
+
+class VllmEngine(LocalEngine):
+    """A causal language model that vLLM runs offline: in this process, with a worker for each GPU
+    where it takes several.
+
+    Tokens go in and tokens come out, so that prompts are those of every other engine. vLLM itself
+    starts with `load` or the first request: only then is it known whether adapters are wanted, of what
+    rank and for which layers. A model without adapters so pays nothing for them (memory for every slot,
+    on a CPU no compiled graph), and one whose architecture takes none in vLLM still answers as a source.
+    An adapter after answers without one, or one that needs more than those before, starts vLLM again.
+
+    Args:
+        folder: model folder with safetensors weights and a chat template.
+        prompting: system prompt, date.
+        settings: the engine's section in the config.
+        precision: `float32` or `bfloat16`.
+        threads: CPU threads.
+        name: how errors call the model.
+        longest: tokens of the longest prompt with its answer.
+
+    Raises:
+        UserError: vLLM is not installed; fewer GPUs are visible than asked for; `max_model_len` is too
+            small; the folder is no model folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        prompting: Prompting,
+        settings: Settings,
+        precision: str,
+        threads: int,
+        name: str,
+        longest: int,
+    ) -> None:
+        check_folder(folder, name)
+        self.max_model_len = _context(settings.max_model_len, longest, name)
+        _check_installed()
+        # vLLM reads these when it is imported or starts.
+        os.environ |= {
+            "VLLM_NO_USAGE_STATS": "1",
+            "DO_NOT_TRACK": "1",
+            # No process of its own for the scheduler: that one outlives a killed job and keeps its
+            # GPUs. Workers, one per GPU where there are several, end with the job.
+            "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+            # Forked workers would hold the journal's lock for a moment after the job's end.
+            "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
+        }
+        import torch
+        from transformers import AutoTokenizer
+        from vllm.platforms import current_platform
+        from vllm.version import __version__ as version
+
+        self.on_cpu = current_platform.is_cpu()
+        _check_devices(settings, self.on_cpu, torch.cuda.device_count())
+        torch.set_num_threads(threads)
+        self.folder, self.settings, self.precision, self.name = folder, settings, precision, name
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+        ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
+        self.end_ids = sorted(token for token in ends if token is not None)
+        self.llm: Any = None
+        self.able = Needs()  # what the running vLLM can do
+        self.adapters: dict[Path, Adapter] = {}
+        self.adapter: Adapter | None = None
+        self.numbers = itertools.count()
+        self.base_identity = {
+            "engine": "vllm",
+            "engine_version": version,
+            "model": name,
+            "weights": fingerprint(folder),
+            "precision": precision,
+            "quantization": settings.quantization,
+            "max_model_len": self.max_model_len,
+            "template": self.renderer.template_hash,
+            "system_prompt": self.renderer.system_prompt,
+            "system_turn": self.renderer.system_turn,
+            "date": prompting.date,
+        }
+        self.identity = self.base_identity | {"adapter": None}
+
+    def use_adapter(self, folder: Path | None) -> None:
+        """Answer and score with this adapter, or with the base model.
+
+        Raises:
+            UserError: the adapter belongs to another base model, or its rank is beyond vLLM's.
+        """
+        if folder is None:
+            self.adapter = None
+        else:
+            folder = Path(folder)
+            if folder not in self.adapters:
+                check_adapter_base(folder, self.base_identity["weights"], self.name)
+                number = len(self.adapters) + 1
+                self.adapters[folder] = Adapter(number, folder, _needs(folder), fingerprint(folder))
+            self.adapter = self.adapters[folder]
+        weights = self.adapter.weights if self.adapter else None
+        self.identity = self.base_identity | {"adapter": weights}
+
+    def load(self) -> None:
+        """Start vLLM, unless it runs already and can do what is wanted.
+
+        Raises:
+            UserError: vLLM cannot run this model, or this adapter, with these settings.
+        """
+        wanted = self.able | self.adapter.needs if self.adapter else self.able
+        if self.llm is None or wanted != self.able:
+            self.close()
+            with _refusals(f"model '{self.name}' in {self.folder}"), _script_run_once():
+                self.llm = self._start(wanted)
+            self.able = wanted
+        if self.adapter:
+            with _refusals(f"adapter {self.adapter.folder} on model '{self.name}'"):
+                self.llm.llm_engine.add_lora(self._lora())
+
+    def close(self) -> None:
+        """Stop vLLM and give its memory back; it starts again when it is needed."""
+        if self.llm is None:
+            return
+        from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
+
+        self.llm.llm_engine.engine_core.shutdown()
+        self.llm, self.able = None, Needs()
+        cleanup_dist_env_and_memory()
+
+    def _start(self, needs: Needs) -> Any:
+        from vllm import LLM
+
+        settings = self.settings
+        wanted: dict[str, Any] = {
+            "model": str(self.folder),
+            "dtype": self.precision,
+            "quantization": settings.quantization,
+            "max_model_len": self.max_model_len,
+            "tensor_parallel_size": settings.tensor_parallel,
+            "gpu_memory_utilization": settings.memory_share,
+            "max_num_seqs": settings.max_sequences,
+            "enable_prefix_caching": settings.prefix_caching,
+            "enforce_eager": settings.enforce_eager,
+            "load_format": "safetensors",
+            "generation_config": "vllm",  # no sampling defaults from the model's folder
+            "logprobs_mode": "raw_logprobs",
+        }
+        if self.on_cpu:
+            wanted["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
+            # After a part of a prompt vLLM turns the row's random stream back, and a CPU's cannot.
+            wanted["enable_chunked_prefill"] = False
+        if needs.rank:
+            wanted |= {
+                "enable_lora": True,
+                "max_loras": settings.max_adapters,
+                "max_lora_rank": needs.rank,
+                # Not all that could be: with the output layer among them a CPU cannot score.
+                "lora_target_modules": sorted(needs.layers),
+            }
+        return LLM(**wanted)
+
+    def _lora(self) -> Any:
+        from vllm.lora.request import LoRARequest
+
+        if self.adapter is None:
+            return None
+        number, folder = self.adapter.number, self.adapter.folder
+        return LoRARequest(f"adapter{number}", number, str(folder.resolve()))
+
+    def _run(
+        self, asked: Sequence[tuple[tuple[int, ...], dict[str, Any]]]
+    ) -> Iterator[tuple[int, Any]]:
+        """Answer token ids with sampling parameters: vLLM's outputs as they finish, each with its
+        index in `asked`."""
+        from vllm import SamplingParams
+        from vllm.inputs import tokens_input
+        from vllm.sampling_params import RequestOutputKind
+
+        self.load()
+        engine, lora = self.llm.llm_engine, self._lora()
+        waiting = {}
+        for index, (ids, sampling) in enumerate(asked):
+            name = str(next(self.numbers))
+            waiting[name] = index
+            parameters = SamplingParams(
+                **sampling, detokenize=False, output_kind=RequestOutputKind.FINAL_ONLY
+            )
+            engine.add_request(name, tokens_input(list(ids)), parameters, lora_request=lora)
+        try:
+            while waiting:
+                for output in engine.step():
+                    yield waiting.pop(output.request_id), output
+        except GeneratorExit:
+            # Nobody wants the rest; it must not come out of the next call.
+            engine.abort_request(list(waiting))
+            raise
+
+    def generate(
+        self, requests: Sequence[Request], sampling: Sampling
+    ) -> Iterator[tuple[Request, Completion]]:
+        """Answer requests, in the order in which the answers end."""
+        common = {
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_new_tokens,
+            "stop_token_ids": self.end_ids,
+            "ignore_eos": True,  # the end tokens are ours, not those of the model's config
+        }
+        for request in requests:
+            place = f"model '{self.name}', prompt {request.prompt_id}"
+            self._check_fits(len(request.ids) + sampling.max_new_tokens, place)
+        asked = [(request.ids, common | {"seed": request.seed}) for request in requests]
+        for index, output in self._run(asked):
+            yield requests[index], self._completion(output.outputs[0])
+
+    def _completion(self, answer: Any) -> Completion:
+        if answer.finish_reason not in ("stop", "length"):
+            error = f"vLLM ended the answer for the reason '{answer.finish_reason}'"
+            return Completion(None, "error", None, error=error)
+        tokens = list(answer.token_ids)
+        kept = tokens[:-1] if answer.finish_reason == "stop" else tokens
+        text = self.renderer.tokenizer.decode(kept, skip_special_tokens=True).strip()
+        return Completion(text, answer.finish_reason, len(tokens))
+
+    def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
+        """Log-probabilities (nats) of each answer's tokens, without temperature."""
+        # vLLM scores prompts only, and always draws a token after them.
+        sampling = {"temperature": 0.0, "max_tokens": 1, "prompt_logprobs": 0}
+        for prompt, answer in pairs:
+            self._check_fits(len(prompt) + len(answer) + 1, f"model '{self.name}', a scored answer")
+        scores: list[list[float]] = [[] for _ in pairs]
+        for index, output in self._run([(prompt + answer, sampling) for prompt, answer in pairs]):
+            start, ids = len(pairs[index][0]), output.prompt_token_ids
+            scores[index] = [
+                output.prompt_logprobs[place][ids[place]].logprob
+                for place in range(start, len(ids))
+            ]
+        return scores
+
+    def _check_fits(self, tokens: int, where: str) -> None:
+        if tokens > self.max_model_len:
+            raise UserError(
+                what=f"a prompt with its answer takes {tokens} tokens",
+                where=where,
+                expected=f"at most {self.max_model_len} (max_model_len of engine `vllm`)",
+                remedy="raise engine.max_model_len, up to the model's own context",
+            )
+
+
+def _context(wanted: int | None, longest: int, name: str) -> int:
+    if wanted is not None and wanted < longest:
+        raise UserError(
+            what=f"max_model_len of engine `vllm` is {wanted}",
+            where=f"model '{name}', engine.max_model_len",
+            expected=f"at least {longest}: max_prompt_tokens and max_new_tokens together",
+            remedy="raise it, leave it out (then it is just that), or lower the other two",
+        )
+    return wanted or longest
+
+
+def _check_installed() -> None:
+    if importlib.util.find_spec("vllm") is None:
+        raise UserError(
+            what="vLLM is not installed in this environment",
+            where="engine `vllm`",
+            expected="an environment of its own, because it needs other versions than the rest",
+            remedy="with GPUs: `snakemake --sdm conda` makes envs/vllm.yaml; on a CPU: "
+            "`make setup-vllm`, then .venv-vllm/bin/snakemake",
+        )
+
+
+def _check_devices(settings: Settings, on_cpu: bool, visible: int) -> None:
+    wanted = settings.tensor_parallel
+    if on_cpu and (wanted > 1 or settings.quantization):
+        raise UserError(
+            what=f"tensor_parallel is {wanted}, quantization is {settings.quantization}, and this is "
+            "vLLM's build for CPUs",
+            where="engine.tensor_parallel, engine.quantization",
+            expected="1 and null on a CPU",
+            remedy="take them out of the config, or run on GPUs",
+        )
+    if not on_cpu and wanted > visible:
+        seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
+        raise UserError(
+            what=f"tensor_parallel asks for {wanted} GPUs, and {visible} are visible",
+            where=f"engine.tensor_parallel; CUDA_VISIBLE_DEVICES is {seen}",
+            expected="as many visible GPUs as tensor_parallel says",
+            remedy="lower engine.tensor_parallel, or ask the scheduler for more GPUs",
+        )
+
+
+def _needs(folder: Path) -> Needs:
+    from safetensors import safe_open
+
+    adapter = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    rank = max([adapter["r"], *adapter.get("rank_pattern", {}).values()])
+    # The config may name the layers by a pattern; the weights name them one by one.
+    with safe_open(folder / "adapter_model.safetensors", framework="numpy") as weights:
+        names = weights.keys()
+    layers = {name.partition(".lora_")[0].rpartition(".")[2] for name in names}
+    return Needs(_allowed_rank(rank, folder), frozenset(layers))
+
+
+def _allowed_rank(rank: int, folder: Path) -> int:
+    """The smallest rank of vLLM's list that an adapter of this rank fits into."""
+    from vllm.config.lora import MaxLoRARanks
+
+    allowed = sorted(get_args(MaxLoRARanks))
+    if rank > allowed[-1]:
+        raise UserError(
+            what=f"the adapter has rank {rank}",
+            where=str(folder),
+            expected=f"at most {allowed[-1]} with engine `vllm`",
+            remedy="use engine `transformers` for this model's responses, or a smaller training.rank",
+        )
+    return next(size for size in allowed if size >= rank)
+
+
+@contextlib.contextmanager
+def _refusals(where: str) -> Iterator[None]:
+    """Tell the user what vLLM says of settings, a model or an adapter that it cannot run."""
+    try:
+        yield
+    except (ValueError, NotImplementedError) as error:
+        # The settings are checked by pydantic, whose own text is full of its inputs.
+        parts = error.errors() if isinstance(error, ValidationError) else [{"msg": error}]
+        raise UserError(
+            what=f"vLLM cannot run this: {'; '.join(str(part['msg']) for part in parts)}",
+            where=where,
+            expected="settings, a model and adapters that this version of vLLM can run here",
+            remedy="correct `engine` in the config, or use engine `transformers`",
+        ) from error
+
+
+@contextlib.contextmanager
+def _script_run_once() -> Iterator[None]:
+    """Keep workers from running this process's script again, as Python has every new process do that
+    can find it. Scripts of the workflow have no part to leave out then."""
+    main = vars(sys.modules["__main__"])
+    script = main.pop("__file__", None)
+    try:
+        yield
+    finally:
+        if script is not None:
+            main["__file__"] = script
