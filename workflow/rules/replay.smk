@@ -1,0 +1,52 @@
+"""Sources of ready answers: no model runs."""
+
+from manybaskets.replay import given_answers
+
+try:
+    GIVEN_ANSWERS = given_answers(STUDY)
+except UserError as error:
+    raise WorkflowError(f"\n{error}") from None
+
+
+rule fetch_answers:
+    """Fetch ready answers from a dataset of the hub at its revision; needs the network."""
+    output:
+        path("sources/{source}/answers.parquet"),
+    log:
+        log_of("sources/{source}/answers"),
+    wildcard_constraints:
+        source=sources_of("replay"),
+    localrule: True
+    conda:
+        ENVS / "main.yaml"
+    params:
+        engine=lambda w: STUDY.sources[w.source].engine.science(),
+        version=stage_version("fetch_answers"),
+    message:
+        "Fetching the answers of source {wildcards.source}"
+    script:
+        SCRIPTS / "fetch_answers.py"
+
+
+rule replay:
+    """Ready answers, matched to the training prompts by content."""
+    input:
+        prompts=path("data/prompts/train.parquet"),
+        answers=lambda w: GIVEN_ANSWERS.get(w.source)
+        or path(f"sources/{w.source}/answers.parquet"),
+    output:
+        responses=path("sources/{source}/train.parquet"),
+        quarantine=path("sources/{source}/quarantine.jsonl"),
+    log:
+        log_of("sources/{source}/replay"),
+    wildcard_constraints:
+        source=sources_of("replay"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        source=lambda w: STUDY.sources[w.source].science(),
+        version=stage_version("replay"),
+    message:
+        "Source {wildcards.source} answers the training prompts from {input.answers}"
+    script:
+        SCRIPTS / "replay.py"
