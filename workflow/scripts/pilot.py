@@ -1,0 +1,32 @@
+"""Rules `pilot`, `pilot_vllm`, `pilot_openai`: the trial of a source before its first shard."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.pilot import run_trial, share_of_cap
+from manybaskets.sources import answering, engine_of, source_of
+
+with job(snakemake.log[0]):
+    name, params = snakemake.wildcards.source, snakemake.params
+    model = snakemake.input.get("model")
+    source = source_of(params, snakemake.config["operations"], name)
+    prompts = pl.read_parquet(snakemake.input.prompts)
+    engine = engine_of(
+        name,
+        source,
+        params,
+        model=model,
+        threads=snakemake.threads,
+        share_of_cap=share_of_cap(source.pilot.prompts, prompts.height),
+    )
+    run_trial(
+        source,
+        engine,
+        prompts,
+        answering(name, source, params, work=Path(params.work)),
+        system_prompt=params.prompting["system_prompt"],
+        model=Path(model) if model else None,
+        output=Path(snakemake.output[0]),
+    )
