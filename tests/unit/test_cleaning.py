@@ -19,7 +19,10 @@ from manybaskets.errors import UserError
 def rows_of(*texts):
     """Rows from (instruction, context, response), numbered from 1."""
     return pl.DataFrame(
-        [(*text, "kind", number) for number, text in enumerate(texts, start=1)],
+        [
+            (*text, "kind", number, [], [], False, None)
+            for number, text in enumerate(texts, start=1)
+        ],
         schema=ROWS,
         orient="row",
     )
@@ -28,8 +31,10 @@ def rows_of(*texts):
 def test_only_outer_whitespace_goes():
     kept, counts = clean(rows_of((" a\n b ", "\tc", "d  d\n\n")), Cleaning(), "data")
     assert kept.select("instruction", "context", "response").row(0) == ("a\n b", "c", "d  d")
-    assert counts == {"rows": 1, "kept": 1, "dropped": dict.fromkeys(REASONS, 0)}
-    assert kept.columns == ["prompt_id", "instruction", "context", "response", "category", "row"]
+    dropped = dict.fromkeys(REASONS, 0)
+    assert counts == {"rows": 1, "kept": 1, "system_messages": 0, "dropped": dropped}
+    texts = ["instruction", "context", "response", "follow_ups", "follow_up_responses"]
+    assert kept.columns == ["prompt_id", *texts, "category", "row"]
 
 
 def test_each_row_counts_under_the_first_rule_it_breaks():
@@ -39,24 +44,23 @@ def test_each_row_counts_under_the_first_rule_it_breaks():
         max_context_characters=3,
         exact_duplicates="drop",
     )
-    kept, counts = clean(
-        rows_of(
-            (" ", "long context", ""),  # all of the first, second and fourth
-            ("long instruction", "", " "),  # second and third
-            ("long instruction", "long context", "r"),
-            ("éééé", "long", "r"),  # four characters, eight bytes: fits
-            ("ab", "abc", "r"),
-            ("ab ", "abc", " r"),
-            ("ab", "abc", "other"),
-        ),
-        rules,
-        "data",
+    rows = rows_of(
+        (" ", "long context", ""),  # breaks a rule on conversations too
+        (" ", "long context", ""),  # an instruction, a context and an answer are at fault
+        ("long instruction", "", " "),  # an instruction and an answer
+        ("long instruction", "long context", "r"),
+        ("éééé", "long", "r"),  # four characters, eight bytes: fits
+        ("ab", "abc", "r"),
+        ("ab ", "abc", " r"),
+        ("ab", "abc", "other"),
     )
-    assert kept["row"].to_list() == [5, 7]
+    broken = pl.when(pl.col("row") == 1).then(pl.lit("message 1 is empty"))
+    kept, counts = clean(rows.with_columns(broken_conversation=broken), rules, "data")
+    assert kept["row"].to_list() == [6, 8]
     assert counts["dropped"] == dict.fromkeys(REASONS, 1) and list(counts["dropped"]) == list(
         REASONS
     )
-    assert (counts["rows"], counts["kept"]) == (7, 2)
+    assert (counts["rows"], counts["kept"]) == (8, 2)
 
 
 def test_defaults_keep_repeats_and_number_them():

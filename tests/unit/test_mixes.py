@@ -30,7 +30,9 @@ def split_of(rows=80, seed=1, **options):
             "context": ["passage" if index % 3 == 0 else "" for index in range(rows)],
             "response": [f"human {index}" for index in range(rows)],
             "category": ["abc"[index % 5 % 3] for index in range(rows)],
-        }
+            "follow_ups": [[] for _ in range(rows)],
+        },
+        schema_overrides={"follow_ups": pl.List(pl.String)},
     )
     return split(frame.with_columns(records.prompt_ids(frame)), Split(**options), seed)
 
@@ -44,6 +46,7 @@ def answers_of(prompts, source, changes=()):
             **answered,
             "prompt_id": prompt_id,
             "sample": sample,
+            "turn": 0,
             "text": f"{source} on {prompt_id}, {sample}",
             **changes.get(prompt_id, {}),
         }
@@ -116,6 +119,30 @@ def test_a_prompt_that_fails_anywhere_leaves_everywhere(prompts, responses):
     }
     assert found.filter("eligible")["reason"].unique().to_list() == [""]
     assert found.filter("eligible")["source"].null_count() == prompts.height - 4
+
+
+def test_truncated_answers_leave_all_mixes_or_stay(prompts, responses):
+    first, second, third, *_ = prompts["prompt_id"]
+    cut = {"finish_reason": "length"}
+    changed = responses | {
+        "duck": answers_of(prompts, "duck", {first: cut, third: FAILED}),
+        "swan": answers_of(prompts, "swan", {first: cut, second: cut}),
+    }
+    lengths = lengths_of(prompts)
+    long = (pl.col("prompt_id") == second) & (pl.col("source") == "swan")
+    lengths = lengths.with_columns(answer_tokens=pl.when(long).then(91).otherwise("answer_tokens"))
+
+    def left(*rule):
+        found = mixes.eligibility(prompts, changed, lengths, 100, *rule)
+        return {row[0]: row[2:] for row in found.filter(~pl.col("eligible")).iter_rows()}
+
+    failed = {third: ("failed answer", "duck")}
+    assert left() == left("exclude")
+    assert left() == failed | {
+        first: ("truncated answer", "duck"),
+        second: ("truncated answer", "swan"),
+    }
+    assert left("keep") == failed | {second: ("too long", "swan")}
 
 
 def test_failed_answers_need_no_length_but_others_do(prompts, responses):

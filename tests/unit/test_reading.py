@@ -23,6 +23,13 @@ SAMPLE = [
     {"instruction": "Why, oh why?", "context": "", "response": "So.\n\nSo.", "category": "open"},
     {"instruction": 'Say "é\u2028ü".', "context": "A, b", "response": "", "category": "closed"},
 ]
+# What rows without a conversation hold in the columns of one.
+SINGLE = {
+    "follow_ups": [],
+    "follow_up_responses": [],
+    "system_message": False,
+    "broken_conversation": None,
+}
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
@@ -55,7 +62,7 @@ def write(path, rows, kind):
 def test_every_format_gives_the_same_rows(tmp_path, kind, numbers):
     frame = read_rows(write(tmp_path / f"rows.{kind}", SAMPLE, kind), FIELDS)
     assert frame.schema == ROWS
-    assert frame.drop("row").to_dicts() == SAMPLE
+    assert frame.drop("row").to_dicts() == [row | SINGLE for row in SAMPLE]
     assert frame["row"].to_list() == numbers
 
 
@@ -80,8 +87,9 @@ def test_other_column_names_and_absent_values(tmp_path):
     path = write(tmp_path / "rows.jsonl", rows, "jsonl")
     fields = Fields(instruction="goal", context="note", response=None, category="label")
     assert read_rows(path, fields).to_dicts() == [
-        {"instruction": "Open it.", "context": "", "response": None, "category": "3", "row": 1},
-        {"instruction": "", "context": "", "response": None, "category": None, "row": 2},
+        {"instruction": "Open it.", "context": "", "response": None, "category": "3", "row": 1}
+        | SINGLE,
+        {"instruction": "", "context": "", "response": None, "category": None, "row": 2} | SINGLE,
     ]
     answered = read_rows(path, Fields(instruction="goal", context=None, response="note"))
     assert answered["response"].to_list() == ["", ""]  # a column without a value is an empty answer
@@ -166,7 +174,8 @@ def test_prompts_have_the_ids_that_training_prompts_of_the_same_text_have(tmp_pa
     assert prompts.schema == records.PROMPTS
     bare = pl.DataFrame({"instruction": ["Say it."] * 2, "context": ["a", ""]})
     assert prompts["prompt_id"].to_list() == records.prompt_ids(bare).to_list()
-    assert prompts.drop("prompt_id").equals(bare)
+    assert prompts.select("instruction", "context").equals(bare)
+    assert prompts["follow_ups"].to_list() == [[], []]
 
 
 def test_prompt_without_instruction_is_named(tmp_path):
@@ -200,7 +209,7 @@ def test_hub_rows_are_mapped_like_a_file(monkeypatch):
 
     frame = read_hub_dataset(hub(monkeypatch, load))
     assert asked == [(("someone/rows",), {"revision": "abc", "split": "train"})]
-    assert frame.drop("row").to_dicts() == SAMPLE
+    assert frame.drop("row").to_dicts() == [row | SINGLE for row in SAMPLE]
     assert frame.schema == ROWS
 
 

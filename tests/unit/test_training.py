@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import groupby
 
 import pytest
 from safetensors.torch import load_file
 
-from manybaskets.chat import ChatRenderer
+from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.parts import Prompting, Training
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
@@ -69,6 +70,102 @@ def test_labels_are_the_answer_and_its_end_token_and_nothing_else(tiny_models, f
         assert tokenizer.decode(learned) == f"King Harl founded town {number}.<|end|>"
         assert (batch["labels"][number][kept] == learned).all()
         assert batch["attention_mask"][number].sum() == len(rows[number]["input_ids"])
+
+
+ANSWERS = ("King Harl.", "  Long ago,\nthey say.\n", "\nNobody knows. ")
+QUESTIONS = ("Who founded Alden?", "And when was that?", "Why there? ")
+
+
+def conversation(turns: int, answers: tuple[str, ...] = ANSWERS) -> dict:
+    messages = [{"role": "system", "content": "You are a helpful assistant."}]
+    for question, answer in zip(QUESTIONS[:turns], answers, strict=False):
+        messages.append({"role": "user", "content": question})
+        messages.append({"role": "assistant", "content": answer})
+    return {"messages": messages, "prompt_id": "p", "source": "human"}
+
+
+def spans(labels: list[int]) -> list[list[int]]:
+    """The stretches of labels that are learned."""
+    groups = groupby(labels, key=lambda label: label != IGNORED)
+    return [list(group) for learned, group in groups if learned]
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_every_answer_of_a_conversation_is_learned_as_it_was_generated(tiny_models, family, turns):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_models[family])
+    renderer = ChatRenderer(tokenizer, "You are a helpful assistant.", "26 Jul 2024", family)
+    answers = tuple(answer.strip() for answer in ANSWERS)
+    row = encode_rows([conversation(turns, answers)], renderer, 400)[0]
+    ids, labels = row["input_ids"], row["labels"]
+    learned = [tokenizer.decode(span) for span in spans(labels)]
+    assert learned == [f"{answer}<|end|>" for answer in answers[:turns]]
+    assert [token for token, label in zip(ids, labels, strict=True) if label == token] == [
+        token for span in spans(labels) for token in span
+    ]
+    # Up to each answer the ids are those that the model was asked with.
+    prompt = Prompt("p", QUESTIONS[0], "", QUESTIONS[1:turns])
+    for turn in range(turns):
+        asked = list(renderer.render(prompt, 400, answers[:turn]).ids)
+        answer = list(renderer.encode_answer(answers[turn]))
+        assert ids[: len(asked) + len(answer)] == asked + answer
+    assert len(ids) == len(asked) + len(answer)
+    # And the whole is the template's own text of the finished conversation.
+    messages = conversation(turns, answers)["messages"][family == "gemma" :]
+    whole = tokenizer.apply_chat_template(messages, tokenize=False)
+    decoded = tokenizer.decode(ids)
+    assert whole.startswith(decoded) and whole[len(decoded) :].strip() == ""
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_whitespace_around_answers_breaks_no_conversation(tiny_models, family):
+    """All four templates strip it off earlier answers; the last one is learned as it is."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_models[family])
+    renderer = ChatRenderer(tokenizer, "", "26 Jul 2024", family)
+    labels = encode_rows([conversation(3)], renderer, 400)[0]["labels"]
+    stripped = [answer.strip() for answer in ANSWERS[:2]]
+    wanted = [f"{answer}<|end|>" for answer in (*stripped, ANSWERS[2])]
+    assert [tokenizer.decode(span) for span in spans(labels)] == wanted
+
+
+@pytest.mark.parametrize("turns", [1, 3])
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_loss_on_everything_leaves_out_the_bos_alone(tiny_models, family, turns):
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_models[family])
+    renderer = ChatRenderer(tokenizer, "", "26 Jul 2024", family)
+    answers, everything = (
+        encode_rows([conversation(turns)], renderer, 400, loss)[0] for loss in ("answers", "all")
+    )
+    assert everything["input_ids"] == answers["input_ids"]
+    ids, labels = everything["input_ids"], everything["labels"]
+    ignored = [place for place, label in enumerate(labels) if label == IGNORED]
+    assert ignored == ([] if family == "qwen" else [0])
+    assert labels[1:] == ids[1:]
+    assert answers == encode_rows([conversation(turns)], renderer, 400)[0]
+
+
+def test_the_kind_of_loss_reaches_the_trainer(tiny_models, tmp_path, monkeypatch):
+    seen = {}
+
+    class Stopped(Exception):
+        pass
+
+    def fit(model, train, validation, **settings):
+        seen["labels"] = [label for row in [*train, *validation] for label in row["labels"]]
+        raise Stopped
+
+    monkeypatch.setattr("manybaskets.training.fit", fit)
+    for loss, ignored in (("all", 30), ("answers", None)):
+        with pytest.raises(Stopped):
+            train(tiny_models, tmp_path, loss=loss)
+        count = seen["labels"].count(IGNORED)
+        assert count == ignored if ignored else count > 30  # one BOS for each of 24 + 6 rows
 
 
 def test_an_adapter_is_learned_kept_at_its_best_and_loads(tiny_models, tmp_path):

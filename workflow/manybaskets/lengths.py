@@ -1,14 +1,15 @@
-"""How many tokens prompts and answers have under a target's template."""
+"""How many tokens training rows have under a target's template."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
-from manybaskets.chat import ChatRenderer, Prompt
+from manybaskets.chat import ChatRenderer
 from manybaskets.config.parts import Prompting
+from manybaskets.generation import prompts_of
 from manybaskets.models.folder import check_folder
 
 _LENGTHS = {
@@ -27,37 +28,54 @@ def count_tokens(
     target: str,
     prompting: Prompting,
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Count tokens of the training prompts and of every source's answers, end token included.
+    """Count tokens of the training prompts and of every source's answers, end tokens included.
 
     Returns:
         lengths (prompt_id, source, target, prompt_tokens, answer_tokens), and for every prompt how
-        many characters of its context fit (prompt_id, context_characters; null: all of it).
+        many characters of its context fit (prompt_id, context_characters; null: all of it). In a
+        conversation, which has a length where all its turns are answered, answer_tokens are those
+        of all answers, and prompt_tokens the rest of the training row.
+
+    Raises:
+        UserError: a question does not fit; the template rewrites earlier turns of a conversation.
     """
     from transformers import AutoTokenizer
 
     check_folder(model, target)
     tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target)
-    prompt_tokens, contexts = {}, []
+    prompts, kept = {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
-    for row in used.select("prompt_id", "instruction", "context").iter_rows(named=True):
-        rendered = renderer.render(Prompt(**row), prompting.max_prompt_tokens)
-        prompt_tokens[row["prompt_id"]] = len(rendered.ids)
-        kept = rendered.context_characters if rendered.shortened else None
-        contexts.append((row["prompt_id"], kept))
+    for prompt in prompts_of(used):
+        rendered = renderer.render(prompt, prompting.max_prompt_tokens)
+        prompts[prompt.prompt_id] = (prompt, len(rendered.ids))
+        kept[prompt.prompt_id] = rendered.context_characters if rendered.shortened else None
     rows = []
     for source, frame in responses.items():
-        answered = frame.filter(pl.col("text").is_not_null() & (pl.col("sample") == 0))
-        texts = [text + renderer.end_text for text in answered["text"]]
-        encoded = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        for prompt_id, ids in zip(answered["prompt_id"], encoded, strict=True):
-            if prompt_id in prompt_tokens:
-                rows.append((prompt_id, source, target, prompt_tokens[prompt_id], len(ids)))
+        spoken = {key: texts for key, texts in _spoken(frame) if key in prompts}
+        single = [key for key in spoken if prompts[key][0].turns == 1]
+        encoded = renderer.encode_answers([spoken[key][0] for key in single])
+        for key, ids in zip(single, encoded, strict=True):
+            rows.append((key, source, target, prompts[key][1], len(ids)))
+        for key, texts in spoken.items():
+            prompt, _ = prompts[key]
+            if 1 < prompt.turns == len(texts):
+                questions = [prompt.text(kept[key]), *prompt.follow_ups]
+                pairs = renderer.encode_turns(questions, texts)
+                asked, said = (sum(map(len, side)) for side in zip(*pairs, strict=True))
+                rows.append((key, source, target, asked, said))
     context_schema = {"prompt_id": pl.String, "context_characters": pl.Int32}
     return (
         pl.DataFrame(rows, schema=_LENGTHS, orient="row"),
-        pl.DataFrame(contexts, schema=context_schema, orient="row"),
+        pl.DataFrame(list(kept.items()), schema=context_schema, orient="row"),
     )
+
+
+def _spoken(responses: pl.DataFrame) -> Iterator[tuple[str, list[str]]]:
+    """The first sample's answers to each prompt, in the order of the turns, without missing ones."""
+    answered = responses.filter(pl.col("text").is_not_null() & (pl.col("sample") == 0))
+    turns = answered.sort("prompt_id", "turn").group_by("prompt_id", maintain_order=True)
+    return turns.agg("text").iter_rows()
 
 
 def shortest_contexts(contexts: Sequence[pl.DataFrame]) -> pl.DataFrame:

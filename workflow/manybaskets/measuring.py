@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from manybaskets import measures
 from manybaskets.config.study import Study
 from manybaskets.embedding import vectors_of
 from manybaskets.errors import UserError
-from manybaskets.measures.lexical import words
+from manybaskets.measures.tokens import words
 from manybaskets.records import read_responses
 
 TEST = "test"
@@ -22,8 +21,9 @@ TEST_ONLY = frozenset({"likelihood", "embeddings"})
 
 
 def valid_answers(path: Path) -> pl.DataFrame:
-    """Answers that can be measured, sorted: neither failed nor empty."""
-    frame = read_responses(path).filter(pl.col("text").is_not_null() & (pl.col("text") != ""))
+    """Answers that can be measured, sorted: neither failed nor empty; of conversations the first."""
+    answered = pl.col("text").is_not_null() & (pl.col("text") != "")
+    frame = read_responses(path).filter(answered & (pl.col("turn") == 0))
     return frame.sort("prompt_id", "sample")
 
 
@@ -34,21 +34,27 @@ def match_prompts(files: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any]
         files: pairs of prompt set and responses, one for every run and prompt set.
 
     Returns:
-        By prompt set: `prompt_ids`, and `token_budget`, the words of the run with the fewest on them.
+        By prompt set: `prompt_ids`, sorted; `shortest_words`, for each of them the words of the
+        shortest answer of any run; and `token_budget`, the words of the run with the fewest on all.
     """
     matched = {}
     for name in sorted({prompt_set for prompt_set, _ in files}):
-        frames = [valid_answers(path) for prompt_set, path in files if prompt_set == name]
-        shared = reduce(set.intersection, (set(frame["prompt_id"]) for frame in frames))
-        totals = [
-            sum(
-                len(words(text))
-                for text in frame.filter(pl.col("prompt_id").is_in(list(shared)))["text"]
-            )
-            for frame in frames
-        ]
-        matched[name] = {"prompt_ids": sorted(shared), "token_budget": min(totals)}
+        runs = [_words_by_prompt(path) for prompt_set, path in files if prompt_set == name]
+        shared = sorted(set.intersection(*(set(run) for run in runs)))
+        matched[name] = {
+            "prompt_ids": shared,
+            "shortest_words": [min(min(run[each]) for run in runs) for each in shared],
+            "token_budget": min(sum(sum(run[each]) for each in shared) for run in runs),
+        }
     return matched
+
+
+def _words_by_prompt(path: Path) -> dict[str, list[int]]:
+    """Number of words of every valid answer, by prompt."""
+    found: dict[str, list[int]] = {}
+    for prompt_id, text in valid_answers(path).select("prompt_id", "text").iter_rows():
+        found.setdefault(prompt_id, []).append(len(words(text)))
+    return found
 
 
 def measure_runs(
@@ -78,17 +84,19 @@ def measure_runs(
     measured = []
     for (training_seed, prompt_set), file in responses.items():
         answers = valid_answers(file)
-        test = prompt_set == TEST
+        test, shared = prompt_set == TEST, matched[prompt_set]
         inputs = measures.Inputs(
             frame=answers.select("prompt_id", "text", "completion_tokens", "finish_reason").join(
                 about, on="prompt_id", how="left", maintain_order="left"
             ),
-            token_budget=matched[prompt_set]["token_budget"],
+            token_budget=shared["token_budget"],
             likelihood=pl.read_parquet(likelihoods[training_seed]) if test else None,
             embeddings=vectors_of(answers["text"].to_list(), embeddings) if test else None,
             truth=truth,
+            shortest_words=dict(zip(shared["prompt_ids"], shared["shortest_words"], strict=True)),
+            seed=seed,
         )
-        ids = matched[prompt_set]["prompt_ids"]
+        ids = shared["prompt_ids"]
         measured.append(
             measures.compute(
                 [measures.get(name) for name in names[prompt_set]],

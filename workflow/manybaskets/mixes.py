@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fractions import Fraction
 from math import ceil, floor
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import polars as pl
 
@@ -21,7 +21,8 @@ from manybaskets.config.study import HUMAN
 from manybaskets.data.splits import TRAIN, VALIDATION
 from manybaskets.errors import UserError
 
-FAILED, EMPTY, TOO_LONG = "failed answer", "empty answer", "too long"
+FAILED, EMPTY, TRUNCATED = "failed answer", "empty answer", "truncated answer"
+TOO_LONG = "too long"
 ELIGIBILITY = pl.Schema(
     {"prompt_id": pl.String, "eligible": pl.Boolean, "reason": pl.String, "source": pl.String}
 )
@@ -40,24 +41,28 @@ def eligibility(
     responses: Mapping[str, pl.DataFrame],
     lengths: pl.DataFrame,
     max_length: int,
+    truncated_answers: Literal["exclude", "keep"] = "exclude",
 ) -> pl.DataFrame:
-    """Which prompts may be trained on. One that fails in any source leaves all mixes.
+    """Which prompts may be trained on. One that fails in any source, in any turn, leaves all mixes.
 
     Args:
         prompts: what `training_prompts` gives.
         responses: checked responses by source; sample 0 counts.
-        lengths: `prompt_id, source, target, prompt_tokens, answer_tokens` of every answer that has
-            text, for every target; in tokens.
-        max_length: longest prompt with answer, in tokens.
+        lengths: `prompt_id, source, target, prompt_tokens, answer_tokens` of every prompt whose
+            answers all have text, for every target; in tokens.
+        max_length: longest prompt with answer, in tokens; of a conversation, all its turns.
+        truncated_answers: whether answers that were cut at the token limit are a fault.
 
     Returns:
-        The columns of `ELIGIBILITY`, in the order of the prompts: `reason` is empty or one of
-        `failed answer`, `empty answer`, `too long`; `source` is the first source at fault.
+        The columns of `ELIGIBILITY`, in the order of the prompts: `reason` is empty or the first
+        that holds of `failed answer`, `empty answer`, `truncated answer`, `too long`; `source` is
+        the first source at fault.
 
     Raises:
-        UserError: a prompt has no row in a source's responses, or an answer has no length.
+        UserError: a turn has no row in a source's responses, or an answer has no length.
     """
     ids = prompts.select("prompt_id")
+    turns = records.expected_rows(records.turns_of(prompts))
     targets = lengths["target"].n_unique()
     tokens = pl.col("prompt_tokens") + pl.col("answer_tokens")
     longest = lengths.group_by("source", "prompt_id").agg(
@@ -65,15 +70,21 @@ def eligibility(
     )
     result = ids.with_columns(reason=pl.lit(""), source=pl.lit(None, dtype=pl.String))
     for source, frame in responses.items():
-        answers = frame.filter(pl.col("sample") == 0).select("prompt_id", "finish_reason", "text")
-        joined = ids.join(answers, on="prompt_id", how="left", maintain_order="left")
-        own = longest.filter(pl.col("source") == source)
-        joined = joined.join(own, on="prompt_id", how="left", maintain_order="left")
-        _require_answers(joined.filter(pl.col("finish_reason").is_null()), source)
+        answers = turns.join(frame, on=["prompt_id", "sample", "turn"], how="left")
+        _require_answers(answers.filter(pl.col("finish_reason").is_null()), source)
         empty = pl.col("text").fill_null("").str.strip_chars() == ""
+        cut = pl.col("finish_reason") == "length"
+        faults = answers.group_by("prompt_id").agg(
+            failed=(pl.col("finish_reason") == "error").any(), empty=empty.any(), cut=cut.any()
+        )
+        own = longest.filter(pl.col("source") == source)
+        joined = ids
+        for table in (faults, own):
+            joined = joined.join(table, on="prompt_id", how="left", maintain_order="left")
         fault = (
-            pl.when(pl.col("finish_reason") == "error").then(pl.lit(FAILED))
-            .when(empty).then(pl.lit(EMPTY))
+            pl.when("failed").then(pl.lit(FAILED))
+            .when("empty").then(pl.lit(EMPTY))
+            .when(pl.col("cut") & (truncated_answers == "exclude")).then(pl.lit(TRUNCATED))
             .when(pl.col("longest") > max_length).then(pl.lit(TOO_LONG))
             .otherwise(pl.lit(""))
         )  # fmt: skip
@@ -165,6 +176,8 @@ def build(
 ) -> list[dict[str, Any]]:
     """Make the rows of a mix: one conversation per eligible prompt, with its provenance.
 
+    All answers of a conversation are of one source, for it gave each on its own earlier ones.
+
     Args:
         prompts: what `training_prompts` gives; a column `context_characters` (null: all) says how
             much of a context is kept.
@@ -177,8 +190,8 @@ def build(
         Rows `messages, prompt_id, source, sample, part, split`, sorted by `prompt_id`.
 
     Raises:
-        UserError: a prompt is none of train or validation, has no source, or its source has no
-            answer to it; or no train or no validation prompt is left.
+        UserError: a prompt is none of train or validation, has no source, or its source left a
+            turn of it unanswered; or no train or no validation prompt is left.
     """
     if training_prompts(prompts).height != prompts.height:
         _fail("prompts outside train and validation were given to a mix", "prompts of the mix",
@@ -197,30 +210,32 @@ def build(
     answers = [
         responses.get(source, nothing)
         .filter(pl.col("sample") == 0)
-        .select("prompt_id", pl.lit(source).alias("source"), "sample", "text")
+        .select("prompt_id", pl.lit(source).alias("source"), "sample", "turn", "text")
         for source in used
     ]
-    joined = chosen.join(pl.concat(answers), on=["prompt_id", "source"], how="left")
+    turns = records.expected_rows(records.turns_of(chosen)).join(
+        chosen.select("prompt_id", "source"), on="prompt_id"
+    )
+    keys = ["prompt_id", "source", "sample", "turn"]
+    joined = turns.join(pl.concat(answers), on=keys, how="left")
     for source in used:
         lacking = joined.filter((pl.col("source") == source) & pl.col("text").is_null())
         _require_answers(lacking, source)
+    spoken = joined.sort("turn").group_by("prompt_id", "sample", maintain_order=True).agg("text")
     system = [{"role": "system", "content": system_prompt}] if system_prompt else []
     return [
         {
-            "messages": [
-                *system,
-                {"role": "user", "content": _user_text(row)},
-                {"role": "assistant", "content": row["text"]},
-            ],
+            "messages": [*system, *_turns(row)],
             **{key: row[key] for key in ("prompt_id", "source", "sample", "part", "split")},
         }
-        for row in joined.sort("prompt_id").iter_rows(named=True)
+        for row in chosen.join(spoken, on="prompt_id").sort("prompt_id").iter_rows(named=True)
     ]
 
 
-def _user_text(row: Mapping[str, Any]) -> str:
-    prompt = Prompt(row["prompt_id"], row["instruction"], row["context"])
-    return prompt.text(row.get("context_characters"))
+def _turns(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """User and assistant by turns, from a prompt's columns and its answers in `text`."""
+    prompt = Prompt(row["prompt_id"], row["instruction"], row["context"], tuple(row["follow_ups"]))
+    return prompt.conversation(row["text"], row.get("context_characters"))
 
 
 def describe(rows: Sequence[Mapping[str, Any]], lengths: pl.DataFrame, target: str) -> pl.DataFrame:
@@ -328,7 +343,7 @@ def read_mix(path: Path) -> list[dict[str, Any]]:
 
 def _require_answers(missing: pl.DataFrame, source: str) -> None:
     what = f"prompts have no answer of source '{source}'"
-    _require_none(missing, what, f"responses of source '{source}'")
+    _require_none(missing.unique("prompt_id"), what, f"responses of source '{source}'")
 
 
 def _require_none(missing: pl.DataFrame, what: str, where: str) -> None:

@@ -9,7 +9,7 @@ import random
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.parts import Prompting, Training
@@ -25,27 +25,39 @@ SANE_SHARE_OF_CHANCE = 0.75
 
 
 def encode_rows(
-    rows: Sequence[Mapping[str, Any]], renderer: ChatRenderer, max_length: int
+    rows: Sequence[Mapping[str, Any]],
+    renderer: ChatRenderer,
+    max_length: int,
+    loss: Literal["answers", "all"] = "answers",
 ) -> list[dict]:
-    """Token ids and labels of chat rows; prompt tokens are labelled -100, the answer and its end token
-    are what is learned.
+    """Token ids and labels of chat rows; what is not learned is labelled -100.
+
+    Args:
+        loss: `answers`: every answer of a conversation with its end token is learned; `all`: every
+            token but BOS.
 
     Raises:
-        UserError: a row is longer than `max_length`; such rows leave all mixes before training.
+        UserError: a row is longer than `max_length`, such rows leave all mixes before training; or
+            the template rewrites earlier turns.
     """
     encoded = []
     for row in rows:
-        user, assistant = row["messages"][-2]["content"], row["messages"][-1]["content"]
-        prompt, answer = renderer.encode_prompt(user), renderer.encode_answer(assistant)
-        if len(prompt) + len(answer) > max_length:
+        turns = [turn["content"] for turn in row["messages"] if turn["role"] != "system"]
+        ids: list[int] = []
+        labels: list[int] = []
+        for prompt, answer in renderer.encode_turns(turns[0::2], turns[1::2]):
+            ids += [*prompt, *answer]
+            labels += [*(prompt if loss == "all" else [IGNORED] * len(prompt)), *answer]
+        if ids[0] == renderer.tokenizer.bos_token_id:
+            labels[0] = IGNORED
+        if len(ids) > max_length:
             raise UserError(
-                what=f"a training row has {len(prompt) + len(answer)} tokens",
+                what=f"a training row has {len(ids)} tokens",
                 where=f"prompt {row['prompt_id']}, source {row['source']}",
                 expected=f"at most {max_length} (training.max_length)",
                 remedy="run the mixes again: rows that are too long leave all of them by id",
             )
-        ids = [*prompt, *answer]
-        encoded.append({"input_ids": ids, "labels": [IGNORED] * len(prompt) + list(answer)})
+        encoded.append({"input_ids": ids, "labels": labels})
     return encoded
 
 
@@ -168,7 +180,7 @@ def train_adapter(
     Args:
         rows: chat rows of the splits `train` and `validation`.
         output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
-            evaluation, the one with the lowest validation loss is kept (the first of equals).
+            evaluation and at the end, one is kept, as `training.keep` says.
     """
     import torch
     from peft import LoraConfig, get_peft_model
@@ -179,7 +191,10 @@ def train_adapter(
     set_seed(seed)
     tokenizer = AutoTokenizer.from_pretrained(model_folder, local_files_only=True)
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
-    encoded = {split: encode_rows(rows[split], renderer, training.max_length) for split in rows}
+    encoded = {
+        split: encode_rows(rows[split], renderer, training.max_length, training.loss)
+        for split in rows
+    }
     base = AutoModelForCausalLM.from_pretrained(
         model_folder,
         dtype=getattr(torch, training.precision),
@@ -232,7 +247,7 @@ def train_adapter(
     )
     curve = _curve(history)
     _check_first_loss(curve, len(tokenizer), name)
-    best = min((p for p in curve if p["kind"] == "eval" and p["step"] > 0), key=lambda p: p["loss"])
+    kept = kept_evaluation(curve, training.keep)
     manifest = {
         "base_model": name,
         "base_weights": weights,
@@ -242,14 +257,29 @@ def train_adapter(
         "seed": seed,
         "rows": {split: len(encoded[split]) for split in encoded},
         "steps": steps,
-        "kept_step": best["step"],
-        "kept_eval_loss": best["loss"],
+        "kept_step": kept["step"],
+        "kept_eval_loss": kept["loss"],
         "curve": curve,
         "git_commit": git_commit(),
     }
-    _export(work / key / f"checkpoint-{best['step']}", manifest, output)
+    _export(work / key / f"checkpoint-{kept['step']}", manifest, output)
     _check_adapter_acts(model.unload(), output, encoded["validation"][0], name)
     shutil.rmtree(work / key)
+
+
+def kept_evaluation(curve: Sequence[Mapping[str, Any]], keep: str) -> Mapping[str, Any]:
+    """The point of a training curve whose checkpoint is kept.
+
+    Args:
+        curve: points with `step`, `kind` (`train`, `eval`) and `loss`.
+        keep: `lowest` validation loss, of equals the earliest; or the `last` evaluation. The one
+            before the first step is no choice: there is no adapter yet.
+    """
+    evaluations = [point for point in curve if point["kind"] == "eval" and point["step"] > 0]
+    if keep == "last":
+        return max(evaluations, key=lambda point: point["step"])
+    # A run that diverged for a while has evaluations without a number; none of them is the lowest.
+    return min(evaluations, key=lambda p: (math.isnan(p["loss"]), p["loss"], p["step"]))
 
 
 def _curve(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

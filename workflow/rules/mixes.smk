@@ -40,6 +40,7 @@ rule eligible:
     params:
         sources=STUDY.used_sources(),
         max_length=STUDY.training.max_length,
+        truncated_answers=STUDY.truncated_answers,
         version=stage_version("eligible"),
     message:
         "Finding the prompts that all mixes share"

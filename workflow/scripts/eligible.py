@@ -17,6 +17,7 @@ with job(snakemake.log[0]):
         {name: read_responses(Path(file)) for name, file in sources.items()},
         pl.concat([pl.read_parquet(file) for file in snakemake.input.lengths]),
         snakemake.params.max_length,
+        snakemake.params.truncated_answers,
     )
     contexts = shortest_contexts([pl.read_parquet(file) for file in snakemake.input.contexts])
     write_table(eligible.join(contexts, on="prompt_id", how="left"), Path(snakemake.output[0]))

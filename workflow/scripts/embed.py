@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import polars as pl
+
 from manybaskets.config.parts import Embedding
 from manybaskets.embedding import embed_texts
 from manybaskets.jobs import job
@@ -9,10 +11,11 @@ from manybaskets.records import read_responses
 
 with job(snakemake.log[0]):
     settings = Embedding(**snakemake.params.embedding)
+    first = pl.col("turn") == 0  # the answers that measures see
     texts = [
         text
         for file in snakemake.input
-        for text in read_responses(Path(file))["text"].drop_nulls().to_list()
+        for text in read_responses(Path(file)).filter(first)["text"].drop_nulls().to_list()
     ]
     embed_texts(
         texts,

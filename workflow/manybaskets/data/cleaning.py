@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 import polars as pl
 
 from manybaskets import records
 from manybaskets.config.parts import Cleaning
+from manybaskets.data.reading import without_outer_space
 from manybaskets.errors import UserError
 
+log = logging.getLogger(__name__)
 REASONS = (
+    "broken_conversation",
     "missing_instruction",
     "empty_response",
     "max_instruction_characters",
     "max_context_characters",
     "exact_duplicates",
 )
-_TEXTS = ("instruction", "context", "response")
+_TEXTS = ("instruction", "context", "response", "follow_ups", "follow_up_responses")
 
 
 def clean(
@@ -34,19 +38,23 @@ def clean(
         where: how errors call the dataset.
 
     Returns:
-        The rows that stay, in their order (`prompt_id, instruction, context, response, category,
-        row`), and the counts `{"rows": n, "kept": n, "dropped": {reason: n}}`.
+        The rows that stay, in their order (`prompt_id, instruction, context, response, follow_ups,
+        follow_up_responses, category, row`), and the counts `{"rows": n, "kept": n,
+        "system_messages": n, "dropped": {reason: n}}`, where `system_messages` are those that the
+        rows that stay have lost.
 
     Raises:
         UserError: a rule set to `fail` is broken, or no row is left.
     """
-    left = rows.with_columns(pl.col(*_TEXTS).str.strip_chars())
+    left = without_outer_space(rows)
     dropped = dict.fromkeys(REASONS, 0)
     for reason in REASONS:
         rule = getattr(cleaning, reason)
         broken = left.filter(_breaks(reason, rule))
         if rule == "fail" and broken.height:
-            _fail(reason, broken["row"], where)
+            _fail(reason, broken, where)
+        if reason == "broken_conversation" and broken.height:
+            log.info("%d broken conversations dropped; %s", broken.height, _first(broken))
         dropped[reason] = broken.height
         left = left.join(broken.select("row"), on="row", how="anti", maintain_order="left")
     if left.is_empty():
@@ -57,28 +65,47 @@ def clean(
             remedy="check dataset.fields, and the limits under `cleaning`",
         )
     kept = left.select(records.prompt_ids(left), *_TEXTS, "category", "row")
-    return kept, {"rows": rows.height, "kept": kept.height, "dropped": dropped}
+    return kept, {
+        "rows": rows.height,
+        "kept": kept.height,
+        "system_messages": left["system_message"].sum(),
+        "dropped": dropped,
+    }
 
 
 def _breaks(reason: str, rule: str | int | None) -> pl.Expr:
     """Which rows break a rule. Null compares to null, which a filter takes for 'no'."""
     if rule is None or rule == "keep":
         return pl.lit(False)
+    if reason == "broken_conversation":
+        return pl.col("broken_conversation").is_not_null()
     if reason == "missing_instruction":
         return pl.col("instruction") == ""
     if reason == "empty_response":
         return pl.col("response") == ""
     if reason == "exact_duplicates":
         return ~pl.struct(_TEXTS).is_first_distinct()
-    field = "instruction" if reason == "max_instruction_characters" else "context"
-    return pl.col(field).str.len_chars() > rule
+    if reason == "max_context_characters":
+        return pl.col("context").str.len_chars() > rule
+    later = pl.col("follow_ups").list.eval(pl.element().str.len_chars()).list.max()
+    return (pl.col("instruction").str.len_chars() > rule) | (later > rule)
 
 
-def _fail(reason: str, numbers: pl.Series, where: str) -> None:
-    text = "instruction" if reason == "missing_instruction" else "answer"
+def _first(broken: pl.DataFrame) -> str:
+    return f"the first is row {broken['row'][0]}: {broken['broken_conversation'][0]}"
+
+
+def _fail(reason: str, broken: pl.DataFrame, where: str) -> None:
+    if reason == "broken_conversation":
+        what = f"{broken.height} conversations are broken; {_first(broken)}"
+        expected = "turns of user and assistant by turns, each with a text, the last an answer"
+    else:
+        text = "instruction" if reason == "missing_instruction" else "answer"
+        what = f"{broken.height} rows have no {text}; the first is row {broken['row'][0]}"
+        expected = f"an {text} in every row"
     raise UserError(
-        what=f"{len(numbers)} rows have no {text}; the first is row {numbers[0]}",
-        where=f"{where}, row {numbers[0]}",
-        expected=f"an {text} in every row",
+        what=what,
+        where=f"{where}, row {broken['row'][0]}",
+        expected=expected,
         remedy=f"mend these rows, or set cleaning.{reason}: drop to leave them out and count them",
     )

@@ -47,4 +47,6 @@ def write_prompt_sets(
 
 
 def _prompts(frame: pl.DataFrame) -> pl.DataFrame:
+    if "follow_ups" not in frame.columns:
+        frame = frame.with_columns(follow_ups=pl.lit([], dtype=PROMPTS["follow_ups"]))
     return frame.select(list(PROMPTS)).sort("prompt_id")

@@ -16,6 +16,7 @@ import polars as pl
 
 from manybaskets import records
 from manybaskets.config.parts import Fields, HubDataset
+from manybaskets.data.conversations import read_conversation
 from manybaskets.errors import UserError
 
 ROWS = pl.Schema(
@@ -25,6 +26,10 @@ ROWS = pl.Schema(
         "response": pl.String,
         "category": pl.String,
         "row": pl.Int64,
+        "follow_ups": pl.List(pl.String),  # later questions of a conversation; empty for most
+        "follow_up_responses": pl.List(pl.String),  # the answers to them
+        "system_message": pl.Boolean,  # one stood in front of the conversation and was left out
+        "broken_conversation": pl.String,  # what is wrong with it; such a row has no texts
     }
 )
 _TYPES = ".jsonl, .ndjson, .json (one object per line), .csv, .parquet; .gz after all but the last"
@@ -58,10 +63,12 @@ def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
         The columns of `ROWS`, in the file's order. `row` is the line in the file (JSON lines, CSV)
         or the row's number (Parquet), from 1. A missing instruction, context or response is an
         empty text; `response` is null where `fields.response` is null; a missing category is null.
+        With `fields.messages`, the user's first turn is the instruction, the assistant's first the
+        response, and the later ones are `follow_ups` and `follow_up_responses`.
 
     Raises:
         UserError: the file is missing, empty, of an unknown type, damaged or not UTF-8; a mapped
-            column is not there; a value is no text.
+            column is not there; a value is no text, or no list of messages.
     """
     return _map_fields(_read_table(Path(path), key), fields, key)
 
@@ -105,16 +112,22 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
 
 
 def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") -> pl.DataFrame:
-    """Read a prompt set: `prompt_id`, `instruction` and `context`, without outer whitespace.
+    """Read a prompt set, with the columns of `records.PROMPTS` and without outer whitespace.
+
+    Of conversations the questions are read; answers are passed over and need not be there.
 
     Raises:
-        UserError: as `read_rows`; or a row has no instruction.
+        UserError: as `read_rows`; or a row has no instruction, or a broken conversation.
     """
     # Answers and categories of a prompt set are not used, so they need not be there.
     fields = fields.model_copy(update={"response": None, "category": None})
-    rows = read_rows(path, fields, key).with_columns(
-        pl.col("instruction", "context").str.strip_chars()
-    )
+    rows = without_outer_space(read_rows(path, fields, key))
+    broken = rows.filter(pl.col("broken_conversation").is_not_null())
+    if broken.height:
+        _fail(f"{broken.height} conversations are broken; the first: "
+              f"{broken['broken_conversation'][0]}", f"{path}, row {broken['row'][0]}",
+              f"a question in every user's turn of column '{fields.messages}'",
+              f"mend or remove these rows, or correct {key}.fields.messages")  # fmt: skip
     missing = rows.filter(pl.col("instruction") == "")["row"]
     if len(missing):
         raise UserError(
@@ -123,8 +136,16 @@ def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") ->
             expected=f"a text in column '{fields.instruction}' of every row",
             remedy=f"mend or remove these rows, or correct {key}.fields.instruction",
         )
-    prompts = rows.select("instruction", "context")
-    return prompts.select(records.prompt_ids(prompts), "instruction", "context")
+    return rows.with_columns(records.prompt_ids(rows)).select(records.PROMPTS.names())
+
+
+def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose texts, each turn of a conversation too, begin and end without whitespace."""
+    stripped = pl.element().str.strip_chars()
+    return rows.with_columns(
+        pl.col("instruction", "context", "response").str.strip_chars(),
+        pl.col("follow_ups", "follow_up_responses").list.eval(stripped),
+    )
 
 
 def _read_table(path: Path, key: str) -> _Table:
@@ -253,8 +274,20 @@ def _parquet(path: Path, data: bytes, key: str) -> _Table:
 def _map_fields(table: _Table, fields: Fields, key: str) -> pl.DataFrame:
     if not table.numbers:
         _fail("the dataset has no rows", table.where, "at least one row", f"correct {key}")
-    size = len(table.numbers)
     columns = [
+        *(_conversations if fields.messages else _single_turns)(table, fields, key),
+        pl.Series("category", [None] * len(table.numbers), dtype=pl.String)
+        if fields.category is None
+        else _text_column(table, "category", fields.category, key),
+        pl.Series("row", table.numbers, dtype=pl.Int64),
+    ]
+    frame = pl.DataFrame(columns).select(ROWS.names())
+    return frame.with_columns(pl.col("category").str.strip_chars().replace("", None))
+
+
+def _single_turns(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
+    size = len(table.numbers)
+    return [
         _text_column(table, "instruction", fields.instruction, key).fill_null(""),
         pl.Series("context", [""] * size)
         if fields.context is None
@@ -262,21 +295,54 @@ def _map_fields(table: _Table, fields: Fields, key: str) -> pl.DataFrame:
         pl.Series("response", [None] * size, dtype=pl.String)
         if fields.response is None
         else _text_column(table, "response", fields.response, key).fill_null(""),
-        pl.Series("category", [None] * size, dtype=pl.String)
-        if fields.category is None
-        else _text_column(table, "category", fields.category, key),
-        pl.Series("row", table.numbers, dtype=pl.Int64),
+        pl.Series("follow_ups", [[]] * size, dtype=ROWS["follow_ups"]),
+        pl.Series("follow_up_responses", [[]] * size, dtype=ROWS["follow_up_responses"]),
+        pl.Series("system_message", [False] * size, dtype=pl.Boolean),
+        pl.Series("broken_conversation", [None] * size, dtype=pl.String),
     ]
-    frame = pl.DataFrame(columns)
-    return frame.with_columns(pl.col("category").str.strip_chars().replace("", None))
 
 
-def _text_column(table: _Table, field: str, column: str, key: str) -> pl.Series:
+def _conversations(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
+    column, answered = fields.messages, fields.response is not None
+    _require_column(table, "messages", column, key)
+    read = []
+    for index, value in enumerate(table.values(column)):
+        try:
+            each = read_conversation(value, answered)
+        except ValueError as error:
+            _fail(f"column '{column}' holds no conversation: {error}", table.place(index),
+                  "a list of messages with `role` (user, assistant, system) and a text as `content`",
+                  f"turn the value into such a list, or correct {key}.fields.messages")  # fmt: skip
+        if not all(map(_is_unicode, (*each.questions, *each.answers))):
+            _half_a_pair(table, column, index)
+        read.append(each)
+    size = len(read)
+    first = [each.answers[0] if each.answers else "" for each in read]
+    return [
+        pl.Series("instruction", [each.questions[0] if each.questions else "" for each in read]),
+        pl.Series("context", [""] * size),
+        pl.Series("response", first if answered else [None] * size, dtype=pl.String),
+        pl.Series("follow_ups", [each.questions[1:] for each in read], dtype=ROWS["follow_ups"]),
+        pl.Series(
+            "follow_up_responses",
+            [each.answers[1:] for each in read],
+            dtype=ROWS["follow_up_responses"],
+        ),
+        pl.Series("system_message", [each.system for each in read], dtype=pl.Boolean),
+        pl.Series("broken_conversation", [each.fault for each in read], dtype=pl.String),
+    ]
+
+
+def _require_column(table: _Table, field: str, column: str, key: str) -> None:
     if column not in table.columns:
         instead = "" if field == "instruction" else ", or set it to null where there is none"
         _fail(f"there is no column '{column}'", table.where,
               f"one of the columns found: {', '.join(table.columns)}",
               f"correct {key}.fields.{field}{instead}")  # fmt: skip
+
+
+def _text_column(table: _Table, field: str, column: str, key: str) -> pl.Series:
+    _require_column(table, field, column, key)
     values = table.values(column)
     if field == "category":  # classes are often numbered
         values = [str(value) if isinstance(value, int) else value for value in values]
@@ -289,8 +355,12 @@ def _text_column(table: _Table, field: str, column: str, key: str) -> pl.Series:
         return pl.Series(field, values, dtype=pl.String)
     except (UnicodeEncodeError, pl.exceptions.PolarsError):
         index = next(i for i, value in enumerate(values) if value and not _is_unicode(value))
-        _fail(f"column '{column}' holds half of a surrogate pair", table.place(index),
-              "whole Unicode characters", "correct the \\ud8.. escape in this row")  # fmt: skip
+        _half_a_pair(table, column, index)
+
+
+def _half_a_pair(table: _Table, column: str, index: int) -> NoReturn:
+    _fail(f"column '{column}' holds half of a surrogate pair", table.place(index),
+          "whole Unicode characters", "correct the \\ud8.. escape in this row")  # fmt: skip
 
 
 def _is_unicode(text: str) -> bool:

@@ -25,10 +25,10 @@ def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:
     """Add `split`, `part` and `used` to cleaned prompts.
 
     - `split` is `train`, `validation` or `test`. The test set has the share's rows, rounded up (as
-      scikit-learn rounds). With `group_repeats`, prompts of the same text stay together; prompts
-      that occur once make up the count, so that it deviates, by about the size of a group, only
-      where too few of them exist. Validation is a share of the rest, also rounded up, spread over
-      categories and parts.
+      scikit-learn rounds). With `group_repeats`, prompts of the same text stay together, and so do
+      conversations that begin with the same question; prompts that occur once make up the count,
+      so that it deviates, by about the size of a group, only where too few of them exist.
+      Validation is a share of the rest, also rounded up, spread over categories and parts.
     - `part` is 1..k for train and validation rows together, sizes differing by at most one; null
       for test rows.
     - `used` is true for the rows of the study: all, or stratified samples of `train_rows` (train
