@@ -1,0 +1,28 @@
+"""Rule `mix_card`: a mix's rows as Parquet, with its card."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.cards import read_origin, write_mix_card
+from manybaskets.jobs import job
+
+with job(snakemake.log[0]):
+    given, made, params = snakemake.input, snakemake.output, snakemake.params
+    write_mix_card(
+        snakemake.wildcards.mix,
+        [
+            read_origin(name, settings, Path(file))
+            for (name, settings), file in zip(params.origins.items(), given.sources, strict=True)
+        ],
+        study=params.study,
+        dataset=params.dataset,
+        recipe=params.recipe,
+        system_prompt=params.system_prompt,
+        seed=params.seed,
+        splits={split: Path(given[split]) for split in ("train", "validation")},
+        counts=Path(given.counts),
+        lengths=pl.concat([pl.read_parquet(file) for file in given.lengths]),
+        rows={split: Path(made[split]) for split in ("train", "validation")},
+        card=Path(made.card),
+    )
