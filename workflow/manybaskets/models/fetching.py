@@ -8,24 +8,37 @@ from pathlib import Path
 from manybaskets.config.parts import HubModel
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder
+from manybaskets.records import write_json
 
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
           "tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
 
 
+# Some repositories hold the same weights a second time, in the form of their makers.
+UNWANTED = ["consolidated*"]
+
+
 def fetch_model(model: HubModel, name: str, output: Path) -> None:
     """Download a model to a folder that appears whole; a broken download goes on where it stopped.
 
+    The commit that the revision stood for is kept in `source.json` in the folder.
+
     Raises:
-        UserError: the hub cannot be reached, or has no such model or revision.
+        UserError: the hub cannot be reached, or has no such model or revision; the file of the chat
+            template is missing.
     """
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     partial = output.with_name(f".{output.name}.partial")
     try:
+        commit = HfApi().model_info(model.repo, revision=model.revision).sha
         snapshot_download(
-            model.repo, revision=model.revision, local_dir=partial, allow_patterns=WANTED
+            model.repo,
+            revision=commit,
+            local_dir=partial,
+            allow_patterns=WANTED,
+            ignore_patterns=UNWANTED,
         )
     except (HfHubHTTPError, OSError) as error:
         raise UserError(
@@ -34,6 +47,21 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
             expected="a repository of the hub that this machine can reach, and leave to read it",
             remedy="check name, revision and network; for gated models log in with `hf auth login`",
         ) from None
+    if model.chat_template:
+        _place_template(Path(model.chat_template), partial, name)
     check_folder(partial, name)
+    made = {"repo": model.repo, "revision": model.revision, "commit": commit}
+    write_json(made, partial / "source.json")
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
+
+
+def _place_template(template: Path, folder: Path, name: str) -> None:
+    if not template.is_file():
+        raise UserError(
+            what=f"the chat template of model '{name}' does not exist",
+            where=f"models.{name}.chat_template: {template}",
+            expected="a Jinja file, such as resources/chat_templates/llama3.jinja",
+            remedy="correct the path; a relative one counts from the repository's root",
+        )
+    shutil.copyfile(template, folder / "chat_template.jinja")

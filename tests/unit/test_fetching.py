@@ -1,0 +1,67 @@
+"""Fetching of models; the hub is played by a folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+
+from manybaskets.config.parts import HubModel
+from manybaskets.errors import UserError
+from manybaskets.models.fetching import fetch_model
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.fixture()
+def hub(tiny_models, tmp_path, monkeypatch):
+    """A repository of the hub that holds a tiny model without a chat template."""
+    repository = tmp_path / "repository"
+    shutil.copytree(tiny_models["llama"], repository)
+    (repository / "chat_template.jinja").unlink()
+    asked = []
+
+    def download(repo, *, revision, local_dir, allow_patterns, ignore_patterns):
+        asked.append((repo, revision))
+        shutil.copytree(repository, local_dir, dirs_exist_ok=True)
+
+    def info(self, repo, revision):
+        if revision == "nowhere":
+            raise OSError("404: no such revision")
+        return SimpleNamespace(sha=COMMIT)
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
+    return SimpleNamespace(folder=repository, asked=asked)
+
+
+def model(**changes) -> HubModel:
+    return HubModel(**{"kind": "hub", "repo": "maker/base", "revision": "v1"} | changes)
+
+
+def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ bos_token }}{{ messages[0].content }}")
+    fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
+    assert hub.asked == [("maker/base", COMMIT)]
+    made = json.loads((tmp_path / "out/source.json").read_text())
+    assert made == {"repo": "maker/base", "revision": "v1", "commit": COMMIT}
+    assert (tmp_path / "out/chat_template.jinja").read_text() == template.read_text()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"revision": "nowhere"}, "could not be fetched: 404"),
+        ({}, "has no chat template"),
+        ({"chat_template": "no/such.jinja"}, "chat template of model 'base' does not exist"),
+    ],
+    ids=["revision", "no template", "lost template"],
+)
+def test_a_model_that_cannot_be_used_leaves_no_folder(hub, tmp_path, changes, message):
+    with pytest.raises(UserError, match=message):
+        fetch_model(model(**changes), "base", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
