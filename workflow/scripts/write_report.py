@@ -1,5 +1,6 @@
 """Rule `write_report`: one page that opens offline."""
 
+import json
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +18,11 @@ with job(snakemake.log[0]):
         pl.read_parquet(given.comparisons),
         pl.read_parquet(given.counts),
         pl.read_parquet(given.knowledge) if given.get("knowledge") else None,
+        pilots={
+            name: json.loads(Path(file).read_text())
+            for name, file in zip(snakemake.params.pilots, given.pilots, strict=True)
+        },
+        throughput={Path(file).stem: pl.read_csv(file) for file in given.throughput},
         figures=[Path(file) for file in given.figures],
         singles=snakemake.params.singles,
         multis=snakemake.params.multis,

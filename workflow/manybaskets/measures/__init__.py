@@ -17,7 +17,14 @@ from manybaskets.measures.registry import (
 )
 
 # Last, because these modules register themselves with the registry imported above.
-from manybaskets.measures import lexical, likelihood, semantic, world  # noqa: F401 # isort: skip
+from manybaskets.measures import (  # noqa: F401 # isort: skip
+    diversity,
+    lexical,
+    likelihood,
+    richness,
+    semantic,
+    world,
+)
 
 __all__ = [
     "EXCLUDED",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import polars as pl
+
+from manybaskets.records import row_seed
 
 
 @dataclass
@@ -23,6 +25,9 @@ class Inputs:
             included), `reference_tokens`, `own_tokens`.
         embeddings: unit vectors, one row per row of `frame`.
         truth: `prompt_id`, `kind`, `fact`, `value`, `phrasing` of the embedded world's prompts.
+        shortest_words: by prompt that all compared conditions answered, the words of the shortest
+            of their answers.
+        seed: of the orders in which measures read the answers.
     """
 
     frame: pl.DataFrame
@@ -30,11 +35,15 @@ class Inputs:
     likelihood: pl.DataFrame | None = None
     embeddings: np.ndarray | None = None
     truth: pl.DataFrame | None = None
-    _shared: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+    shortest_words: Mapping[str, int] | None = None
+    seed: int = 0
+    _shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.frame["prompt_id"].is_sorted():
             raise ValueError("frame must be sorted by prompt_id")
+        if self.frame["text"].null_count():
+            raise ValueError("frame must hold valid answers only; a text is null")
         if self.embeddings is not None and len(self.embeddings) != self.frame.height:
             raise ValueError(f"{len(self.embeddings)} embeddings for {self.frame.height} answers")
 
@@ -49,10 +58,11 @@ class Inputs:
             "likelihood": self.likelihood,
             "embeddings": self.embeddings,
             "truth": self.truth,
+            "shortest_words": self.shortest_words,
         }
         return {"responses", "reference"} | {k for k, v in optional.items() if v is not None}
 
-    def shared(self, key: str, make: Callable[[], Any]) -> Any:
+    def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Something that several measures need, made once."""
         if key not in self._shared:
             self._shared[key] = make()
@@ -70,7 +80,28 @@ class Inputs:
             likelihood=self.likelihood,
             embeddings=None if self.embeddings is None else self.embeddings[keep],
             truth=self.truth,
+            shortest_words=self.shortest_words,
+            seed=self.seed,
         )
+
+    def first_of_prompt(self) -> np.ndarray:
+        """Whether a row is the first answer to its prompt."""
+        return self.frame["prompt_id"].is_first_distinct().to_numpy()
+
+    def orders(self, count: int) -> np.ndarray:
+        """Random orders of the answers: `[order, row]` is the place of a row.
+
+        They depend on the seed and the prompts alone, so that all conditions share them; several
+        answers to a prompt stay together.
+        """
+        prompt = np.cumsum(self.first_of_prompt()) - 1
+        ids = self.frame["prompt_id"].unique().sort().to_list()
+        places = np.empty((count, len(prompt)), dtype=np.int64)
+        for order in range(count):
+            rng = np.random.default_rng(row_seed(self.seed, "order", order, ids))
+            rows = np.argsort(rng.permutation(len(ids))[prompt], kind="stable")
+            places[order, rows] = np.arange(len(rows))
+        return places
 
     def aligned(self, table: pl.DataFrame, column: str) -> list[Any]:
         """A column of a table of one row per prompt, in the order of `frame`; None if missing."""

@@ -1,36 +1,30 @@
-"""Lexical measures: length, self-BLEU, vocabulary growth. All but self-BLEU share one tokeniser."""
+"""Lexical measures: length of answers, and self-BLEU of answers and of their sentences."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from functools import cache
 
 import numpy as np
 
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.registry import measure
+from manybaskets.measures.subsets import Evaluation, Incidence, Subsets, distinct
+from manybaskets.measures.tokens import Corpus, corpus_of, sentences_of
 
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 _BLEU_ORDER = 3
-_GRID_POINTS = 20
-_GRID_START = 1000
-_FEWEST_WORDS = 20
-
-Evaluate = Callable[[np.ndarray], float]
-
-
-def words(text: str) -> list[str]:
-    """Words of a text: lower case, letters and digits of any script, no punctuation.
-
-    An apostrophe inside a word belongs to it, and its two forms are one; a hyphen separates words.
-    """
-    return [word.replace("\u2019", "'") for word in _WORD.findall(text.lower())]
 
 
 @measure(label="Words per answer", unit="words", direction="none", level="prompt")
 def response_words(inputs: Inputs) -> list[float | None]:
     """Number of words of each answer. Every diversity measure reacts to it: read them together."""
-    return [float(len(words(text))) for text in inputs.texts]
+    return [float(count) for count in corpus_of(inputs).lengths]
+
+
+@measure(label="Characters per answer", unit="characters", direction="none", level="prompt")
+def response_characters(inputs: Inputs) -> list[float | None]:
+    """Number of characters (Unicode code points) of each answer, white space included."""
+    return [float(len(text)) for text in inputs.texts]
 
 
 @measure(label="Tokens per answer", unit="tokens", direction="none", level="prompt")
@@ -40,88 +34,145 @@ def response_tokens(inputs: Inputs) -> list[float | None]:
     return [None if count is None else float(count) for count in tokens]
 
 
-class SelfBleu:
-    """Exact self-BLEU of any subset of texts.
+@cache
+def _bleu_tokeniser():
+    from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
 
-    The definition compares every text with all others. The clipping count of an n-gram in text i is
-    its largest count among the *other* texts: the largest of all, or the second largest where i
-    itself holds the largest. N-grams are counted and sorted once; a subset then costs one pass over
-    the counts, so that half-samples are cheap.
+    return Tokenizer13a()
+
+
+def bleu_tokens(text: str) -> list[str]:
+    """Tokens of a text as sacrebleu's tokeniser 13a gives them: punctuation counts, case too."""
+    return _bleu_tokeniser()(text.rstrip()).split()
+
+
+class SelfBleu:
+    """Exact self-BLEU of units (texts or sentences) against the units of all other owners.
+
+    The clipping count of an n-gram in unit i is its largest count among units of other owners, so
+    min(own count, that) is the number of k up to the own count for which another owner has a unit
+    with k of it. Every pair (n-gram, k) is therefore taken as one thing that owners hold or not:
+    in any set of owners, a thing in unit i counts where two owners of the set hold it, i's being
+    one. Holders in all sets at once are a product of matrices, and things of one owner never count.
+    Source of the definition: sacrebleu's sentence BLEU, order 3, with exponential smoothing,
+    effective order and the closest reference length (ties: the shorter).
+
+    Args:
+        units: texts, or their tokens.
+        owner: row that each unit belongs to, rising; by default every unit is a row of its own.
+        rows: number of rows; needed with `owner`.
     """
 
-    def __init__(self, texts: Sequence[str]) -> None:
-        from sacrebleu.tokenizers.tokenizer_13a import Tokenizer13a
+    def __init__(
+        self,
+        units: Sequence[str] | Sequence[Sequence[str]],
+        owner: np.ndarray | None = None,
+        rows: int = 0,
+    ) -> None:
+        from scipy.sparse import csr_array
 
-        tokenise = Tokenizer13a()
-        tokens = [tokenise(text.rstrip()).split() for text in texts]
-        self.lengths = np.array([len(each) for each in tokens], dtype=np.int64)
-        vocabulary: dict[str, int] = {}
-        ids = np.array(
-            [vocabulary.setdefault(token, len(vocabulary)) for each in tokens for token in each],
-            dtype=np.int64,
+        tokens = [bleu_tokens(unit) if isinstance(unit, str) else unit for unit in units]
+        self.owner = np.arange(len(tokens)) if owner is None else owner
+        self.rows = len(tokens) if owner is None else rows
+        corpus = Corpus.of(tokens)
+        self.lengths = corpus.lengths
+        slot, thing, things = _levelled(corpus)
+        pairs = distinct(self.owner[slot // _BLEU_ORDER] * max(things, 1) + thing)
+        holding = Incidence(pairs // max(things, 1), pairs % max(things, 1), self.rows)
+        kept = holding.number[thing] >= 0 if things else np.zeros(0, dtype=bool)
+        place = (slot[kept], holding.number[thing[kept]])
+        self._holding = holding
+        self._counts = csr_array(
+            (np.ones(int(kept.sum()), dtype=np.float32), place),
+            shape=(len(tokens) * _BLEU_ORDER, holding.things),
         )
-        text_of = np.repeat(np.arange(len(texts)), self.lengths)
-        grams, slots, counts = [], [], []
-        gram, offset = ids, 0
-        for order in range(1, _BLEU_ORDER + 1):
-            if len(ids) < order:
-                break
-            if order > 1:
-                pair = gram[:-1] * len(vocabulary) + ids[order - 1 :]
-                gram = np.unique(pair, return_inverse=True)[1].astype(np.int64)
-            # N-grams over the end of a text are numbered, to keep positions, but not counted.
-            inside = text_of[: len(gram)] == text_of[order - 1 :]
-            distinct = int(gram.max()) + 1
-            key = text_of[: len(gram)][inside] * distinct + gram[inside]
-            found, count = np.unique(key, return_counts=True)
-            grams.append(found % distinct + offset)
-            slots.append(found // distinct * _BLEU_ORDER + order - 1)
-            counts.append(count)
-            offset += distinct
-        self.gram, self.slot, self.count = (
-            np.concatenate(each) if each else np.zeros(0, dtype=np.int64)
-            for each in (grams, slots, counts)
-        )
-        order_of_rows = np.lexsort((self.slot, -self.count, self.gram))
-        self.gram, self.slot, self.count = (
-            each[order_of_rows] for each in (self.gram, self.slot, self.count)
-        )
+        self._reference = _ClosestLengths(self.lengths, self.owner, self.rows)
+
+    def many(self, subsets: Subsets) -> np.ndarray:
+        """Mean score of the units of each set; NaN where fewer than two rows have any."""
+        means = np.full(len(subsets), np.nan)
+        for place, (index, correct) in enumerate(self._correct(subsets)):
+            scores = self._scores(index, correct)
+            if len(scores) and not np.isnan(scores[0]):
+                means[place] = scores.mean()
+        return means
 
     def scores(self, index: np.ndarray) -> np.ndarray:
-        """BLEU (0 to 100) of each text of `index` against its other texts; NaN if there is none."""
-        if len(index) < 2:
-            return np.full(len(index), np.nan)
-        member = np.zeros(len(self.lengths), dtype=bool)
-        member[index] = True
-        keep = member[self.slot // _BLEU_ORDER]
-        gram, slot, count = self.gram[keep], self.slot[keep], self.count[keep]
-        first = np.ones(len(gram), dtype=bool)
-        first[1:] = gram[1:] != gram[:-1]
-        start = np.flatnonzero(first)
-        group = np.cumsum(first) - 1
-        second = np.zeros(len(start), dtype=np.int64)
-        has_second = np.diff(np.append(start, len(gram))) > 1
-        second[has_second] = count[start[has_second] + 1]
-        others = np.where(first, second[group], count[start][group])
-        correct = np.bincount(
-            slot, weights=np.minimum(count, others), minlength=len(self.lengths) * _BLEU_ORDER
-        ).reshape(-1, _BLEU_ORDER)[index]
-        lengths = self.lengths[index]
-        return _bleu(correct, lengths, _closest_lengths(lengths))
+        """BLEU (0 to 100) of the units of some rows against each other, in the order of the units.
+
+        Units without tokens are no hypotheses and no references. NaN where no other row has any.
+        """
+        return self._scores(*next(self._correct(Subsets([index], self.rows))))
 
     def mean(self, index: np.ndarray) -> float:
-        """Mean of the scores; texts without tokens are no hypotheses and no references."""
-        scores = self.scores(index[self.lengths[index] > 0])
-        return float(np.mean(scores)) if len(scores) else float("nan")
+        """Mean score of the units of some rows."""
+        return float(self.many(Subsets([index], self.rows))[0])
+
+    def _units(self, index: np.ndarray) -> np.ndarray:
+        member = np.zeros(self.rows, dtype=bool)
+        member[index] = True
+        return np.flatnonzero(member[self.owner] & (self.lengths > 0))
+
+    def _correct(self, subsets: Subsets) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """For each set its rows, and the matches of all units by order."""
+        for block in subsets.blocks(max(self._holding.things, self._counts.shape[0])):
+            held = self._holding.holders(subsets, block) >= 2
+            correct = self._counts @ held.astype(np.float32)
+            for place, index in enumerate(subsets.indices[block]):
+                yield index, correct[:, place].reshape(-1, _BLEU_ORDER)
+
+    def _scores(self, index: np.ndarray, correct: np.ndarray) -> np.ndarray:
+        units = self._units(index)
+        if not len(units) or self.owner[units[0]] == self.owner[units[-1]]:
+            return np.full(len(units), np.nan)
+        return _bleu(correct[units], self.lengths[units], self._reference.of(units))
 
 
-def _closest_lengths(lengths: np.ndarray) -> np.ndarray:
-    """For each text the length, among the others, that is closest to its own; ties: the shorter."""
-    distinct, place, count = np.unique(lengths, return_inverse=True, return_counts=True)
-    padded = np.concatenate(([-np.inf], distinct, [np.inf]))
-    shorter, longer = padded[place], padded[place + 2]
-    other = np.where(lengths - shorter <= longer - lengths, shorter, longer)
-    return np.where(count[place] > 1, lengths, other)
+def _levelled(corpus: Corpus) -> tuple[np.ndarray, np.ndarray, int]:
+    """Every n-gram of every text as a slot (text, order), a thing (n-gram, k) for its k-th time in
+    the text, and the number of things."""
+    slots, things, total = [], [], 0
+    for order in range(1, _BLEU_ORDER + 1):
+        text, gram = corpus.ngrams(order)
+        if not len(gram):
+            break
+        kinds = int(gram.max()) + 1
+        key = np.sort(text * kinds + gram)
+        start = np.flatnonzero(np.concatenate(([True], key[1:] != key[:-1])))
+        level = np.arange(len(key)) - np.repeat(start, np.diff(np.append(start, len(key))))
+        levels = int(level.max()) + 1
+        thing = np.unique(key % kinds * levels + level, return_inverse=True)[1]
+        slots.append(key // kinds * _BLEU_ORDER + order - 1)
+        things.append(thing + total)
+        total += int(thing.max()) + 1
+    if not total:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), 0
+    return np.concatenate(slots), np.concatenate(things), total
+
+
+class _ClosestLengths:
+    """For units of some owners, the closest length of a unit of another of these owners."""
+
+    def __init__(self, lengths: np.ndarray, owner: np.ndarray, rows: int) -> None:
+        self.owner = owner
+        self.distinct, self.place = np.unique(lengths, return_inverse=True)
+        self.has = np.zeros((rows, len(self.distinct)), dtype=bool)
+        self.has[owner[lengths > 0], self.place[lengths > 0]] = True
+
+    def of(self, units: np.ndarray) -> np.ndarray:
+        """The lengths for all units of at least two owners; ties: the shorter."""
+        present = np.zeros(len(self.has), dtype=bool)
+        present[self.owner[units]] = True
+        holders = np.count_nonzero(self.has[present], axis=0)
+        closest = self.distinct[self.place[units]]
+        # Hardly any length is an owner's own alone; the others are their own closest length.
+        alone = np.flatnonzero(holders[self.place[units]] < 2)
+        own = closest[alone][:, None]
+        others = holders[None, :] > self.has[self.owner[units[alone]]]
+        distance = 2 * np.abs(self.distinct - own) + (self.distinct > own)
+        distance = np.where(others, distance, np.iinfo(np.int64).max)
+        closest[alone] = self.distinct[distance.argmin(axis=1)]
+        return closest
 
 
 def _bleu(correct: np.ndarray, lengths: np.ndarray, reference_lengths: np.ndarray) -> np.ndarray:
@@ -144,8 +195,8 @@ def _bleu(correct: np.ndarray, lengths: np.ndarray, reference_lengths: np.ndarra
     return np.where(correct.any(axis=1), scores, 0.0)
 
 
-@measure(label="Self-BLEU-3", unit="points (0–100)", direction="lower", level="set")
-def self_bleu(inputs: Inputs) -> Evaluate:
+@measure(label="Self-BLEU-3", unit="points (0–100)", direction="lower", level="set", lexical=True)
+def self_bleu(inputs: Inputs) -> Evaluation:
     """Mean BLEU-3 of each answer against all other answers of the set; lower is more diverse.
 
     sacrebleu's BLEU: order 3, 13a tokeniser, case-sensitive, exponential smoothing, effective
@@ -153,111 +204,81 @@ def self_bleu(inputs: Inputs) -> Evaluate:
     rises with the number of answers: compare equal sets only.
     Source: Zhu et al. 2018 (Texygen), arXiv 1802.01886; the algorithm is exact and near-linear.
     """
-    return inputs.shared("self_bleu", lambda: SelfBleu(inputs.texts)).mean
+    scorer = inputs.shared("self_bleu", lambda: SelfBleu(inputs.texts))
+    return Evaluation(scorer.many, scorer.lengths > 0)
 
 
-def rarefied(frequencies: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Expected number of distinct words among N words drawn without replacement from a text.
+def _sentence_tokens(inputs: Inputs) -> tuple[list[list[str]], np.ndarray]:
+    """Tokens of all sentences, and the answer of each."""
 
-    V(N) = Σ_w [1 − C(T − f_w, N) / C(T, N)], with f_w the count of word w and T their sum.
-    Source: Hurlbert 1971, Ecology 52(4).
+    def tokenise() -> tuple[list[list[str]], np.ndarray]:
+        found = sentences_of(inputs)
+        owner = np.repeat(np.arange(len(found)), [len(each) for each in found])
+        return [bleu_tokens(text) for each in found for text in each], owner
 
-    Args:
-        frequencies: count of every word; zeros are allowed.
-        sizes: values of N, none above T.
+    return inputs.shared("sentence_tokens", tokenise)
+
+
+@measure(
+    label="Self-BLEU-3 of sentences between answers",
+    unit="points (0–100)",
+    direction="lower",
+    level="set",
+    lexical=True,
+)
+def sentence_between(inputs: Inputs) -> Evaluation:
+    """Mean BLEU-3 of each sentence against all sentences of the other answers of the set.
+
+    Lower is more diverse. Settings of `self_bleu`; the mean is over sentences. Sentences come from
+    the project's rules (`tokens.sentences`), not from NLTK's trained splitter. Answers without a
+    sentence that holds a word are left out. It rises with the number of sentences.
+    Source: the aggregated self-BLEU of Schaffelder & Gatt 2026, here without sampling and without
+    references from the same answer.
     """
-    from scipy.special import gammaln
-
-    frequency, multiplicity = np.unique(frequencies[frequencies > 0], return_counts=True)
-    total = int(frequencies.sum())
-    expected = []
-    for size in sizes:
-        rest = total - frequency
-        possible = rest >= size
-        log_missing = np.full(len(frequency), -np.inf)
-        log_missing[possible] = (
-            gammaln(rest[possible] + 1.0)
-            - gammaln(rest[possible] - size + 1.0)
-            - gammaln(total + 1.0)
-            + gammaln(total - size + 1.0)
-        )
-        expected.append(float(multiplicity @ -np.expm1(np.minimum(log_missing, 0.0))))
-    return np.array(expected)
+    rows = inputs.frame.height
+    tokens, owner = _sentence_tokens(inputs)
+    scorer = inputs.shared("sentence_between", lambda: SelfBleu(tokens, owner, rows))
+    return Evaluation(scorer.many, np.isin(np.arange(rows), owner))
 
 
-class WordCounts:
-    """Word counts of any subset of texts, and how many words are drawn from it.
+@measure(
+    label="Self-BLEU-3 of sentences within the answer",
+    unit="points (0–100)",
+    direction="lower",
+    level="prompt",
+    lexical=True,
+)
+def sentence_within(inputs: Inputs) -> list[float | None]:
+    """Mean BLEU-3 of each sentence against the other sentences of the same answer.
 
-    That is half of the budget for every subset. The intervals rest on halves of the answers, which
-    have half of the words: only at the same number of words do they lie on the scale of the whole.
-    At the whole budget for the whole set, the halves' spread was measured to be half of the
-    sampling error of the vocabulary (300 Dolly answers: 40 words against 73; so: 40 against 43).
+    Lower is more diverse. Settings of `self_bleu`, sentences of `sentence_between`. Null for an
+    answer of fewer than two sentences. It rises with the number of sentences, hence with length.
+    Source: the individual self-BLEU of Schaffelder & Gatt 2026, here on all answers.
     """
-
-    def __init__(self, texts: Sequence[str], budget: int) -> None:
-        vocabulary: dict[str, int] = {}
-        listed = [words(text) for text in texts]
-        self.ids = np.array(
-            [vocabulary.setdefault(word, len(vocabulary)) for each in listed for word in each],
-            dtype=np.int64,
-        )
-        self.text_of = np.repeat(np.arange(len(texts)), [len(each) for each in listed])
-        self.texts, self.distinct, self.budget = len(texts), len(vocabulary), budget
-
-    def subset(self, index: np.ndarray) -> tuple[np.ndarray, int]:
-        """Counts of the subset, and half of the budget (never more than the subset has)."""
-        member = np.zeros(self.texts, dtype=bool)
-        member[index] = True
-        counts = np.bincount(self.ids[member[self.text_of]], minlength=self.distinct)
-        return counts, min(round(self.budget / 2), int(counts.sum()))
-
-    def vocabulary(self, index: np.ndarray) -> float:
-        """Expected distinct words in half of the budget."""
-        counts, size = self.subset(index)
-        return float(rarefied(counts, np.array([size]))[0]) if size else float("nan")
-
-    def heaps(self, index: np.ndarray) -> tuple[float, float]:
-        """K and β of V(N) = K·N^β; NaN where the subset has too few words for a curve."""
-        counts, size = self.subset(index)
-        if size < _FEWEST_WORDS:
-            return float("nan"), float("nan")
-        start = min(_GRID_START, size / 10)
-        grid = np.unique(np.rint(np.geomspace(start, size, _GRID_POINTS)).astype(np.int64))
-        log_n, log_v = np.log(grid), np.log(rarefied(counts, grid))
-        centred = log_n - log_n.mean()
-        beta = float(centred @ log_v / (centred @ centred))
-        return float(np.exp(log_v.mean() - beta * log_n.mean())), beta
+    tokens, owner = _sentence_tokens(inputs)
+    corpus = Corpus.of(tokens)
+    slot, thing, things = _levelled(corpus)
+    # A thing counts where another sentence of the same answer holds it.
+    mine = np.unique(owner[slot // _BLEU_ORDER] * max(things, 1) + thing, return_inverse=True)[1]
+    hit = np.bincount(mine)[mine] >= 2 if len(mine) else np.zeros(0, dtype=bool)
+    correct = np.bincount(slot[hit], minlength=len(tokens) * _BLEU_ORDER).reshape(-1, _BLEU_ORDER)
+    number = np.bincount(owner, minlength=inputs.frame.height)
+    end = np.cumsum(number)
+    reference = np.zeros(len(tokens))
+    for start, stop in zip(end - number, end, strict=True):
+        if stop - start >= 2:
+            reference[start:stop] = _closest_of_others(corpus.lengths[start:stop])
+    scored = number[owner] >= 2
+    scores = np.zeros(len(tokens))
+    scores[scored] = _bleu(correct[scored], corpus.lengths[scored], reference[scored])
+    total = np.bincount(owner, weights=scores, minlength=inputs.frame.height)
+    return [float(t / n) if n >= 2 else None for t, n in zip(total, number, strict=True)]
 
 
-def _word_counts(inputs: Inputs) -> WordCounts:
-    return inputs.shared("word_counts", lambda: WordCounts(inputs.texts, inputs.token_budget))
-
-
-@measure(label="Heaps' β", unit="exponent", direction="higher", level="set")
-def heaps_beta(inputs: Inputs) -> Evaluate:
-    """Exponent β of Heaps' law V(N) = K·N^β; higher: new words keep coming. Read it with `heaps_k`.
-
-    V(N) is the expected number of distinct words among N words drawn without replacement (closed
-    form, so no order of the answers matters), on 20 log-spaced N from 1000 words (or a tenth of the
-    end, if that is less) to half of what the shortest condition has, so that halves of the answers
-    reach the end too; log–log least squares. Source: Heaps 1978; rarefaction after Hurlbert 1971.
-    """
-    counts = _word_counts(inputs)
-    return lambda index: counts.heaps(index)[1]
-
-
-@measure(label="Heaps' K", unit="words", direction="none", level="set")
-def heaps_k(inputs: Inputs) -> Evaluate:
-    """Factor K of Heaps' law, fitted together with `heaps_beta`, to which it is negatively tied."""
-    counts = _word_counts(inputs)
-    return lambda index: counts.heaps(index)[0]
-
-
-@measure(label="Vocabulary at equal length", unit="distinct words", direction="higher", level="set")
-def vocabulary(inputs: Inputs) -> Evaluate:
-    """Expected number of distinct words in half as many words as the shortest condition has.
-
-    Hypergeometric rarefaction (Hurlbert 1971), so that conditions of different length are compared
-    at equal length; half, so that halves of the answers reach it too. Higher is richer.
-    """
-    return _word_counts(inputs).vocabulary
+def _closest_of_others(lengths: np.ndarray) -> np.ndarray:
+    """For each of several lengths the closest among the others; ties: the shorter."""
+    known, place, count = np.unique(lengths, return_inverse=True, return_counts=True)
+    padded = np.concatenate(([-np.inf], known, [np.inf]))
+    shorter, longer = padded[place], padded[place + 2]
+    other = np.where(lengths - shorter <= longer - lengths, shorter, longer)
+    return np.where(count[place] > 1, lengths, other)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
+from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.subsets import Evaluation, Subsets
 from manybaskets.records import MEASURED, row_seed
 
-Need = Literal["responses", "reference", "likelihood", "embeddings", "truth"]
+Need = Literal["responses", "reference", "likelihood", "embeddings", "truth", "shortest_words"]
 
+# Between the name of a lexical measure and its variant: self_bleu@len_matched.
+SEPARATOR = "@"
 # Two rows without a prompt tell on how many prompts a set measure rests; their place is `draw`.
 USED = -1
 EXCLUDED = -2
@@ -27,7 +31,8 @@ class Measure:
 
     `function(inputs)` gives, at level `prompt`, a list aligned with `inputs.frame` with None where
     an answer is excluded; at level `set`, a function from row indices of the frame to a number
-    (NaN where it is undefined), so that precomputation is shared by all half-samples.
+    (NaN where it is undefined), so that precomputation is shared by all half-samples. That may be
+    an `Evaluation`, which takes all half-samples at once and tells which answers count.
     """
 
     name: str
@@ -40,6 +45,13 @@ class Measure:
     prompt_sets: tuple[str, ...]
     function: Callable[[Inputs], Any]
     description: str
+    lexical: bool = False
+    most_draws: int | None = None
+
+    @property
+    def variant(self) -> str:
+        """Under which control of length it is computed; `default` for none."""
+        return self.name.partition(SEPARATOR)[2] or "default"
 
     def applies_to(self, prompt_set: str) -> bool:
         """Whether the measure is meant for a prompt set; no names stand for all."""
@@ -58,6 +70,8 @@ def measure(
     needs: Collection[Need] = ("responses",),
     transform: Literal["identity", "exp"] = "identity",
     prompt_sets: Sequence[str] = (),
+    lexical: bool = False,
+    most_draws: int | None = None,
 ) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
     """Register a function as a measure: its name is the function's, its description the docstring.
 
@@ -69,13 +83,18 @@ def measure(
         needs: what of `Inputs` it reads.
         transform: how tables show the values; `exp` shows differences as ratios.
         prompt_sets: names of the prompt sets it applies to; none for all.
+        lexical: whether it counts the answers' words or characters, so that their length disturbs
+            it: such a measure is registered together with its variants (`variants`). A lexical
+            measure of sets returns an `Evaluation`.
+        most_draws: half-samples that a costly measure is evaluated on at most; its interval has
+            the degrees of freedom of these.
     """
 
     def register(function: Callable[[Inputs], Any]) -> Callable[[Inputs], Any]:
         name = function.__name__
         if name in _REGISTRY:
             raise ValueError(f"the measure {name!r} is registered already")
-        _REGISTRY[name] = Measure(
+        _REGISTRY[name] = plain = Measure(
             name=name,
             label=label,
             unit=unit,
@@ -86,30 +105,51 @@ def measure(
             prompt_sets=tuple(prompt_sets),
             function=function,
             description=(function.__doc__ or "").strip(),
+            lexical=lexical,
+            most_draws=most_draws,
         )
+        for variant in variants.variants_of(level) if lexical else ():
+            _REGISTRY[f"{name}{SEPARATOR}{variant}"] = replace(
+                plain,
+                name=f"{name}{SEPARATOR}{variant}",
+                label=f"{label} ({variants.LABELS[variant]})",
+                needs=plain.needs
+                | ({"shortest_words"} if variant == variants.LEN_MATCHED else set()),
+                function=variants.of_variant(function, level, variant),
+                description=f"{plain.description}\n\n{variants.DESCRIPTIONS[variant]}",
+            )
         return function
 
     return register
 
 
 def get(name: str) -> Measure:
-    """A measure by its name.
+    """A measure by its name, with `@` and its variant for a lexical one under control of length.
 
     Raises:
         UserError: there is none of this name; lists those that exist.
     """
-    if name not in _REGISTRY:
+    if name in _REGISTRY:
+        return _REGISTRY[name]
+    plain, _, variant = name.partition(SEPARATOR)
+    if plain in _REGISTRY:
+        existing = [each for each in _REGISTRY if each.partition(SEPARATOR)[0] == plain]
         raise UserError(
-            what=f"there is no measure {name!r}",
-            where="measures",
-            expected="one of " + ", ".join(sorted(_REGISTRY)),
-            remedy="correct the name, or register a function of this name with @measure",
+            what=f"there is no variant {variant!r} of the measure {plain!r}",
+            where=f"measures: {name}",
+            expected="one of " + ", ".join(existing),
+            remedy="correct what follows the @, or leave it out",
         )
-    return _REGISTRY[name]
+    raise UserError(
+        what=f"there is no measure {name!r}",
+        where="measures",
+        expected="one of " + ", ".join(sorted(n for n in _REGISTRY if SEPARATOR not in n)),
+        remedy="correct the name, or register a function of this name with @measure",
+    )
 
 
 def all_measures() -> list[Measure]:
-    """All measures, by name."""
+    """All measures and their variants, by name."""
     return [_REGISTRY[name] for name in sorted(_REGISTRY)]
 
 
@@ -140,7 +180,8 @@ def compute(
 
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
     prompt's value is the mean of theirs. A set measure gives draw 0 on all its prompts, draw i on
-    half-sample i, and the number of prompts that it rests on as draws `USED` and `EXCLUDED`.
+    half-sample i, and the number of prompts that it rests on as draws `USED` and `EXCLUDED`: those
+    with an answer that counts for it, and the rest.
 
     Args:
         measures: what to compute.
@@ -163,7 +204,13 @@ def compute(
     rows_of = _rows_by_prompt(inputs, ids)
     rows_by_prompt = _rows_by_prompt(set_inputs, ids)
     set_rows = [rows_by_prompt[prompt_id] for prompt_id in set_ids]
-    used = sum(bool(rows) for rows in set_rows)
+    subsets = Subsets(
+        [
+            np.array([row for i in chosen for row in set_rows[i]], dtype=np.int64)
+            for chosen in [range(len(set_ids)), *draws]
+        ],
+        set_inputs.frame.height,
+    )
 
     found: list[tuple[str, str | None, int, float | None]] = []
     for wanted in measures:
@@ -178,18 +225,28 @@ def compute(
                 value = _mean([values[row] for row in rows_of[prompt_id]])
                 found.append((wanted.name, prompt_id, 0, value))
             continue
-        evaluate = wanted.function(set_inputs)
+        drawn = subsets if wanted.most_draws is None else subsets.first(1 + wanted.most_draws)
+        values, counted = _evaluated(wanted.function(set_inputs), drawn)
+        used = set_inputs.frame["prompt_id"].filter(pl.Series(counted)).n_unique()
         found.append((wanted.name, None, EXCLUDED, float(len(ids) - used)))
         found.append((wanted.name, None, USED, float(used)))
-        for draw, chosen in enumerate([range(len(set_ids)), *draws]):
-            index = np.array([row for i in chosen for row in set_rows[i]], dtype=np.int64)
-            found.append((wanted.name, None, draw, _finite(evaluate(index))))
+        for draw, value in enumerate(values):
+            found.append((wanted.name, None, draw, _finite(value)))
 
     name, prompt_id, draw, value = zip(*found, strict=True) if found else ((), (), (), ())
     constant = {"model": model, "mix": mix, "seed": seed, "prompt_set": prompt_set}
     columns = {"measure": name, "prompt_id": prompt_id, "draw": draw, "value": value}
     columns |= {key: [entry] * len(found) for key, entry in constant.items()}
     return pl.DataFrame({key: list(columns[key]) for key in MEASURED}, schema=MEASURED)
+
+
+def _evaluated(
+    evaluate: Evaluation | Callable[[np.ndarray], float], subsets: Subsets
+) -> tuple[Sequence[float], np.ndarray]:
+    """Values on all sets, and which rows count."""
+    if isinstance(evaluate, Evaluation):
+        return evaluate.many(subsets), evaluate.counted
+    return [evaluate(index) for index in subsets.indices], np.ones(subsets.rows, dtype=bool)
 
 
 def _rows_by_prompt(inputs: Inputs, ids: Sequence[str]) -> dict[str, list[int]]:

@@ -1,0 +1,116 @@
+"""Lexical measures under control of length: on answers of equal length, and on equal words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.tokens import corpus_of, first_words
+
+LEN_MATCHED = "len_matched"
+TOKEN_BUDGET = "token_budget"
+LABELS = {LEN_MATCHED: "answers cut to equal length", TOKEN_BUDGET: "equal number of words"}
+DESCRIPTIONS = {
+    LEN_MATCHED: (
+        "Variant `len_matched`: every answer is cut after as many words as the shortest answer to "
+        "its prompt has in any condition that is compared."
+    ),
+    TOKEN_BUDGET: (
+        "Variant `token_budget`: whole answers, in a random order of the prompts that all "
+        "conditions share, as long as their words do not exceed those of the shortest condition "
+        "(a half-sample: half of them). Longer conditions so rest on fewer answers."
+    ),
+}
+
+Function = Callable[[Inputs], Any]
+
+
+def variants_of(level: str) -> tuple[str, ...]:
+    """The variants of a lexical measure; a number of words is shared by sets only."""
+    return (LEN_MATCHED, TOKEN_BUDGET) if level == "set" else (LEN_MATCHED,)
+
+
+def of_variant(function: Function, level: str, variant: str) -> Function:
+    """The function of a measure's variant, from the measure's own."""
+    if variant == TOKEN_BUDGET:
+        return _within_budget(function)
+    return _on_matched_sets(function) if level == "set" else _on_matched_prompts(function)
+
+
+def length_matched(inputs: Inputs) -> Inputs:
+    """The same rows with their texts cut to the shortest of their prompt; prompts must have one."""
+    shortest = inputs.shortest_words
+
+    def cut() -> Inputs:
+        ids = inputs.frame["prompt_id"].to_list()
+        limits = [shortest[prompt_id] for prompt_id in ids]
+        texts = map(first_words, inputs.texts, limits)
+        corpus = corpus_of(inputs).first(np.array(limits, dtype=np.int64))
+        matched = Inputs(
+            frame=inputs.frame.with_columns(pl.Series("text", list(texts), dtype=pl.String)),
+            token_budget=sum(shortest[prompt_id] for prompt_id in set(ids)),
+            shortest_words=shortest,
+            seed=inputs.seed,
+        )
+        matched.shared("corpus", lambda: corpus)
+        return matched
+
+    return inputs.shared(LEN_MATCHED, cut)
+
+
+def budgeted(inputs: Inputs, subsets: Subsets) -> Subsets:
+    """Of every set of rows those that come first in the shared order, within its share of words."""
+
+    def take() -> Subsets:
+        lengths, place = corpus_of(inputs).lengths, inputs.orders(1)[0]
+        first = inputs.first_of_prompt()
+        prompts = max(int(first.sum()), 1)
+        taken = []
+        for index in subsets.indices:
+            ordered = index[np.argsort(place[index])]
+            budget = inputs.token_budget * int(first[index].sum()) / prompts
+            taken.append(np.sort(ordered[np.cumsum(lengths[ordered]) <= budget]))
+        return Subsets(taken, subsets.rows)
+
+    return inputs.shared((TOKEN_BUDGET, subsets), take)
+
+
+def _on_matched_sets(function: Function) -> Function:
+    @functools.wraps(function)
+    def variant(inputs: Inputs) -> Any:
+        return function(length_matched(inputs))
+
+    return variant
+
+
+def _on_matched_prompts(function: Function) -> Function:
+    @functools.wraps(function)
+    def variant(inputs: Inputs) -> list[float | None]:
+        known = [prompt_id in inputs.shortest_words for prompt_id in inputs.frame["prompt_id"]]
+        matched = inputs.shared("matched", lambda: inputs.restricted(set(inputs.shortest_words)))
+        values = iter(function(length_matched(matched)))
+        return [next(values) if each else None for each in known]
+
+    return variant
+
+
+def _within_budget(function: Function) -> Function:
+    @functools.wraps(function)
+    def variant(inputs: Inputs) -> Evaluation:
+        whole = function(inputs)
+        rows = inputs.frame.height
+        everything = Subsets([np.arange(rows)], rows)
+        taken = np.zeros(rows, dtype=bool)
+        taken[budgeted(inputs, everything).indices[0]] = True
+        return Evaluation(
+            many=lambda subsets: whole.many(budgeted(inputs, subsets)),
+            counted=whole.counted & taken,
+        )
+
+    return variant
