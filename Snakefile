@@ -12,7 +12,10 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/sources.smk"
+include: "workflow/rules/pilots.smk"
+include: "workflow/rules/replay.smk"
 include: "workflow/rules/mixes.smk"
+include: "workflow/rules/cards.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/responses.smk"
 include: "workflow/rules/collapse.smk"
@@ -23,8 +26,10 @@ localrules:
     all,
     data,
     models,
+    pilots,
     sources,
     mixes,
+    cards,
     adapters,
     responses,
     measures,
@@ -40,6 +45,7 @@ rule all:
         path("report.html"),
         [source_file(name) for name in STUDY.used_sources()],
         [mix_file(name) for name in STUDY.mixes],
+        card_files(),
         adapter_folders(),
         response_files(),
         measured_files(),
@@ -58,6 +64,11 @@ rule models:
         [model_input(name) for name in STUDY.models],
 
 
+rule pilots:
+    input:
+        [file for name in piloted_sources() for file in pilot_files(name)],
+
+
 rule sources:
     input:
         [source_file(name) for name in STUDY.used_sources()],
@@ -66,6 +77,11 @@ rule sources:
 rule mixes:
     input:
         [mix_file(name) for name in STUDY.mixes],
+
+
+rule cards:
+    input:
+        card_files(),
 
 
 rule adapters:
@@ -86,6 +102,7 @@ rule measures:
 rule tables:
     input:
         table_files(),
+        throughput_files(),
 
 
 rule figures:

@@ -215,3 +215,28 @@ def test_no_row_vanished_without_being_counted(finished):
     for mix in MIXES:
         rows = counts.filter((pl.col("item") == mix) & pl.col("what").str.starts_with("rows: "))
         assert rows["count"].sum() == shared
+
+
+def test_every_source_passed_its_trial_and_left_its_counts(finished):
+    for source in HABIT:
+        verdict = json.loads(finished.path(f"sources/{source}/pilot.json").read_text())
+        assert verdict["verdict"] == "passed"
+        assert verdict["drawn"] > 20 and len(verdict["checks"]) > 10
+        assert finished.path(f"sources/{source}/quarantine.jsonl").exists()
+    speed = pl.read_csv(finished.path("tables/throughput.csv"))
+    assert sorted(speed["source"]) == sorted(HABIT)
+    assert (speed["prompts"] == 800).all() and (speed["tokens_per_second"] > 0).all()
+
+
+def test_sources_and_mixes_load_from_their_folders(finished, tmp_path, monkeypatch):
+    for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE"):
+        monkeypatch.setenv(name, "1")
+    from datasets import load_dataset
+
+    source = load_dataset(str(finished.path("sources/llama")), cache_dir=tmp_path)
+    responses = read_responses(finished.path("sources/llama/train.parquet"))
+    assert source["train"]["response"][:] == responses["text"].to_list()
+    mix = load_dataset(str(finished.path("mixes/multi")), cache_dir=tmp_path)
+    rows = read_mix(finished.path("mixes/multi/train.jsonl"))
+    assert mix["train"]["messages"][:] == [row["messages"] for row in rows]
+    assert set(mix) == {"train", "validation"}

@@ -32,6 +32,7 @@ def test_a_lost_source_comes_back_and_reruns_nothing_else_that_is_the_same(copy_
     shutil.rmtree(file.parent)
     printed = copy_of_finished.run("--cores", "2", "sources").stdout
     assert file.read_bytes() == before
+    assert "Trying source gemma on a few prompts" in printed
     assert "gemma answers the training prompts" in printed
     assert printed.count("answers the training prompts") == 1
     log = copy_of_finished.path("logs/sources/gemma/0-of-1.log").read_text()
@@ -51,6 +52,18 @@ def test_a_plot_setting_reruns_figures_only(copy_of_finished):
     copy_of_finished.run("--cores", "2", "figures")
     assert copy_of_finished.path("figures/habits.svg").read_bytes() != before
     assert copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns == tables
+
+
+def test_limits_of_a_trial_rerun_the_trial_only_and_other_limits_nothing(copy_of_finished):
+    config = copy_of_finished.folder / "config/config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    settings["sources"]["gemma"]["quality"] = {"max_failed_share": 0.5}
+    settings["sources"]["gemma"]["max_error_share"] = 0.5
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    assert set(copy_of_finished.planned()) == {"write_report"}  # it shows the config
+    settings["sources"]["gemma"]["pilot"] = {"max_empty_share": 0.5}
+    config.write_text(yaml.safe_dump(settings, sort_keys=False))
+    assert set(copy_of_finished.planned()) == {"pilot", "write_report"}
 
 
 def test_one_result_file_can_be_asked_for(copy_of_finished):

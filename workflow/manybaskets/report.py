@@ -60,6 +60,8 @@ class Report:
         tables: in reading order.
         counts: rows of every stage: read, dropped, split, answered, failed, mixed.
         knowledge: how well the embedded models know their world; none in other studies.
+        sources: how fast and at what cost sources answered.
+        source_notes: sentences on the sources: trials that warned or were overridden, speed.
         config: the study's YAML.
         provenance: versions, commit, machine, by name.
         embedded: whether the models are the embedded, tiny ones.
@@ -73,6 +75,8 @@ class Report:
     tables: Sequence[Table] = ()
     counts: Sequence[Table] = ()
     knowledge: Sequence[Table] = ()
+    sources: Sequence[Table] = ()
+    source_notes: Sequence[str] = ()
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
@@ -14,7 +15,10 @@ from manybaskets import report, tables
 from manybaskets.config.study import Study
 from manybaskets.figures.drawing import DIFFERENCES
 from manybaskets.jobs import git_commit
+from manybaskets.pilot import pilot_findings
 from manybaskets.shown import in_config_order
+from manybaskets.throughput import CAPTIONS as THROUGHPUT_CAPTIONS
+from manybaskets.throughput import throughput_findings
 
 CAPTIONS = Path(__file__).resolve().parents[1] / "report"
 TITLES = {
@@ -22,6 +26,8 @@ TITLES = {
     "habits": "Habits inherited",
     "training-curves": "Training curves",
     "knowledge": "What the embedded models know",
+    "throughput": "Throughput",
+    "throughput-correlation": "Throughput against the size of the task",
 }
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
 
@@ -75,6 +81,8 @@ def assemble(
     counts: pl.DataFrame,
     knowledge: pl.DataFrame | None,
     *,
+    pilots: Mapping[str, Mapping[str, Any]],
+    throughput: Mapping[str, pl.DataFrame],
     figures: Sequence[Path],
     singles: Sequence[str],
     multis: Sequence[str],
@@ -82,6 +90,8 @@ def assemble(
     """Put a study's report together.
 
     Args:
+        pilots: verdicts of the sources' trials, by source.
+        throughput: tables `throughput` and `throughput-correlation`; none without engines.
         figures: SVG files in reading order; `workflow/report/` has a paragraph for each.
     """
     order = (study.all_measures(), study.targets, list(study.mixes))
@@ -108,6 +118,14 @@ def assemble(
         tables=list(made.values()),
         counts=[counted],
         knowledge=[] if knowledge is None else [report.Table("Knowledge", knowledge)],
+        sources=[
+            report.Table(TITLES[name], frame, THROUGHPUT_CAPTIONS[name])
+            for name, frame in throughput.items()
+        ],
+        source_notes=[
+            *pilot_findings(pilots),
+            *(throughput_findings(throughput["throughput"]) if throughput else []),
+        ],
         config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.dataset.kind == "embedded",

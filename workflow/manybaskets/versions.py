@@ -30,7 +30,7 @@ STAGES = {
     "likelihood": 1,
     "embed": 1,
     "matched": 2,
-    "measure": 1,
+    "measure": 2,
     "summarise": 1,
     "counts": 1,
     "curves": 1,

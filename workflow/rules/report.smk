@@ -158,6 +158,8 @@ rule write_report:
         comparisons=path("statistics/comparisons.parquet"),
         counts=path("statistics/counts.parquet"),
         knowledge=[path("statistics/knowledge.parquet")] if embedded_sources() else [],
+        pilots=[pilot for name in piloted_sources() for pilot in pilot_files(name)],
+        throughput=throughput_files(),
         figures=figure_files(),
         tables=table_files(),
     output:
@@ -168,6 +170,7 @@ rule write_report:
         ENVS / "light.yaml"
     params:
         study=STUDY.model_dump(mode="json"),
+        pilots=piloted_sources(),
         singles=single_mixes(),
         multis=multi_mixes(),
         version=stage_version("report"),
