@@ -204,15 +204,14 @@ def same_lengths(one: list[list[Any]], other: list[list[Any]]) -> float:
 def test_sampled_answers_agree_in_distribution(vllm, transformers):
     ours, theirs = vllm["llama"]["warm"]["answers"], transformers["llama"]["warm"]["answers"]
     assert len(first_words(theirs)) > 5
-    assert same_openings(ours, theirs) > 1e-3
-    assert same_lengths(ours, theirs) > 1e-3
+    assert same_openings(ours, theirs) > 1e-4
+    assert same_lengths(ours, theirs) > 1e-4
 
 
 def test_another_temperature_would_be_noticed(vllm, transformers):
     cool, warm = vllm["llama"]["cool"]["answers"], transformers["llama"]["warm"]["answers"]
-    assert same_openings(cool, warm) < 1e-6
-    assert same_lengths(cool, warm) < 1e-2
-    assert same_openings(cool, transformers["llama"]["cool"]["answers"]) > 1e-3
+    assert same_openings(cool, warm) < 1e-12
+    assert same_openings(cool, transformers["llama"]["cool"]["answers"]) > 1e-4
 
 
 def test_a_seed_gives_its_answer_again(vllm):

@@ -73,6 +73,15 @@ def test_only_the_context_is_shortened(tokenizers):
     assert len(longer) > 100, "one more character would have fitted"
 
 
+def test_a_long_prompt_may_stop_instead(tokenizers):
+    chat = ChatRenderer(tokenizers["llama"], SYSTEM, "26 Jul 2024", "llama", shorten=False)
+    prompt = Prompt("p", "Which river does the text name?", "The Mor runs past Alden. " * 60)
+    with pytest.raises(UserError, match="prompt p has .* tokens") as error:
+        chat.render(prompt, 100)
+    assert "prompting.long_prompts" in str(error.value)
+    assert not chat.render(prompt, 4000).shortened
+
+
 def test_a_question_that_is_too_long_is_an_error_and_not_a_cut(tokenizers):
     with pytest.raises(UserError, match="tokens without its context"):
         renderer(tokenizers, "llama").render(Prompt("p7", "why " * 200), 50)

@@ -71,12 +71,16 @@ class ChatRenderer:
             turn it is left out, and `system_turn` says so.
         date: value of the template's `date_string`, fixed so that a run repeats.
         name: how errors call the model.
+        shorten: whether contexts and old turns may be left out of prompts that are too long; else
+            such a prompt is an error.
 
     Raises:
         UserError: the tokenizer has no chat template, or one whose answer turn never ends.
     """
 
-    def __init__(self, tokenizer: Any, system_prompt: str, date: str, name: str) -> None:
+    def __init__(
+        self, tokenizer: Any, system_prompt: str, date: str, name: str, shorten: bool = True
+    ) -> None:
         if not getattr(tokenizer, "chat_template", None):
             raise UserError(
                 what=f"the tokenizer of model '{name}' has no chat template",
@@ -87,6 +91,7 @@ class ChatRenderer:
         self.tokenizer = tokenizer
         self.name = name
         self.date = date
+        self.shorten = shorten
         self._rendered: dict[tuple[Any, ...], Rendered] = {}
         self.system_turn = bool(system_prompt) and self._takes_system(system_prompt)
         self.system_prompt = system_prompt if self.system_turn else ""
@@ -239,6 +244,14 @@ class ChatRenderer:
 
     def _render_to_fit(self, prompt: Prompt, max_tokens: int, answers: Sequence[str]) -> Rendered:
         whole = len(prompt.context)
+        ids = self.encode_conversation(prompt.conversation(answers))
+        if len(ids) > max_tokens and not self.shorten:
+            raise UserError(
+                what=f"prompt {prompt.prompt_id} has {len(ids)} tokens",
+                where=f"model '{self.name}': {prompt.instruction[:80]!r}",
+                expected=f"at most {max_tokens} tokens (max_prompt_tokens)",
+                remedy="raise max_prompt_tokens, or set prompting.long_prompts: shorten",
+            )
         for dropped in range(len(answers) + 1):
             turns = prompt.conversation(answers)[2 * dropped :]
             ids = self.encode_conversation(turns)

@@ -43,7 +43,8 @@ def count_tokens(
 
     check_folder(model, target)
     tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
-    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target)
+    shorten = prompting.long_prompts == "shorten"
+    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target, shorten)
     prompts, kept = {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
     for prompt in prompts_of(used):

@@ -132,6 +132,11 @@ class Prompting(Section):
     max_prompt_tokens: int = Field(
         768, ge=16, description="Longest prompt, in tokens; only its context is shortened to fit."
     )
+    long_prompts: Literal["shorten", "stop"] = Field(
+        "shorten",
+        description="A prompt that is too long loses the end of its context (a conversation its oldest "
+        "turns), which is counted; or it stops the run. A question is never cut.",
+    )
 
 
 class TinySize(Section):

@@ -48,7 +48,10 @@ class TransformersEngine(LocalEngine):
         self.name = name
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+        shorten = prompting.long_prompts == "shorten"
+        self.renderer = ChatRenderer(
+            tokenizer, prompting.system_prompt, prompting.date, name, shorten
+        )
         self.base = AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, precision), local_files_only=True, use_safetensors=True
         )

@@ -108,7 +108,10 @@ class VllmEngine(LocalEngine):
         torch.set_num_threads(threads)
         self.folder, self.settings, self.precision, self.name = folder, settings, precision, name
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+        shorten = prompting.long_prompts == "shorten"
+        self.renderer = ChatRenderer(
+            tokenizer, prompting.system_prompt, prompting.date, name, shorten
+        )
         ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
         self.end_ids = sorted(token for token in ends if token is not None)
         self.llm: Any = None
