@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# As the workflow sets it for its jobs, and before torch starts its threads.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 DATA = REPOSITORY.parent / "shared" / "data"
@@ -17,6 +21,15 @@ def dolly() -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not on this machine")
     return path
+
+
+@pytest.fixture(scope="session")
+def alpacaeval() -> Path:
+    """Real answers of twelve models, where this machine has them."""
+    folder = DATA / "alpacaeval"
+    if not folder.exists():
+        pytest.skip(f"{folder} is not on this machine")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -105,14 +105,9 @@ def test_languages(text, code):
     assert language_of(text) == code
 
 
-def test_real_answers_in_english_are_taken():
+def test_real_answers_in_english_are_taken(alpacaeval):
     """Of 805 answers of a good real model few have a fault, and no English one a wrong language."""
-    from conftest import DATA
-
-    file = DATA / "alpacaeval" / "gpt-4o.jsonl.gz"
-    if not file.exists():
-        pytest.skip(f"{file} is not on this machine")
-    with gzip.open(file, "rt", encoding="utf-8") as lines:
+    with gzip.open(alpacaeval / "gpt-4o.jsonl.gz", "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines]
     faults = {
         row["instruction"]: reason

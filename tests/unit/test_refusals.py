@@ -93,15 +93,10 @@ def test_any_text_has_an_answer(text):
     assert is_refusal(text) in (True, False)
 
 
-def test_few_real_answers_are_refusals():
+def test_few_real_answers_are_refusals(alpacaeval):
     """Twelve real models answer 805 ordinary prompts: some refuse a few, none more than 2 %."""
-    from conftest import DATA
-
-    files = sorted((DATA / "alpacaeval").glob("*.jsonl.gz"))
-    if not files:
-        pytest.skip(f"{DATA}/alpacaeval is not on this machine")
     found = {}
-    for file in files:
+    for file in sorted(alpacaeval.glob("*.jsonl.gz")):
         with gzip.open(file, "rt", encoding="utf-8") as lines:
             rows = [json.loads(line) for line in lines]
         refused = [row["instruction"] for row in rows if is_refusal(row["output"])]

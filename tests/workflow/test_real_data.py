@@ -89,4 +89,10 @@ def test_the_report_is_reached_and_counts_what_left(done):
     assert summary["estimate"].is_finite().all()
     eligible = pl.read_parquet(done.path("mixes/eligible.parquet", STUDY))
     assert eligible.height == 240
-    assert set(eligible.filter(~pl.col("eligible"))["reason"]) <= {"too long", "empty answer"}
+    assert set(eligible.filter(~pl.col("eligible"))["reason"]) <= {"too long", "failed answer"}
+
+
+def test_a_failed_trial_goes_on_for_a_reason_that_the_report_shows(done):
+    verdict = json.loads(done.path("sources/cool/pilot.json", STUDY).read_text())
+    assert verdict["verdict"] == "overridden" and verdict["failed"]
+    assert "word salad stands in" in done.path("report.html", STUDY).read_text()
