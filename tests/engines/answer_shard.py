@@ -33,7 +33,6 @@ def main(shard: Path) -> None:
             precision="float32",
             threads=2,
         )
-        engine.load()
         how = Answering(
             who="tiny",
             sampling=sampling,

@@ -136,10 +136,11 @@ def test_a_disturbed_shard_keeps_every_finished_row(shard):
     assert usage["completion_tokens"] == sum(row["completion_tokens"] for row in made)
 
 
-def test_a_finished_shard_is_left_as_it_is(shard):
+def test_a_finished_shard_stays_as_it_is_and_starts_no_vllm(shard):
     whole, rows = shard.output.read_bytes(), shard.rows()
     again = shard.start(FAST)
     shard.finish(again, 120)
     assert again.returncode == 0 and shard.output.read_bytes() == whole
     assert f"reusing {ROWS} finished rows" in shard.log
+    assert "Initializing a V1 LLM engine" not in shard.log
     assert shard.rows() == rows

@@ -14,7 +14,7 @@ import polars as pl
 from manybaskets.chat import Prompt
 from manybaskets.config.engines import Quality
 from manybaskets.config.parts import Sampling
-from manybaskets.engines import Completion, Engine, Request
+from manybaskets.engines import Completion, Engine, LocalEngine, Request
 from manybaskets.errors import UserError
 from manybaskets.jobs import Progress, git_commit
 from manybaskets.journal import Journal
@@ -225,6 +225,8 @@ class _Work:
         self, requests: Sequence[Request], keys: Mapping[Key, str], progress: Progress
     ) -> dict[Key, dict[str, Any]]:
         rows = {}
+        if isinstance(self.engine, LocalEngine):
+            self.engine.load()  # only where something is to be made, and not on the meter
         with self.meter.running():
             for request, completion in self.engine.generate(requests, self.how.sampling):
                 key = (request.prompt_id, request.sample)

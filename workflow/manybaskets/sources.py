@@ -56,7 +56,7 @@ def engine_of(
     prompting = Prompting(**params["prompting"])
     if isinstance(source.engine, OpenAIEngine):
         return open_server(source.engine, prompting, name, share_of_cap)
-    engine = open_engine(
+    return open_engine(
         source.engine,
         Path(model),
         source.model,
@@ -65,8 +65,6 @@ def engine_of(
         precision=params["precision"],
         threads=threads,
     )
-    engine.load()
-    return engine
 
 
 def largest_failed_share(operations: Mapping[str, Any]) -> float:
