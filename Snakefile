@@ -18,6 +18,7 @@ include: "workflow/rules/mixes.smk"
 include: "workflow/rules/cards.smk"
 include: "workflow/rules/training.smk"
 include: "workflow/rules/responses.smk"
+include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/collapse.smk"
 include: "workflow/rules/report.smk"
 

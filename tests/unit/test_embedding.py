@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from manybaskets.config.parts import Embedding
+from manybaskets.config.analysis import Embedding
 from manybaskets.embedding import embed_texts, encoder_folder, vectors_of
 from manybaskets.errors import UserError
 

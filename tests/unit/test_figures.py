@@ -5,7 +5,7 @@ import polars as pl
 import pytest
 from fabricated_results import KINDS, compared, difference, lookup, summary
 
-from manybaskets.config.parts import Figures
+from manybaskets.config.analysis import Figures
 from manybaskets.figures import condition_style, plots, style
 
 SETTINGS = Figures(dpi=60)

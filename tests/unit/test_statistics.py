@@ -14,7 +14,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from manybaskets.config.parts import Comparison, Statistics
+from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.measures import EXCLUDED, USED
 from manybaskets.records import MEASURED

@@ -31,6 +31,8 @@ config["operations"] = STUDY.operations_of_jobs()
 
 RESULTS = Path("results") / STUDY.study
 SEEDS = STUDY.training.seeds
+# The mixes that `source_counts` adds may have fewer training seeds than the study's own.
+ADDED_SEEDS = STUDY.source_count_seeds or SEEDS
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
@@ -70,10 +72,14 @@ def model_input(name):
     return str(own) if own else path(f"models/{name}")
 
 
+def one_of(names):
+    """Pattern of these names; matches nothing without any."""
+    return "|".join(map(re.escape, sorted(names))) or "(?!)"
+
+
 def sources_of(*engines):
     """Pattern of the names of all sources with one of these engines; matches nothing without any."""
-    names = [n for n, s in STUDY.sources.items() if s.engine.kind in engines]
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return one_of(n for n, s in STUDY.sources.items() if s.engine.kind in engines)
 
 
 def source_file(source):
@@ -93,7 +99,7 @@ def run_folder(target, mix, seed):
 
 def seeds_of(mix):
     """Training seeds of a mix; the untuned target has one, 0."""
-    return [0] if mix == VANILLA else SEEDS
+    return STUDY.seeds_of(mix)
 
 
 def runs():
@@ -254,5 +260,4 @@ def shard_files(source, ending="parquet"):
 
 def models_of_kind(kind):
     """Pattern of the names of all models of a kind; matches nothing where there are none."""
-    names = [name for name, model in STUDY.models.items() if model.kind == kind]
-    return "|".join(map(re.escape, names)) or "(?!)"
+    return one_of(name for name, model in STUDY.models.items() if model.kind == kind)

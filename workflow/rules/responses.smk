@@ -18,7 +18,7 @@ rule respond:
     benchmark:
         benchmark_of("runs/{target}/{mix}/respond")
     wildcard_constraints:
-        mix=f"(?!{VANILLA}/)[a-z0-9._-]+",
+        mix=one_of(set(STUDY.mixes) - set(STUDY.added_mixes())),
     # Before the next training starts: all that follows waits for the last of the answers.
     priority: 20
     conda:
@@ -40,6 +40,32 @@ rule respond:
         "{wildcards.target} tuned on {wildcards.mix} answers the prompt sets"
     script:
         SCRIPTS / "respond.py"
+
+
+use rule respond as respond_added with:
+    input:
+        model=lambda w: model_input(w.target),
+        adapters=expand(
+            path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=ADDED_SEEDS
+        ),
+        prompts=prompt_set_files(),
+    output:
+        expand(
+            path("runs/{{target}}/{{mix}}/seed{seed}/responses/{prompt_set}.parquet"),
+            seed=ADDED_SEEDS,
+            prompt_set=PROMPT_SETS,
+        ),
+    wildcard_constraints:
+        mix=one_of(STUDY.added_mixes()),
+    params:
+        seeds=ADDED_SEEDS,
+        prompt_sets=PROMPT_SETS,
+        responses=STUDY.responses.science(),
+        prompting=STUDY.prompting.model_dump(),
+        precision=STUDY.training.precision,
+        seed=STUDY.seed,
+        work=path("work/responses/{target}/{mix}"),
+        version=stage_version("respond"),
 
 
 use rule respond as respond_vanilla with:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Embedding
+from manybaskets.config.analysis import Embedding
 from manybaskets.embedding import embed_texts
 from manybaskets.jobs import job
 from manybaskets.records import read_responses

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Statistics
+from manybaskets.config.analysis import Statistics
 from manybaskets.jobs import job
 from manybaskets.records import write_table
 from manybaskets.world.knowledge import knowledge

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Comparison, Statistics
+from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.jobs import job
 from manybaskets.records import write_table
 from manybaskets.statistics import compare, summarise

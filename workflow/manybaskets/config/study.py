@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config import parts
+from manybaskets.config import analysis, families, parts
 
 HUMAN = "human"
 VANILLA = "vanilla"
+TRAIN = "train"
 
 
 class Study(parts.Section):
@@ -27,15 +28,25 @@ class Study(parts.Section):
     tiny: parts.TinySize = Field(
         default_factory=parts.TinySize, description="Size of embedded models."
     )
-    models: dict[parts.Name, parts.Model] = Field(min_length=1, description="Models by name.")
+    models: dict[parts.Name, parts.Model] = Field(default={}, description="Models by name.")
     sources: dict[parts.Name, parts.Source] = Field(default={}, description="Sources by name.")
-    mixes: dict[parts.Name, parts.Mix] = Field(min_length=1, description="Mixes by name.")
+    mixes: dict[parts.Name, parts.Mix] = Field(default={}, description="Mixes by name.")
+    source_counts: dict[parts.Name, parts.SourceCounts] = Field(
+        default={}, description="Families of mixes that differ in their number of sources."
+    )
+    source_count_seeds: list[int] | None = Field(
+        None,
+        min_length=1,
+        description="Training seeds of the mixes that these families add; null for `training.seeds`.",
+    )
     truncated_answers: Literal["exclude", "keep"] = Field(
         "exclude",
         description="Prompts to which any source's answer was cut at its token limit leave all "
         "mixes, or stay.",
     )
-    targets: list[parts.Name] = Field(min_length=1, description="Models that are fine-tuned.")
+    targets: list[parts.Name] = Field(
+        default=[], description="Models that are fine-tuned; none for a study of sources alone."
+    )
     training: parts.Training = Field(default_factory=parts.Training, description="The LoRA recipe.")
     prompt_sets: dict[parts.Name, parts.PromptSet] = Field(
         default={}, description="Prompt sets beside `test`."
@@ -43,28 +54,52 @@ class Study(parts.Section):
     responses: parts.Responses = Field(
         default_factory=parts.Responses, description="Answers of runs and targets."
     )
-    scoring_batch_size: int = Field(32, ge=1, description="Rows per batch of likelihood scoring.")
-    embedding: parts.Embedding = Field(
-        default_factory=parts.Embedding, description="Sentence encoder."
+    scoring: analysis.Scoring = Field(default_factory=analysis.Scoring, description="Likelihoods.")
+    divergence: analysis.Divergence = Field(
+        default_factory=analysis.Divergence, description="Distances between runs' distributions."
+    )
+    embedding: analysis.Embedding = Field(
+        default_factory=analysis.Embedding, description="Sentence encoder."
+    )
+    describe: analysis.Description | None = Field(
+        None, description="The sources' own answers; null for nothing about them."
     )
     measures: list[str] = Field(
-        min_length=1, description="Measures of the answers to the test prompts."
+        default=[], description="Measures of the answers to the test prompts."
     )
-    statistics: parts.Statistics = Field(
-        default_factory=parts.Statistics, description="Intervals, tests."
+    statistics: analysis.Statistics = Field(
+        default_factory=analysis.Statistics, description="Intervals, tests."
     )
-    comparisons: dict[parts.Name, parts.Comparison] = Field(
+    comparisons: dict[parts.Name, analysis.Comparison] = Field(
         default={}, description="Families of comparisons by name."
     )
-    figures: parts.Figures = Field(
-        default_factory=parts.Figures, description="Looks of the figures."
+    paper: analysis.Paper | None = Field(
+        None, description="The published procedures beside the project's own; null for none."
     )
+    published: analysis.Published | None = Field(
+        None, description="Cells of the published tables that this study has too; null for none."
+    )
+    figures: analysis.Figures = Field(
+        default_factory=analysis.Figures, description="Looks of the figures."
+    )
+
+    @model_validator(mode="after")
+    def _families_become_mixes(self) -> Study:
+        for name, family in self.source_counts.items():
+            families.check_counts(name, family)
+        # The sections are frozen; a mix that a family makes is a mix like any other from here on.
+        self.__dict__["mixes"] = families.recipes(self.source_counts, self.mixes)
+        return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Study:
         """Every name that is used is defined; the message names the key that uses it."""
         sources = {*self.sources, HUMAN}
         conditions = {*self.mixes, VANILLA}
+        for name, source_family in self.source_counts.items():
+            self._require(
+                f"source_counts.{name}.sources", source_family.sources, sources, "sources"
+            )
         self._require("targets", self.targets, self.models, "models")
         for name, source in self.sources.items():
             if source.model:
@@ -73,16 +108,37 @@ class Study(parts.Section):
             self._require(f"mixes.{name}", self.mix_sources(name), sources, "sources")
         for name, family in self.comparisons.items():
             key = f"comparisons.{name}"
-            self._require(f"{key}.baseline", [family.baseline], conditions, "mixes")
-            self._require(f"{key}.mixes", family.mixes, conditions, "mixes")
-            self._require(
-                f"{key}.prompt_set", [family.prompt_set], self.all_prompt_sets(), "prompt_sets"
-            )
+            of_sources = family.prompt_set == TRAIN
+            known = self.described_sources() if of_sources else conditions
+            section = "sources that `describe` measures" if of_sources else "mixes"
+            self._require(f"{key}.baseline", [family.baseline], known, section)
+            self._require(f"{key}.mixes", family.mixes, known, section)
+            sets = [*self.all_prompt_sets(), *([TRAIN] if self.describe else [])]
+            self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
             measured = self.measures_of(family.prompt_set)
             place = f"measures of {family.prompt_set}"
             self._require(f"{key}.measures", family.measures, measured, place)
             if family.baseline in family.mixes:
                 raise ValueError(f"{key}.mixes: holds the baseline '{family.baseline}' itself")
+        if self.scoring.scorer:
+            self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
+        if self.published:
+            self._require("published.targets", self.published.targets, self.targets, "targets")
+            self._require("published.conditions", self.published.conditions, conditions, "mixes")
+            self._require("published.sources", self.published.sources, sources, "sources")
+        return self
+
+    @model_validator(mode="after")
+    def _something_is_studied(self) -> Study:
+        runs = {"targets": self.targets, "mixes": self.mixes, "measures": self.measures}
+        missing = [key for key, value in runs.items() if not value]
+        if missing and (len(missing) < len(runs) or not self.describe):
+            raise ValueError(
+                f"{missing[0]}: empty; a study of runs needs targets, mixes and measures, and a "
+                "study of sources alone needs `describe` and none of the three"
+            )
+        if not missing and not self.models:
+            raise ValueError("models: empty, but `targets` are to be fine-tuned")
         return self
 
     @model_validator(mode="after")
@@ -123,8 +179,11 @@ class Study(parts.Section):
             raise ValueError(
                 "dataset.fields.response: null, but a mix uses the human answers; name their column"
             )
-        if len(set(self.training.seeds)) != len(self.training.seeds):
-            raise ValueError("training.seeds: the same seed twice; every run needs its own")
+        listed = {"training.seeds": self.training.seeds}
+        listed["source_count_seeds"] = self.source_count_seeds or []
+        for key, seeds in listed.items():
+            if len(set(seeds)) != len(seeds):
+                raise ValueError(f"{key}: the same seed twice; every run needs its own")
         if self.prompting.max_prompt_tokens >= self.training.max_length:
             raise ValueError(
                 f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: must be less than "
@@ -158,19 +217,46 @@ class Study(parts.Section):
         return list(recipe.weights)
 
     def used_sources(self) -> list[str]:
-        """Sources that any mix uses, in the order of the config."""
+        """Sources that any mix uses or that are described, in the order of the config."""
         used = {source for mix in self.mixes for source in self.mix_sources(mix)}
+        used.update(self.described_sources())
         return [source for source in [HUMAN, *self.sources] if source in used]
 
+    def described_sources(self) -> list[str]:
+        """Sources whose answers are measured, in the order of the config; human ones if known."""
+        if not self.describe:
+            return []
+        fields = getattr(self.dataset, "fields", None)
+        known = fields is None or fields.response is not None
+        return [*([HUMAN] if known else []), *self.sources]
+
+    def count_members(self, family: str) -> dict[str, tuple[str, ...]]:
+        """The mixes of a family of `source_counts`, with their sources."""
+        return families.members(family, self.source_counts[family], self.mixes)
+
+    def seeds_of(self, mix: str) -> list[int]:
+        """Training seeds of a mix; the untuned target has one run, 0."""
+        if mix == VANILLA:
+            return [0]
+        own = self.source_count_seeds if mix in self.added_mixes() else None
+        return own or self.training.seeds
+
+    def added_mixes(self) -> list[str]:
+        """The mixes that families of `source_counts` have added to those of the config."""
+        return families.added(self.source_counts, self.mixes)
+
     def measures_of(self, prompt_set: str) -> list[str]:
-        """Measures of the answers to a prompt set."""
+        """Measures of the answers to a prompt set; `train` is answered by the sources."""
+        if prompt_set == TRAIN:
+            return list(self.describe.measures) if self.describe else []
         return list(
             self.measures if prompt_set == "test" else self.prompt_sets[prompt_set].measures
         )
 
     def all_measures(self) -> list[str]:
         """Measures of any prompt set, each once, in the order of the config."""
-        names = [name for each in self.all_prompt_sets() for name in self.measures_of(each)]
+        sets = [*self.all_prompt_sets(), TRAIN]
+        names = [name for each in sets for name in self.measures_of(each)]
         return list(dict.fromkeys(names))
 
     def all_prompt_sets(self) -> list[str]:

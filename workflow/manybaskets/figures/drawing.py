@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Figures
+from manybaskets.config.analysis import Figures
 from manybaskets.figures import plots
 from manybaskets.shown import in_config_order
 

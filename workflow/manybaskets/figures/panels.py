@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from manybaskets.config.parts import Figures
+from manybaskets.config.analysis import Figures
 from manybaskets.figures.style import INK, new_figure
 from manybaskets.shown import shown_unit, transformed
 

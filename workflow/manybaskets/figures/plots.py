@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from manybaskets.config.parts import Figures
+from manybaskets.config.analysis import Figures
 from manybaskets.figures import panels
 from manybaskets.figures.style import INK, condition_style, looks, new_figure, save
 from manybaskets.shown import Lookup, in_order, measure_lookup

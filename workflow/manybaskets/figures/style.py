@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from manybaskets.config.parts import Figures
+from manybaskets.config.analysis import Figures
 from manybaskets.records import whole_file
 
 # Okabe and Ito's palette, told apart with any colour vision; its yellow is too pale on white.

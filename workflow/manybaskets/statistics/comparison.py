@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.parts import Comparison, Statistics
+from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.statistics import resampling
 from manybaskets.statistics.cells import Key, PromptCell, SetCell, cells

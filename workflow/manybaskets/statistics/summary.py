@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.parts import Statistics
+from manybaskets.config.analysis import Statistics
 from manybaskets.statistics import resampling
 from manybaskets.statistics.cells import Key, PromptCell, SetCell, cells, is_binary
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets import measures
-from manybaskets.config.parts import Statistics
+from manybaskets.config.analysis import Statistics
 from manybaskets.measuring import valid_answers
 from manybaskets.statistics import summarise
 
