@@ -20,6 +20,10 @@ include: "workflow/rules/training.smk"
 include: "workflow/rules/responses.smk"
 include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/collapse.smk"
+include: "workflow/rules/swaps.smk"
+include: "workflow/rules/paper.smk"
+include: "workflow/rules/inheritance.smk"
+include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -51,6 +55,7 @@ rule all:
         response_files(),
         measured_files(),
         table_files(),
+        other_table_files(),
         figure_files(),
 
 
@@ -103,7 +108,7 @@ rule measures:
 rule tables:
     input:
         table_files(),
-        throughput_files(),
+        other_table_files(),
 
 
 rule figures:

@@ -1,9 +1,11 @@
 """Batched likelihood scoring against one row at a time: same model, same machine, same values.
 
-    python benchmarks/likelihood.py [--model results/embedded/models/llama] [--rows 200] [--runs 5]
+    python benchmarks/likelihood.py [--study results/embedded] [--model llama] [--rows 200] [--runs 5]
+        [--threads 2]
 
-The reference runs the model on one unpadded row and takes all logits, as the study's scorer did.
-Prints rows per second of both, the median ratio of alternating runs, and the largest difference.
+The reference runs the model on one unpadded row and takes all logits, as the study's scorer did. The
+scoring stage runs as it does in the workflow and gives the predictive entropies besides. Prints rows
+per second of both, the median ratio of alternating runs, and the largest difference.
 """
 
 from __future__ import annotations
@@ -19,10 +21,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
+from manybaskets.config.analysis import Scoring  # noqa: E402
 from manybaskets.config.parts import Prompting  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
 from manybaskets.likelihood import score_texts  # noqa: E402
 from manybaskets.records import PROMPTS  # noqa: E402
+
+LONGEST = 200  # tokens of a prompt
 
 
 def one_by_one(
@@ -36,7 +41,7 @@ def one_by_one(
     sums = {}
     for row in prompts.iter_rows(named=True):
         prompt = engine.renderer.render(
-            Prompt(row["prompt_id"], row["instruction"], row["context"]), 200
+            Prompt(row["prompt_id"], row["instruction"], row["context"]), LONGEST
         ).ids
         answer = engine.renderer.encode_answer(texts[row["prompt_id"]])
         with torch.inference_mode():
@@ -48,11 +53,13 @@ def one_by_one(
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=ROOT / "results/embedded/models/llama")
+    parser.add_argument("--study", type=Path, default=ROOT / "results/embedded")
+    parser.add_argument("--model", default="llama")
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    rows = pl.read_parquet(ROOT / "results/embedded/data/split.parquet").head(arguments.rows)
+    rows = pl.read_parquet(arguments.study / "data/split.parquet").head(arguments.rows)
     prompts = rows.select(
         "prompt_id",
         "instruction",
@@ -60,20 +67,20 @@ def main() -> None:
         pl.lit([], dtype=PROMPTS["follow_ups"]).alias("follow_ups"),
     )
     texts = dict(rows.select("prompt_id", "response").iter_rows())
-    engine = TransformersEngine(arguments.model, Prompting(), "float32", 2, "model")
+    folder = arguments.study / "models" / arguments.model
+    engine = TransformersEngine(folder, Prompting(), "float32", arguments.threads, "model")
     ratios, worst = [], 0.0
     for run in range(arguments.runs + 1):  # the first warms up
         start = time.perf_counter()
         single = one_by_one(engine, prompts, texts)
         middle = time.perf_counter()
-        batched = score_texts(prompts, texts, engine, 200, 32)
+        batched = score_texts(prompts, texts, engine, LONGEST, Scoring())
         end = time.perf_counter()
-        worst = max(
-            worst, *(abs(single[k] - v) for k, v in batched.select("prompt_id", "nll").iter_rows())
-        )
+        values = batched.select("prompt_id", "nats_with_end").iter_rows()
+        worst = max(worst, *(abs(single[key] - value) for key, value in values))
         if run:
             ratios.append((middle - start) / (end - middle))
-            rates = [arguments.rows / (middle - start), arguments.rows / (end - middle)]
+            rates = [rows.height / (middle - start), rows.height / (end - middle)]
             print(
                 f"one by one {rates[0]:.0f} rows/s, batched {rates[1]:.0f} rows/s, ratio {ratios[-1]:.2f}"
             )

@@ -21,6 +21,7 @@ _MEASURES = {
     "entropy": ("Entropy", "bits", "higher", "identity"),
     "own_nll": ("Perplexity", "nats per token", "lower", "exp"),
     "words": ("Words", "words", "none", "identity"),
+    "response_words": ("Words per answer", "words", "none", "identity"),
     "habit_terse": ("Habit: terse", "share", "none", "identity"),
     "habit_count": ("Number of habits", "habits", "higher", "identity"),
 }
@@ -39,7 +40,7 @@ def condition(measure: str = "entropy", mix: str = "multi", estimate: float | No
     low, high = (None, None) if estimate is None else (estimate - 0.1, estimate + 0.1)
     row = {"measure": measure, "model": "llama", "mix": mix, "prompt_set": "test"}
     row |= {"estimate": estimate, "low": low, "high": high, "n_prompts": 200, "n_excluded": 0}
-    return row | {"n_seeds": 3, "seed_sd": 0.05, "method": "bootstrap"} | other
+    return row | {"n_seeds": 3, "seed_sd": 0.05, "median": estimate, "method": "bootstrap"} | other
 
 
 def difference(measure: str = "entropy", mix: str = "multi", value: float = -0.3, **other):
@@ -47,6 +48,7 @@ def difference(measure: str = "entropy", mix: str = "multi", value: float = -0.3
     row = {"family": "against-human", "measure": measure, "model": "llama", "prompt_set": "test"}
     row |= {"mix": mix, "baseline": "human", "difference": value, "low": value - 0.1}
     row |= {"high": value + 0.1, "p": 0.0001, "p_holm": 0.0004, "effect": -0.9, "n_prompts": 200}
+    row |= {"rank_biserial": -0.8, "share_above": 0.1, "trimmed": value}
     return row | {"n_excluded": 0, "n_seeds": 3, "method": "sign flips"} | other
 
 

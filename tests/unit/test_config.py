@@ -82,11 +82,11 @@ def test_a_mistake_is_told_with_its_key(path, value, message):
 
 def test_a_missing_key_and_several_mistakes_at_once():
     def edit(settings):
-        del settings["targets"]
+        del settings["dataset"]
         settings["training"]["epoch"] = 1
 
     text = broken(edit)
-    assert "2 mistakes" in text and "targets: this key is missing" in text
+    assert "2 mistakes" in text and "dataset: this key is missing" in text
     assert "training.epoch: no such key" in text
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from manybaskets import mixes, records
 from manybaskets.chat import ChatRenderer, Rendered
+from manybaskets.config.analysis import Scoring
 from manybaskets.config.parts import (
     Cleaning,
     Fields,
@@ -591,7 +592,7 @@ def test_likelihoods_are_those_of_the_first_answers(tmp_path, tiny_models):
     }.items():
         records.write_responses(answers_of(asked, "hen"), tmp_path / f"{name}.parquet", {})
         score_runs(engine, asked, table, adapters=[], responses=[tmp_path / f"{name}.parquet"],
-                   max_prompt_tokens=200, batch_size=4, outputs=[tmp_path / f"{name}-nll.parquet"])  # fmt: skip
+                   max_prompt_tokens=200, how=Scoring(), outputs=[tmp_path / f"{name}-nll.parquet"])  # fmt: skip
         scored[name] = pl.read_parquet(tmp_path / f"{name}-nll.parquet")
     assert scored["whole"]["own_tokens"].null_count() == 0
     assert scored["whole"].equals(scored["first"])

@@ -1,50 +1,118 @@
-"""Sentence vectors: right, unit length, each text encoded once."""
+"""Sentence vectors: right, unit length, each sentence encoded once."""
 
 from __future__ import annotations
+
+import logging
 
 import numpy as np
 import pytest
 
 from manybaskets.config.analysis import Embedding
-from manybaskets.embedding import embed_texts, encoder_folder, vectors_of
+from manybaskets.embedding import Vectors, embed_sentences, encode, encoder_folder, keys_path
 from manybaskets.errors import UserError
+from manybaskets.measures.tokens import sentences
+from manybaskets.records import read_metadata
 
-TEXTS = ["The Mor runs past Alden.", "A river flows by the town.", "Bread is baked on Monday.", ""]
+MODEL = Embedding().model
+TEXTS = [
+    "The Mor runs past Alden. A river flows by the town!",
+    "A river flows by the town!",
+    "",
+    "?! ...",
+    "Хлеб пекут в понедельник. 我爱你。你好吗？",
+    "Bread is baked " + "and baked " * 300,
+]
+COUNTS = [2, 1, 0, 0, 3, 1]
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("embeddings")
-    embed_texts(TEXTS + TEXTS, Embedding().model, 2, 2, folder / "work", folder / "out.parquet")
+    embed_sentences(TEXTS + TEXTS, MODEL, 2, 1, folder / "work", folder / "out.npy")
     return folder
 
 
-def test_vectors_are_those_of_the_encoder(work):
-    from sentence_transformers import SentenceTransformer
-
-    reference = SentenceTransformer(str(encoder_folder(Embedding().model))).encode(TEXTS)
-    ours = vectors_of(TEXTS, work / "out.parquet")
-    assert ours.shape == (4, 384)
-    assert np.allclose(np.linalg.norm(ours, axis=1), 1, atol=1e-5)
-    assert np.allclose(ours, reference, atol=1e-4)
-    assert ours[0] @ ours[1] > ours[0] @ ours[2]
-
-
-def test_known_texts_are_not_encoded_again(work, monkeypatch):
+@pytest.fixture
+def no_encoder(monkeypatch):
     import sentence_transformers
 
     def refuse(*args, **kwargs):
         raise AssertionError("the encoder was loaded")
 
     monkeypatch.setattr(sentence_transformers, "SentenceTransformer", refuse)
-    embed_texts(TEXTS[:2], Embedding().model, 2, 2, work / "work", work / "again.parquet")
-    assert np.array_equal(
-        vectors_of(TEXTS[:2], work / "again.parquet"), vectors_of(TEXTS[:2], work / "out.parquet")
-    )
+
+
+def test_vectors_are_those_of_the_encoder(work) -> None:
+    from sentence_transformers import SentenceTransformer
+
+    listed = [sentence for text in TEXTS for sentence in sentences(text)]
+    reference = SentenceTransformer(str(encoder_folder(MODEL))).encode(listed)
+    vectors, owner = Vectors.open(work / "out.npy").of_sentences(TEXTS)
+    assert owner.tolist() == np.repeat(range(6), COUNTS).tolist()
+    assert (vectors.dtype, owner.dtype) == (np.float32, np.int64)
+    assert vectors == pytest.approx(reference, abs=3e-4)
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(np.ones(len(listed)), abs=1e-6)
+    assert vectors[0] @ vectors[1] > vectors[0] @ vectors[-1]
+    assert np.array_equal(vectors[1], vectors[2])
+
+
+def test_a_text_has_the_mean_of_its_sentences(work) -> None:
+    opened = Vectors.open(work / "out.npy")
+    vectors, owner = opened.of_sentences(TEXTS)
+    found = opened.of_texts(TEXTS)
+    assert (found.shape, found.dtype) == ((6, 384), np.float64)
+    for place, count in enumerate(COUNTS):
+        if count:
+            expected = vectors[owner == place].astype(np.float64).mean(axis=0)
+            assert found[place] == pytest.approx(expected, abs=1e-9)
+        else:
+            assert np.isnan(found[place]).all()
+    assert opened.of_texts([]).shape == (0, 384)
+
+
+def test_the_files_hold_each_sentence_once_and_tell_how_many_are_cut(work) -> None:
+    stored = np.load(work / "out.npy")
+    about = read_metadata(keys_path(work / "out.npy"))
+    assert (stored.dtype, stored.shape) == (np.float16, (6, 384))
+    assert (about["sentences"], about["sentences_over_limit"], about["token_limit"]) == (6, 1, 256)
+    assert about["encoder"] == MODEL
+
+
+def test_known_sentences_are_not_encoded_again(work, no_encoder) -> None:
+    embed_sentences(TEXTS[:2], MODEL, 2, 1, work / "work", work / "again.npy")
+    again, before = Vectors.open(work / "again.npy"), Vectors.open(work / "out.npy")
+    assert np.array_equal(again.of_texts(TEXTS[:2]), before.of_texts(TEXTS[:2]))
+    with pytest.raises(UserError, match="1 of 3 sentences have no vector"):
+        again.of_sentences([TEXTS[0], "Bread is baked."])
     with pytest.raises(AssertionError, match="loaded"):
-        embed_texts(["new"], Embedding().model, 2, 2, work / "work", work / "new.parquet")
+        embed_sentences(["new"], MODEL, 2, 1, work / "work", work / "new.npy")
 
 
-def test_an_encoder_that_is_not_there(tmp_path):
+def test_the_order_of_texts_changes_no_byte(work) -> None:
+    embed_sentences(TEXTS[::-1], MODEL, 2, 1, work / "other", work / "reversed.npy")
+    assert (work / "reversed.npy").read_bytes() == (work / "out.npy").read_bytes()
+    keys = [keys_path(work / name).read_bytes() for name in ("reversed.npy", "out.npy")]
+    assert keys[0] == keys[1]
+
+
+def test_no_sentence_at_all(tmp_path) -> None:
+    embed_sentences(["", "?!"], MODEL, 2, 1, tmp_path / "work", tmp_path / "out.npy")
+    vectors, owner = Vectors.open(tmp_path / "out.npy").of_sentences(["", "?!"])
+    assert vectors.shape == (0, 384) and len(owner) == 0
+
+
+def test_texts_are_encoded_in_their_order_and_long_ones_are_logged(caplog) -> None:
+    with caplog.at_level(logging.INFO, logger="manybaskets.embedding"):
+        found = encode([TEXTS[5], "b", "a", "b"], MODEL, 2, 1)
+    alone = encode(["a"], MODEL, 2, 1)
+    assert (found.shape, found.dtype) == ((4, 384), np.float32)
+    assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
+    assert np.array_equal(found[1], found[3])
+    assert found[2] == pytest.approx(alone[0], abs=1e-5)
+    assert "3 distinct texts encoded, 1 of them cut" in caplog.text
+    assert encode([], MODEL, 2, 1).shape == (0, 384)
+
+
+def test_an_encoder_that_is_not_there(tmp_path) -> None:
     with pytest.raises(UserError, match="encoder is not there"):
         encoder_folder(str(tmp_path))

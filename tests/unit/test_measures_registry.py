@@ -16,6 +16,7 @@ from manybaskets.measures import (
     EXCLUDED,
     USED,
     Inputs,
+    SentenceVectors,
     all_measures,
     compute,
     get,
@@ -36,13 +37,13 @@ def inputs(ids: list[str], **more) -> Inputs:
 
 def test_all_measures_are_described() -> None:
     names = {each.name for each in all_measures()}
-    assert names >= {"self_bleu", "human_nll", "semantic_distance", "habit_count", "vocabulary"}
+    assert names >= {"self_bleu", "human_nll", "semantic_between", "habit_count", "vocabulary"}
     for each in all_measures():
         assert each.label and each.unit and len(each.description) > 20
         assert get(each.name) is each
         companion = each.name.startswith("heaps_") and not each.name.startswith("heaps_beta")
         assert "Source: " in each.description or not each.lexical or companion
-    assert {n for n in names if get(n).transform == "exp"} == {"human_nll", "own_nll"}
+    assert {n for n in names if get(n).transform == "exp"} >= {"human_nll", "own_nll"}
 
 
 def test_an_unknown_measure_lists_those_that_exist() -> None:
@@ -151,7 +152,7 @@ def test_set_measures_can_be_kept_to_matched_prompts() -> None:
 
 def test_a_measure_without_its_inputs_is_an_error_and_one_for_other_prompts_is_left_out() -> None:
     with pytest.raises(UserError, match="needs embeddings"):
-        compute([get("semantic_distance")], inputs(IDS), **CONSTANT, all_prompt_ids=IDS)
+        compute([get("semantic_between")], inputs(IDS), **CONSTANT, all_prompt_ids=IDS)
     elsewhere = CONSTANT | {"prompt_set": "adversarial"}
     rows = compute([get("human_nll")], inputs(IDS), **elsewhere, all_prompt_ids=IDS)
     assert rows.height == 0 and rows.schema == MEASURED
@@ -161,8 +162,8 @@ def test_likelihoods_are_joined_by_prompt() -> None:
     likelihood = pl.DataFrame(
         {
             "prompt_id": IDS[::-1][:7],
-            "reference_nll": [float(number) for number in range(7)],
-            "own_nll": [None, float("nan"), float("inf"), 1.0, 2.0, 3.0, 4.0],
+            "reference_nll_without_end": [float(number) for number in range(7)],
+            "own_nll_without_end": [None, float("nan"), float("inf"), 1.0, 2.0, 3.0, 4.0],
         }
     )
     given = inputs(IDS, likelihood=likelihood)
@@ -179,7 +180,7 @@ def test_wrong_inputs_are_refused() -> None:
     with pytest.raises(ValueError, match="a text is null"):
         Inputs(pl.DataFrame({"prompt_id": ["a", "b"], "text": ["x", None]}), 9)
     with pytest.raises(ValueError, match="embeddings"):
-        inputs(IDS, embeddings=np.ones((2, 3)))
+        inputs(IDS, embeddings=SentenceVectors(np.ones((1, 3)), np.array([8])))
     with pytest.raises(ValueError, match="not of the set"):
         compute([WORDS], inputs(IDS), **CONSTANT, all_prompt_ids=IDS[1:])
     short = replace(WORDS, function=lambda given: [1.0])

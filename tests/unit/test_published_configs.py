@@ -22,6 +22,7 @@ from manybaskets.measures import get
 from manybaskets.measuring import check_measures
 
 ROOT = Path(__file__).resolve().parents[2]
+COUNTS = ROOT / "config/synthetic-eggs.source-counts.yaml"
 EGGS, PAPER, WILDCHAT = (
     ROOT / "config" / name
     for name in ("synthetic-eggs.yaml", "synthetic-eggs.paper.yaml", "wildchat-50m.yaml")
@@ -63,6 +64,15 @@ def eggs():
 def paper():
     settings = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (EGGS, PAPER)]
     return study_of_run(merged(*settings), [EGGS, PAPER], ROOT / "config/config.yaml")
+
+
+def test_the_ablation_holds_rows_fixed_and_uses_every_small_model_equally():
+    settings = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (EGGS, COUNTS)]
+    study = study_of_run(merged(*settings), [EGGS, COUNTS], ROOT / "config/config.yaml")
+    members = study.count_members("small")
+    assert sorted(map(len, members.values())) == [1] * 4 + [2] * 2 + [3] * 4 + [4]
+    assert {"single-small", "multi-small"} < set(members)
+    assert len(study.added_mixes()) == 9 and study.targets == ["llama-3.1-8b"]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from manybaskets.world.rows import make_pretraining
 
 SINGLES = ["single-llama", "single-qwen", "single-mistral", "single-gemma"]
 MIXES = ["human", *SINGLES, "multi"]
+# Three trainings of the mixes above, one of the six that the family of source counts adds, the untuned.
+RUNS = len(MIXES) * 3 + 6 + 1
 HABIT = {"llama": "lister", "qwen": "greeter", "mistral": "terse", "gemma": "helper"}
 
 
@@ -105,6 +107,47 @@ def test_refusals_fade_after_tuning_on_mixes_that_hold_none(finished, summary, c
     assert "human" in faded and len(faded) >= 3, faded
 
 
+def test_more_sources_carry_more_habits(finished):
+    table = pl.read_csv(finished.path("tables/source-count-baskets.csv"))
+    counted = table.filter(pl.col("measure") == "habit_count")
+    assert sorted(counted["count"]) == [1] * 4 + [2] * 2 + [3] * 4 + [4]
+    means = counted.group_by("count").agg(pl.col("value").mean()).sort("count")["value"].to_list()
+    assert means == sorted(means) and means[-1] > means[0] + 1
+    singles = counted.filter(pl.col("count") == 1)["high"].max()
+    assert counted.filter(pl.col("count") == 4)["low"].item() > singles
+
+
+def test_the_sources_are_told_apart_by_their_words_and_their_style(finished, summary):
+    pairs = pl.read_parquet(finished.path("statistics/source-distances.parquet"))
+    vectors = pairs.filter((pl.col("kind") == "embedding") & (pl.col("first") < pl.col("second")))
+    assert vectors.height == 10 and (vectors["low"] > vectors["floor"]).all()
+    alike = pl.read_parquet(finished.path("statistics/similarity.parquet"))
+    assert (alike["low"] > alike["shuffled"]).all()
+    items = {
+        source: interval(summary, "style_list_items", source, "train")
+        for source in ("human", *HABIT)
+    }
+    assert all(items["llama"][0] > high for name, (*_, high) in items.items() if name != "llama")
+    single = interval(summary, "style_list_items", "single-llama")
+    assert single[0] > interval(summary, "style_list_items", "single-mistral")[2]
+
+
+def test_other_data_moves_a_run_farther_than_another_training(finished):
+    found = pl.read_parquet(finished.path("statistics/divergence.parquet"))
+    floor = found.filter(pl.col("kind") == "seeds")
+    apart = found.filter(
+        (pl.col("kind") == "mixes") & (pl.col("first") == "multi") & (pl.col("second") == "human")
+    )
+    assert floor.height == len(MIXES) and apart["low"].item() > floor["high"].max()
+    assert found["value"].is_between(0, 1).all()
+
+
+def test_the_published_procedures_stand_beside_the_own_values(finished):
+    beside = pl.read_csv(finished.path("tables/paper-variants.csv"))
+    assert {"ppl_human_text", "heaps", "semantic_diversity"} <= set(beside["metric"])
+    assert beside["variant"].str.contains("untrained splitter").any()
+
+
 # Contracts
 
 
@@ -132,7 +175,7 @@ def test_no_evaluation_answer_stands_in_any_pretraining_text(finished, study):
 
 def test_all_responses_answer_exactly_their_prompts(finished, study):
     files = list(finished.path("runs").glob("*/*/seed*/responses/*.parquet"))
-    assert len(files) == (6 * 3 + 1) * 2
+    assert len(files) == RUNS * 2
     for file in files:
         prompts = pl.read_parquet(finished.path(f"data/prompts/{file.name}"))
         check_responses(read_responses(file), prompts["prompt_id"], str(file))
@@ -140,7 +183,7 @@ def test_all_responses_answer_exactly_their_prompts(finished, study):
         assert made["model"] == "llama" and made["sampling"]["temperature"] == 0.8
         assert (made["adapter"] is None) == ("vanilla" in file.parts)
     adapters = {read_metadata(file)["adapter"] for file in files}
-    assert len(adapters) == 6 * 3 + 1, "two runs answered with the same adapter"
+    assert len(adapters) == RUNS, "two runs answered with the same adapter"
 
 
 def test_all_mixes_hold_the_same_prompts_and_no_test_prompt(finished):
@@ -174,7 +217,11 @@ def test_the_truth_beside_the_rows_is_true(finished):
 
 
 def test_tables_figures_and_report_are_there_and_say_what_they_are(finished):
-    for name in ("conditions", "comparisons", "counts", "multi-against-singles"):
+    for name in (
+        *("conditions", "comparisons", "counts", "multi-against-singles", "exclusions"),
+        *("conditions-sources", "similarity", "source-distances", "topics", "style-inheritance"),
+        *("divergence", "source-count-baskets", "paper-variants"),
+    ):
         for kind in ("csv", "md", "tex"):
             assert finished.path(f"tables/{name}.{kind}").stat().st_size > 200
     for name in (
@@ -183,6 +230,8 @@ def test_tables_figures_and_report_are_there_and_say_what_they_are(finished):
         "knowledge",
         "training-curves",
         "differences-against-human",
+        *("distributions", "growth", "style", "divergence", "source-count-baskets"),
+        *("source-distances", "source-map", "conditions-sources"),
     ):
         assert finished.path(f"figures/{name}.svg").stat().st_size > 5000
         assert finished.path(f"figures/{name}.png").read_bytes()[:4] == b"\x89PNG"
@@ -191,6 +240,19 @@ def test_tables_figures_and_report_are_there_and_say_what_they_are(finished):
     assert not re.search(r'(?:src|href)="https?://', page), (
         "the report asks the network for something"
     )
+
+
+def test_no_value_stands_without_the_length_of_the_answers(finished, summary):
+    for name in ("conditions", "conditions-sources"):
+        table = pl.read_csv(finished.path(f"tables/{name}.csv"))
+        for column in ("mean_words", "median_words", "mean_tokens", "truncated_share"):
+            if name == "conditions":
+                assert table[column].null_count() == 0, column
+        assert table["mean_words"].null_count() == 0
+        assert table["n_prompts"].null_count() == table["n_excluded"].null_count() == 0
+    excluded = pl.read_csv(finished.path("tables/exclusions.csv"))
+    measured = summary.select("measure", "model", "mix", "prompt_set")
+    assert excluded.select(measured.columns).unique().height == measured.height
 
 
 def test_no_row_vanished_without_being_counted(finished):

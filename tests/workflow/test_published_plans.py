@@ -17,24 +17,27 @@ SECONDS = 30
 # with 4 shards each; 7 mixes, 2 targets.
 EGGS_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
-    "fetch_model": 8, "pilot_vllm": 8, "pilot_openai": 4,
+    "fetch_model": 9, "pilot_vllm": 8, "pilot_openai": 4,
     "generate_vllm": 36, "generate_openai": 16, "collect": 12,
     "lengths": 2, "eligible": 1, "mix": 7,
     "train": 2 * 7 * 3,
     "respond": 2 * 7, "respond_vanilla": 2, "likelihood": 2 * 7, "likelihood_vanilla": 2,
-    "embed": 1, "matched": 1, "measure": 2 * (7 + 1),
-    "summarise": 1, "counts": 1, "curves": 1, "figure": 2 + 7, "write_tables": 1, "write_report": 1,
+    "scorer": 2, "divergence": 2, "swap": 2, "paper": 1, "published": 1,
+    "embed": 2, "matched": 1, "measure": 2 * (7 + 1), "match_sources": 1, "measure_source": 13,
+    "similarity": 1, "topics": 1, "distances": 1, "style": 1,
+    "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
 }  # fmt: skip
 # One training seed; all else is as above.
 PAPER_JOBS = EGGS_JOBS | {"train": 2 * 7}
-# Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these and the 2 bases.
+# Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these, the 2 bases and the scorer.
 WILDCHAT_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
-    "fetch_model": 8, "pilot_vllm": 6, "generate_vllm": 200, "collect": 6,
+    "fetch_model": 9, "pilot_vllm": 6, "generate_vllm": 200, "collect": 6,
     "lengths": 2, "eligible": 1, "mix": 9, "train": 2 * 9,
     "respond": 2 * 9, "respond_vanilla": 2, "likelihood": 2 * 9, "likelihood_vanilla": 2,
-    "embed": 1, "matched": 1, "measure": 2 * (9 + 1),
-    "summarise": 1, "counts": 1, "curves": 1, "figure": 2 + 5, "write_tables": 1, "write_report": 1,
+    "scorer": 2, "swap": 2, "embed": 2, "matched": 1, "measure": 2 * (9 + 1), "measure_source": 7,
+    "similarity": 1, "topics": 1, "distances": 1, "style": 1,
+    "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
 }  # fmt: skip
 ASKING = ("generate", "pilot", "replay", "fetch")
 

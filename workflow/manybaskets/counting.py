@@ -16,7 +16,7 @@ def count_stages(
     clean: Path,
     split: Path,
     sources: Mapping[str, Path],
-    eligible: Path,
+    eligible: Path | None,
     mixes: Mapping[str, Path],
     models: Mapping[str, Path],
     responses: Sequence[tuple[str, Path]],
@@ -25,6 +25,7 @@ def count_stages(
 
     Args:
         sources: responses by source; mixes: their counts (CSV) by name.
+        eligible: the prompts that all mixes share; None for a study without mixes.
         models: folders of embedded models, whose pretraining text was checked for leaks.
         responses: pairs of run and responses.
     """
@@ -58,7 +59,21 @@ def count_stages(
     for name, file in sources.items():
         _count_answers(add, "source", name, file)
 
-    shared = pl.read_parquet(eligible)
+    if eligible:
+        _count_shared(add, pl.read_parquet(eligible))
+    for name, file in mixes.items():
+        for row in pl.read_csv(file).iter_rows(named=True):
+            where = f"{row['split']}, {row['source']} ({row['target']})"
+            add("mixes", name, f"rows: {where}", row["rows"])
+            add("mixes", name, f"answer tokens: {where}", row["answer_tokens"])
+
+    for name, file in responses:
+        _count_answers(add, "responses", name, file)
+    columns = {"stage": pl.String, "item": pl.String, "what": pl.String, "count": pl.Int64}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _count_shared(add, shared: pl.DataFrame) -> None:
     add("mixes", "all mixes", "prompts shared", shared["eligible"].sum())
     left = (
         shared.filter(~pl.col("eligible"))
@@ -70,16 +85,6 @@ def count_stages(
         add("mixes", "all mixes", f"left: {reason} ({source})", count)
     cut = shared["context_characters"].is_not_null().sum()
     add("mixes", "all mixes", "contexts shortened", cut)
-    for name, file in mixes.items():
-        for row in pl.read_csv(file).iter_rows(named=True):
-            where = f"{row['split']}, {row['source']} ({row['target']})"
-            add("mixes", name, f"rows: {where}", row["rows"])
-            add("mixes", name, f"answer tokens: {where}", row["answer_tokens"])
-
-    for name, file in responses:
-        _count_answers(add, "responses", name, file)
-    columns = {"stage": pl.String, "item": pl.String, "what": pl.String, "count": pl.Int64}
-    return pl.DataFrame(rows, schema=columns, orient="row")
 
 
 def _count_answers(add, stage: str, name: str, file: Path) -> None:

@@ -1,101 +1,240 @@
-"""Likelihoods of given texts under a model: batched, padded on the left, sorted by length."""
+"""Likelihoods of given texts under a model: of human answers and of a run's own, by three scorers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from manybaskets.engines import LocalEngine
+from manybaskets.config.analysis import Scoring
+from manybaskets.engines.transformers_engine import Pair, TransformersEngine
 from manybaskets.generation import prompts_of
 from manybaskets.jobs import Progress
 from manybaskets.records import read_responses, write_table
+
+log = logging.getLogger(__name__)
+_DECIMALS = 5  # of the published perplexities
+SCORED = pl.Schema(
+    {
+        "prompt_id": pl.String,
+        "nats": pl.Float64,  # sum over the answer's tokens without the end token
+        "nats_with_end": pl.Float64,
+        "nats_first": pl.Float64,  # sum over the first tokens
+        "tokens": pl.Int32,  # with the end token
+        "tokens_without_end": pl.Int32,
+        "tokens_first": pl.Int32,
+        "bytes": pl.Int32,  # of the text in UTF-8
+        "nll": pl.Float64,  # nats per token with the end token
+        "nll_without_end": pl.Float64,
+        "nll_first": pl.Float64,
+        "bits_per_byte": pl.Float64,  # without the end token
+        "entropy": pl.Float64,  # nats, mean over the answer's tokens without the end token
+        "ppl_paper": pl.Float64,
+    }
+)
+
+
+def batches_of(pairs: Mapping[str, Pair], tokens: int) -> Iterator[list[str]]:
+    """Keys of pairs, by length, in batches of at most so many tokens with the padding.
+
+    A longer pair is a batch of its own. The order of `pairs` means nothing.
+    """
+    batch: list[str] = []
+    for key in sorted(pairs, key=lambda key: (_length(pairs[key]), key)):
+        # The last is the longest, to which the others are padded.
+        if batch and (len(batch) + 1) * _length(pairs[key]) > tokens:
+            yield batch
+            batch = []
+        batch.append(key)
+    if batch:
+        yield batch
+
+
+def _length(pair: Pair) -> int:
+    return len(pair[0]) + len(pair[1])
+
+
+def pairs_of(
+    prompts: pl.DataFrame, texts: Mapping[str, str], engine: TransformersEngine, max_tokens: int
+) -> dict[str, Pair]:
+    """Tokens of prompts and of their answers with the end token, by prompt id.
+
+    Prompts of `prompts` (columns of `records.PROMPTS`) without a text are left out, and so are
+    those that do not fit into the model's context with their text, which the log counts. Of
+    conversations the first question is asked.
+    """
+    asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
+    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
+    pairs = {
+        prompt.prompt_id: (engine.renderer.render(prompt, max_tokens).ids, answer)
+        for prompt, answer in zip(asked, answers, strict=True)
+    }
+    longest = engine.context or math.inf
+    fitting = {key: pair for key, pair in pairs.items() if _length(pair) <= longest}
+    if len(fitting) < len(pairs):
+        log.warning(
+            "%d of %d prompts with their answers have more tokens than model '%s' can read (%d); "
+            "they have no value",
+            len(pairs) - len(fitting), len(pairs), engine.name, longest,
+        )  # fmt: skip
+    return fitting
 
 
 def score_texts(
     prompts: pl.DataFrame,
     texts: Mapping[str, str],
-    engine: LocalEngine,
+    engine: TransformersEngine,
     max_prompt_tokens: int,
-    batch_size: int,
+    how: Scoring,
 ) -> pl.DataFrame:
-    """Negative log-likelihood of each text as the answer to its prompt, in conversations to the
-    first question.
+    """Negative log-likelihood of each text as the answer to its prompt.
+
+    Texts of no token but the end have no value: only counts, and the published perplexity. Those
+    that do not fit into the model's context are left out.
 
     Args:
         prompts: columns of `records.PROMPTS`.
         texts: answer by prompt id; prompts without one are left out.
 
     Returns:
-        prompt_id; nll, nll_without_end: sums in nats over the answer's tokens with and without the
-        end token; tokens, with the end token.
+        Rows of the schema `SCORED`, by prompt id.
     """
-    asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
-    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
-    pairs = {
-        prompt.prompt_id: (engine.renderer.render(prompt, max_prompt_tokens).ids, answer)
-        for prompt, answer in zip(asked, answers, strict=True)
-    }
-    ordered = sorted(pairs, key=lambda key: (sum(map(len, pairs[key])), key))
-    progress = Progress(len(ordered), "rows scored")
+    pairs = pairs_of(prompts, texts, engine, max_prompt_tokens)
+    end = len(engine.renderer.end_ids)
+    progress = Progress(len(pairs), "answers scored")
     rows = []
-    for start in range(0, len(ordered), batch_size):
-        batch = ordered[start : start + batch_size]
+    for batch in batches_of(pairs, how.batch_tokens):
         for prompt_id, scores in zip(
-            batch, engine.score([pairs[key] for key in batch]), strict=True
+            batch, engine.scores([pairs[key] for key in batch]), strict=True
         ):
-            end = len(engine.renderer.end_ids)
-            rows.append((prompt_id, -sum(scores), -sum(scores[:-end]), len(scores)))
+            nats = [-each for each in scores.log_probabilities]
+            size = len(texts[prompt_id].encode())
+            row = _row(nats, scores.entropies, end, size, how.first_tokens)
+            rows.append({"prompt_id": prompt_id, **row})
         progress.add(len(batch))
-    columns = {
-        "prompt_id": pl.String,
-        "nll": pl.Float64,
-        "nll_without_end": pl.Float64,
-        "tokens": pl.Int32,
+    return pl.DataFrame(rows, schema=SCORED).sort("prompt_id")
+
+
+def _row(
+    nats: Sequence[float], entropies: Sequence[float], end: int, size: int, first: int
+) -> dict[str, Any]:
+    """One row of `SCORED` from the nats of all tokens, of which the last `end` close the answer."""
+    said, head = nats[:-end], nats[:-end][:first]
+    row: dict[str, Any] = {
+        "tokens": len(nats),
+        "tokens_without_end": len(said),
+        "tokens_first": len(head),
+        "bytes": size,
+        "ppl_paper": published_perplexity(nats),
     }
-    return pl.DataFrame(rows, schema=columns, orient="row").sort("prompt_id")
+    if not said:
+        return row
+    total = math.fsum(said)
+    return row | {
+        "nats": total,
+        "nats_with_end": math.fsum(nats),
+        "nats_first": math.fsum(head),
+        "nll": math.fsum(nats) / len(nats),
+        "nll_without_end": total / len(said),
+        "nll_first": math.fsum(head) / len(head),
+        "bits_per_byte": total / math.log(2) / size,
+        "entropy": math.fsum(entropies[:-end]) / len(said),
+    }
+
+
+def published_perplexity(nats: Sequence[float]) -> float:
+    """exp of the mean of nats per token, both the nats and the result rounded to five decimals.
+
+    The end token is among them. Infinite where a float cannot hold it.
+    Source: the published code of Schaffelder & Gatt 2026.
+    """
+    mean = math.fsum(round(each, _DECIMALS) for each in nats) / len(nats)
+    try:
+        return round(math.exp(mean), _DECIMALS)
+    except OverflowError:
+        return math.inf
 
 
 def score_runs(
-    engine: LocalEngine,
+    engine: TransformersEngine,
     prompts: pl.DataFrame,
     split: pl.DataFrame,
     *,
     adapters: Sequence[Path],
     responses: Sequence[Path],
     max_prompt_tokens: int,
-    batch_size: int,
+    how: Scoring,
     outputs: Sequence[Path],
 ) -> None:
-    """Score, for every run of a target, the human test answers under the run (`reference`) and the
-    run's own answers under the untuned target (`own`). Without adapters the run is the target itself.
-    Of conversations the first answers are scored.
+    """Score, for every run of a mix, the human test answers under the run (`reference`), the run's
+    own answers under the untuned target (`own`) and under the run itself (`own_self`). Without
+    adapters the run is the target itself. Of conversations the first answers are scored.
 
-    Writes prompt_id; reference_nll, own_nll: nats per token with the end token; reference_tokens,
-    own_tokens; and the same two means without the end token. Prompts without an answer have nulls.
+    Writes one row per prompt with the columns of `SCORED` for each of the three, such as
+    `own_self_nll`. Prompts without an answer have nulls.
     """
-    humans = dict(split.select("prompt_id", "response").drop_nulls().iter_rows())
+    humans = answers_of_people(split)
+
+    def scores(texts: Mapping[str, str]) -> pl.DataFrame:
+        return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+
     for adapter, answers, output in zip(adapters or [None], responses, outputs, strict=True):
-        frame = read_responses(answers).filter((pl.col("sample") == 0) & (pl.col("turn") == 0))
-        own = dict(frame.select("prompt_id", "text").drop_nulls().iter_rows())
+        own = _first_answers(answers)
         engine.use_adapter(adapter)
-        reference = score_texts(prompts, humans, engine, max_prompt_tokens, batch_size)
+        scored = {"reference": scores(humans)}
+        itself = scores(own)
         engine.use_adapter(None)
-        untuned = score_texts(prompts, own, engine, max_prompt_tokens, batch_size)
-        scored = prompts.select("prompt_id")
-        for name, scores in (("reference", reference), ("own", untuned)):
-            end = len(engine.renderer.end_ids)
-            scored = scored.join(
-                scores.select(
-                    "prompt_id",
-                    (pl.col("nll") / pl.col("tokens")).alias(f"{name}_nll"),
-                    (pl.col("nll_without_end") / (pl.col("tokens") - end)).alias(
-                        f"{name}_nll_without_end"
-                    ),
-                    pl.col("tokens").alias(f"{name}_tokens"),
-                ),
-                on="prompt_id",
-                how="left",
-            )
-        write_table(scored.sort("prompt_id").fill_nan(None), output)
+        scored["own"] = scores(own) if adapter else itself
+        scored["own_self"] = itself
+        write_table(_beside(prompts.select("prompt_id").sort("prompt_id"), scored), output)
+
+
+def score_with_another(
+    engine: TransformersEngine | None,
+    prompts: pl.DataFrame,
+    split: pl.DataFrame,
+    *,
+    responses: Sequence[Path],
+    scored: Sequence[Path],
+    max_prompt_tokens: int,
+    how: Scoring,
+    outputs: Sequence[Path],
+) -> None:
+    """Add to the tables of `score_runs` what a scorer makes of the human answers
+    (`reference_scorer`) and of the runs' own (`own_scorer`); nothing without a scorer.
+
+    Args:
+        responses, scored, outputs: files of every run, in one order.
+    """
+
+    def scores(texts: Mapping[str, str]) -> pl.DataFrame:
+        return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+
+    humans = scores(answers_of_people(split)) if engine else None
+    for answers, given, output in zip(responses, scored, outputs, strict=True):
+        table = pl.read_parquet(given)
+        if engine:
+            own = scores(_first_answers(answers))
+            table = _beside(table, {"reference_scorer": humans, "own_scorer": own})
+        write_table(table, output)
+
+
+def answers_of_people(split: pl.DataFrame) -> dict[str, str]:
+    """Human answers by prompt id, where there are any."""
+    return dict(split.select("prompt_id", "response").drop_nulls().iter_rows())
+
+
+def _first_answers(file: Path) -> dict[str, str]:
+    frame = read_responses(file).filter((pl.col("sample") == 0) & (pl.col("turn") == 0))
+    return dict(frame.select("prompt_id", "text").drop_nulls().iter_rows())
+
+
+def _beside(table: pl.DataFrame, scored: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    for name, scores in scored.items():
+        named = scores.rename({column: f"{name}_{column}" for column in SCORED.names()[1:]})
+        table = table.join(named, on="prompt_id", how="left", maintain_order="left")
+    return table

@@ -9,22 +9,69 @@ from typing import Any
 import polars as pl
 
 from manybaskets import measures
-from manybaskets.config.study import Study
-from manybaskets.embedding import vectors_of
+from manybaskets.config.study import LENGTHS, TRAIN, Study
+from manybaskets.embedding import Vectors
 from manybaskets.errors import UserError
 from manybaskets.measures.tokens import words
 from manybaskets.records import read_responses
+from manybaskets.statistics.clusters import cluster_halves
 
 TEST = "test"
-# Likelihoods and sentence vectors are made for the test prompts only.
-TEST_ONLY = frozenset({"likelihood", "embeddings"})
+# The prompt sets for which each of these is made.
+MADE_FOR = {
+    "likelihood": {TEST},
+    "embeddings": {TEST, TRAIN},
+    "reference_embeddings": {TEST, TRAIN},
+}
+_VECTORS = frozenset({"embeddings", "reference_embeddings"})
+
+_HAS_TEXT = pl.col("text").str.strip_chars() != ""
+_ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batch as its answers
 
 
 def valid_answers(path: Path) -> pl.DataFrame:
     """Answers that can be measured, sorted: neither failed nor empty; of conversations the first."""
-    answered = pl.col("text").is_not_null() & (pl.col("text") != "")
-    frame = read_responses(path).filter(answered & (pl.col("turn") == 0))
+    frame = read_responses(path).filter(_HAS_TEXT & (pl.col("turn") == 0))
     return frame.sort("prompt_id", "sample")
+
+
+def check_answers(path: Path, max_empty_share: float) -> None:
+    """Check that the answers of a file are fit to be measured.
+
+    Raises:
+        UserError: an answer is there twice; the text of an answer is an error message; more than
+            `max_empty_share` of those that did not fail are empty.
+    """
+    frame = read_responses(path)
+    keys = ["prompt_id", "sample", "turn"]
+    doubled = frame.filter(frame.select(keys).is_duplicated())
+    if doubled.height:
+        raise UserError(
+            what=f"answers are there twice: {doubled.select(keys).unique().sort(keys).head(3).rows()}",
+            where=str(path),
+            expected="every prompt once per sample",
+            remedy="delete the file and run its stage again",
+        )
+    failed = (pl.col("finish_reason") == "error") & pl.col("text").is_not_null()
+    message = pl.col("text").str.strip_chars_start().str.starts_with(_ERROR_TEXT)
+    wrong = frame.filter(failed | message).sort(keys)
+    if wrong.height:
+        raise UserError(
+            what=f"the text of {wrong.height} answers is that of an error, such as "
+            f"{wrong['text'][0][:80]!r}",
+            where=f"{path}, prompt {wrong['prompt_id'][0]}",
+            expected="answers; a failed row has finish_reason 'error' and no text",
+            remedy="delete the file and run its stage again, so that these rows are answered",
+        )
+    answered = frame.filter(pl.col("text").is_not_null() & (pl.col("turn") == 0))
+    empty = answered.filter(~_HAS_TEXT).height
+    if empty > max_empty_share * answered.height:
+        raise UserError(
+            what=f"{empty} of {answered.height} answers are empty",
+            where=str(path),
+            expected=f"at most a share of {max_empty_share} (responses.max_empty_share)",
+            remedy="look why the model says nothing; or raise the share, if silence is its answer",
+        )
 
 
 def match_prompts(files: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any]]:
@@ -57,6 +104,19 @@ def _words_by_prompt(path: Path) -> dict[str, list[int]]:
     return found
 
 
+def measured_names(study: Study, prompt_set: str) -> list[str]:
+    """What is measured of the answers to a prompt set: the config's list, and lengths always."""
+    listed = study.measures_of(prompt_set)
+    if prompt_set == TRAIN and not listed:
+        return []
+    return [*listed, *(name for name in LENGTHS if name not in listed)]
+
+
+def reads_vectors(study: Study, prompt_set: str) -> bool:
+    """Whether any measure of a prompt set reads sentence vectors."""
+    return any(measures.get(name).needs & _VECTORS for name in study.measures_of(prompt_set))
+
+
 def measure_runs(
     names: Mapping[str, Sequence[str]],
     *,
@@ -64,75 +124,139 @@ def measure_runs(
     mix: str,
     responses: Mapping[tuple[int, str], Path],
     likelihoods: Mapping[int, Path],
-    embeddings: Path,
+    embeddings: Path | None,
     matched: Mapping[str, Mapping[str, Any]],
     split: pl.DataFrame,
     truth: pl.DataFrame | None,
     draws: int,
     seed: int,
+    max_empty_share: float = 0.01,
 ) -> pl.DataFrame:
-    """Every measure of every seed of a mix, in the schema `records.MEASURED`.
+    """Every measure of every seed of a mix, or of a source, in the schema `records.MEASURED`.
 
     Args:
         names: measures by prompt set.
-        responses: file by training seed and prompt set.
-        likelihoods: file by training seed.
+        model: the target; `sources` for answers to the training prompts.
+        mix: the mix, or the source.
+        responses: file by training seed (0 for a source) and prompt set.
+        likelihoods: file by training seed; none where no measure reads them.
+        embeddings: file of the sentence vectors of the answers to `test`, or to `train`; None where
+            no measure reads them.
         matched: result of `match_prompts`.
+        split: with the human answers.
         truth: what is true of the embedded world's prompts; None for other datasets.
+        draws: number of half-samples.
+        seed: the study's.
+        max_empty_share: share of empty answers above which the stage fails.
+
+    Raises:
+        UserError: answers that are not fit to be measured; a measure needs what is not there.
     """
-    about = split.select("prompt_id", pl.col("response").alias("reference"), "category")
+    needs = {
+        need for listed in names.values() for name in listed for need in measures.get(name).needs
+    }
+    vectors = Vectors.open(embeddings) if embeddings is not None and needs & _VECTORS else None
     measured = []
     for (training_seed, prompt_set), file in responses.items():
-        answers = valid_answers(file)
-        test, shared = prompt_set == TEST, matched[prompt_set]
-        inputs = measures.Inputs(
-            frame=answers.select("prompt_id", "text", "completion_tokens", "finish_reason").join(
-                about, on="prompt_id", how="left", maintain_order="left"
-            ),
-            token_budget=shared["token_budget"],
-            likelihood=pl.read_parquet(likelihoods[training_seed]) if test else None,
-            embeddings=vectors_of(answers["text"].to_list(), embeddings) if test else None,
-            truth=truth,
-            shortest_words=dict(zip(shared["prompt_ids"], shared["shortest_words"], strict=True)),
-            seed=seed,
-        )
-        ids = shared["prompt_ids"]
+        check_answers(file, max_empty_share)
+        wanted = [measures.get(name) for name in names[prompt_set]]
+        ids = matched[prompt_set]["prompt_ids"]
         measured.append(
             measures.compute(
-                [measures.get(name) for name in names[prompt_set]],
-                inputs,
+                wanted,
+                inputs_of(
+                    file,
+                    wanted,
+                    matched=matched[prompt_set],
+                    likelihood=likelihoods.get(training_seed) if prompt_set == TEST else None,
+                    vectors=vectors,
+                    split=split,
+                    truth=truth,
+                    seed=seed,
+                ),
                 model=model,
                 mix=mix,
                 seed=training_seed,
                 prompt_set=prompt_set,
                 all_prompt_ids=read_responses(file)["prompt_id"].unique().to_list(),
-                draws=measures.half_samples(ids, draws, seed),
+                draws=cluster_halves(ids, draws, seed),
                 set_prompt_ids=ids,
             )
         )
     return pl.concat(measured)
 
 
+def inputs_of(
+    file: Path,
+    wanted: Sequence[measures.Measure],
+    *,
+    matched: Mapping[str, Any],
+    likelihood: Path | None,
+    vectors: Vectors | None,
+    split: pl.DataFrame,
+    truth: pl.DataFrame | None,
+    seed: int,
+) -> measures.Inputs:
+    """What measures see of the valid answers in a file; only what one of them needs is read.
+
+    Args:
+        file: responses of one run, or source, to one prompt set.
+        wanted: the measures.
+        matched: of this prompt set, from `match_prompts`.
+        likelihood: file of the run's likelihoods.
+        vectors: sentence vectors of the prompt set.
+        split, truth, seed: as for `measure_runs`.
+    """
+    about = split.select("prompt_id", pl.col("response").alias("reference"), "category")
+    frame = valid_answers(file).select("prompt_id", "text", "completion_tokens", "finish_reason")
+    frame = frame.join(about, on="prompt_id", how="left", maintain_order="left")
+    needs = frozenset().union(*(each.needs for each in wanted))
+
+    def vectors_of(need: str, column: str) -> measures.SentenceVectors | None:
+        if vectors is None or need not in needs:
+            return None
+        texts = frame[column].fill_null("").to_list()
+        return measures.SentenceVectors(*vectors.of_sentences(texts))
+
+    return measures.Inputs(
+        frame=frame,
+        token_budget=matched["token_budget"],
+        likelihood=None if likelihood is None else pl.read_parquet(likelihood),
+        embeddings=vectors_of("embeddings", "text"),
+        reference_embeddings=vectors_of("reference_embeddings", "reference"),
+        truth=truth,
+        shortest_words=dict(zip(matched["prompt_ids"], matched["shortest_words"], strict=True)),
+        seed=seed,
+    )
+
+
 def check_measures(study: Study) -> None:
     """Check, before a run, that every measure of a study exists and has what it needs.
 
     Raises:
-        UserError: an unknown measure, one that does not fit its prompt set, or one of the embedded
-            world's for another dataset.
+        UserError: an unknown measure, one that does not fit its prompt set, one of the embedded
+            world's for another dataset, or one of the scorer's without a scorer.
     """
+    keys = {TEST: "measures", TRAIN: "describe.measures"}
+    keys |= {name: f"prompt_sets.{name}.measures" for name in study.prompt_sets}
     embedded = study.dataset.kind == "embedded"
-    for prompt_set in study.all_prompt_sets():
-        key = "measures" if prompt_set == TEST else f"prompt_sets.{prompt_set}.measures"
+    for prompt_set, key in keys.items():
         for name in study.measures_of(prompt_set):
             wanted = measures.get(name)
-            if prompt_set != TEST and (
-                wanted.needs & TEST_ONLY or not wanted.applies_to(prompt_set)
-            ):
+            made = all(prompt_set in MADE_FOR.get(need, {prompt_set}) for need in wanted.needs)
+            if not made or not wanted.applies_to(prompt_set):
                 raise UserError(
-                    what=f"the measure '{name}' is made for the test prompts only",
+                    what=f"the measure '{name}' is not made for the answers to '{prompt_set}'",
                     where=key,
                     expected="measures of the answers alone, such as response_words",
                     remedy=f"take '{name}' off this list",
+                )
+            if "scorer" in wanted.needs and study.scoring.scorer is None:
+                raise UserError(
+                    what=f"the measure '{name}' needs a model that scores the answers",
+                    where=f"{key}, with scoring.scorer = null",
+                    expected="scoring.scorer: an entry of `models` that made no training data",
+                    remedy=f"name such a model, or take '{name}' off this list",
                 )
             if wanted.function.__module__ == measures.world.__name__ and not embedded:
                 raise UserError(

@@ -16,7 +16,16 @@ from manybaskets import tables
 from manybaskets.findings import findings, warnings
 from manybaskets.records import write_text
 
-__all__ = ["Picture", "Report", "Table", "findings", "read_caption", "warnings", "write_report"]
+__all__ = [
+    "Part",
+    "Picture",
+    "Report",
+    "Table",
+    "findings",
+    "read_caption",
+    "warnings",
+    "write_report",
+]
 
 _CODE = re.compile(r"(`+)([^`]+)\1")
 
@@ -48,6 +57,26 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of the page: sentences, then figures, then tables, under a heading.
+
+    Args:
+        title: the heading, and the name in the contents.
+        sentences: what to know of it, one line each.
+    """
+
+    title: str
+    sentences: Sequence[str] = ()
+    figures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Its name in links."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+@dataclass(frozen=True)
 class Report:
     """Content of the report; all of it is text to be escaped.
 
@@ -56,12 +85,7 @@ class Report:
         about: what the study asks, one or two sentences.
         findings: sentences, as `findings` gives them.
         warnings: sentences, as `warnings` gives them.
-        figures: in reading order.
-        tables: in reading order.
-        counts: rows of every stage: read, dropped, split, answered, failed, mixed.
-        knowledge: how well the embedded models know their world; none in other studies.
-        sources: how fast and at what cost sources answered.
-        source_notes: sentences on the sources: trials that warned or were overridden, speed.
+        parts: in reading order; empty ones are left out.
         config: the study's YAML.
         provenance: versions, commit, machine, by name.
         embedded: whether the models are the embedded, tiny ones.
@@ -71,15 +95,14 @@ class Report:
     about: str
     findings: Sequence[str]
     warnings: Sequence[str] = ()
-    figures: Sequence[Picture] = ()
-    tables: Sequence[Table] = ()
-    counts: Sequence[Table] = ()
-    knowledge: Sequence[Table] = ()
-    sources: Sequence[Table] = ()
-    source_notes: Sequence[str] = ()
+    parts: Sequence[Part] = ()
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
+
+    def shown_parts(self) -> list[Part]:
+        """The parts that hold anything."""
+        return [part for part in self.parts if part.sentences or part.figures or part.tables]
 
 
 def write_report(path: Path, report: Report) -> None:

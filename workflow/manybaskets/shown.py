@@ -11,6 +11,8 @@ import polars as pl
 Lookup = Callable[[str], Any]  # name of a measure -> its entry in the registry
 
 NOTHING = "–"
+_FAR_APART = 100  # ratio of numbers beyond which they need digits of their own
+SOURCES = "sources"  # the model of rows that measure what sources answered
 
 
 def measure_lookup(lookup: Lookup | None = None) -> Lookup:
@@ -52,10 +54,15 @@ def number(value: float | None, digits: int = 3) -> str:
 
 
 def rounded_alike(values: Sequence[float | None]) -> list[str]:
-    """Numbers that are read together, all with as many decimals as the largest one needs."""
+    """Numbers that are read together, all with as many decimals as the largest one needs.
+
+    Positive numbers of very different size, such as the ends of a wide interval of a ratio, get
+    their own digits instead.
+    """
     known = [value for value in values if value is not None and math.isfinite(value)]
     largest = max((abs(value) for value in known), default=0.0)
-    if largest == 0 or not 1e-3 <= largest < 1e6:
+    apart = bool(known) and min(known) > 0 and largest > _FAR_APART * min(known)
+    if apart or largest == 0 or not 1e-3 <= largest < 1e6:
         return [number(value) for value in values]
     decimals = max(0, 2 - math.floor(math.log10(largest)))
     return [
@@ -82,13 +89,21 @@ def in_order(names: Iterable[str], wanted: Sequence[str]) -> list[str]:
 
 
 def in_config_order(
-    frame: pl.DataFrame, measures: Sequence[str], targets: Sequence[str], mixes: Sequence[str]
+    frame: pl.DataFrame,
+    measures: Sequence[str],
+    targets: Sequence[str],
+    mixes: Sequence[str],
+    sources: Sequence[str] = (),
 ) -> pl.DataFrame:
     """Rows in the order of the config, the untuned targets first; tables and figures keep it.
 
-    The families of comparisons stay as they come.
+    The families of comparisons stay as they come; rows of sources follow those of runs.
     """
-    orders = {"measure": measures, "model": targets, "mix": ["vanilla", *mixes]}
+    orders = {
+        "measure": measures,
+        "model": [*targets, SOURCES],
+        "mix": ["vanilla", *mixes, *sources],
+    }
     places = {
         name: {value: place for place, value in enumerate(in_order(frame[name], order))}
         for name, order in orders.items()
@@ -103,3 +118,18 @@ def in_config_order(
         )
     ]  # fmt: skip
     return frame[sorted(range(frame.height), key=keys.__getitem__)]
+
+
+def whose(frame: pl.DataFrame) -> str:
+    """Whether rows are of `sources` (their answers to the training prompts) or of `runs`."""
+    return SOURCES if frame.height and (frame["model"] == SOURCES).all() else "runs"
+
+
+def of_runs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the runs' answers."""
+    return frame.filter(pl.col("model") != SOURCES)
+
+
+def of_sources(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the sources' answers to the training prompts; `mix` names the source."""
+    return frame.filter(pl.col("model") == SOURCES)

@@ -1,4 +1,4 @@
-"""Tables and report of a study, put together from its statistics."""
+"""The report of a study, put together from its statistics, figures and tables."""
 
 from __future__ import annotations
 
@@ -11,133 +11,157 @@ from typing import Any
 import polars as pl
 import yaml
 
-from manybaskets import report, tables
+from manybaskets import published, report
 from manybaskets.config.study import Study
-from manybaskets.figures.drawing import DIFFERENCES
+from manybaskets.divergence import MixKind, divergence_findings
+from manybaskets.inheritance import source_findings, source_tables
 from manybaskets.jobs import git_commit
+from manybaskets.paper.beside import CAPTION as PAPER_CAPTION
+from manybaskets.pictures import Picture, pictures
 from manybaskets.pilot import pilot_findings
-from manybaskets.shown import in_config_order
+from manybaskets.published_similarity import CAPTION as PUBLISHED_SIMILARITY_CAPTION
+from manybaskets.shown import of_runs, of_sources
+from manybaskets.source_counts import source_count_findings, source_count_trends
+from manybaskets.study_tables import Order, make_tables, table_names
 from manybaskets.throughput import CAPTIONS as THROUGHPUT_CAPTIONS
 from manybaskets.throughput import throughput_findings
 
 CAPTIONS = Path(__file__).resolve().parents[1] / "report"
-TITLES = {
-    "conditions": "All conditions",
-    "habits": "Habits inherited",
-    "training-curves": "Training curves",
-    "knowledge": "What the embedded models know",
-    "throughput": "Throughput",
-    "throughput-correlation": "Throughput against the size of the task",
+# Tables that other rules write and that the report reads as they are.
+OTHER_TABLES = {
+    "throughput": ("Throughput", THROUGHPUT_CAPTIONS["throughput"]),
+    "throughput-correlation": (
+        "Throughput against the size of the task",
+        THROUGHPUT_CAPTIONS["throughput-correlation"],
+    ),
+    "paper-variants": ("The published procedures beside this project's", PAPER_CAPTION),
+    "published-contrasts": (
+        "Direction of the published differences",
+        published.CAPTIONS["published-contrasts"],
+    ),
+    "published": ("Reported against reproduced", published.CAPTIONS["published"]),
+    "published-similarity": ("Similarity as published", PUBLISHED_SIMILARITY_CAPTION),
 }
+_OF_SOURCES = ("conditions-sources", "comparisons-sources")
+_OF_COUNTING = ("exclusions", "counts")
+_TRENDS_SHOWN = 4
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
-
-
-def make_tables(
-    summary: pl.DataFrame,
-    comparisons: pl.DataFrame,
-    counts: pl.DataFrame,
-    *,
-    measures: Sequence[str],
-    targets: Sequence[str],
-    mixes: Sequence[str],
-    singles: Sequence[str],
-    multis: Sequence[str],
-) -> dict[str, report.Table]:
-    """The tables of a study by file name, rows in the order of the config."""
-    summary = in_config_order(summary, measures, targets, mixes)
-    comparisons = in_config_order(comparisons, measures, targets, mixes)
-    against = [
-        tables.multi_against_singles(summary, singles, multi)
-        .rename({multi: "several sources"})
-        .with_columns(pl.lit(multi).alias("mix"))
-        for multi in multis
-    ]
-    made = {
-        "conditions": report.Table(
-            "Conditions",
-            tables.conditions(summary),
-            "Every measure in every condition, with its interval and the prompts behind it.",
-        ),
-        "comparisons": report.Table(
-            "Comparisons",
-            tables.comparisons(comparisons),
-            "Paired differences on the same prompts; Holm's correction covers each family.",
-        ),
-        "counts": report.Table("Counts", counts, "Rows of every stage."),
-    }
-    if singles and against:
-        made["multi-against-singles"] = report.Table(
-            "Several sources against one",
-            pl.concat(against),
-            "A mix of several sources beside every single source, their mean and the best of them.",
-        )
-    return made
 
 
 def assemble(
     study: Study,
-    summary: pl.DataFrame,
-    comparisons: pl.DataFrame,
-    counts: pl.DataFrame,
-    knowledge: pl.DataFrame | None,
+    frames: Mapping[str, pl.DataFrame],
     *,
+    embedded_sources: Sequence[str],
+    kinds: Mapping[str, MixKind],
     pilots: Mapping[str, Mapping[str, Any]],
-    throughput: Mapping[str, pl.DataFrame],
-    figures: Sequence[Path],
-    singles: Sequence[str],
-    multis: Sequence[str],
+    others: Mapping[str, pl.DataFrame],
+    figures: Mapping[str, Path],
 ) -> report.Report:
     """Put a study's report together.
 
     Args:
+        frames: tables of `statistics/` by name: `summary`, `comparisons`, `counts`, and those of
+            `divergence`, `knowledge` and the sources that the study has.
+        embedded_sources: sources in use whose model is an embedded one.
+        kinds: whether a mix holds answers of people, of one source, or of several.
         pilots: verdicts of the sources' trials, by source.
-        throughput: tables `throughput` and `throughput-correlation`; none without engines.
-        figures: SVG files in reading order; `workflow/report/` has a paragraph for each.
+        others: tables of `OTHER_TABLES` by name.
+        figures: SVG files by name; `workflow/report/` has a paragraph for each kind.
     """
-    order = (study.all_measures(), study.targets, list(study.mixes))
-    made = make_tables(
-        summary,
-        comparisons,
-        counts,
-        measures=order[0],
-        targets=order[1],
-        mixes=order[2],
-        singles=singles,
-        multis=multis,
+    order, confidence = Order.of(study), study.statistics.confidence
+    made = make_tables(table_names(study), frames, order, confidence)
+    of_the_sources = source_tables(
+        {name: frame for name, frame in frames.items() if name in _SOURCE_FRAMES}
     )
-    counted = made.pop("counts")
-    ordered = in_config_order(summary, *order), in_config_order(comparisons, *order)
+    summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
+    about_runs = [name for name in made if name not in (*_OF_SOURCES, *_OF_COUNTING)]
+    shown = {"runs": [], "sources": [], "making": []}
+    for name, plan in pictures(study, embedded_sources).items():
+        shown[plan.part].append(_picture(plan, figures[name]))
+    inherited = [of_the_sources.pop("style-inheritance", None)]
+    about_sources = source_findings(
+        {name: frames[name] for name in of_the_sources}, confidence=confidence
+    )
+    sources = [
+        *pilot_findings(pilots),
+        *(throughput_findings(others["throughput"]) if "throughput" in others else []),
+        *about_sources,
+        *report.findings(of_sources(summary), of_sources(compared), confidence=confidence),
+    ]
+    listed = {name: _other(name, frame) for name, frame in others.items()}
+    published_ones = [name for name in listed if not name.startswith("throughput")]
+    parts = [
+        report.Part("Runs", _about_runs(frames, order, kinds, confidence), shown["runs"],
+                    [*(made[name] for name in about_runs), *filter(None, inherited)]),
+        report.Part("Sources", sources, shown["sources"],
+                    [*(made[name] for name in _OF_SOURCES if name in made),
+                     *of_the_sources.values(),
+                     *(table for name, table in listed.items() if name not in published_ones)]),
+        report.Part("The published study", _about_published(others),
+                    tables=[listed[name] for name in OTHER_TABLES if name in published_ones]),
+        report.Part("Making", (), shown["making"],
+                    [report.Table("Knowledge", frames["knowledge"])] if "knowledge" in frames else []),
+        report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
+    ]  # fmt: skip
+    warnings = report.warnings(summary, compared)
+    if study.scoring.without_scorer and study.targets:
+        warnings.append(
+            "Answers are scored under the models of this study alone, which find text of their own "
+            f"family likely. Why there is no other scorer: {study.scoring.without_scorer}"
+        )
     return report.Report(
         title=study.study,
         about=study.about,
         findings=report.findings(
-            *ordered, singles=singles, multis=multis, confidence=study.statistics.confidence
+            of_runs(summary),
+            of_runs(compared),
+            singles=order.singles,
+            multis=order.multis,
+            confidence=confidence,
         ),
-        warnings=report.warnings(*ordered),
-        figures=[_picture(file) for file in figures],
-        tables=list(made.values()),
-        counts=[counted],
-        knowledge=[] if knowledge is None else [report.Table("Knowledge", knowledge)],
-        sources=[
-            report.Table(TITLES[name], frame, THROUGHPUT_CAPTIONS[name])
-            for name, frame in throughput.items()
-        ],
-        source_notes=[
-            *pilot_findings(pilots),
-            *(throughput_findings(throughput["throughput"]) if throughput else []),
-        ],
+        warnings=warnings,
+        parts=parts,
         config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.dataset.kind == "embedded",
     )
 
 
-def _picture(file: Path) -> report.Picture:
-    name = file.stem
-    if name.startswith(DIFFERENCES):
-        title = f"Differences: {name.removeprefix(DIFFERENCES)}"
-        return report.Picture(title, file, report.read_caption(CAPTIONS / "differences.rst"))
-    return report.Picture(TITLES[name], file, report.read_caption(CAPTIONS / f"{name}.rst"))
+_SOURCE_FRAMES = ("similarity", "source-distances", "topics", "style-inheritance")
+
+
+def _about_runs(
+    frames: Mapping[str, pl.DataFrame],
+    order: Order,
+    kinds: Mapping[str, MixKind],
+    confidence: float,
+) -> list[str]:
+    said = []
+    if "divergence" in frames:
+        said += divergence_findings(frames["divergence"], kinds, confidence)
+    for family, members in order.families.items():
+        trends = source_count_trends(of_runs(order.sorted(frames["summary"])), members, confidence)
+        said += source_count_findings(trends, family, confidence)[:_TRENDS_SHOWN]
+    if "style-inheritance" in frames:
+        only = {"style-inheritance": frames["style-inheritance"]}
+        said += source_findings(only, confidence=confidence)
+    return said
+
+
+def _about_published(others: Mapping[str, pl.DataFrame]) -> list[str]:
+    if "published" not in others:
+        return []
+    return published.findings(others["published"], others["published-contrasts"])
+
+
+def _other(name: str, frame: pl.DataFrame) -> report.Table:
+    title, caption = OTHER_TABLES[name]
+    return report.Table(title, frame, caption)
+
+
+def _picture(plan: Picture, file: Path) -> report.Picture:
+    return report.Picture(plan.title, file, report.read_caption(CAPTIONS / f"{plan.kind}.rst"))
 
 
 def _provenance() -> dict[str, str]:

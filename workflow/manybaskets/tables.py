@@ -1,155 +1,180 @@
-"""Tables: measured numbers in the form that a reader sees, written as CSV, Markdown and LaTeX."""
+"""Tables: measured numbers in the form that a reader sees, on the scale that readers see."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
-from manybaskets.records import whole_file, write_text
+from manybaskets.errors import UserError
 from manybaskets.shown import (
-    NOTHING,
     Lookup,
     measure_lookup,
-    number,
-    p_value,
-    rounded_alike,
+    of_runs,
+    of_sources,
     shown_unit,
     transformed,
 )
+from manybaskets.table_forms import display, latex, markdown, note, write_all
 
-_HEADERS = {
-    "family": "family",
-    "label": "measure",
-    "prompt_set": "prompts",
-    "model": "target",
-    "interval": "interval",
-    "n_prompts": "n",
-    "n_excluded": "excluded",
-    "n_seeds": "seeds",
-    "seed_sd": "sd of seeds",
-    "tokens_in": "tokens in",
-    "tokens_out": "tokens out",
-    "in_per_second": "in/s",
-    "out_per_second": "out/s",
-    "tokens_per_second": "tok/s",
-    "seconds_per_1000_prompts": "s per 1,000 prompts",
-    "gpus": "GPUs",
-    "tokens_per_second_per_gpu": "tok/s per GPU",
-    "peak_memory_gib": "memory, GiB",
-    "peak_gpu_reserved_gib": "GPU reserved, GiB",
-    "peak_gpu_allocated_gib": "GPU allocated, GiB",
-    "p_holm": "p (Holm)",
-    "mean_of_singles": "mean of singles",
-    "best_single": "best single",
-    "best_value": "its value",
-}
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    **{mark: f"\\{mark}" for mark in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": "$<$",
-    ">": "$>$",
-    "|": r"\textbar{}",
-    "−": "$-$",
-    "×": r"$\times$",
-    "≤": r"$\le$",
-    "≥": r"$\ge$",
-    "→": r"$\to$",
-    "–": "--",
-}
-_LONGEST_FLOAT = 40  # rows; a longer table has to break over pages
+__all__ = ["comparisons", "comparisons_of_sources", "conditions", "conditions_of_sources", "display",
+           "exclusions", "latex", "markdown", "multi_against_singles", "note", "write_all"]  # fmt: skip
+
+_WORDS, _TOKENS, _TRUNCATED = "response_words", "response_tokens", "truncated"
+_CONDITION = ("model", "mix", "prompt_set")
+NO_ANSWER = "no valid answer"
+NO_VALUE = "no value"
+NOT_MATCHED = "no value, or no valid answer in another condition"
+
+_CONDITIONS = pl.Schema(
+    {
+        **dict.fromkeys(("measure", "label", "unit", "prompt_set", "model", "mix"), pl.String),
+        **dict.fromkeys(("value", "median", "low", "high"), pl.Float64),
+        **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
+        **dict.fromkeys(
+            ("seed_sd", "mean_words", "median_words", "mean_tokens", "truncated_share"), pl.Float64
+        ),
+        "method": pl.String,
+    }
+)
+_COMPARISONS = pl.Schema(
+    {
+        "family": pl.String,
+        "family_size": pl.Int64,
+        **dict.fromkeys(("measure", "label", "prompt_set", "model", "mix"), pl.String),
+        **dict.fromkeys(("baseline", "scale", "unit"), pl.String),
+        **dict.fromkeys(("value", "low", "high", "p", "p_holm", "effect"), pl.Float64),
+        **dict.fromkeys(("rank_biserial", "share_above", "trimmed"), pl.Float64),
+        **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
+        "method": pl.String,
+    }
+)
+_EXCLUSIONS = pl.Schema(
+    {
+        **dict.fromkeys(("measure", "label", "prompt_set", "model", "mix", "reason"), pl.String),
+        "n": pl.Int64,
+    }
+)
 
 
 def conditions(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
-    """One row per measure, prompt set, target and mix, on the scale that readers see.
+    """One row per measure, prompt set, target and mix, with the length of the condition's answers.
 
-    The seed spread of a perplexity is that of its logarithm times the perplexity (first order).
+    The seed spread of a perplexity is that of its logarithm times the perplexity (first order); its
+    median is that of the prompts' perplexities. Truncated is the share of the answers that ended at
+    the token limit.
+
+    Raises:
+        UserError: a condition's length was not measured; no value stands without it.
     """
     find = measure_lookup(lookup)
+    lengths = _lengths(summary)
     rows = []
     for row in summary.iter_rows(named=True):
         measure = find(row["measure"])
-        value, low, high = (
-            transformed(row[key], measure.transform) for key in ("estimate", "low", "high")
-        )
+        keys = {"value": "estimate", "median": "median", "low": "low", "high": "high"}
+        shown = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
         spread = row["seed_sd"]
         if spread is not None and measure.transform == "exp":
-            spread *= value
-        rows.append(
-            {
-                "measure": row["measure"],
-                "label": measure.label,
-                "unit": shown_unit(measure),
-                "prompt_set": row["prompt_set"],
-                "model": row["model"],
-                "mix": row["mix"],
-                "value": value,
-                "low": low,
-                "high": high,
-                "n_prompts": row["n_prompts"],
-                "n_excluded": row["n_excluded"],
-                "n_seeds": row["n_seeds"],
-                "seed_sd": spread,
-                "method": row["method"],
-            }
-        )
-    texts = ["measure", "label", "unit", "prompt_set", "model", "mix", "method"]
-    return _frame(
-        rows, texts, ["value", "low", "high", "seed_sd"], list(rows[0]) if rows else texts
-    )
+            spread *= shown["value"]
+        made = {"label": measure.label, "unit": shown_unit(measure), **shown, "seed_sd": spread}
+        made |= lengths[tuple(row[key] for key in _CONDITION)]
+        rows.append({name: made[name] if name in made else row[name] for name in _CONDITIONS})
+    return pl.DataFrame(rows, schema=_CONDITIONS)
+
+
+def _lengths(summary: pl.DataFrame) -> dict[tuple[str, ...], dict[str, float | None]]:
+    """Words, tokens and truncated share of every condition."""
+    measured: dict[tuple[str, ...], dict[str, Mapping[str, Any]]] = {}
+    for row in summary.iter_rows(named=True):
+        measured.setdefault(tuple(row[key] for key in _CONDITION), {})[row["measure"]] = row
+    lengths = {}
+    for condition, by_measure in measured.items():
+        if _WORDS not in by_measure:
+            raise UserError(
+                what=f"the length of the answers was not measured: {'/'.join(condition)}",
+                where="statistics/summary.parquet",
+                expected=f"the measure {_WORDS} of every condition beside its other values",
+                remedy="compute the measures again",
+            )
+        words = by_measure[_WORDS]
+        tokens, truncated = by_measure.get(_TOKENS, {}), by_measure.get(_TRUNCATED, {})
+        lengths[condition] = {
+            "mean_words": words["estimate"],
+            "median_words": words["median"],
+            "mean_tokens": tokens.get("estimate"),
+            "truncated_share": truncated.get("estimate"),
+        }
+    return lengths
+
+
+def conditions_of_sources(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
+    """`conditions` of what the sources answered to the training prompts, one row per source."""
+    return _by_source(conditions(of_sources(summary), lookup)).drop("n_seeds", "seed_sd")
 
 
 def comparisons(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
-    """One row per family, measure, target and mix; perplexities are compared as ratios."""
+    """One row per family, measure, target and mix; perplexities are compared as ratios.
+
+    `family_size` is the number of tests that Holm's correction covers. Effects are those of
+    `statistics.effects`: null for measures of sets; the trimmed mean is on the scale of the value.
+    """
     find = measure_lookup(lookup)
+    tested = compared.filter(pl.col("p").is_not_null())
+    sizes = dict(tested.group_by("family").len().rows())
     rows = []
     for row in compared.iter_rows(named=True):
         measure = find(row["measure"])
-        value, low, high = (
-            transformed(row[key], measure.transform) for key in ("difference", "low", "high")
-        )
-        rows.append(
-            {
-                "family": row["family"],
-                "measure": row["measure"],
-                "label": measure.label,
-                "prompt_set": row["prompt_set"],
-                "model": row["model"],
-                "mix": row["mix"],
-                "baseline": row["baseline"],
-                "scale": "ratio" if measure.transform == "exp" else "difference",
-                "unit": "×" if measure.transform == "exp" else measure.unit,
-                "value": value,
-                "low": low,
-                "high": high,
-                "p": row["p"],
-                "p_holm": row["p_holm"],
-                "effect": row["effect"],
-                "n_prompts": row["n_prompts"],
-                "n_excluded": row["n_excluded"],
-                "n_seeds": row["n_seeds"],
-                "method": row["method"],
-            }
-        )
-    texts = [
-        "family",
-        "measure",
-        "label",
-        "prompt_set",
-        "model",
-        "mix",
-        "baseline",
-        "scale",
-        "unit",
-    ]
-    texts.append("method")
-    floats = ["value", "low", "high", "p", "p_holm", "effect"]
-    return _frame(rows, texts, floats, list(rows[0]) if rows else texts)
+        keys = {"value": "difference", "low": "low", "high": "high", "trimmed": "trimmed"}
+        made = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
+        ratio = measure.transform == "exp"
+        made |= {
+            "family_size": sizes.get(row["family"], 0),
+            "label": measure.label,
+            "scale": "ratio" if ratio else "difference",
+            "unit": "×" if ratio else measure.unit,
+        }
+        rows.append({name: made[name] if name in made else row[name] for name in _COMPARISONS})
+    return pl.DataFrame(rows, schema=_COMPARISONS)
+
+
+def comparisons_of_sources(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
+    """`comparisons` of sources, on what they answered to the training prompts."""
+    return _by_source(comparisons(of_sources(compared), lookup)).drop("n_seeds")
+
+
+def _by_source(table: pl.DataFrame) -> pl.DataFrame:
+    return table.drop("model", "prompt_set").rename({"mix": "source"})
+
+
+def exclusions(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
+    """How many prompts every measure leaves out in every condition, by reason; zeros included.
+
+    A prompt without a valid answer (failed or empty) is missing from all measures. The rest have no
+    value of this measure, such as answers of too few sentences; a measure of sets also leaves out
+    the prompts that another condition did not answer. `n` is null where it is not known.
+
+    Raises:
+        UserError: a condition's length was not measured.
+    """
+    find = measure_lookup(lookup)
+    _lengths(summary)
+    words = summary.filter(pl.col("measure") == _WORDS)
+    missing = {
+        tuple(row[key] for key in _CONDITION): row["n_excluded"]
+        for row in words.iter_rows(named=True)
+    }
+    rows = []
+    for row in summary.iter_rows(named=True):
+        measure, all_ = find(row["measure"]), row["n_excluded"]
+        unanswered = missing[tuple(row[key] for key in _CONDITION)]
+        rest = None if all_ is None or unanswered is None else max(0, all_ - unanswered)
+        other = NOT_MATCHED if getattr(measure, "level", "prompt") == "set" else NO_VALUE
+        for reason, n in ((NO_ANSWER, unanswered), (other, rest)):
+            made = {"label": measure.label, "reason": reason, "n": n}
+            rows.append({name: made[name] if name in made else row[name] for name in _EXCLUSIONS})
+    return pl.DataFrame(rows, schema=_EXCLUSIONS)
 
 
 def multi_against_singles(
@@ -163,7 +188,7 @@ def multi_against_singles(
     find = measure_lookup(lookup)
     rows = []
     keys = ["measure", "prompt_set", "model"]
-    for (name, prompt_set, model), group in summary.group_by(keys, maintain_order=True):
+    for (name, prompt_set, model), group in of_runs(summary).group_by(keys, maintain_order=True):
         measure = find(name)
         by_mix = {row["mix"]: row for row in group.iter_rows(named=True)}
         estimates = {mix: by_mix[mix]["estimate"] if mix in by_mix else None for mix in singles}
@@ -197,109 +222,3 @@ def multi_against_singles(
 
 
 _ESTIMATE = ("estimate", "low", "high")
-
-
-def _frame(rows: list, texts: list[str], floats: list[str], columns: list[str]) -> pl.DataFrame:
-    """Frame with fixed types, so that a column of nulls or an empty table keeps them."""
-    types = {**dict.fromkeys(texts, pl.String), **dict.fromkeys(floats, pl.Float64)}
-    return pl.DataFrame(rows, schema={name: types.get(name, pl.Int64) for name in columns})
-
-
-def display(frame: pl.DataFrame) -> tuple[list[str], list[list[str]], list[bool]]:
-    """Headers, rows of text, and which columns are numeric, as Markdown, LaTeX and HTML show them.
-
-    `low` and `high` become one interval. `measure` gives way to its label, `method` to the note.
-    """
-    hidden = {"method"} | ({"measure"} if "label" in frame.columns else set())
-    interval = {"low", "high"} <= set(frame.columns)
-    columns: dict[str, list[str]] = {}
-    numeric = []
-    for name in frame.columns:
-        if name in hidden or (interval and name == "high"):
-            continue
-        values = frame[name].to_list()
-        numeric.append(frame[name].dtype.is_numeric())
-        if interval and name == "low":
-            columns["interval"] = [
-                NOTHING if low is None or high is None else " to ".join(rounded_alike([low, high]))
-                for low, high in zip(values, frame["high"], strict=True)
-            ]
-        elif name in {"p", "p_holm"}:
-            columns[name] = [p_value(value) for value in values]
-        elif numeric[-1]:
-            columns[name] = [number(value) for value in values]
-        else:
-            columns[name] = [NOTHING if value is None else str(value) for value in values]
-    headers = [_HEADERS.get(name, name) for name in columns]
-    return headers, [list(row) for row in zip(*columns.values(), strict=True)], numeric
-
-
-def note(frame: pl.DataFrame) -> str:
-    """What a table's columns do not show: the methods behind its numbers."""
-    if "method" not in frame.columns:
-        return ""
-    methods = frame["method"].drop_nulls().unique(maintain_order=True).to_list()
-    return f"Method: {'; '.join(methods)}." if methods else ""
-
-
-def write_all(frame: pl.DataFrame, stem: Path, caption: str) -> list[Path]:
-    """Write `<stem>.csv` in full precision, and `<stem>.md` and `<stem>.tex` for readers."""
-    stem = Path(stem)
-    paths = [stem.with_name(f"{stem.name}.{kind}") for kind in ("csv", "md", "tex")]
-    with whole_file(paths[0]) as partial:
-        _neutralised(frame).write_csv(partial)
-    caption = " ".join(f"{caption} {note(frame)}".split())
-    write_text(markdown(frame, caption), paths[1])
-    write_text(latex(frame, caption, label=stem.name), paths[2])
-    return paths
-
-
-def _neutralised(frame: pl.DataFrame) -> pl.DataFrame:
-    """Text that a spreadsheet would run as a formula gets an apostrophe; numbers do not."""
-
-    def safe(text: str) -> str:
-        risky = text.startswith(("=", "+", "-", "@", "\t", "\r"))
-        return f"'{text}" if risky and not _NUMBER.fullmatch(text) else text
-
-    texts = pl.col(pl.String).map_elements(safe, return_dtype=pl.String)
-    return frame.with_columns(texts).rename({name: safe(name) for name in frame.columns})
-
-
-def markdown(frame: pl.DataFrame, caption: str) -> str:
-    """The table in GitHub's Markdown, its caption as a paragraph above it."""
-    headers, rows, numeric = display(frame)
-    lines = [
-        [_markdown_cell(header) for header in headers],
-        ["---:" if is_number else "---" for is_number in numeric],
-        *([_markdown_cell(cell) for cell in row] for row in rows),
-    ]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"{_markdown_cell(caption)}\n\n{table}\n"
-
-
-def _markdown_cell(text: str) -> str:
-    return re.sub(r"([\\`*|<>\[\]])", r"\\\1", " ".join(text.split()))
-
-
-def latex(frame: pl.DataFrame, caption: str, label: str) -> str:
-    """The table for LaTeX with `booktabs`; a long one breaks over pages and needs `longtable`."""
-    headers, rows, numeric = display(frame)
-    columns = "".join("r" if is_number else "l" for is_number in numeric)
-    head = " & ".join(map(_latex_cell, headers)) + r" \\"
-    body = [" & ".join(map(_latex_cell, row)) + r" \\" for row in rows]
-    title = (
-        rf"\caption{{{_latex_cell(caption)}}}\label{{tab:{re.sub(r'[^A-Za-z0-9-]', '-', label)}}}"
-    )
-    if len(rows) > _LONGEST_FLOAT:
-        lines = [r"% needs \usepackage{booktabs,longtable}", rf"\begin{{longtable}}{{{columns}}}",
-                 title + r" \\", r"\toprule", head, r"\midrule", r"\endhead", r"\bottomrule",
-                 r"\endfoot", *body, r"\end{longtable}"]  # fmt: skip
-    else:
-        lines = [r"% needs \usepackage{booktabs}", r"\begin{table}", r"\centering", title,
-                 rf"\begin{{tabular}}{{{columns}}}", r"\toprule", head, r"\midrule", *body,
-                 r"\bottomrule", r"\end{tabular}", r"\end{table}"]  # fmt: skip
-    return "\n".join(lines) + "\n"
-
-
-def _latex_cell(text: str) -> str:
-    return "".join(_LATEX.get(mark, mark) for mark in " ".join(text.split()))

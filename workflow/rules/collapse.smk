@@ -2,27 +2,31 @@
 
 
 rule embed:
-    """Sentence vectors of all answers to the test prompts, each distinct text once."""
+    """Sentence vectors of all answers to a prompt set, each distinct sentence once."""
     input:
-        [f"{run_folder(*run)}/responses/test.parquet" for run in runs()],
+        responses=lambda w: answers_to(w.prompt_set),
+        split=lambda w: path("data/split.parquet") if w.prompt_set == "test" else [],
     output:
-        path("embeddings/test.parquet"),
+        vectors=path("embeddings/{prompt_set}.npy"),
+        index=path("embeddings/{prompt_set}.keys.parquet"),
     log:
-        log_of("embeddings/test"),
+        log_of("embeddings/{prompt_set}"),
     benchmark:
-        benchmark_of("embeddings/test")
+        benchmark_of("embeddings/{prompt_set}")
+    wildcard_constraints:
+        prompt_set="test|train",
     conda:
         ENVS / "main.yaml"
     threads: 2
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=4000,
+        runtime=240,
     params:
         embedding=STUDY.embedding.model_dump(),
-        work=path("work/embeddings"),
+        work=path("work/embeddings/{prompt_set}"),
         version=stage_version("embed"),
     message:
-        "Encoding the answers"
+        "Encoding the sentences of the answers to {wildcards.prompt_set}"
     script:
         SCRIPTS / "embed.py"
 
@@ -58,7 +62,7 @@ rule measure:
             f"{run_folder(w.target, w.mix, seed)}/likelihood.parquet"
             for seed in seeds_of(w.mix)
         ],
-        embeddings=path("embeddings/test.parquet"),
+        embeddings=vector_files("test"),
         matched=path("measures/matched.json"),
         split=path("data/split.parquet"),
         truth=truth_files(),
@@ -76,7 +80,7 @@ rule measure:
     params:
         seeds=lambda w: seeds_of(w.mix),
         prompt_sets=PROMPT_SETS,
-        measures={name: STUDY.measures_of(name) for name in PROMPT_SETS},
+        measures={name: measured_names(STUDY, name) for name in PROMPT_SETS},
         draws=STUDY.statistics.draws,
         seed=STUDY.seed,
         version=stage_version("measure"),

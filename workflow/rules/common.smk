@@ -2,17 +2,26 @@
 
 import re
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.config import loading
-from manybaskets.config.study import HUMAN, VANILLA
+from manybaskets.config.study import HUMAN, TRAIN, VANILLA
 from manybaskets.environment import prepare_jobs
 from manybaskets.errors import UserError
-from manybaskets.measuring import check_measures
+from manybaskets.measuring import check_measures, measured_names, reads_vectors
 from manybaskets.models.locations import check_given_models, given_folder
+from manybaskets.paper.conditions import groups_of
+from manybaskets.paper.splitting import check_paper, model_files
+from manybaskets.published_similarity import check_similarity
+from manybaskets.pictures import pictures
+from manybaskets.study_report import OTHER_TABLES
+from manybaskets.study_tables import Order, table_names
+from manybaskets.style import counted, source_shares
+from manybaskets.swapping import check_families, swappable
 from manybaskets.versions import stage_version
 
 prepare_jobs(ROOT / "workflow")
@@ -23,6 +32,9 @@ try:
     )
     check_given_models(STUDY)
     check_measures(STUDY)
+    check_families(STUDY)
+    check_paper(STUDY)
+    check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
@@ -132,16 +144,114 @@ def response_files():
     ]
 
 
+def answers_to(prompt_set):
+    """Files of all answers to a prompt set: those of the sources to `train`, else of the runs."""
+    if prompt_set == TRAIN:
+        return [source_file(name) for name in STUDY.described_sources()]
+    return [f"{run_folder(*run)}/responses/{prompt_set}.parquet" for run in runs()]
+
+
+def vector_files(prompt_set):
+    """Sentence vectors of the answers to a prompt set; none where no measure of it reads them."""
+    wanted = reads_vectors(STUDY, prompt_set)
+    return [path(f"embeddings/{prompt_set}.npy")] if wanted else []
+
+
 def measured_files():
-    return [
+    """Measured rows of all mixes of every target, and of all described sources."""
+    of_runs = [
         path(f"measures/{target}/{mix}.parquet")
         for target in STUDY.targets
         for mix in [VANILLA, *STUDY.mixes]
     ]
+    names = STUDY.described_sources()
+    return of_runs + [path(f"sources/{name}/measures.parquet") for name in names]
 
 
-def likelihood_files():
-    return [f"{run_folder(*run)}/likelihood.parquet" for run in runs()]
+def topic_files(relative):
+    """What the topic model gives; nothing where the config has none."""
+    return [path(relative)] if STUDY.describe and STUDY.describe.topics else []
+
+
+def source_table_names():
+    """Tables of `statistics/` about the sources that this study's config allows."""
+    if not STUDY.describe:
+        return []
+    several = len(STUDY.described_sources()) > 1
+    names = ["similarity"] if several and STUDY.describe.similarity.metrics else []
+    names += ["source-distances"] if several else []
+    names += ["topics"] if STUDY.describe.topics else []
+    styled = counted(STUDY.measures) and counted(STUDY.describe.measures)
+    return names + (["style-inheritance"] if styled else [])
+
+
+def source_table_files():
+    """Tables about the sources as CSV, Markdown and LaTeX; none where none is described."""
+    return [
+        path(f"tables/{name}.{ending}")
+        for name in source_table_names()
+        for ending in ("csv", "md", "tex")
+    ]
+
+
+def swapped_families(sources=False):
+    """Families of runs, or of sources, with the measures that have a swap test."""
+    of_kind = {
+        name: family
+        for name, family in STUDY.comparisons.items()
+        if (family.prompt_set == TRAIN) == sources
+    }
+    return swappable(of_kind) if STUDY.statistics.swaps else {}
+
+
+def swapped_runs():
+    """(mix, seed, prompt set) of all answers of a target that swap tests compare."""
+    wanted = {
+        (mix, seed, family.prompt_set)
+        for family in swapped_families().values()
+        for mix in [family.baseline, *family.mixes]
+        for seed in seeds_of(mix)
+    }
+    return sorted(wanted)
+
+
+def swapped_sources():
+    """(source, seed 0, prompt set) of all sources that swap tests compare."""
+    families = swapped_families(sources=True).values()
+    return sorted({(s, 0, TRAIN) for f in families for s in [f.baseline, *f.mixes]})
+
+
+def swap_files():
+    """Results of all swap tests; none where no family compares a measure that has one."""
+    models = STUDY.targets if swapped_families() else []
+    models = [*models, *(["sources"] if swapped_sources() else [])]
+    return [path(f"statistics/swaps/{model}.parquet") for model in models]
+
+
+def run_files(target, relative, untuned=True):
+    """A file of every run of a target, in the order of `runs`; the untuned one may be left out."""
+    return [
+        f"{run_folder(target, mix, seed)}/{relative}"
+        for mix in ([VANILLA] if untuned else []) + list(STUDY.mixes)
+        for seed in seeds_of(mix)
+    ]
+
+
+def scorer_folders():
+    """Folder of the fixed scorer; none without one."""
+    return [model_input(STUDY.scoring.scorer)] if STUDY.scoring.scorer else []
+
+
+def mix_kind(mix):
+    """Whether a mix holds answers of people alone, of one source, or of several."""
+    sources = STUDY.mix_sources(mix)
+    return "multi" if len(sources) > 1 else "human" if sources == [HUMAN] else "single"
+
+
+def divergence_files():
+    """Table of the divergences between runs; none where the config asks for none."""
+    wanted = STUDY.divergence.prompts and STUDY.targets
+    return [path("statistics/divergence.parquet")] if wanted else []
 
 
 def truth_files():
@@ -150,24 +260,41 @@ def truth_files():
 
 
 def table_files():
-    names = ["conditions", "comparisons", "counts"]
-    names += ["multi-against-singles"] if single_mixes() and multi_mixes() else []
+    """Tables from the statistics, as CSV, Markdown and LaTeX."""
     return [
-        path(f"tables/{name}.{kind}") for name in names for kind in ("csv", "md", "tex")
+        path(f"tables/{name}.{ending}")
+        for name in table_names(STUDY)
+        for ending in ("csv", "md", "tex")
     ]
 
 
-def figure_names():
-    """The figures that this study's measures allow."""
-    names = ["conditions", "training-curves"]
-    names += [f"differences-{family}" for family in STUDY.comparisons]
-    names += ["habits"] if any(m.startswith("habit_") for m in STUDY.measures) else []
+def other_table_files():
+    """Tables that have rules of their own: speed of sources, sources, published numbers."""
+    return [
+        *throughput_files(),
+        *source_table_files(),
+        *paper_variant_files(),
+        *published_files(),
+        *published_similarity_files(),
+    ]
+
+
+def report_table_files():
+    """Of these the ones that the report reads as they are."""
+    known = [path(f"tables/{name}.csv") for name in OTHER_TABLES]
+    return [file for file in known if file in other_table_files()]
+
+
+def statistics_files():
+    """Tables of `statistics/` that the report is made of."""
+    names = ["summary", "comparisons", "counts"]
     names += ["knowledge"] if embedded_sources() else []
-    return names
+    names += source_table_names()
+    return [path(f"statistics/{name}.parquet") for name in names] + divergence_files()
 
 
 def figure_files():
-    return [path(f"figures/{name}.svg") for name in figure_names()]
+    return [path(f"figures/{name}.svg") for name in FIGURES]
 
 
 def embedded_models():
@@ -181,16 +308,6 @@ def embedded_sources():
         for name in STUDY.used_sources()
         if name != HUMAN and STUDY.sources[name].model in embedded_models()
     ]
-
-
-def single_mixes():
-    """Mixes of one synthetic source."""
-    return [name for name, mix in STUDY.mixes.items() if mix.kind == "single"]
-
-
-def multi_mixes():
-    """Mixes of several sources."""
-    return [name for name in STUDY.mixes if len(STUDY.mix_sources(name)) > 1]
 
 
 def dataset_path(given):
@@ -261,3 +378,52 @@ def shard_files(source, ending="parquet"):
 def models_of_kind(kind):
     """Pattern of the names of all models of a kind; matches nothing where there are none."""
     return one_of(name for name, model in STUDY.models.items() if model.kind == kind)
+
+
+def paper_runs():
+    """The runs that the published procedures take: of each condition the first training seed."""
+    return [
+        (target, mix, STUDY.seeds_of(mix)[0])
+        for target in STUDY.targets
+        for mix in [*STUDY.mixes, VANILLA]
+    ]
+
+
+def paper_splitter_files():
+    """The model of the published sentence splitter; none where it is not used."""
+    wanted = STUDY.paper and STUDY.paper.splitter == "punkt"
+    return model_files(STUDY.paper.punkt) if wanted else []
+
+
+def paper_variant_files():
+    """The published procedures beside the project's values; none where the study leaves them out."""
+    endings = ("csv", "md", "tex") if STUDY.paper else ()
+    return [path(f"tables/paper-variants.{ending}") for ending in endings]
+
+
+def published_similarity_files():
+    """The sources' similarity, reported against reproduced; none where no source is a published one."""
+    cells = STUDY.published.similarity if STUDY.published else {}
+    endings = ("csv", "md", "tex") if cells else ()
+    return [path(f"tables/published-similarity.{ending}") for ending in endings]
+
+
+def published_files():
+    """Reported against reproduced; none where the study has no published cell."""
+    cells = STUDY.published if STUDY.paper else None
+    runs_too = cells and cells.targets and cells.conditions
+    sources_too = cells and set(cells.sources) & set(STUDY.described_sources())
+    if not (runs_too or sources_too):
+        return []
+    names = ("published", "published-contrasts")
+    return [
+        path(f"tables/{name}.{ending}")
+        for name in names
+        for ending in ("csv", "md", "tex")
+    ]
+
+
+try:
+    FIGURES = pictures(STUDY, embedded_sources())
+except UserError as error:
+    raise WorkflowError(f"\n{error}") from None

@@ -1,8 +1,8 @@
-"""Likelihoods: human answers under every run, every run's answers under the untuned target."""
+"""Likelihoods of human answers and of every run's own, and how far apart runs' distributions are."""
 
 
 rule likelihood:
-    """Human test answers under each run; each run's own answers under the untuned target."""
+    """Human answers under each run; each run's own under the untuned target and under itself."""
     input:
         model=lambda w: model_input(w.target),
         adapters=expand(path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=SEEDS),
@@ -14,7 +14,8 @@ rule likelihood:
         split=path("data/split.parquet"),
     output:
         expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/likelihood.parquet"), seed=SEEDS
+            path("runs/{{target}}/{{mix}}/seed{seed}/target-likelihood.parquet"),
+            seed=SEEDS,
         ),
     log:
         log_of("runs/{target}/{mix}/likelihood"),
@@ -29,7 +30,7 @@ rule likelihood:
         mem_mb=4000,
         runtime=120,
     params:
-        batch_size=STUDY.scoring.batch_size,
+        scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         version=stage_version("likelihood"),
@@ -53,7 +54,7 @@ use rule likelihood as likelihood_added with:
         split=path("data/split.parquet"),
     output:
         expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/likelihood.parquet"),
+            path("runs/{{target}}/{{mix}}/seed{seed}/target-likelihood.parquet"),
             seed=ADDED_SEEDS,
         ),
     wildcard_constraints:
@@ -68,10 +69,98 @@ use rule likelihood as likelihood_vanilla with:
         prompts=path("data/prompts/test.parquet"),
         split=path("data/split.parquet"),
     output:
-        path("runs/{target}/vanilla/seed0/likelihood.parquet"),
+        path("runs/{target}/vanilla/seed0/target-likelihood.parquet"),
     log:
         log_of("runs/{target}/vanilla/likelihood"),
     benchmark:
         benchmark_of("runs/{target}/vanilla/likelihood")
     message:
         "Scoring answers with the untuned {wildcards.target}"
+
+
+rule scorer:
+    """The same answers under the fixed scorer, of all runs of a target with one load of it."""
+    input:
+        model=lambda w: scorer_folders(),
+        scored=lambda w: run_files(w.target, "target-likelihood.parquet"),
+        responses=lambda w: run_files(w.target, "responses/test.parquet"),
+        prompts=path("data/prompts/test.parquet"),
+        split=path("data/split.parquet"),
+    output:
+        run_files("{target}", "likelihood.parquet"),
+    log:
+        log_of("runs/{target}/scorer"),
+    benchmark:
+        benchmark_of("runs/{target}/scorer")
+    conda:
+        ENVS / "main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        name=STUDY.scoring.scorer,
+        scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
+        prompting=STUDY.prompting.model_dump(),
+        precision=STUDY.training.precision,
+        version=stage_version("scorer"),
+    message:
+        "Scoring the answers of {wildcards.target} with the fixed scorer"
+    script:
+        SCRIPTS / "scorer.py"
+
+
+rule divergence:
+    """Divergence of the next-token distributions of a target's runs along human answers."""
+    input:
+        model=lambda w: model_input(w.target),
+        adapters=lambda w: run_files(w.target, "adapter", untuned=False),
+        prompts=path("data/prompts/test.parquet"),
+        split=path("data/split.parquet"),
+    output:
+        path("divergence/{target}.parquet"),
+    log:
+        log_of("divergence/{target}"),
+    benchmark:
+        benchmark_of("divergence/{target}")
+    conda:
+        ENVS / "main.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        prompts=STUDY.divergence.prompts,
+        mixes={name: mix_kind(name) for name in STUDY.mixes},
+        seeds={name: seeds_of(name) for name in STUDY.mixes},
+        batch_tokens=STUDY.scoring.batch_tokens,
+        prompting=STUDY.prompting.model_dump(),
+        precision=STUDY.training.precision,
+        seed=STUDY.seed,
+        version=stage_version("divergence"),
+    message:
+        "Comparing the distributions of all runs of {wildcards.target}"
+    script:
+        SCRIPTS / "divergence.py"
+
+
+rule summarise_divergence:
+    """Mean divergence of every two mixes, with intervals."""
+    input:
+        [path(f"divergence/{target}.parquet") for target in STUDY.targets],
+    output:
+        path("statistics/divergence.parquet"),
+    log:
+        log_of("statistics/divergence"),
+    benchmark:
+        benchmark_of("statistics/divergence")
+    conda:
+        ENVS / "light.yaml"
+    params:
+        statistics=STUDY.statistics.model_dump(include={"confidence", "resamples"}),
+        seed=STUDY.seed,
+        version=stage_version("divergence"),
+    message:
+        "Computing intervals of the divergences"
+    script:
+        SCRIPTS / "summarise_divergence.py"

@@ -6,7 +6,7 @@ rule lengths:
     input:
         split=path("data/split.parquet"),
         model=lambda w: model_input(w.target),
-        sources=[source_file(name) for name in STUDY.used_sources()],
+        sources=[source_file(name) for name in STUDY.mixed_sources()],
     output:
         lengths=path("mixes/lengths/{target}.parquet"),
         contexts=path("mixes/contexts/{target}.parquet"),
@@ -15,7 +15,7 @@ rule lengths:
     conda:
         ENVS / "main.yaml"
     params:
-        sources=STUDY.used_sources(),
+        sources=STUDY.mixed_sources(),
         prompting=STUDY.prompting.model_dump(),
         version=stage_version("lengths"),
     message:
@@ -30,7 +30,7 @@ rule eligible:
         split=path("data/split.parquet"),
         lengths=expand(path("mixes/lengths/{target}.parquet"), target=STUDY.targets),
         contexts=expand(path("mixes/contexts/{target}.parquet"), target=STUDY.targets),
-        sources=[source_file(name) for name in STUDY.used_sources()],
+        sources=[source_file(name) for name in STUDY.mixed_sources()],
     output:
         path("mixes/eligible.parquet"),
     log:
@@ -38,7 +38,7 @@ rule eligible:
     conda:
         ENVS / "light.yaml"
     params:
-        sources=STUDY.used_sources(),
+        sources=STUDY.mixed_sources(),
         max_length=STUDY.training.max_length,
         truncated_answers=STUDY.truncated_answers,
         version=stage_version("eligible"),

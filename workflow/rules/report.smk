@@ -4,10 +4,13 @@
 rule summarise:
     """Intervals of every condition, paired comparisons within the declared families."""
     input:
-        measured_files(),
+        measured=measured_files(),
+        swaps=swap_files(),
     output:
         summary=path("statistics/summary.parquet"),
         comparisons=path("statistics/comparisons.parquet"),
+        seeds=path("statistics/seeds.parquet"),
+        distributions=path("statistics/distributions.parquet"),
     log:
         log_of("statistics/summarise"),
     benchmark:
@@ -55,7 +58,7 @@ rule counts:
         clean=path("data/clean.json"),
         split=path("data/split.parquet"),
         sources=[source_file(name) for name in STUDY.used_sources()],
-        eligible=path("mixes/eligible.parquet"),
+        eligible=[path("mixes/eligible.parquet")] if STUDY.mixes else [],
         mixes=[path(f"mixes/{name}/counts.csv") for name in STUDY.mixes],
         models=[model_input(name) for name in embedded_models()],
         responses=response_files(),
@@ -103,9 +106,10 @@ rule curves:
 rule write_tables:
     """Tables as CSV, Markdown and LaTeX."""
     input:
-        summary=path("statistics/summary.parquet"),
-        comparisons=path("statistics/comparisons.parquet"),
-        counts=path("statistics/counts.parquet"),
+        path("statistics/summary.parquet"),
+        path("statistics/comparisons.parquet"),
+        path("statistics/counts.parquet"),
+        divergence_files(),
     output:
         table_files(),
     log:
@@ -113,11 +117,9 @@ rule write_tables:
     conda:
         ENVS / "light.yaml"
     params:
-        measures=STUDY.all_measures(),
-        targets=STUDY.targets,
-        mixes=list(STUDY.mixes),
-        singles=single_mixes(),
-        multis=multi_mixes(),
+        names=table_names(STUDY),
+        order=asdict(Order.of(STUDY)),
+        confidence=STUDY.statistics.confidence,
         version=stage_version("tables"),
     message:
         "Writing the tables"
@@ -128,22 +130,28 @@ rule write_tables:
 rule figure:
     """One figure as SVG and PNG."""
     input:
-        summary=path("statistics/summary.parquet"),
-        comparisons=path("statistics/comparisons.parquet"),
-        curves=path("statistics/curves.parquet"),
-        knowledge=[path("statistics/knowledge.parquet")] if embedded_sources() else [],
+        lambda w: [
+            path(f"statistics/{name}.parquet") for name in FIGURES[w.figure].tables
+        ],
     output:
         svg=path("figures/{figure}.svg"),
         png=path("figures/{figure}.png"),
     log:
         log_of("figures/{figure}"),
+    wildcard_constraints:
+        figure=one_of(FIGURES),
     conda:
         ENVS / "light.yaml"
     params:
         figures=STUDY.figures.model_dump(),
-        measures=STUDY.all_measures(),
-        targets=STUDY.targets,
-        kinds={name: mix.kind for name, mix in STUDY.mixes.items()},
+        kind=lambda w: FIGURES[w.figure].kind,
+        options=lambda w: FIGURES[w.figure].options,
+        look={
+            "kinds": {name: mix.kind for name, mix in STUDY.mixes.items()},
+            "mix_sources": {name: STUDY.mix_sources(name) for name in STUDY.mixes},
+            "targets": STUDY.targets,
+            "sources": [HUMAN, *STUDY.sources],
+        },
         version=stage_version("figures"),
     message:
         "Drawing the figure {wildcards.figure}"
@@ -154,14 +162,11 @@ rule figure:
 rule write_report:
     """Everything on one page that opens offline."""
     input:
-        summary=path("statistics/summary.parquet"),
-        comparisons=path("statistics/comparisons.parquet"),
-        counts=path("statistics/counts.parquet"),
-        knowledge=[path("statistics/knowledge.parquet")] if embedded_sources() else [],
+        statistics=statistics_files(),
         pilots=[pilot for name in piloted_sources() for pilot in pilot_files(name)],
-        throughput=throughput_files(),
         figures=figure_files(),
-        tables=table_files(),
+        tables=report_table_files(),
+        written=table_files(),
     output:
         path("report.html"),
     log:
@@ -170,9 +175,9 @@ rule write_report:
         ENVS / "light.yaml"
     params:
         study=STUDY.model_dump(mode="json"),
+        embedded_sources=embedded_sources(),
+        kinds={name: mix_kind(name) for name in STUDY.mixes},
         pilots=piloted_sources(),
-        singles=single_mixes(),
-        multis=multi_mixes(),
         version=stage_version("report"),
     message:
         "Writing the report"

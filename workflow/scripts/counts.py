@@ -12,7 +12,7 @@ with job(snakemake.log[0]):
         clean=Path(given.clean),
         split=Path(given.split),
         sources=dict(zip(params.sources, map(Path, given.sources), strict=True)),
-        eligible=Path(given.eligible),
+        eligible=Path(given.eligible[0]) if given.eligible else None,
         mixes=dict(zip(params.mixes, map(Path, given.mixes), strict=True)),
         models=dict(zip(params.models, map(Path, given.models), strict=True)),
         responses=list(zip(params.responses, map(Path, given.responses), strict=True)),

@@ -1,27 +1,24 @@
-"""Rule `embed`: sentence vectors of all answers to the test prompts."""
+"""Rule `embed`: sentence vectors of all answers to a prompt set."""
 
 from pathlib import Path
 
 import polars as pl
 
 from manybaskets.config.analysis import Embedding
-from manybaskets.embedding import embed_texts
+from manybaskets.embedding import embed_sentences
 from manybaskets.jobs import job
-from manybaskets.records import read_responses
+from manybaskets.measuring import valid_answers
 
 with job(snakemake.log[0]):
-    settings = Embedding(**snakemake.params.embedding)
-    first = pl.col("turn") == 0  # the answers that measures see
-    texts = [
-        text
-        for file in snakemake.input
-        for text in read_responses(Path(file)).filter(first)["text"].drop_nulls().to_list()
-    ]
-    embed_texts(
-        texts,
+    given, settings = snakemake.input, Embedding(**snakemake.params.embedding)
+    texts = [text for file in given.responses for text in valid_answers(Path(file))["text"]]
+    if given.get("split"):  # the human answers
+        texts += pl.read_parquet(given.split).filter(split="test")["response"].to_list()
+    embed_sentences(
+        filter(None, texts),
         settings.model,
         settings.batch_size,
         snakemake.threads,
         Path(snakemake.params.work),
-        Path(snakemake.output[0]),
+        Path(snakemake.output.vectors),
     )

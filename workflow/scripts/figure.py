@@ -6,19 +6,15 @@ import polars as pl
 
 from manybaskets.config.analysis import Figures
 from manybaskets.figures.drawing import draw
+from manybaskets.figures.style import Look
 from manybaskets.jobs import job
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    params = snakemake.params
     draw(
-        snakemake.wildcards.figure,
+        params.kind,
         Path(snakemake.output.svg).with_suffix(""),
-        summary=pl.read_parquet(given.summary),
-        comparisons=pl.read_parquet(given.comparisons),
-        curves=pl.read_parquet(given.curves),
-        knowledge=pl.read_parquet(given.knowledge) if given.get("knowledge") else None,
-        measures=params.measures,
-        targets=params.targets,
-        kinds=params.kinds,
-        settings=Figures(**params.figures),
+        {Path(file).stem: pl.read_parquet(file) for file in snakemake.input},
+        params.options,
+        Look(Figures(**params.figures), **params.look),
     )

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.config.analysis import Scoring
 from manybaskets.config.parts import Prompting
 from manybaskets.jobs import job
 
@@ -25,6 +26,6 @@ with job(snakemake.log[0]):
         adapters=[Path(folder) for folder in snakemake.input.get("adapters", [])],
         responses=[Path(file) for file in snakemake.input.responses],
         max_prompt_tokens=prompting.max_prompt_tokens,
-        batch_size=snakemake.params.batch_size,
+        how=Scoring(**snakemake.params.scoring),
         outputs=[Path(file) for file in snakemake.output],
     )

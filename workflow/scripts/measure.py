@@ -19,11 +19,12 @@ with job(snakemake.log[0]):
         mix=snakemake.wildcards.mix,
         responses=dict(zip(runs, map(Path, given.responses), strict=True)),
         likelihoods=dict(zip(params.seeds, map(Path, given.likelihoods), strict=True)),
-        embeddings=Path(given.embeddings),
+        embeddings=next(map(Path, given.embeddings), None),
         matched=json.loads(Path(given.matched).read_text()),
         split=pl.read_parquet(given.split),
         truth=pl.read_parquet(given.truth) if given.get("truth") else None,
         draws=params.draws,
         seed=params.seed,
+        max_empty_share=snakemake.config["operations"]["responses"]["max_empty_share"],
     )
     write_table(rows, Path(snakemake.output[0]))

@@ -7,12 +7,16 @@ import polars as pl
 from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.jobs import job
 from manybaskets.records import write_table
-from manybaskets.statistics import compare, summarise
+from manybaskets.statistics import compare, distributions, seed_values, summarise
 
 with job(snakemake.log[0]):
-    rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])
+    given, made, seed = snakemake.input, snakemake.output, snakemake.params.seed
+    rows = pl.concat([pl.read_parquet(file) for file in given.measured])
+    swaps = [pl.read_parquet(file) for file in given.get("swaps") or []]
     settings = Statistics(**snakemake.params.statistics)
     families = {name: Comparison(**each) for name, each in snakemake.params.families.items()}
-    seed = snakemake.params.seed
-    write_table(summarise(rows, settings, seed), Path(snakemake.output.summary))
-    write_table(compare(rows, families, settings, seed), Path(snakemake.output.comparisons))
+    compared = compare(rows, families, settings, seed, pl.concat(swaps) if swaps else None)
+    write_table(summarise(rows, settings, seed), Path(made.summary))
+    write_table(compared, Path(made.comparisons))
+    write_table(seed_values(rows), Path(made.seeds))
+    write_table(distributions(rows), Path(made.distributions))

@@ -11,20 +11,17 @@ from manybaskets.report import write_report
 from manybaskets.study_report import assemble
 
 with job(snakemake.log[0]):
-    given = snakemake.input
+    given, params = snakemake.input, snakemake.params
     report = assemble(
-        parse_study(snakemake.params.study, "the config of this run"),
-        pl.read_parquet(given.summary),
-        pl.read_parquet(given.comparisons),
-        pl.read_parquet(given.counts),
-        pl.read_parquet(given.knowledge) if given.get("knowledge") else None,
+        parse_study(params.study, "the config of this run"),
+        {Path(file).stem: pl.read_parquet(file) for file in given.statistics},
+        embedded_sources=params.embedded_sources,
+        kinds=params.kinds,
         pilots={
             name: json.loads(Path(file).read_text())
-            for name, file in zip(snakemake.params.pilots, given.pilots, strict=True)
+            for name, file in zip(params.pilots, given.pilots, strict=True)
         },
-        throughput={Path(file).stem: pl.read_csv(file) for file in given.throughput},
-        figures=[Path(file) for file in given.figures],
-        singles=snakemake.params.singles,
-        multis=snakemake.params.multis,
+        others={Path(file).stem: pl.read_csv(file) for file in given.tables},
+        figures={Path(file).stem: Path(file) for file in given.figures},
     )
     write_report(Path(snakemake.output[0]), report)

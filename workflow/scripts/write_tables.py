@@ -5,20 +5,16 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs import job
-from manybaskets.study_report import make_tables
+from manybaskets.study_tables import Order, make_tables
 from manybaskets.tables import write_all
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    params = snakemake.params
     made = make_tables(
-        pl.read_parquet(given.summary),
-        pl.read_parquet(given.comparisons),
-        pl.read_parquet(given.counts),
-        measures=params.measures,
-        targets=params.targets,
-        mixes=params.mixes,
-        singles=params.singles,
-        multis=params.multis,
+        params.names,
+        {Path(file).stem: pl.read_parquet(file) for file in snakemake.input},
+        Order(**params.order),
+        params.confidence,
     )
     folder = Path(snakemake.output[0]).parent
     for name, table in made.items():

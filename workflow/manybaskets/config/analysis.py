@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from manybaskets.config.sections import Name, Section
 
@@ -12,7 +12,11 @@ from manybaskets.config.sections import Name, Section
 class Scoring(Section):
     """Likelihoods of the human answers under every run, and of every run's answers."""
 
-    batch_size: int = Field(32, ge=1, description="Rows per batch.")
+    batch_tokens: int = Field(
+        4096,
+        ge=1,
+        description="Tokens per batch, padding included; an answer with more is scored alone.",
+    )
     scorer: Name | None = Field(
         None,
         description="Entry of `models` under which the answers of all runs are scored as well: one of a "
@@ -64,6 +68,9 @@ class Topics(Section):
     topics: int = Field(20, ge=2, description="Number of topics.")
     passes: int = Field(20, ge=1, description="Passes of the fit over the answers.")
     words: int = Field(5000, ge=10, description="Commonest words that are kept.")
+    prompts: int = Field(
+        2000, ge=2, description="Prompts that all sources answered, a seeded sample of this size."
+    )
 
 
 class Description(Section):
@@ -72,11 +79,22 @@ class Description(Section):
     measures: list[str] = Field(
         min_length=1, description="Measures of every source's answers to the training prompts."
     )
+    sources: list[Name] | None = Field(
+        None,
+        min_length=1,
+        description="Whose answers (`human` among them, where they are known); null for the human ones "
+        "and all sources that mixes use, in a study without mixes all sources.",
+    )
     similarity: Similarity = Field(
         default_factory=Similarity, description="ROUGE and METEOR between sources."
     )
     topics: Topics | None = Field(
         default_factory=Topics, description="The topic model; null for none."
+    )
+    distance_prompts: int = Field(
+        1000,
+        ge=2,
+        description="Prompts whose answers' vectors the distances between sources rest on, a seeded sample.",
     )
     map_prompts: int = Field(
         300, ge=2, description="Prompts whose answers are drawn on the map, a seeded sample."
@@ -100,6 +118,24 @@ class Paper(Section):
     aggregated: int = Field(100, ge=2, description="Answers pooled for aggregated self-BLEU.")
     sentences: int = Field(5000, ge=2, description="Sentences drawn for the semantic distance.")
     distances: int = Field(10000, ge=2, description="Distances drawn for its tests.")
+    source_answers: int = Field(
+        500, ge=2, description="Answers drawn for individual self-BLEU of a source."
+    )
+    source_sentences: int = Field(
+        7000,
+        ge=2,
+        description="Sentences drawn for the semantic distance of each part of a source.",
+    )
+
+    @model_validator(mode="after")
+    def _punkt_has_a_folder(self) -> Paper:
+        if self.splitter == "punkt" and not self.punkt:
+            raise ValueError(
+                "punkt: null, but the splitter is punkt; fetch its model with "
+                "`python -m nltk.downloader -d FOLDER punkt_tab` and set punkt: FOLDER, or set "
+                "splitter: untrained, which needs no download"
+            )
+        return self
 
 
 class PublishedCondition(Section):
@@ -109,6 +145,15 @@ class PublishedCondition(Section):
     tier: Literal["small", "medium", "large", "none"] = Field(
         description="Size of the models that made its training data; `none` for human and vanilla."
     )
+
+    @model_validator(mode="after")
+    def _tier_fits(self) -> PublishedCondition:
+        if (self.condition in {"human", "vanilla"}) != (self.tier == "none"):
+            raise ValueError(
+                f"tier: {self.tier} for {self.condition}; single and multi have a tier, human and "
+                "vanilla have none"
+            )
+        return self
 
 
 class Published(Section):
@@ -120,9 +165,28 @@ class Published(Section):
     conditions: dict[Name, PublishedCondition] = Field(
         default={}, description="Published condition of a mix, or of `vanilla`."
     )
-    sources: dict[Name, str] = Field(
-        default={}, description="Published name of a source, e.g. `llama:small`."
+    sources: dict[Name, Annotated[str, Field(pattern=r"^[a-z]+:(small|medium|large|none)$")]] = (
+        Field(default={}, description="Published name and tier of a source, e.g. `llama:small`.")
     )
+    similarity: dict[Name, str] = Field(
+        default={},
+        description="Row of WILDCHAT-50M's table of similarities (T5) that a described source is, e.g. "
+        "`Qwen2.5-72B-Instruct`.",
+    )
+
+    @model_validator(mode="after")
+    def _cells_are_distinct(self) -> Published:
+        """One published cell has one counterpart in the study."""
+        cells = {
+            "targets": list(self.targets.values()),
+            "conditions": [(each.condition, each.tier) for each in self.conditions.values()],
+            "sources": list(self.sources.values()),
+        }
+        for key, named in cells.items():
+            doubled = [cell for cell in named if named.count(cell) > 1]
+            if doubled:
+                raise ValueError(f"{key}: two of them are the published {doubled[0]}; leave one")
+        return self
 
 
 class Statistics(Section):
@@ -163,5 +227,12 @@ class Figures(Section):
     """Looks of the figures; changing them reruns the figures only."""
 
     width: float = Field(7.0, gt=2, le=20, description="Width in inches.")
+    height: float = Field(
+        9.5,
+        gt=3,
+        le=40,
+        description="Most inches of height; panels that do not fit follow on pages of their own, such "
+        "as `conditions-2`.",
+    )
     font_size: float = Field(9.0, gt=4, le=20, description="Font size in points.")
     dpi: int = Field(200, ge=50, le=600, description="Dots per inch of the PNG files.")

@@ -352,7 +352,7 @@ PromptSet = Annotated[FilePromptSet | RefusedPromptSet, Field(discriminator="kin
 class Responses(Section):
     """How runs, and the untuned targets, answer the prompt sets."""
 
-    operational: ClassVar = frozenset({"max_error_share"})
+    operational: ClassVar = frozenset({"max_error_share", "max_empty_share"})
     engine: TargetEngine = Field(
         default_factory=TransformersEngine,
         description="How targets are run: the name of an engine, or its section with `kind`.",
@@ -364,6 +364,10 @@ class Responses(Section):
     )
     max_error_share: Share = Field(
         0.01, description="Share of failed rows above which the stage fails."
+    )
+    max_empty_share: Share = Field(
+        0.01,
+        description="Share of empty answers of a run above which nothing is measured.",
     )
 
 

@@ -11,6 +11,10 @@ from manybaskets.config import analysis, families, parts
 HUMAN = "human"
 VANILLA = "vanilla"
 TRAIN = "train"
+# Measured of every prompt set, named or not: no other value stands without the answers' length.
+LENGTHS = ("response_words", "response_tokens", "truncated")
+# Measures of own answers under the untuned target.
+BY_TARGET = ("own_nll", "own_bits_per_byte")
 
 
 class Study(parts.Section):
@@ -115,17 +119,45 @@ class Study(parts.Section):
             self._require(f"{key}.mixes", family.mixes, known, section)
             sets = [*self.all_prompt_sets(), *([TRAIN] if self.describe else [])]
             self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
-            measured = self.measures_of(family.prompt_set)
+            measured = [*self.measures_of(family.prompt_set), *LENGTHS]
             place = f"measures of {family.prompt_set}"
             self._require(f"{key}.measures", family.measures, measured, place)
             if family.baseline in family.mixes:
                 raise ValueError(f"{key}.mixes: holds the baseline '{family.baseline}' itself")
+        if self.describe:
+            self._require("describe.sources", self.describe.sources or [], sources, "sources")
         if self.scoring.scorer:
             self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
         if self.published:
             self._require("published.targets", self.published.targets, self.targets, "targets")
             self._require("published.conditions", self.published.conditions, conditions, "mixes")
             self._require("published.sources", self.published.sources, sources, "sources")
+        return self
+
+    @model_validator(mode="after")
+    def _a_scorer_is_of_no_source(self) -> Study:
+        """The untuned target favours text of its own family: a fixed scorer stands beside it."""
+        scorer = self.scoring.scorer
+        if scorer:
+            for name in self.mixed_sources():
+                if name != HUMAN and self.sources[name].model == scorer:
+                    raise ValueError(
+                        f"scoring.scorer: '{scorer}' made the training data of source '{name}' and "
+                        "would favour it; name a model that made none"
+                    )
+        by_target = [name for name in self.measures if name.startswith(BY_TARGET)]
+        by_scorer = [name for name in self.measures if name.startswith("own_scorer_")]
+        if by_target and not scorer and not self.scoring.without_scorer:
+            raise ValueError(
+                f"scoring.scorer: null, but `measures` holds {by_target[0]}, the likelihood of answers "
+                "under the untuned target, which favours its own family; name a model that made no "
+                "training data, or say in scoring.without_scorer why there is none"
+            )
+        if by_target and scorer and not by_scorer:
+            raise ValueError(
+                f"measures: {by_target[0]} without own_scorer_nll, the same under scoring.scorer, which "
+                "belongs beside it; add own_scorer_nll"
+            )
         return self
 
     @model_validator(mode="after")
@@ -179,6 +211,11 @@ class Study(parts.Section):
             raise ValueError(
                 "dataset.fields.response: null, but a mix uses the human answers; name their column"
             )
+        if fields is not None and fields.response is None and self.divergence.prompts:
+            raise ValueError(
+                "divergence.prompts: distributions are compared along human answers, but "
+                "dataset.fields.response is null; name their column, or set it to 0"
+            )
         listed = {"training.seeds": self.training.seeds}
         listed["source_count_seeds"] = self.source_count_seeds or []
         for key, seeds in listed.items():
@@ -218,8 +255,12 @@ class Study(parts.Section):
 
     def used_sources(self) -> list[str]:
         """Sources that any mix uses or that are described, in the order of the config."""
+        used = {*self.mixed_sources(), *self.described_sources()}
+        return [source for source in [HUMAN, *self.sources] if source in used]
+
+    def mixed_sources(self) -> list[str]:
+        """Sources that any mix uses, in the order of the config."""
         used = {source for mix in self.mixes for source in self.mix_sources(mix)}
-        used.update(self.described_sources())
         return [source for source in [HUMAN, *self.sources] if source in used]
 
     def described_sources(self) -> list[str]:
@@ -228,7 +269,9 @@ class Study(parts.Section):
             return []
         fields = getattr(self.dataset, "fields", None)
         known = fields is None or fields.response is not None
-        return [*([HUMAN] if known else []), *self.sources]
+        every = [*([HUMAN] if known else []), *self.sources]
+        wanted = self.describe.sources or ([HUMAN, *self.mixed_sources()] if self.mixes else every)
+        return [source for source in every if source in wanted]
 
     def count_members(self, family: str) -> dict[str, tuple[str, ...]]:
         """The mixes of a family of `source_counts`, with their sources."""

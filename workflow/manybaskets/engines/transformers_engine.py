@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
 log = logging.getLogger(__name__)
+Pair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
+_CELLS_AT_ONCE = 2**25  # positions times vocabulary: 128 MiB of logits in float32
+_LOWEST = -1e4  # of a logit below the largest; its exponential is 0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model makes of one answer: of each of its tokens the log-probability, and the entropy of
+    the distribution that it was chosen from; both in nats."""
+
+    log_probabilities: list[float]
+    entropies: list[float]
 
 
 class TransformersEngine(LocalEngine):
@@ -57,7 +70,11 @@ class TransformersEngine(LocalEngine):
         )
         self.base.to(self.device).eval()
         self.model: Any = self.base
+        settings = self.base.config.get_text_config()
+        self.context = getattr(settings, "max_position_embeddings", None)  # tokens; null for no end
+        self.vocabulary = self.base.get_output_embeddings().weight.shape[0]
         self.adapters: dict[Path, str] = {}
+        self.fingerprints: dict[Path, str] = {}
         self.pad = (
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         )
@@ -92,7 +109,7 @@ class TransformersEngine(LocalEngine):
             self._load_adapter(folder)
         self.model.enable_adapter_layers()
         self.model.set_adapter(self.adapters[folder])
-        self.identity = self.base_identity | {"adapter": fingerprint(folder)}
+        self.identity = self.base_identity | {"adapter": self.fingerprints[folder]}
 
     def _load_adapter(self, folder: Path) -> None:
         from peft import PeftModel
@@ -105,6 +122,7 @@ class TransformersEngine(LocalEngine):
             self.model = PeftModel.from_pretrained(self.base, folder, adapter_name=adapter)
         self.model.eval()
         self.adapters[folder] = adapter
+        self.fingerprints[folder] = fingerprint(folder)
 
     def _left_padded(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         torch = self.torch
@@ -199,27 +217,79 @@ class TransformersEngine(LocalEngine):
 
         return sample
 
-    def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
+    def score(self, pairs: Sequence[Pair]) -> list[list[float]]:
         """Log-probabilities (nats, float32) of each answer's tokens; logits of prompts are not made."""
+        return [scores.log_probabilities for scores in self.scores(pairs)]
+
+    def scores(self, pairs: Sequence[Pair]) -> list[Scores]:
+        """Score one batch of answers; memory for logits does not grow with the batch."""
         torch = self.torch
-        ids, mask = self._left_padded([(*prompt, *answer) for prompt, answer in pairs])
-        longest = max(len(answer) for _, answer in pairs)
-        positions = (mask.cumsum(1) - 1).clamp(min=0)
+        answers = [answer for _, answer in pairs]
+        tokens = torch.tensor([token for answer in answers for token in answer])
+        found = []
         with torch.inference_mode():
-            # One position more than the longest answer: the last prompt token predicts its first.
-            logits = self.model(
-                input_ids=ids,
-                attention_mask=mask,
-                position_ids=positions,
-                logits_to_keep=longest + 1,
-            ).logits[:, :-1]
-            logits = logits.float()
-            chosen = logits.gather(2, ids[:, -longest:].unsqueeze(2)).squeeze(2)
-            scores = (chosen - logits.logsumexp(2)).cpu()
-        return [
-            scores[index, longest - len(answer) :].tolist()
-            for index, (_, answer) in enumerate(pairs)
-        ]
+            states = self.answer_states(pairs)
+            for chunk in self.chunks(len(tokens)):
+                logits = self.logits(states[chunk])
+                found.append(_scores(logits, tokens[chunk].to(logits.device)).cpu())
+        rows = torch.cat(found, dim=1).split(list(map(len, answers)), dim=1)
+        return [Scores(*row.tolist()) for row in rows]
+
+    def answer_states(self, pairs: Sequence[Pair]) -> Any:
+        """Last hidden states that predict the answers' tokens, one answer after the other.
+
+        Returns:
+            A tensor [tokens of all answers, width of the model].
+        """
+        torch = self.torch
+        width = max(len(prompt) + len(answer) for prompt, answer in pairs)
+        # Padding on the right needs no mask: no state of a causal model sees what follows it.
+        ids = torch.full((len(pairs), width), self.pad)
+        places = []
+        for row, (prompt, answer) in enumerate(pairs):
+            length = len(prompt) + len(answer)
+            ids[row, :length] = torch.tensor([*prompt, *answer])
+            # The last token of the prompt predicts the first of the answer.
+            places.append(torch.arange(len(prompt) - 1, length - 1) + row * width)
+        with torch.inference_mode():
+            states = self.base.get_decoder()(input_ids=ids.to(self.device), use_cache=False)
+            return states.last_hidden_state.flatten(0, 1)[torch.cat(places).to(self.device)]
+
+    def logits(self, states: Any) -> Any:
+        """Logits [positions, vocabulary] in float32 of last hidden states [positions, width].
+
+        The model's own forward makes them, with its body left out: what a family does to its logits
+        after the head (a cap, a scale) stays its own.
+        """
+        from transformers.modeling_outputs import MoeModelOutputWithPast
+
+        body = self.base.get_decoder()
+        body.forward = lambda *_, **__: MoeModelOutputWithPast(last_hidden_state=states[None])
+        try:
+            with self.torch.inference_mode():
+                none = self.torch.zeros((1, 1), dtype=self.torch.long, device=states.device)
+                return self.base(input_ids=none, use_cache=False).logits[0].float()
+        finally:
+            del body.forward
+
+    def chunks(self, positions: int, cells: int = _CELLS_AT_ONCE) -> list[slice]:
+        """Slices of positions, so that positions times vocabulary stay below `cells`."""
+        size = max(1, cells // self.vocabulary)
+        return [slice(start, start + size) for start in range(0, positions, size)]
+
+
+def _scores(logits: Any, tokens: Any) -> Any:
+    """Log-probability of each token and entropy of its distribution, in nats: [2, positions]."""
+    import torch
+
+    top = logits.amax(1, keepdim=True)
+    # The bound keeps 0 · log 0 out of the entropy where a logit is −∞.
+    shifted = logits.sub(top).clamp_(min=_LOWEST)
+    weights = shifted.exp()
+    total = weights.sum(1)
+    chosen = logits.gather(1, tokens[:, None]).sub_(top)[:, 0]
+    entropies = total.log() - weights.mul_(shifted).sum(1) / total
+    return torch.stack([chosen - total.log(), entropies])
 
 
 def check_adapter_base(folder: Path, weights: str, name: str) -> None:

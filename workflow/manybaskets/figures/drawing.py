@@ -1,46 +1,54 @@
-"""A figure of a study by its name."""
+"""A figure of a study from its plan and its tables."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from manybaskets.config.analysis import Figures
-from manybaskets.figures import plots
-from manybaskets.shown import in_config_order
+from manybaskets.figures import (
+    ablation,
+    boxes,
+    growth_curves,
+    heatmaps,
+    intervals,
+    maps,
+    plots,
+    profiles,
+)
+from manybaskets.figures.style import Look
 
-DIFFERENCES = "differences-"
+# By kind of figure: what draws it from its tables, in the order of `pictures.Picture.tables`.
+DRAWN: dict[str, Callable[..., list[Path]]] = {
+    "conditions": intervals.conditions,
+    "differences": intervals.differences,
+    "distributions": boxes.distributions,
+    "divergence": heatmaps.divergence,
+    "growth": growth_curves.growth,
+    "habits": plots.habits,
+    "knowledge": plots.knowledge,
+    "source-count": ablation.source_counts,
+    "source-distances": heatmaps.source_distances,
+    "source-map": maps.source_map,
+    "style": profiles.style,
+    "training-curves": plots.training_curves,
+}
 
 
 def draw(
-    name: str,
+    kind: str,
     stem: Path,
-    *,
-    summary: pl.DataFrame,
-    comparisons: pl.DataFrame,
-    curves: pl.DataFrame,
-    knowledge: pl.DataFrame | None,
-    measures: Sequence[str],
-    targets: Sequence[str],
-    kinds: Mapping[str, str],
-    settings: Figures,
-) -> None:
+    tables: Mapping[str, pl.DataFrame],
+    options: Mapping[str, Any],
+    look: Look,
+) -> list[Path]:
     """Draw one figure as SVG and PNG.
 
     Args:
-        name: conditions, habits, training-curves, knowledge, or differences-<family>.
-        measures, targets: in the order of the config; kinds: kind of every mix, in that order.
+        kind, options: of a `pictures.Picture`.
+        tables: its tables by name, in its order.
+        look: the study's conditions and their looks.
     """
-    common = {"kinds": kinds, "settings": settings}
-    if name.startswith(DIFFERENCES):
-        ordered = in_config_order(comparisons, measures, targets, list(kinds))
-        plots.differences(ordered, name.removeprefix(DIFFERENCES), stem, **common)
-    elif name == "training-curves":
-        plots.training_curves(curves, stem, **common)
-    elif name == "knowledge":
-        plots.knowledge(knowledge, stem, settings=settings)
-    else:
-        ordered = in_config_order(summary, measures, targets, list(kinds))
-        {"conditions": plots.conditions, "habits": plots.habits}[name](ordered, stem, **common)
+    return DRAWN[kind](*tables.values(), stem=stem, look=look, **options)

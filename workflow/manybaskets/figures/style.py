@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import matplotlib as mpl
@@ -11,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from manybaskets.config.analysis import Figures
+from manybaskets.config.study import HUMAN
 from manybaskets.records import whole_file
 
 # Okabe and Ito's palette, told apart with any colour vision; its yellow is too pale on white.
@@ -41,11 +44,64 @@ def condition_style(kinds: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     rest.sort(
         key=lambda name: kinds[name] != "single"
     )  # stable: singles first, each in config order
-    for index, name in enumerate(rest):
-        # The marker moves on after each round of colours, so that 48 conditions differ.
-        turn = (index + index // len(_REST)) % len(_MARKERS)
-        styles[name] = (_REST[index % len(_REST)], _MARKERS[turn])
+    styles |= {name: _next(index) for index, name in enumerate(rest)}
     return {name: styles[name] for name in ["vanilla", *kinds]}
+
+
+def source_style(
+    sources: Sequence[str], kinds: Mapping[str, str], mix_sources: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str, str]]:
+    """Colour and marker of every source: those of the single mix made of it, else ones of its own.
+
+    Args:
+        sources: in the order of the config.
+        kinds: kind of every mix, as `condition_style` takes them.
+        mix_sources: sources of every mix.
+    """
+    conditions = condition_style(kinds)
+    styles = {HUMAN: _FIXED["human"]}
+    for mix, kind in kinds.items():
+        if kind in ("single", "human"):
+            styles.setdefault(mix_sources[mix][0], conditions[mix])
+    free = (
+        look for look in map(_next, range(len(kinds) + len(sources)))
+        if look not in conditions.values()
+    )  # fmt: skip
+    return {name: styles.get(name) or next(free) for name in sources}
+
+
+def _next(index: int) -> tuple[str, str]:
+    """The looks of those that have no fixed ones, by their number."""
+    # The marker moves on after each round of colours, so that 48 conditions differ.
+    turn = (index + index // len(_REST)) % len(_MARKERS)
+    return _REST[index % len(_REST)], _MARKERS[turn]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all figures of a study share: settings, and the order and looks of whom they show.
+
+    Args:
+        kinds: kind of every mix, in the order of the config.
+        mix_sources: sources of every mix.
+        targets, sources: in the order of the config, the human answers first.
+    """
+
+    settings: Figures
+    kinds: Mapping[str, str]
+    mix_sources: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    targets: Sequence[str] = ()
+    sources: Sequence[str] = ()
+
+    @cached_property
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        """Colour and marker by condition, in order."""
+        return condition_style(self.kinds)
+
+    @cached_property
+    def of_sources(self) -> dict[str, tuple[str, str]]:
+        """Colour and marker by source, in order."""
+        return source_style(self.sources, self.kinds, self.mix_sources)
 
 
 @contextmanager

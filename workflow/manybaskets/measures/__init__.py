@@ -4,9 +4,10 @@ A measure is one function under `@measure(...)` and one test; intervals, compari
 figures are the same for all. Importing this package registers the measures of its modules.
 """
 
-from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.registry import (
     EXCLUDED,
+    LEFT_OUT,
     USED,
     Measure,
     all_measures,
@@ -18,19 +19,26 @@ from manybaskets.measures.registry import (
 
 # Last, because these modules register themselves with the registry imported above.
 from manybaskets.measures import (  # noqa: F401 # isort: skip
+    dispersion,
     diversity,
     lexical,
     likelihood,
+    mauve,
     richness,
     semantic,
+    truncation,
+    vendi,
+    style,
     world,
 )
 
 __all__ = [
     "EXCLUDED",
+    "LEFT_OUT",
     "USED",
     "Inputs",
     "Measure",
+    "SentenceVectors",
     "all_measures",
     "compute",
     "get",

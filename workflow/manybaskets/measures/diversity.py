@@ -24,6 +24,7 @@ class Ngrams:
         text, gram = corpus.ngrams(order)
         things = max(int(gram.max(initial=-1)) + 1, 1)
         pairs = distinct(text * things + gram)
+        self.prompt = inputs.prompt_numbers()
         self.totals = np.maximum(corpus.lengths - order + 1, 0)
         self.incidence = Incidence(pairs // things, pairs % things, rows)
 
@@ -39,8 +40,10 @@ class Ngrams:
         The holders in a half-sample are scaled up to as many answers as the whole set has: their
         number grows with the set, and its spread must lie on the scale of the whole. Without it,
         that spread was measured to be 0.74 of the sampling error (400 Dolly answers; so: 1.03).
+        Sets of as many prompts as the first are no samples of it, and nothing is scaled.
         """
         whole = np.count_nonzero(counted[subsets.indices[0]])
+        prompts = [len(distinct(self.prompt[index])) for index in subsets.whole.indices]
         means = np.full(len(subsets), np.nan)
         incidence = self.incidence
         for block in subsets.blocks(max(incidence.things, subsets.rows)):
@@ -49,7 +52,8 @@ class Ngrams:
             for place, index in enumerate(subsets.indices[block]):
                 index = index[counted[index]]
                 if len(index) > 1:
-                    scale = (whole - 1) / (len(index) - 1)
+                    sampled = prompts[block.start + place] != prompts[0]
+                    scale = (whole - 1) / (len(index) - 1) if sampled else 1.0
                     repeats = found[index, place].astype(np.float64)
                     means[block.start + place] = np.log1p(scale * repeats).mean()
         return means
@@ -215,10 +219,13 @@ def tail_coverage(inputs: Inputs) -> Evaluation:
     """
     corpus = corpus_of(inputs)
     human, number = _human_words(inputs)
+    prompt, first = inputs.prompt_numbers(), np.flatnonzero(inputs.first_of_prompt())
 
     def coverage(subsets: Subsets) -> np.ndarray:
         counts = word_counts(inputs, subsets)
-        human_counts = human.counts() @ subsets.members
+        # Whichever answers to a prompt a set holds, its human answer stands with the first one.
+        asked = [first[distinct(prompt[index])] for index in subsets.indices]
+        human_counts = human.counts() @ Subsets(asked, subsets.rows).members
         found = np.full(len(subsets), np.nan)
         for place in range(len(subsets)):
             seen = human_counts[:, place]

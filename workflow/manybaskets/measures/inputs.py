@@ -11,6 +11,56 @@ import polars as pl
 
 from manybaskets.records import row_seed
 
+_GROUPS_AT_ONCE = 4096  # so that the values in double precision stay small
+
+
+def grouped(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+    """Sums of the values' rows by group (0 to groups − 1, rising), in float64."""
+    from scipy.sparse import csr_array
+
+    sums = np.zeros((groups, *values.shape[1:]))
+    starts = np.searchsorted(group, np.arange(groups + 1))
+    for first in range(0, groups, _GROUPS_AT_ONCE):
+        start = starts[first : first + _GROUPS_AT_ONCE + 1]
+        part = np.asarray(values[start[0] : start[-1]], dtype=np.float64)
+        place = np.arange(len(part))
+        shape = (len(start) - 1, len(part))
+        members = csr_array((np.ones(len(part)), place, start - start[0]), shape=shape)
+        sums[first : first + shape[0]] = members @ part
+    return sums
+
+
+@dataclass(frozen=True)
+class SentenceVectors:
+    """Sentence vectors of texts, text after text.
+
+    Args:
+        vectors: unit vectors, float32 [sentences, dimensions].
+        owner: text of each sentence, rising.
+    """
+
+    vectors: np.ndarray
+    owner: np.ndarray
+
+    def __post_init__(self) -> None:
+        if len(self.vectors) != len(self.owner):
+            raise ValueError(f"{len(self.owner)} owners for {len(self.vectors)} sentence vectors")
+        if (np.diff(self.owner) < 0).any():
+            raise ValueError("sentence vectors must stand text after text")
+
+    def means(self, texts: int) -> np.ndarray:
+        """Mean vector of each text, float64 [texts, dimensions]; NaN for one without a sentence."""
+        number = np.bincount(self.owner, minlength=texts)
+        found = grouped(self.vectors, self.owner, texts)
+        found /= np.where(number, number, np.nan)[:, None]
+        return found
+
+    def restricted(self, keep: np.ndarray) -> SentenceVectors:
+        """Those of some texts (a mask), which are counted anew."""
+        kept = keep[self.owner]
+        place = np.cumsum(keep) - 1
+        return SentenceVectors(self.vectors[kept], place[self.owner[kept]])
+
 
 @dataclass
 class Inputs:
@@ -21,9 +71,11 @@ class Inputs:
             `completion_tokens`, `finish_reason`, `reference` (the human answer; null where there
             is none), `category`.
         token_budget: words; the smallest total of any condition that is compared.
-        likelihood: `prompt_id`, `reference_nll` and `own_nll` (mean nats per token, the end token
-            included), `reference_tokens`, `own_tokens`.
-        embeddings: unit vectors, one row per row of `frame`.
+        likelihood: `prompt_id` and the columns of `likelihood.SCORED` for the human answer
+            (`reference_nll`, …), the own one (`own_`, `own_self_`) and, with a scorer, both under
+            it (`reference_scorer_`, `own_scorer_`).
+        embeddings: sentence vectors of the answers; owners are rows of `frame`.
+        reference_embeddings: sentence vectors of the human answers, likewise.
         truth: `prompt_id`, `kind`, `fact`, `value`, `phrasing` of the embedded world's prompts.
         shortest_words: by prompt that all compared conditions answered, the words of the shortest
             of their answers.
@@ -33,7 +85,8 @@ class Inputs:
     frame: pl.DataFrame
     token_budget: int
     likelihood: pl.DataFrame | None = None
-    embeddings: np.ndarray | None = None
+    embeddings: SentenceVectors | None = None
+    reference_embeddings: SentenceVectors | None = None
     truth: pl.DataFrame | None = None
     shortest_words: Mapping[str, int] | None = None
     seed: int = 0
@@ -44,8 +97,10 @@ class Inputs:
             raise ValueError("frame must be sorted by prompt_id")
         if self.frame["text"].null_count():
             raise ValueError("frame must hold valid answers only; a text is null")
-        if self.embeddings is not None and len(self.embeddings) != self.frame.height:
-            raise ValueError(f"{len(self.embeddings)} embeddings for {self.frame.height} answers")
+        for each in (self.embeddings, self.reference_embeddings):
+            if each is not None and len(each.owner) and each.owner[-1] >= self.frame.height:
+                raise ValueError(f"embeddings of {each.owner[-1] + 1} texts or more, for "
+                                 f"{self.frame.height} answers")  # fmt: skip
 
     @property
     def texts(self) -> list[str]:
@@ -57,10 +112,17 @@ class Inputs:
         optional = {
             "likelihood": self.likelihood,
             "embeddings": self.embeddings,
+            "reference_embeddings": self.reference_embeddings,
             "truth": self.truth,
             "shortest_words": self.shortest_words,
+            "scorer": self._scored(),
         }
         return {"responses", "reference"} | {k for k, v in optional.items() if v is not None}
+
+    def _scored(self) -> pl.DataFrame | None:
+        """The likelihoods, where they hold those under `scoring.scorer`."""
+        scored = self.likelihood is not None and "own_scorer_nll" in self.likelihood.columns
+        return self.likelihood if scored else None
 
     def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """Something that several measures need, made once."""
@@ -78,7 +140,9 @@ class Inputs:
             frame=self.frame.filter(pl.Series(keep)),
             token_budget=self.token_budget,
             likelihood=self.likelihood,
-            embeddings=None if self.embeddings is None else self.embeddings[keep],
+            embeddings=self.embeddings and self.embeddings.restricted(keep),
+            reference_embeddings=self.reference_embeddings
+            and self.reference_embeddings.restricted(keep),
             truth=self.truth,
             shortest_words=self.shortest_words,
             seed=self.seed,
@@ -88,13 +152,17 @@ class Inputs:
         """Whether a row is the first answer to its prompt."""
         return self.frame["prompt_id"].is_first_distinct().to_numpy()
 
+    def prompt_numbers(self) -> np.ndarray:
+        """The prompt of each row as a number, 0, 1, … in the order of `frame`."""
+        return np.cumsum(self.first_of_prompt()) - 1
+
     def orders(self, count: int) -> np.ndarray:
         """Random orders of the answers: `[order, row]` is the place of a row.
 
         They depend on the seed and the prompts alone, so that all conditions share them; several
         answers to a prompt stay together.
         """
-        prompt = np.cumsum(self.first_of_prompt()) - 1
+        prompt = self.prompt_numbers()
         ids = self.frame["prompt_id"].unique().sort().to_list()
         places = np.empty((count, len(prompt)), dtype=np.int64)
         for order in range(count):

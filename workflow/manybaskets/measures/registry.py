@@ -16,13 +16,18 @@ from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
 from manybaskets.records import MEASURED, row_seed
 
-Need = Literal["responses", "reference", "likelihood", "embeddings", "truth", "shortest_words"]
+Need = Literal[
+    "responses", "reference", "likelihood", "embeddings", "reference_embeddings", "truth",
+    "shortest_words", "scorer",
+]  # fmt: skip
 
 # Between the name of a lexical measure and its variant: self_bleu@len_matched.
 SEPARATOR = "@"
 # Two rows without a prompt tell on how many prompts a set measure rests; their place is `draw`.
 USED = -1
 EXCLUDED = -2
+# In such a row stands the value of a set measure on all prompts of the set but this one.
+LEFT_OUT = -3
 
 
 @dataclass(frozen=True)
@@ -32,7 +37,8 @@ class Measure:
     `function(inputs)` gives, at level `prompt`, a list aligned with `inputs.frame` with None where
     an answer is excluded; at level `set`, a function from row indices of the frame to a number
     (NaN where it is undefined), so that precomputation is shared by all half-samples. That may be
-    an `Evaluation`, which takes all half-samples at once and tells which answers count.
+    an `Evaluation`, which takes all half-samples at once and tells which answers count; one with
+    `left_out` is evaluated without each prompt in turn instead, and not on half-samples.
     """
 
     name: str
@@ -181,7 +187,8 @@ def compute(
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
     prompt's value is the mean of theirs. A set measure gives draw 0 on all its prompts, draw i on
     half-sample i, and the number of prompts that it rests on as draws `USED` and `EXCLUDED`: those
-    with an answer that counts for it, and the rest.
+    with an answer that counts for it, and the rest. One with a closed form for it gives, instead of
+    half-samples, rows of draw `LEFT_OUT` with a prompt: its value without that prompt's answers.
 
     Args:
         measures: what to compute.
@@ -211,6 +218,7 @@ def compute(
         ],
         set_inputs.frame.height,
     )
+    group = np.repeat(np.arange(len(set_ids)), [len(rows) for rows in set_rows])
 
     found: list[tuple[str, str | None, int, float | None]] = []
     for wanted in measures:
@@ -225,8 +233,15 @@ def compute(
                 value = _mean([values[row] for row in rows_of[prompt_id]])
                 found.append((wanted.name, prompt_id, 0, value))
             continue
-        drawn = subsets if wanted.most_draws is None else subsets.first(1 + wanted.most_draws)
-        values, counted = _evaluated(wanted.function(set_inputs), drawn)
+        evaluate = wanted.function(set_inputs)
+        if isinstance(evaluate, Evaluation) and evaluate.left_out:
+            without = evaluate.left_out(subsets.indices[0], group, len(set_ids))
+            for prompt_id, value in zip(set_ids, without, strict=True):
+                found.append((wanted.name, prompt_id, LEFT_OUT, _finite(value)))
+            drawn = subsets.first(1)
+        else:
+            drawn = subsets if wanted.most_draws is None else subsets.first(1 + wanted.most_draws)
+        values, counted = _evaluated(evaluate, drawn)
         used = set_inputs.frame["prompt_id"].filter(pl.Series(counted)).n_unique()
         found.append((wanted.name, None, EXCLUDED, float(len(ids) - used)))
         found.append((wanted.name, None, USED, float(used)))

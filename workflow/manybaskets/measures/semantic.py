@@ -1,38 +1,173 @@
-"""Semantic measures, from sentence embeddings of whole answers."""
+"""Semantic measures: cosine distances between the sentence vectors of answers, in closed form."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.inputs import Inputs, SentenceVectors, grouped
 from manybaskets.measures.registry import measure
+from manybaskets.measures.subsets import Evaluation, Subsets
+
+_NO_DIRECTION = 1e-9
+_GROUPS_AT_ONCE = 4096
+
+
+class PairMean:
+    """Mean of 1 − a·b over all ordered pairs of different items, without a matrix of pairs.
+
+    With S the sum of the items' vectors, Q that of their squared lengths and n their number, it is
+    1 − (‖S‖² − Q) / (n (n − 1)). Without some of the items, their part is taken off S, Q and n.
+
+    Args:
+        sums: sum of the vectors of each row's items, float64 [rows, dimensions].
+        squares: sum of the squared lengths of each row's items.
+        counts: number of each row's items.
+    """
+
+    def __init__(self, sums: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> None:
+        self.sums, self.squares, self.counts = sums, squares, counts
+
+    def many(self, subsets: Subsets) -> np.ndarray:
+        """The mean over the items of each set of rows; NaN where there are fewer than two."""
+        found = [np.zeros(0)]
+        for block in subsets.blocks(subsets.rows):
+            members = subsets.members[:, block].astype(np.float64)
+            sums = members.T @ self.sums
+            found.append(
+                _mean(
+                    np.einsum("ij,ij->i", sums, sums), self.squares @ members, self.counts @ members
+                )
+            )
+        return np.concatenate(found)
+
+    def left_out(self, index: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
+        """The mean over the items of some rows without those of each group of them in turn."""
+        squares = np.bincount(group, self.squares[index], groups)
+        counts = np.bincount(group, self.counts[index], groups)
+        total = np.bincount(index, minlength=len(self.sums)) @ self.sums
+        length = np.empty(groups)
+        for start in range(0, groups, _GROUPS_AT_ONCE):
+            stop = min(start + _GROUPS_AT_ONCE, groups)
+            part = slice(*np.searchsorted(group, [start, stop]))
+            sums = grouped(self.sums[index[part]], group[part] - start, stop - start)
+            # ‖S − s‖² = ‖S‖² − 2 S·s + ‖s‖²
+            length[start:stop] = np.einsum("ij,ij->i", sums, sums) - 2.0 * (sums @ total)
+        return _mean(length + total @ total, squares.sum() - squares, counts.sum() - counts)
+
+    def evaluation(self) -> Evaluation:
+        """The measure of sets; rows without an item do not count."""
+        return Evaluation(self.many, self.counts > 0, self.left_out)
+
+
+def _mean(length: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    several = counts > 1
+    pairs = np.where(several, counts * (counts - 1.0), 1.0)
+    # No distance is below 0, but its rounding may be.
+    return np.where(several, np.maximum(1.0 - (length - squares) / pairs, 0.0), np.nan)
+
+
+def answer_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the sentence vectors of each answer, and which answers have a sentence.
+
+    float64 [rows, dimensions], 0 where there is none; made once.
+    """
+
+    def make() -> tuple[np.ndarray, np.ndarray]:
+        found = inputs.embeddings.means(inputs.frame.height)
+        there = np.bincount(inputs.embeddings.owner, minlength=inputs.frame.height) > 0
+        found[~there] = 0.0
+        return found, there
+
+    return inputs.shared("answer_vectors", make)
+
+
+def unit_means(given: SentenceVectors, texts: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of the sentence vectors of each text at length 1, and which texts have such a vector.
+
+    float64 [texts, dimensions], 0 where there is none: without a sentence, or where sentences
+    cancel each other, so that their mean has no direction.
+    """
+    means = given.means(texts)
+    length = np.linalg.norm(means, axis=1)
+    there = length > _NO_DIRECTION  # false for NaN
+    means[~there] = 0.0
+    means /= np.where(there, length, 1.0)[:, None]
+    return means, there
+
+
+def unit_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """`unit_means` of the answers, made once."""
+    return inputs.shared("unit_vectors", lambda: unit_means(inputs.embeddings, inputs.frame.height))
+
+
+def _sentence_sums(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each answer's sentence vectors the sum, the sum of squared lengths, and the number."""
+
+    def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        given, rows = inputs.embeddings, inputs.frame.height
+        number = np.bincount(given.owner, minlength=rows)
+        vectors = np.asarray(given.vectors)
+        lengths = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+        squares = np.bincount(given.owner, lengths, rows)
+        return grouped(vectors, given.owner, rows), squares, number
+
+    return inputs.shared("sentence_sums", make)
 
 
 @measure(
-    label="Semantic distance",
+    label="Semantic distance between answers",
     unit="cosine distance",
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
 )
-def semantic_distance(inputs: Inputs) -> Callable[[np.ndarray], float]:
-    """Mean cosine distance over all pairs of answers; higher is more diverse.
+def semantic_between(inputs: Inputs) -> Evaluation:
+    """Mean cosine distance between sentences of two answers, every pair of answers weighing the same.
 
-    Closed form for unit vectors: 1 − (‖S‖² − n) / (n (n − 1)), with S their sum; all pairs, no
-    sampling. After Schaffelder & Gatt 2026, who average over sampled sentences instead of answers.
+    1 − (‖Σ_r ū_r‖² − Σ_r ‖ū_r‖²) / (R (R − 1)), with ū_r the mean of answer r's sentence vectors;
+    over all pairs, none sampled. Higher is more diverse. Answers without a sentence that holds a
+    word are left out; null below two answers. Several answers to a prompt are answers like others.
+    Source: after Schaffelder & Gatt 2026, who sample sentences, so that long answers weigh more.
     """
-    # Float64: ‖S‖² is large against the differences between conditions.
-    vectors = np.asarray(inputs.embeddings, dtype=np.float64)
-    # Encoders store float16 or float32: "unit" vectors are so only to their precision.
+    vectors, there = answer_vectors(inputs)
     squares = np.einsum("ij,ij->i", vectors, vectors)
+    return PairMean(vectors, squares, there.astype(np.float64)).evaluation()
 
-    def distance(index: np.ndarray) -> float:
-        n = len(index)
-        if n < 2:
-            return float("nan")
-        total = vectors[index].sum(axis=0)
-        return float(1.0 - (total @ total - squares[index].sum()) / (n * (n - 1)))
 
-    return distance
+@measure(
+    label="Semantic distance of sentences",
+    unit="cosine distance",
+    direction="higher",
+    level="set",
+    needs=("responses", "embeddings"),
+)
+def semantic_sentences(inputs: Inputs) -> Evaluation:
+    """Mean cosine distance over all pairs of sentences of the set, those of one answer included.
+
+    1 − (‖S‖² − Σ‖u‖²) / (n (n − 1)), with S the sum of all n sentence vectors u; none sampled.
+    Higher is more diverse; long answers weigh more. Answers without a sentence that holds a word
+    are left out; null below two sentences.
+    Source: Schaffelder & Gatt 2026, there over 5,000 sampled sentences.
+    """
+    sums, squares, number = _sentence_sums(inputs)
+    return PairMean(sums, squares, number.astype(np.float64)).evaluation()
+
+
+@measure(
+    label="Semantic distance within the answer",
+    unit="cosine distance",
+    direction="higher",
+    level="prompt",
+    needs=("responses", "embeddings"),
+)
+def semantic_within(inputs: Inputs) -> list[float | None]:
+    """Mean cosine distance over all pairs of sentences of one answer; higher is more diverse.
+
+    The formula of `semantic_sentences` on one answer. Null below two sentences, so read the number
+    left out beside it. Source: project's own, beside `semantic_between`.
+    """
+    sums, squares, number = _sentence_sums(inputs)
+    found = _mean(np.einsum("ij,ij->i", sums, sums), squares, number.astype(np.float64))
+    return [
+        float(value) if several else None for value, several in zip(found, number > 1, strict=True)
+    ]

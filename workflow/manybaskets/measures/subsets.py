@@ -24,15 +24,24 @@ class Subsets:
         indices: the rows of each set, each once; the first set is the one whose value is reported,
             those after it are its half-samples.
         rows: how many rows there are.
+        whole: the sets of which these hold a part, where they do.
     """
 
-    def __init__(self, indices: Sequence[np.ndarray], rows: int) -> None:
+    def __init__(
+        self, indices: Sequence[np.ndarray], rows: int, whole: Subsets | None = None
+    ) -> None:
         self.indices = [np.asarray(index, dtype=np.int64) for index in indices]
         self.rows = rows
+        self._whole = whole
         self._first: dict[int, Subsets] = {}
 
     def __len__(self) -> int:
         return len(self.indices)
+
+    @property
+    def whole(self) -> Subsets:
+        """The sets of which these hold a part; these themselves where they are whole."""
+        return self if self._whole is None else self._whole
 
     @cached_property
     def members(self) -> np.ndarray:
@@ -46,7 +55,8 @@ class Subsets:
         """The first sets only."""
         if count >= len(self):
             return self
-        return self._first.setdefault(count, Subsets(self.indices[:count], self.rows))
+        whole = None if self._whole is None else self._whole.first(count)
+        return self._first.setdefault(count, Subsets(self.indices[:count], self.rows, whole))
 
     def blocks(self, height: int) -> Iterator[slice]:
         """Slices of sets, so that a table of `height` rows by one slice stays small."""
@@ -62,10 +72,13 @@ class Evaluation:
     Args:
         many: values on the sets, NaN where it is undefined.
         counted: which rows count for it; the others are left out.
+        left_out: where there is a closed form: of rows, the group of each (0, 1, …, rising) and the
+            number of groups, the values on all these rows but those of one group, for every group.
     """
 
     many: Callable[[Subsets], np.ndarray]
     counted: np.ndarray
+    left_out: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
 
     def __call__(self, index: np.ndarray) -> float:
         return float(self.many(Subsets([index], len(self.counted)))[0])

@@ -69,14 +69,14 @@ def budgeted(inputs: Inputs, subsets: Subsets) -> Subsets:
 
     def take() -> Subsets:
         lengths, place = corpus_of(inputs).lengths, inputs.orders(1)[0]
-        first = inputs.first_of_prompt()
-        prompts = max(int(first.sum()), 1)
+        prompt = inputs.prompt_numbers()
+        prompts = int(prompt.max(initial=0)) + 1
         taken = []
         for index in subsets.indices:
             ordered = index[np.argsort(place[index])]
-            budget = inputs.token_budget * int(first[index].sum()) / prompts
+            budget = inputs.token_budget * len(np.unique(prompt[index])) / prompts
             taken.append(np.sort(ordered[np.cumsum(lengths[ordered]) <= budget]))
-        return Subsets(taken, subsets.rows)
+        return Subsets(taken, subsets.rows, whole=subsets)
 
     return inputs.shared((TOKEN_BUDGET, subsets), take)
 

@@ -1,11 +1,24 @@
 """Statistics of measured rows: estimates with intervals, and families of paired comparisons.
 
-The prompt is the unit. Measures per prompt are resampled by a hierarchical bootstrap over prompts
-and training seeds; measures of a whole set, which copies would bias, get their spread from random
-halves of the prompts. Every number comes with the number of prompts behind it and left out of it.
+The unit is the cluster of prompts with the same text. Measures per prompt have a bootstrap over
+clusters, widened by the spread of the training seeds; measures of a whole set, which copies would
+bias, get their spread from random halves of the prompts or from leaving out each prompt. Every
+number comes with the number of prompts behind it and left out of it.
 """
 
 from manybaskets.statistics.comparison import COMPARED, compare
+from manybaskets.statistics.families import check_attainable
+from manybaskets.statistics.spread import DISTRIBUTIONS, SEEDS, distributions, seed_values
 from manybaskets.statistics.summary import SUMMARY, summarise
 
-__all__ = ["COMPARED", "SUMMARY", "compare", "summarise"]
+__all__ = [
+    "COMPARED",
+    "DISTRIBUTIONS",
+    "SEEDS",
+    "SUMMARY",
+    "check_attainable",
+    "compare",
+    "distributions",
+    "seed_values",
+    "summarise",
+]

@@ -8,19 +8,24 @@ import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.measures.registry import EXCLUDED, USED
+from manybaskets.measures.registry import EXCLUDED, LEFT_OUT, USED
 from manybaskets.records import MEASURED
+from manybaskets.statistics.clusters import cluster_of
 
 Key = tuple[str, str, str, str]  # measure, model, mix, prompt set
-_KEY = ["measure", "model", "mix", "prompt_set"]
+KEY = ["measure", "model", "mix", "prompt_set"]
 
 
 @dataclass
 class PromptCell:
-    """Values per prompt: `values[seed, prompt]`, NaN where excluded; `prompts` are sorted codes."""
+    """Values per prompt: `values[seed, prompt]`, NaN where excluded.
+
+    `prompts` are sorted codes of the prompts, `clusters` the codes of their clusters.
+    """
 
     seeds: list[int]
     prompts: np.ndarray
+    clusters: np.ndarray
     values: np.ndarray
 
     @property
@@ -28,23 +33,28 @@ class PromptCell:
         """Which prompts have a value in every seed."""
         return ~np.isnan(self.values).any(axis=0)
 
-    def at(self, prompts: np.ndarray) -> np.ndarray:
-        """Values of some of the prompts, by their codes."""
-        return self.values[:, np.searchsorted(self.prompts, prompts)]
+    def at(self, prompts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Clusters and values of some of the prompts, by their codes."""
+        place = np.searchsorted(self.prompts, prompts)
+        return self.clusters[place], self.values[:, place]
 
 
 @dataclass
 class SetCell:
-    """Values of a set: `full[seed]`, `draws[draw]`; numbers of prompts, None if unknown.
+    """Values of a set: `full[seed]`, and those that tell how much they vary with the prompts.
 
-    A draw's value is the mean over seeds: their half-samples are the same prompts. It is NaN where
-    any seed has none.
+    Either `draws[seed, draw]` on the half-samples `numbers`, or `left_out[seed, prompt]`, without
+    each of `prompts` (codes, sorted; with the codes of their clusters). NaN where undefined.
+    `used` and `excluded` are numbers of prompts, None if unknown.
     """
 
     seeds: list[int]
     full: np.ndarray
     numbers: np.ndarray
     draws: np.ndarray
+    prompts: np.ndarray
+    clusters: np.ndarray
+    left_out: np.ndarray
     used: int | None
     excluded: int | None
 
@@ -62,37 +72,53 @@ def cells(rows: pl.DataFrame) -> dict[Key, PromptCell | SetCell]:
             expected=f"the columns {dict(MEASURED)}",
             remedy="compute the measures again",
         )
-    key = [*_KEY, "seed", "prompt_id", "draw"]
+    key = [*KEY, "seed", "prompt_id", "draw"]
     doubled = rows.select(key).is_duplicated()
     if doubled.any():
         raise UserError(
             what=f"{int(doubled.sum())} rows share their key with another: "
-            f"{rows.filter(doubled).row(0, named=True)}",
+            f"{rows.filter(doubled).sort(key).row(0, named=True)}",
             where="measured rows",
             expected="one value per measure, run, prompt set, prompt and draw",
             remedy="give every run one file of measured rows, and give each file once",
         )
-    coded = rows.with_columns(code=pl.col("prompt_id").rank("dense").cast(pl.Int64)).sort(key)
-    groups = coded.partition_by(_KEY, as_dict=True, maintain_order=True)
+    coded = rows.with_columns(
+        code=pl.col("prompt_id").rank("dense").cast(pl.Int64),
+        cluster=cluster_of(pl.col("prompt_id")).rank("dense").cast(pl.Int64),
+    ).sort(key)
+    groups = coded.partition_by(KEY, as_dict=True, maintain_order=True)
     return {name: _cell(group) for name, group in groups.items()}
 
 
 def _cell(group: pl.DataFrame) -> PromptCell | SetCell:
-    per_prompt = group.filter(pl.col("code").is_not_null())
-    if per_prompt.height:
-        seeds, prompts, values = _matrix(per_prompt, "code")
-        return PromptCell(seeds, prompts, values)
-    seeds, draws, values = _matrix(group, "draw")
+    of_set = group.filter(pl.col("code").is_null())
+    if not of_set.height:
+        seeds, prompts, values = _matrix(group, "code")
+        return PromptCell(seeds, prompts, _clusters(group, prompts), values)
+    left_out = group.filter(pl.col("draw") == LEFT_OUT)
+    seeds, draws, values = _matrix(of_set, "draw")
     by_draw = dict(zip(draws.tolist(), values.T, strict=True))
     missing = np.full(len(seeds), np.nan)
+    full = by_draw.get(0, missing)
+    named, prompts, without = _matrix(left_out, "code")
+    whole = np.repeat(full[:, None], len(prompts), axis=1)
+    whole[[seeds.index(seed) for seed in named]] = without
     return SetCell(
         seeds=seeds,
-        full=by_draw.get(0, missing),
+        full=full,
         numbers=draws[draws > 0],
-        draws=values[:, draws > 0].mean(axis=0),
+        draws=values[:, draws > 0],
+        prompts=prompts,
+        clusters=_clusters(left_out, prompts),
+        left_out=whole,
         used=_count(by_draw.get(USED), min),
         excluded=_count(by_draw.get(EXCLUDED), max),
     )
+
+
+def _clusters(group: pl.DataFrame, prompts: np.ndarray) -> np.ndarray:
+    codes, first = np.unique(group["code"].to_numpy(), return_index=True)
+    return group["cluster"].to_numpy()[first][np.searchsorted(codes, prompts)]
 
 
 def _matrix(group: pl.DataFrame, column: str) -> tuple[list[int], np.ndarray, np.ndarray]:
@@ -107,8 +133,14 @@ def _count(values: np.ndarray | None, choose) -> int | None:
     return None if values is None or np.isnan(values).any() else int(choose(values))
 
 
-def is_binary(found: list[PromptCell]) -> bool:
-    """Whether all values of a measure, in all its conditions, are 0 or 1."""
-    values = np.concatenate([cell.values.ravel() for cell in found])
-    values = values[~np.isnan(values)]
-    return len(values) > 0 and bool(np.isin(values, (0.0, 1.0)).all())
+def binary_measures(found: dict[Key, PromptCell | SetCell]) -> set[str]:
+    """Measures per prompt whose values are all 0 or 1, in all conditions."""
+    by_measure: dict[str, list[np.ndarray]] = {}
+    for key, cell in found.items():
+        if isinstance(cell, PromptCell):
+            by_measure.setdefault(key[0], []).append(cell.values[~np.isnan(cell.values)])
+    return {
+        name
+        for name, values in by_measure.items()
+        if sum(map(len, values)) and all(np.isin(each, (0.0, 1.0)).all() for each in values)
+    }

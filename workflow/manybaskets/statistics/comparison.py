@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Comparison, Statistics
-from manybaskets.errors import UserError
-from manybaskets.statistics import resampling
-from manybaskets.statistics.cells import Key, PromptCell, SetCell, cells
-from manybaskets.statistics.summary import binary_measures
+from manybaskets.statistics import families as declared
+from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
+from manybaskets.statistics.cells import Key, PromptCell, SetCell, binary_measures, cells
+from manybaskets.statistics.clusters import cluster_sums
+from manybaskets.statistics.components import t_interval, t_p
+from manybaskets.statistics.effects import effects
+from manybaskets.statistics.families import Group
+from manybaskets.statistics.rates import newcombe
+from manybaskets.statistics.sets import Spread, spread
+from manybaskets.statistics.signs import sign_flip_p
+from manybaskets.statistics.summary import drawn, limits, one_training
 
 COMPARED = pl.Schema(
     {
@@ -27,217 +36,222 @@ COMPARED = pl.Schema(
         "high": pl.Float64,
         "p": pl.Float64,
         "p_holm": pl.Float64,  # over all measures, models and mixes of the family
-        "effect": pl.Float64,  # d_z; null for set measures and where nothing varies
+        "effect": pl.Float64,  # d_z; this and the next three null for measures of sets
+        "rank_biserial": pl.Float64,
+        "share_above": pl.Float64,  # share of prompts on which the mix is above the baseline
+        "trimmed": pl.Float64,  # mean difference without a tenth of the prompts at each end
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
         "n_seeds": pl.Int64,  # the larger of both; `vanilla` has but one run
         "method": pl.String,
     }
 )
+# What a swap test is of, and its p: see `manybaskets.swapping`.
+SWAP_KEY = ["measure", "model", "prompt_set", "mix", "baseline"]
 _ORDER = ["family", "measure", "model", "prompt_set", "mix"]
 
 
+@dataclass
+class _Tested:
+    """A comparison per prompt that waits for its interval and its p."""
+
+    line: dict[str, Any]
+    mix: Mean
+    baseline: Mean
+    binary: bool
+
+    @property
+    def turned(self) -> bool:
+        """Whether the names stand the other way round; a − b is then had from b − a."""
+        return self.line["mix"] > self.line["baseline"]
+
+    @property
+    def difference(self) -> Mean:
+        pair = (self.baseline, self.mix) if self.turned else (self.mix, self.baseline)
+        return difference_of(*pair)
+
+
 def compare(
-    rows: pl.DataFrame, families: Mapping[str, Comparison], settings: Statistics, seed: int
+    rows: pl.DataFrame,
+    families: Mapping[str, Comparison],
+    settings: Statistics,
+    seed: int,
+    swaps: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Compare mixes with their baselines on matched prompts; rows in any order.
 
-    A measure per prompt: mean of the differences on prompts with a value in both conditions and
-    every seed; bootstrap over prompts (the same for both) and seeds (independent: they are other
-    trainings); p of a sign-flip test over prompts, given these training runs; effect d_z = mean of
-    the differences / their sd. A measure of a set: differences on the same half-samples,
-    SE² = their variance + both seed variances / seeds, t interval and p.
+    A measure per prompt: mean of the differences on the prompts with a value in every condition of
+    the family and in every seed; BCa interval of a bootstrap over clusters (the same for both) and
+    seeds (independent: they are other trainings); p of a sign-flip test over the same; effect
+    sizes (`effects.effects`). A measure of a set: differences on the same half-samples, or without
+    the same prompt, and the seed variances of both give a t interval; p of a swap test where there
+    is one, else of a t test. A difference in its standard errors is no effect size, so that there
+    is none for sets.
 
     Args:
         rows: of the schema `records.MEASURED`.
         families: comparisons by name; Holm's correction covers each as a whole.
         settings: confidence, numbers of resamples and permutations.
         seed: of the resampling.
+        swaps: results of the swap tests, of the schema `swapping.SWAPPED`.
 
     Returns:
         One row per family, measure, model and mix, sorted by these (schema `COMPARED`).
 
     Raises:
-        UserError: a condition of a family was not measured.
+        UserError: a condition of a family was not measured; a family is too large for the numbers
+            of permutations or swaps.
     """
     found = cells(rows)
+    made = list(declared.groups(found, families))
+    swapped = _swapped(swaps)
+    _check(made, found, swapped, settings)
     binary = binary_measures(found)
     lines: list[dict[str, Any]] = []
-    differences: list[np.ndarray] = []
-    tested: list[dict[str, Any]] = []
-    for family, comparison in families.items():
-        for name, mix_key, baseline_key in _pairs(found, family, comparison):
-            mix, baseline = found[mix_key], found[baseline_key]
-            if isinstance(mix, PromptCell):
-                line, paired = _of_prompts(
-                    mix, baseline, mix_key, baseline_key, mix_key[0] in binary, settings, seed
-                )
-                if len(paired):
-                    tested.append(line)
-                    differences.append(paired)
-            else:
-                line = _of_set(mix, baseline, settings)
-            line |= name
-            lines.append(line)
-    for line, p in zip(
-        tested, resampling.sign_flip_p(differences, settings.permutations, seed), strict=True
-    ):
-        line["p"] = p
-    _correct(lines)
+    tested: list[_Tested] = []
+    for group in made:
+        if isinstance(found[group.members[0]], PromptCell):
+            tested += _of_prompts(group, found, group.measure in binary)
+            lines += [each.line for each in tested[-len(group.mixes) :]]
+        else:
+            lines += [_of_set(group, mix, found, settings, swapped) for mix in group.mixes]
+    _test([each for each in tested if len(each.mix.sizes)], settings, seed)
+    declared.correct(lines)
     return pl.DataFrame(lines, schema=COMPARED).sort(_ORDER)
 
 
-def _pairs(found: Mapping[Key, PromptCell | SetCell], family: str, comparison: Comparison):
-    """The comparisons of a family: their names, and the keys of both cells."""
-    prompt_set, baseline = comparison.prompt_set, comparison.baseline
-    for measure in comparison.measures:
-        models = sorted({key[1] for key in found if key[0] == measure and key[3] == prompt_set})
-        conditions = [
-            (measure, model, mix, prompt_set)
-            for model in models
-            for mix in [baseline, *comparison.mixes]
-        ]
-        missing = [key for key in conditions if key not in found]
-        if missing or not models:
-            what = ", ".join("/".join(key[1:3]) for key in missing[:5]) or "any model"
-            raise UserError(
-                what=f"{measure!r} was not measured on the prompt set {prompt_set!r} for {what}",
-                where=f"comparisons.{family}",
-                expected="a value for every mix and for the baseline of the family",
-                remedy="compare a measure that applies to this prompt set, or compute it first",
-            )
-        for model in models:
-            for mix in comparison.mixes:
-                name = {
-                    "family": family,
-                    "measure": measure,
-                    "model": model,
-                    "prompt_set": prompt_set,
-                    "mix": mix,
-                    "baseline": baseline,
-                }
-                yield (
-                    name,
-                    (measure, model, mix, prompt_set),
-                    (measure, model, baseline, prompt_set),
-                )
+def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:
+    """p and number of swaps of each swap test."""
+    if swaps is None:
+        return {}
+    return {
+        tuple(row[key] for key in SWAP_KEY): (row["p"], row["swaps"])
+        for row in swaps.iter_rows(named=True)
+    }
+
+
+def _check(
+    made: Collection[Group],
+    found: Mapping[Key, PromptCell | SetCell],
+    swapped: Mapping[tuple[str, ...], tuple[float, int]],
+    settings: Statistics,
+) -> None:
+    """Check of every family that its random tests can decide."""
+    for family, size in declared.sizes(made).items():
+        patterns = {}
+        for group in made:
+            if group.family != family:
+                continue
+            if isinstance(found[group.members[0]], PromptCell):
+                patterns["statistics.permutations"] = settings.permutations
+            for mix in group.mixes:
+                names = group.names(mix)
+                known = swapped.get(tuple(names[key] for key in SWAP_KEY))
+                if known:
+                    patterns["statistics.swaps"] = known[1]
+        declared.check_attainable(family, size, patterns, settings)
 
 
 def _of_prompts(
-    mix: PromptCell,
-    baseline: PromptCell,
-    mix_key: Key,
-    baseline_key: Key,
-    binary: bool,
-    settings: Statistics,
-    seed: int,
-) -> tuple[dict[str, Any], np.ndarray]:
-    """A line without its p, and the paired differences that the p comes from."""
-    matched = np.intersect1d(
-        mix.prompts[mix.valid], baseline.prompts[baseline.valid], assume_unique=True
-    )
-    total = len(np.union1d(mix.prompts, baseline.prompts))
-    n_seeds = _seeds(mix, baseline)
-    line = {"n_prompts": len(matched), "n_excluded": total - len(matched), "n_seeds": n_seeds}
-    if not len(matched):
-        return line | {"method": "no matched prompts"}, matched.astype(np.float64)
-    values, base_values = mix.at(matched), baseline.at(matched)
-    paired = values.mean(axis=0) - base_values.mean(axis=0)
-    over_prompts = resampling.prompt_weights(len(matched), settings.resamples, seed)
-    resampled = _resampled(values, mix_key, over_prompts, settings, seed) - _resampled(
-        base_values, baseline_key, over_prompts, settings, seed
-    )
-    low, high = resampling.interval(resampled, settings.confidence)
-    seeds = "prompts and seeds" if len(mix.seeds) > 1 or len(baseline.seeds) > 1 else "prompts"
-    method = f"paired bootstrap over {seeds}"
-    if binary and np.ptp(resampled) < 1e-12:
-        low, high = resampling.newcombe(
-            float(values.mean()), float(base_values.mean()), len(matched), settings.confidence
-        )
-        method = "Newcombe on Wilson, all differences being alike; prompts as n"
-    deviation = float(np.std(paired, ddof=1)) if len(paired) > 1 else 0.0
-    difference = float(paired.mean())
-    # Equal differences differ by rounding alone; a ratio to that would be a huge number.
-    varies = deviation > 1e-12 * max(1e-300, float(np.abs(paired).max()))
-    line |= {
-        "difference": difference,
-        "low": low,
-        "high": high,
-        "effect": difference / deviation if varies else None,
-        "method": f"{method}; sign-flip test over prompts{_one_run(n_seeds)}",
+    group: Group, found: Mapping[Key, PromptCell | SetCell], binary: bool
+) -> list[_Tested]:
+    """Comparisons of a group, still without interval and p, on the prompts that all members have."""
+    members = {key[2]: found[key] for key in group.members}
+    everything = reduce(np.union1d, [cell.prompts for cell in members.values()])
+    matched = reduce(np.intersect1d, [cell.prompts[cell.valid] for cell in members.values()])
+    clusters, _ = members[group.baseline].at(matched)
+    sizes = cluster_sums(clusters, np.ones(len(matched)))
+    values = {mix: cell.at(matched)[1] for mix, cell in members.items()}
+    means = {
+        mix: mean_of(cluster_sums(clusters, each), sizes, (group.model, mix))
+        for mix, each in values.items()
+        if len(matched)
     }
-    return line, paired
+    nothing = Mean(np.zeros(0), np.zeros(0))
+    made = []
+    for mix in group.mixes:
+        line: dict[str, Any] = group.names(mix) | {
+            "n_prompts": len(matched),
+            "n_excluded": len(everything) - len(matched),
+            "n_seeds": _seeds(members[mix], members[group.baseline]),
+        }
+        if len(matched):
+            line |= effects(values[mix].mean(axis=0) - values[group.baseline].mean(axis=0))
+        else:
+            line["method"] = "no matched prompts"
+        made.append(
+            _Tested(line, means.get(mix, nothing), means.get(group.baseline, nothing), binary)
+        )
+    return made
 
 
-def _resampled(
-    values: np.ndarray, key: Key, over_prompts: np.ndarray, settings: Statistics, seed: int
-) -> np.ndarray:
-    over_seeds = resampling.seed_weights(len(values), settings.resamples, seed, key[1:3])
-    return resampling.bootstrap_means(values, over_prompts, over_seeds)
+def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
+    """Add differences, intervals and p, all comparisons together."""
+    means = [each.difference for each in tested]
+    intervals = bca(means, settings.resamples, settings.confidence, seed)
+    p_values = sign_flip_p(means, settings.permutations, seed)
+    for each, mean, interval, p in zip(tested, means, intervals, p_values, strict=True):
+        method = f"paired BCa bootstrap over {drawn(mean)}"
+        line, found = each.line, limits(interval)
+        varies = interval is not None and interval[1] - interval[0] > 1e-12
+        if each.binary and not varies:
+            low, high = newcombe(each.mix, each.baseline, settings.confidence)
+            found = {"low": low, "high": high}
+            method = "Newcombe on Wilson, all differences being alike; prompts as n"
+        elif each.turned and interval is not None:
+            found = {"low": -interval[1], "high": -interval[0]}
+        line["difference"] = -mean.value if each.turned else mean.value
+        line["p"] = p
+        over = "prompts and seeds" if mean.seeds else "prompts"
+        runs = one_training(line)
+        line |= {"method": f"{method}; sign-flip test over {over}{runs}"} | found
 
 
-def _of_set(mix: SetCell, baseline: SetCell, settings: Statistics) -> dict[str, Any]:
-    n_seeds = _seeds(mix, baseline)
-    line: dict[str, Any] = {
+def _of_set(
+    group: Group,
+    mix_name: str,
+    found: Mapping[Key, PromptCell | SetCell],
+    settings: Statistics,
+    swapped: Mapping[tuple[str, ...], tuple[float, int]],
+) -> dict[str, Any]:
+    mix, baseline = found[group.key(mix_name)], found[group.key(group.baseline)]
+    names = group.names(mix_name)
+    line: dict[str, Any] = names | {
         "n_prompts": _both(mix.used, baseline.used, min),
         "n_excluded": _both(mix.excluded, baseline.excluded, max),
-        "n_seeds": n_seeds,
+        "n_seeds": _seeds(mix, baseline),
     }
     if np.isnan(mix.full).any() or np.isnan(baseline.full).any():
         return line | {"method": "undefined on one of the sets"}
     difference = float(mix.full.mean() - baseline.full.mean())
     line["difference"] = difference
-    draws = _common_draws(mix, baseline)
-    if len(draws) < 2:
-        return line | {"method": "no common half-samples, hence no interval and no test"}
-    parts = [
-        (resampling.variance(draws), len(draws) - 1),
-        (resampling.variance(mix.full) / len(mix.seeds), len(mix.seeds) - 1),
-        (resampling.variance(baseline.full) / len(baseline.seeds), len(baseline.seeds) - 1),
-    ]
-    error = float(np.sqrt(sum(part for part, _ in parts)))
-    degrees = resampling.freedom(parts)
-    low, high = resampling.t_interval(difference, error, degrees, settings.confidence)
-    method = f"half-samples of prompts, t interval and t test{_one_run(n_seeds)}"
-    if error > 1e-12 * max(abs(difference), 1e-300):
-        p = resampling.t_p(difference, error, degrees)
-    elif difference == 0.0:
-        p = 1.0
-    else:
-        # No spread gives no test; all that is known is that every draw shows the difference.
-        p = 1.0 / (1 + len(draws))
-        method = "every half-sample shows the same difference; p = 1 / (1 + draws)"
+    runs = one_training(line)
+    interval = spread(mix, baseline)
+    p, number = swapped.get(tuple(names[key] for key in SWAP_KEY), (None, 0))
+    test = f"swap test ({number} swaps)"
+    if interval.units < 2:
+        what = f"nothing common to draw, hence no interval; {test if p else 'no test'}"
+        return line | {"p": p, "method": f"{what}{runs}"}
+    low, high = t_interval(difference, interval.parts, settings.confidence)
+    if p is None:
+        p, test = _t_test(difference, interval)
+    method = f"{interval.method}, t interval; {test}{runs}"
     return line | {"low": low, "high": high, "p": p, "method": method}
 
 
-def _common_draws(mix: SetCell, baseline: SetCell) -> np.ndarray:
-    """Differences on the half-samples on which both are defined."""
-    _, first, second = np.intersect1d(
-        mix.numbers, baseline.numbers, assume_unique=True, return_indices=True
-    )
-    draws = mix.draws[first] - baseline.draws[second]
-    return draws[~np.isnan(draws)]
-
-
-def _correct(lines: list[dict[str, Any]]) -> None:
-    """Add Holm's p within each family; comparisons without a p do not count."""
-    from statsmodels.stats.multitest import multipletests
-
-    for family in {line["family"] for line in lines}:
-        tested = [x for x in lines if x["family"] == family and x.get("p") is not None]
-        if tested:
-            corrected = multipletests([line["p"] for line in tested], method="holm")[1]
-            for line, p in zip(tested, corrected, strict=True):
-                line["p_holm"] = float(p)
+def _t_test(difference: float, interval: Spread) -> tuple[float, str]:
+    if interval.error > 1e-12 * max(abs(difference), 1e-300):
+        return t_p(difference, interval.parts), "t test"
+    if difference == 0.0:
+        return 1.0, "t test"
+    # No spread gives no test; all that is known is that every draw shows the difference.
+    p = 1.0 / (1 + interval.units)
+    return p, "every draw shows the same difference; p = 1 / (1 + draws)"
 
 
 def _seeds(mix: PromptCell | SetCell, baseline: PromptCell | SetCell) -> int:
     """Training seeds behind a comparison; one run of `vanilla` is no lack of them."""
     return max(len(mix.seeds), len(baseline.seeds))
-
-
-def _one_run(n_seeds: int) -> str:
-    return "" if n_seeds > 1 else "; one training run"
 
 
 def _both(first: int | None, second: int | None, choose) -> int | None:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.statistics import resampling
-from manybaskets.statistics.cells import Key, PromptCell, SetCell, cells, is_binary
+from manybaskets.config.study import VANILLA
+from manybaskets.shown import SOURCES
+from manybaskets.statistics.bootstrap import Mean, bca, mean_of
+from manybaskets.statistics.cells import KEY, PromptCell, SetCell, binary_measures, cells
+from manybaskets.statistics.clusters import cluster_sums
+from manybaskets.statistics.components import t_interval
+from manybaskets.statistics.rates import wilson_of
+from manybaskets.statistics.sets import spread
 
 SUMMARY = pl.Schema(
     {
@@ -24,6 +31,7 @@ SUMMARY = pl.Schema(
         "n_excluded": pl.Int64,
         "n_seeds": pl.Int64,
         "seed_sd": pl.Float64,  # null for one seed
+        "median": pl.Float64,  # of the prompts' values, each the mean over seeds; null for sets
         "method": pl.String,
     }
 )
@@ -33,10 +41,9 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
     """Estimate every measure in every condition, with an interval; rows in any order.
 
     A measure per prompt: the mean over prompts with a value in every seed, of the mean over seeds;
-    percentile interval of a bootstrap over prompts and seeds. Shares: Wilson's interval for one
-    seed, and wherever no resample differs. A measure of a set: the mean over seeds;
-    SE² = variance of the half-samples' values (the delete-half jackknife; their level is not used,
-    as it depends on the number of prompts) + seed variance / seeds; t interval.
+    BCa interval of a bootstrap over clusters and seeds. Shares: Wilson's interval, with the
+    effective number of answers. A measure of a set: the mean over seeds; t interval from
+    half-samples or left-out prompts, and seeds (`sets.spread`).
 
     Args:
         rows: of the schema `records.MEASURED`.
@@ -48,80 +55,84 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
     """
     found = cells(rows)
     binary = binary_measures(found)
-    lines = []
+    lines: list[dict[str, Any]] = []
+    resampled: list[tuple[dict[str, Any], Mean]] = []
     for key in sorted(found):
         cell = found[key]
-        if isinstance(cell, PromptCell):
-            line = _of_prompts(cell, key, key[0] in binary, settings, seed)
+        line = dict(zip(KEY, key, strict=True)) | {"n_seeds": len(cell.seeds)}
+        lines.append(line)
+        if isinstance(cell, SetCell):
+            line |= _of_set(cell, settings, one_training(line))
+            continue
+        prompts = int(cell.valid.sum())
+        line |= {"n_prompts": prompts, "n_excluded": len(cell.prompts) - prompts}
+        if not prompts:
+            line["method"] = "no prompt with a value in every seed"
+            continue
+        mean, described = _described(cell, key[1:3])
+        line |= described
+        if key[0] in binary:
+            low, high = wilson_of(mean, prompts * len(cell.seeds), settings.confidence)
+            line |= {"low": low, "high": high, "method": _of_share(mean, line)}
         else:
-            line = _of_set(cell, settings)
-        name = dict(zip(("measure", "model", "mix", "prompt_set"), key, strict=True))
-        lines.append(name | {"n_seeds": len(cell.seeds)} | line)
+            resampled.append((line, mean))
+    intervals = bca([mean for _, mean in resampled], settings.resamples, settings.confidence, seed)
+    for (line, mean), interval in zip(resampled, intervals, strict=True):
+        line["method"] = f"BCa bootstrap over {drawn(mean)}{one_training(line)}"
+        line |= limits(interval)
     return pl.DataFrame(lines, schema=SUMMARY)
 
 
-def binary_measures(found: dict[Key, PromptCell | SetCell]) -> set[str]:
-    """Measures whose values are all 0 or 1."""
-    by_measure: dict[str, list[PromptCell]] = {}
-    for key, cell in found.items():
-        if isinstance(cell, PromptCell):
-            by_measure.setdefault(key[0], []).append(cell)
-    return {name for name, group in by_measure.items() if is_binary(group)}
+def _described(cell: PromptCell, condition: tuple[str, ...]) -> tuple[Mean, dict[str, Any]]:
+    """The mean over the valid prompts of a cell, and what a line says of it."""
+    values, clusters = cell.values[:, cell.valid], cell.clusters[cell.valid]
+    sizes = cluster_sums(clusters, np.ones(len(clusters)))
+    mean = mean_of(cluster_sums(clusters, values), sizes, condition)
+    return mean, {
+        "estimate": float(values.mean()),
+        "seed_sd": _seed_sd(values.mean(axis=1)),
+        "median": float(np.median(values.mean(axis=0))),
+    }
 
 
-def _of_prompts(
-    cell: PromptCell, key: Key, binary: bool, settings: Statistics, seed: int
-) -> dict[str, Any]:
-    values = cell.values[:, cell.valid]
-    seeds, prompts = values.shape
-    line = {"n_prompts": prompts, "n_excluded": len(cell.prompts) - prompts}
-    if prompts == 0:
-        return line | {"method": "no prompt with a value in every seed"}
-    per_seed = values.mean(axis=1)
-    estimate = float(values.mean())
-    line |= {"estimate": estimate, "seed_sd": _seed_sd(per_seed)}
-    if binary and seeds == 1:
-        low, high = resampling.wilson(estimate, prompts, settings.confidence)
-        return line | {"low": low, "high": high, "method": "Wilson; one training run"}
-    resampled = resampling.bootstrap_means(
-        values,
-        resampling.prompt_weights(prompts, settings.resamples, seed),
-        resampling.seed_weights(seeds, settings.resamples, seed, key[1:3]),
-    )
-    low, high = resampling.interval(resampled, settings.confidence)
-    method = (
-        "bootstrap over prompts and seeds"
-        if seeds > 1
-        else "bootstrap over prompts; one training run"
-    )
-    if binary and np.ptp(resampled) < 1e-12:
-        low, high = resampling.wilson(estimate, prompts, settings.confidence)
-        method = "Wilson on the mean over seeds, all answers being alike; prompts as n"
-    elif binary:
-        # Widened seeds may leave the range of a share.
-        low, high = max(0.0, low), min(1.0, high)
-    return line | {"low": low, "high": high, "method": method}
+def _of_share(mean: Mean, line: dict[str, Any]) -> str:
+    if not 0 < mean.value < 1:
+        return f"Wilson, all answers being alike; prompts as n{one_training(line)}"
+    if mean.seeds:
+        return "Wilson with the effective number of answers of all seeds"
+    alike = len(mean.sizes) < line["n_prompts"]
+    return f"Wilson{' with the effective number of prompts' if alike else ''}{one_training(line)}"
 
 
-def _of_set(cell: SetCell, settings: Statistics) -> dict[str, Any]:
+def drawn(mean: Mean) -> str:
+    """What a bootstrap draws."""
+    return "prompts and seeds" if mean.seeds else "prompts"
+
+
+def one_training(line: Mapping[str, Any]) -> str:
+    """The remark that there is one training run only; sources and untuned models have none."""
+    untrained = line["model"] == SOURCES or line["mix"] == VANILLA
+    return "" if untrained or line["n_seeds"] > 1 else "; one training run"
+
+
+def limits(interval: tuple[float, float] | None) -> dict[str, Any]:
+    """Limits of a line; without an interval, its method says why."""
+    if interval is None:
+        return {"low": None, "high": None, "method": "one text of prompts only, hence no interval"}
+    return {"low": interval[0], "high": interval[1]}
+
+
+def _of_set(cell: SetCell, settings: Statistics, remark: str) -> dict[str, Any]:
     line = {"n_prompts": cell.used, "n_excluded": cell.excluded}
     if np.isnan(cell.full).any():
         return line | {"method": "undefined on this set"}
-    estimate, seeds = float(cell.full.mean()), len(cell.seeds)
+    estimate, several = float(cell.full.mean()), len(cell.seeds) > 1
     line |= {"estimate": estimate, "seed_sd": _seed_sd(cell.full)}
-    draws = cell.draws[~np.isnan(cell.draws)]
-    if len(draws) < 2:
-        return line | {"method": "no half-samples, hence no interval"}
-    parts = [
-        (resampling.variance(draws), len(draws) - 1),
-        (resampling.variance(cell.full) / seeds, seeds - 1),
-    ]
-    error = float(np.sqrt(sum(part for part, _ in parts)))
-    degrees = resampling.freedom(parts)
-    low, high = resampling.t_interval(estimate, error, degrees, settings.confidence)
-    method = "half-samples of prompts" + (
-        " and seed variance, t" if seeds > 1 else ", t; one training run"
-    )
+    found = spread(cell)
+    if found.units < 2:
+        return line | {"method": "neither half-samples nor left-out prompts, hence no interval"}
+    low, high = t_interval(estimate, found.parts, settings.confidence)
+    method = f"{found.method}{' and seed variance' if several else ''}, t{remark}"
     return line | {"low": low, "high": high, "method": method}
 
 

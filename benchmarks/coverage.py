@@ -1,0 +1,196 @@
+"""How often intervals hold the truth, and tests call a difference that is none, in simulation.
+
+    python benchmarks/coverage.py
+    python benchmarks/coverage.py --studies 2000 --texts 400
+
+Prints tables of the coverage of 95 % intervals and of the share of p < .05 without a difference:
+means and shares under clusters of prompts, skewed values, one and several trainings; whole families,
+and differences that are there; the semantic distance with its jackknife; measures of texts with
+half-samples and swap tests. `SE/sd` is the mean standard error over the true one: above 1 the
+intervals are too wide. The last line is the simulation error. The designs are those of the unit
+tests, with more studies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit"))
+
+from simulated_studies import Design, Refusals, semantic_study, text_study
+from statistics_rows import prompt_rows
+
+from manybaskets import measures
+from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.statistics import compare
+from manybaskets.statistics.bootstrap import bca
+from manybaskets.statistics.cells import cells
+from manybaskets.statistics.clusters import cluster_halves
+from manybaskets.statistics.components import t_interval, t_p
+from manybaskets.statistics.rates import wilson_of
+from manybaskets.statistics.sets import spread
+from manybaskets.statistics.signs import sign_flip_p
+from manybaskets.swapping import pair_of, swap_p, swap_values
+
+DESIGNS = [
+    Design(20, skewed=True),
+    Design(60),
+    Design(60, skewed=True),
+    Design(200, skewed=True),
+    Design(60, largest=6, skewed=True),
+    *(
+        Design(100, seeds=seeds, training=training, answer=answer, skewed=answer < 1)
+        for seeds in ((3, 1), (3, 3), (5, 5))
+        for training in (0.0, 0.1, 0.5)
+        for answer in (0.5, 3.0)
+    ),
+]
+SHARES = [
+    Refusals(0.02),
+    Refusals(0.3),
+    Refusals(0.02, clusters=200),
+    Refusals(0.3, largest=4),
+    Refusals(0.3, seeds=3),
+    Refusals(0.3, seeds=3, training=0.2),
+    Refusals(0.3, seeds=3, training=0.5),
+    Refusals(0.05, seeds=3, training=0.3),
+]
+TEXT_MEASURES = [
+    "distinct_2", "self_bleu", "self_bleu@token_budget", "vocabulary", "token_entropy@token_budget",
+    "self_repetition", "heaps_beta", "mtld", "tail_coverage",
+]  # fmt: skip
+
+
+def of_means(studies: int) -> None:
+    """Paired differences of measures per prompt."""
+    print(f"{'differences of means':72} coverage  below  above  p<.05")
+    for design in DESIGNS:
+        rng = np.random.default_rng(1)
+        means = [design.difference(rng, str(study)) for study in range(studies)]
+        low, high = np.array(bca(means, 1999, 0.95, 1)).T
+        p = np.array(sign_flip_p(means, 999, 1))
+        name = (f"{design.clusters} clusters of 1–{design.largest}, seeds {design.seeds}, "
+                f"training {design.training}, answer {design.answer}{', skewed' * design.skewed}")  # fmt: skip
+        print(f"{name:72} {((low <= 0) & (high >= 0)).mean():8.3f} {(low > 0).mean():6.3f} "
+              f"{(high < 0).mean():6.3f} {(p < 0.05).mean():6.3f}")  # fmt: skip
+
+
+def of_shares(studies: int) -> None:
+    """Shares of one condition."""
+    print(f"\n{'shares':52} coverage")
+    for design in SHARES:
+        rng = np.random.default_rng(2)
+        held = []
+        for study in range(studies):
+            low, high = wilson_of(*design.mean(rng, str(study)), 0.95)
+            held.append(low <= design.share <= high)
+        name = (f"{design.share:.0%} of {design.clusters} clusters of 1–{design.largest}, "
+                f"{design.seeds} seeds, training {design.training}")  # fmt: skip
+        print(f"{name:52} {np.mean(held):8.3f}")
+
+
+def of_families(studies: int) -> None:
+    """Whole families without a difference: three correlated measures of two mixes."""
+    settings = Statistics(resamples=100, permutations=999)
+    family = {"f": Comparison(baseline="base", mixes=["a", "b"], measures=["m", "n", "o"])}
+    print(f"\n{'families of six comparisons':52} any Holm p < .05")
+    for seeds, training in ((1, 0.0), (3, 0.0), (3, 0.3)):
+        called = 0
+        for study in range(studies):
+            rng = np.random.default_rng(study)
+            ids = [f"{text:04x}-{place}" for text in range(40) for place in range(2)]
+            prompt = rng.exponential(size=80)
+            tables = []
+            for mix in ("base", "a", "b"):
+                moved = training * rng.normal(size=(seeds, 1))
+                shared = np.repeat(rng.normal(size=40), 2) + moved
+                for measure in ("m", "n", "o"):
+                    values = prompt + shared + 0.5 * rng.normal(size=(seeds, 80))
+                    tables.append(prompt_rows(values, mix, measure, ids=ids))
+            found = compare(pl.concat(tables), family, settings, 1)
+            called += found["p_holm"].min() < 0.05
+        print(f"{f'{seeds} seeds, training {training}':52} {called / studies:15.3f}")
+
+
+def of_effects(studies: int) -> None:
+    """How often a difference that is there has p < .05."""
+    print(f"\n{'differences of half a standard deviation':52} p<.05")
+    for design in (
+        Design(60, truth=0.5),
+        Design(100, truth=0.5, seeds=(3, 3), training=0.05),
+        Design(100, truth=0.5, seeds=(3, 3), training=0.2),
+        Design(100, truth=0.5, seeds=(5, 5), training=0.2),
+    ):
+        rng = np.random.default_rng(3)
+        means = [design.difference(rng, str(study)) for study in range(studies)]
+        p = np.array(sign_flip_p(means, 999, 1))
+        name = f"{design.clusters} prompts, seeds {design.seeds}, training {design.training}"
+        print(f"{name:52} {(p < 0.05).mean():5.3f}")
+
+
+def of_sets(
+    title: str, names: Sequence[str], simulate, studies: int, draws: int, swaps: int
+) -> None:
+    """Differences of measures of sets between two conditions that are alike, and single values."""
+    wanted = [measures.get(name) for name in names]
+    found: dict[str, list[tuple]] = {name: [] for name in names}
+    for study in range(studies):
+        both = simulate(np.random.default_rng(study))
+        ids = both[0].frame["prompt_id"].to_list()
+        halves = cluster_halves(ids, draws, study)
+        rows = [
+            measures.compute(wanted, inputs, model="m", mix=mix, seed=0, prompt_set="test",
+                             all_prompt_ids=ids, draws=halves)
+            for mix, inputs in zip("ab", both, strict=True)
+        ]  # fmt: skip
+        table = cells(pl.concat(rows))
+        swapped = swap_values(pair_of(*both, ids), wanted, swaps, study)
+        for name in names:
+            first, second = (table[name, "m", mix, "test"] for mix in "ab")
+            difference = first.full[0] - second.full[0]
+            of_both, alone = spread(first, second), spread(first)
+            low, high = t_interval(difference, of_both.parts, 0.95)
+            p = swap_p(swapped[name][None], [0], [0], study)
+            half = (t_interval(0.0, alone.parts, 0.95))[1]
+            found[name].append(
+                (difference, low <= 0 <= high, of_both.error, t_p(difference, of_both.parts), p,
+                 first.full[0], half, alone.error)
+            )  # fmt: skip
+    print(f"\n{title:36} difference: coverage SE/sd  t p<.05  swap p<.05 | alone: coverage SE/sd")
+    for name, lines in found.items():
+        difference, held, error, t, swap, value, half, alone = np.array(lines, dtype=float).T
+        single = np.abs(value - value.mean()) <= half
+        print(f"{name:36} {held.mean():20.3f} {error.mean() / difference.std(ddof=1):5.2f} "
+              f"{(t < 0.05).mean():8.3f} {(swap < 0.05).mean():11.3f} | {single.mean():15.3f} "
+              f"{alone.mean() / value.std(ddof=1):5.2f}")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--studies", type=int, default=1000, help="of means, shares and semantics")
+    parser.add_argument("--texts", type=int, default=200, help="studies of texts")
+    parser.add_argument("--prompts", type=int, default=150, help="of a study of texts")
+    given = parser.parse_args()
+    of_means(given.studies)
+    of_shares(given.studies)
+    of_families(given.studies // 2)
+    of_effects(given.studies)
+    names = ["semantic_between", "semantic_sentences"]
+    of_sets("jackknife", names, lambda rng: semantic_study(rng, 100), given.studies // 2, 0, 199)
+    of_sets(f"half-samples of {given.prompts} prompts", TEXT_MEASURES,
+            lambda rng: text_study(rng, given.prompts), given.texts, 100, 199)  # fmt: skip
+    sd = [np.sqrt(0.05 * 0.95 / number) for number in (given.studies, given.texts)]
+    print(f"\nsimulation error of 95 %: ±{sd[0]:.3f}; of texts ±{sd[1]:.3f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Simulated studies with a known truth: values of prompts in clusters, texts, sentence vectors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from manybaskets.measures import Inputs, SentenceVectors
+from manybaskets.statistics.bootstrap import Mean, difference_of, mean_of
+from manybaskets.statistics.clusters import cluster_sums
+
+
+@dataclass(frozen=True)
+class Design:
+    """How the values of two conditions arise; the paired differences have the mean `truth`.
+
+    difference(seed, prompt) = truth + cluster's own (normal or skewed, sd 1) + training (sd
+    `training`, of each seed, of conditions with several) + answer (sd `answer`, of each condition,
+    seed, prompt). A condition with one seed is like the untuned model: there is no other training.
+    """
+
+    clusters: int
+    largest: int = 1  # prompts of a cluster: 1 to this number, evenly
+    skewed: bool = False
+    seeds: tuple[int, int] = (1, 1)
+    training: float = 0.0
+    answer: float = 0.5
+    truth: float = 0.0
+
+    def values(self, rng: np.random.Generator) -> tuple[np.ndarray, list[np.ndarray]]:
+        """Cluster of every prompt, and `values[seed, prompt]` of both conditions."""
+        sizes = rng.integers(1, self.largest + 1, self.clusters)
+        cluster = np.repeat(np.arange(self.clusters), sizes)
+        own = (
+            rng.exponential(1, self.clusters) - 1 if self.skewed else rng.normal(size=self.clusters)
+        )
+        found = [
+            (seeds > 1) * self.training * rng.normal(size=(seeds, 1))
+            + self.answer * rng.normal(size=(seeds, len(cluster)))
+            for seeds in self.seeds
+        ]
+        found[0] += self.truth + own[cluster]
+        return cluster, found
+
+    def difference(self, rng: np.random.Generator, name: str) -> Mean:
+        """The mean of the paired differences of one study."""
+        cluster, values = self.values(rng)
+        sizes = cluster_sums(cluster, np.ones(len(cluster)))
+        means = [
+            mean_of(cluster_sums(cluster, each), sizes, (name, str(side)))
+            for side, each in enumerate(values)
+        ]
+        return difference_of(*means)
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How shares arise: prompts lean to an answer, those of one text alike, trainings move all."""
+
+    share: float
+    clusters: int = 60
+    largest: int = 1
+    seeds: int = 1
+    training: float = 0.0
+
+    def mean(self, rng: np.random.Generator, name: str) -> tuple[Mean, int]:
+        """The share of one study, and its number of answers."""
+        from scipy.stats import norm
+
+        cluster = np.repeat(
+            np.arange(self.clusters), rng.integers(1, self.largest + 1, self.clusters)
+        )
+        own = 0.8 if self.largest > 1 or self.seeds > 1 else 0.0
+        # E Φ(x) is the share where x is normal with this mean and these two sd.
+        middle = norm.ppf(self.share) * np.sqrt(1 + own**2 + self.training**2)
+        leaning = middle + own * rng.normal(size=self.clusters)[cluster]
+        leaning = leaning + self.training * rng.normal(size=(self.seeds, 1))
+        values = (rng.normal(size=(self.seeds, len(cluster))) < leaning).astype(float)
+        sizes = cluster_sums(cluster, np.ones(len(cluster)))
+        return mean_of(cluster_sums(cluster, values), sizes, ("m", name)), values.size
+
+
+def semantic_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
+    """Two conditions' sentence vectors: those of an answer are alike, and answers to a prompt."""
+    frame = pl.DataFrame(
+        {
+            "prompt_id": [f"{place:05d}-0" for place in range(prompts)],
+            "text": ["a text"] * prompts,
+        }
+    )
+    topic = rng.normal(size=(prompts, 12))
+    found = []
+    for _ in range(2):
+        owner = np.repeat(np.arange(prompts), rng.integers(1, 6, prompts))
+        answer = topic + 0.5 * rng.normal(size=(prompts, 12))
+        vectors = 1 + answer[owner] + 0.5 * rng.normal(size=(len(owner), 12))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        embedded = SentenceVectors(vectors.astype(np.float32), owner)
+        found.append(Inputs(frame=frame, token_budget=0, embeddings=embedded))
+    return found
+
+
+def text_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
+    """Two conditions' answers: words of the prompt's topic, common ones and stock phrases."""
+    words = np.array([f"w{place}" for place in range(600)])
+    common = 1 / np.arange(1, 601)
+    common /= common.sum()
+    fixed = np.random.default_rng(0)  # the phrases are the world's, not the study's
+    phrases = [words[fixed.choice(600, 5, p=common)] for _ in range(40)]
+    topics = rng.choice(600, (prompts, 12))
+    ids = [f"{place:05d}-0" for place in range(prompts)]
+    references = [" ".join(words[rng.choice(600, 15, p=common)]) for _ in ids]
+    found = []
+    for _ in range(2):
+        texts = []
+        for topic in topics:
+            length = 4 + rng.poisson(12)
+            own = np.where(
+                rng.random(length) < 0.5,
+                rng.choice(topic, length),
+                rng.choice(600, length, p=common),
+            )
+            stock = phrases[int(40 * rng.random() ** 3)]
+            texts.append(" ".join([*words[own], *stock]))
+        frame = pl.DataFrame(
+            {"prompt_id": ids, "text": texts, "reference": references},
+            schema_overrides={"reference": pl.String},
+        )
+        shortest = dict.fromkeys(ids, 8)
+        found.append(
+            Inputs(frame=frame, token_budget=prompts * 18, shortest_words=shortest, seed=1)
+        )
+    return found

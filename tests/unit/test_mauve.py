@@ -1,0 +1,157 @@
+"""MAUVE against a loop over its definition, the package where it is installed, and known cases."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+
+import numpy as np
+import pytest
+from semantic_inputs import semantic_inputs, unit
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import auc
+
+from manybaskets.measures import SentenceVectors, compute, get
+from manybaskets.measures.clustering import k_means, lloyd
+from manybaskets.measures.mauve import divergence_area, principal_components, scores
+from manybaskets.measures.registry import EXCLUDED, USED
+
+CONSTANT = {"model": "m", "mix": "human", "seed": 3, "prompt_set": "test"}
+
+
+def texts(count: int, spread: float, seed: int, topics: int = 12) -> np.ndarray:
+    """Unit vectors around some topics."""
+    centres = np.random.default_rng(99).normal(size=(topics, 24))
+    rng = np.random.default_rng(seed)
+    return unit(centres[rng.integers(0, topics, count)] + spread * rng.normal(size=(count, 24)))
+
+
+def histograms(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Two distributions over 40 clusters, with empty ones."""
+    rng = np.random.default_rng(seed)
+    return tuple(rng.multinomial(300, rng.dirichlet(np.full(40, 0.3))) / 300 for _ in range(2))
+
+
+def looped_area(p: np.ndarray, q: np.ndarray) -> float:
+    def divergence(a: np.ndarray, b: np.ndarray) -> float:
+        return sum(x * np.log(x / y) for x, y in zip(a, b, strict=True) if x > 0)
+
+    points = []
+    for weight in np.linspace(1e-6, 1 - 1e-6, 25):
+        mixed = weight * p + (1 - weight) * q
+        points.append((np.exp(-5 * divergence(q, mixed)), np.exp(-5 * divergence(p, mixed))))
+    points = sorted([(0.0, 1.0), *points, (1.0, 0.0)], key=lambda point: (point[0], -point[1]))
+    x, y = zip(*points, strict=True)
+    return auc(x, y)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_area_is_that_of_the_definition(seed: int) -> None:
+    p, q = histograms(seed)
+    assert divergence_area(p, q) == pytest.approx(looped_area(p, q), abs=1e-9)
+    assert divergence_area(p, q) == pytest.approx(divergence_area(q, p), abs=1e-9)
+    assert 0 < divergence_area(p, q) < 0.9
+
+
+def test_the_same_distribution_has_one_and_disjoint_ones_almost_nothing() -> None:
+    p = np.array([0.5, 0.3, 0.2, 0.0])
+    assert divergence_area(p, p) == pytest.approx(1.0, abs=1e-9)
+    assert divergence_area(np.array([1.0, 0.0]), np.array([0.0, 1.0])) < 0.01
+
+
+def test_principal_components_are_those_of_scikit_learn() -> None:
+    vectors = texts(200, 0.4, 1)
+    ours, theirs = principal_components(vectors), PCA(0.9).fit_transform(vectors)
+    assert ours.shape == theirs.shape
+    assert np.abs(ours) == pytest.approx(np.abs(theirs), abs=1e-9)
+
+
+def test_clusters_are_those_of_scikit_learn_from_the_same_centres() -> None:
+    vectors = texts(500, 0.7, 1)
+    for seed in range(5):
+        centres = vectors[np.random.default_rng(seed).choice(500, 40, replace=False)]
+        theirs = KMeans(40, init=centres, n_init=1, max_iter=500, tol=0, algorithm="lloyd").fit(
+            vectors
+        )
+        label, apart = lloyd(vectors, centres)
+        assert np.array_equal(label, theirs.labels_)
+        assert apart == pytest.approx(theirs.inertia_, rel=1e-9)
+
+
+def test_the_best_of_several_starts_is_kept_and_no_cluster_is_lost() -> None:
+    vectors = np.repeat(np.eye(6), 9, axis=0) + 0.01 * texts(54, 1.0, 3)[:, :6]
+    label = k_means(vectors, 6, 1)
+    assert {tuple(label[start : start + 9]) for start in range(0, 54, 9)} == {
+        (each,) * 9 for each in range(6)
+    }
+    lost, _ = lloyd(vectors, np.concatenate([vectors[[0]], np.full((1, 6), 50.0)]))
+    assert set(lost) == {0, 1}
+    assert np.array_equal(k_means(vectors, 6, 1), label)
+
+
+def test_the_package_gives_the_same_within_its_seed_noise() -> None:
+    mauve = pytest.importorskip("mauve")
+    module = sys.modules["mauve.compute_mauve"]
+    p, q = histograms(3)
+    curve = module.get_divergence_curve_for_multinomials(p, q, np.linspace(1e-6, 1 - 1e-6, 25), 5)
+    x, y = curve.T
+    area = (auc(x[x.argsort()], y[x.argsort()]) + auc(y[y.argsort()], x[y.argsort()])) / 2
+    assert divergence_area(p, q) == pytest.approx(area, abs=1e-9)
+    answers, human = texts(1000, 0.5, 1), texts(1000, 0.8, 2)
+    theirs = [
+        mauve.compute_mauve(
+            p_features=answers.astype(np.float32), q_features=human.astype(np.float32), seed=seed
+        ).mauve
+        for seed in range(5)
+    ]
+    ours = scores(answers, human)
+    assert ours.mean() == pytest.approx(np.mean(theirs), abs=4 * np.std([*ours, *theirs]))
+
+
+def measured(answers: np.ndarray, human: np.ndarray, draws: int = 0) -> dict:
+    count = len(answers)
+    given = semantic_inputs(answers, reference=SentenceVectors(human, np.arange(count)))
+    ids = given.frame["prompt_id"].to_list()
+    rng = np.random.default_rng(0)
+    halves = [np.sort(rng.permutation(count)[: count // 2]) for _ in range(draws)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        rows = compute([get("mauve"), get("mauve_spread")], given, **CONSTANT,
+                       all_prompt_ids=ids, draws=halves)  # fmt: skip
+    return {
+        (name, draw): value for name, draw, value in rows["measure", "draw", "value"].iter_rows()
+    }
+
+
+def test_answers_like_the_human_ones_are_closer_than_others() -> None:
+    human = texts(600, 0.5, 1)
+    alike, few_topics = (
+        measured(made, human) for made in (texts(600, 0.5, 2), texts(600, 0.5, 3, 6))
+    )
+    assert alike["mauve", 0] > 0.85 > 0.6 > few_topics["mauve", 0]
+    assert 0 < alike["mauve_spread", 0] < 0.05
+    same = measured(human, human)
+    assert (same["mauve", 0], same["mauve_spread", 0]) == (pytest.approx(1.0), pytest.approx(0.0))
+
+
+def test_the_same_input_has_the_same_value_and_half_samples_have_one() -> None:
+    human, answers = texts(1000, 0.5, 1), texts(1000, 0.8, 2)
+    first, again = measured(answers, human, draws=2), measured(answers, human, draws=2)
+    assert first == again
+    assert all(0 < first["mauve", draw] < 1 for draw in (0, 1, 2))
+    assert ("mauve_spread", 1) not in first
+    assert first["mauve", 0] == scores(answers, human).mean()
+
+
+def test_small_sets_and_answers_without_a_human_one_are_left_out() -> None:
+    few = measured(texts(499, 0.5, 1), texts(499, 0.5, 2))
+    assert few["mauve", 0] is None and few["mauve_spread", 0] is None
+    answers, human = texts(700, 0.5, 1), texts(700, 0.5, 2)
+    owner = np.flatnonzero(np.arange(700) % 7)
+    given = semantic_inputs(answers, reference=SentenceVectors(human[owner], owner))
+    ids = given.frame["prompt_id"].to_list()
+    rows = compute([get("mauve")], given, **CONSTANT, all_prompt_ids=ids)
+    value = dict(zip(rows["draw"], rows["value"], strict=True))
+    assert (value[USED], value[EXCLUDED]) == (600, 100)
+    assert value[0] == scores(answers[owner], human[owner]).mean()

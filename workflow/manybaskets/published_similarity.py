@@ -1,0 +1,96 @@
+"""How alike sources' answers are, as WILDCHAT-50M reports it and as a study finds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.study import Study
+from manybaskets.errors import UserError
+
+COMPARED = pl.Schema(
+    {
+        "metric": pl.String,
+        "source": pl.String,
+        "row": pl.String,  # the published table's name of the source
+        "reported": pl.Float64,
+        "reproduced": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "difference": pl.Float64,  # reproduced − reported
+        "within": pl.String,
+        "n_prompts": pl.Int64,
+    }
+)
+CAPTION = (
+    "Similarity of each source's answers to those of the other sources: reported by Feuer & Hegde (2025, "
+    "table 5) against the mean over prompts here, with its interval. The published numbers are moving "
+    "averages whose last nine prompts carry 96 % of the weight, over other prompts and four or five "
+    "other models: a rough range, not a target."
+)
+_TABLE = "T5"
+_METRICS = {"rouge_1": "avg_rouge1", "rouge_l": "avg_rougeL", "meteor": "avg_meteor"}
+
+
+def load_similarity(path: Path) -> dict[tuple[str, str], float]:
+    """The published values by row and our name of the metric."""
+    ours = {theirs: name for name, theirs in _METRICS.items()}
+    frame = pl.read_csv(path, infer_schema=False).filter(pl.col("table") == _TABLE)
+    return {
+        (row["row"], ours[row["column"]]): float(row["value"])
+        for row in frame.to_dicts()
+        if row["column"] in ours
+    }
+
+
+def compare_similarity(
+    reported: Mapping[tuple[str, str], float], found: pl.DataFrame, rows: Mapping[str, str]
+) -> pl.DataFrame:
+    """Every source that the published table has too (schema `COMPARED`), in the order of the study.
+
+    Args:
+        reported: result of `load_similarity`.
+        found: metric, source, value, low, high, n_prompts.
+        rows: published row by source.
+    """
+    lines = []
+    for row in found.to_dicts():
+        name = rows.get(row["source"])
+        theirs = reported.get((name, row["metric"])) if name else None
+        if theirs is None or row["value"] is None:
+            continue
+        known = row["low"] is not None and row["high"] is not None
+        within = ("yes" if row["low"] <= theirs <= row["high"] else "no") if known else None
+        lines.append(
+            {key: row[key] for key in ("metric", "source", "low", "high", "n_prompts")}
+            | {"row": name, "reported": theirs, "reproduced": row["value"], "within": within}
+            | {"difference": row["value"] - theirs}
+        )
+    return pl.DataFrame(lines, schema=COMPARED)
+
+
+def check_similarity(study: Study, path: Path) -> None:
+    """Check, before a run, that the rows named in the config exist and their sources are compared.
+
+    Raises:
+        UserError: a source that is not described, or a row that the published table lacks.
+    """
+    named = study.published.similarity if study.published else {}
+    if not named:
+        return
+    described = study.described_sources()
+    rows = sorted({row for row, _ in load_similarity(path)})
+    for source, row in named.items():
+        for name, known, kind in (
+            (source, described, "sources that `describe` measures"),
+            (row, rows, f"rows of table {_TABLE}"),
+        ):
+            if name not in known:
+                raise UserError(
+                    what=f"'{name}' is none of the {kind}",
+                    where=f"published.similarity.{source}",
+                    expected=f"one of: {', '.join(known) or 'none here'}",
+                    remedy="correct the name, or take the line out",
+                )

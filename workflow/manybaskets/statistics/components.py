@@ -1,0 +1,98 @@
+"""Components of variance: prompts in clusters, training seeds, and intervals from their sum."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+
+def influences(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """How far each cluster moves the mean over prompts: (sum − mean · size) / all prompts.
+
+    Their squares add up to the mean's variance over clusters (n instead of n − 1).
+
+    Args:
+        sums: `[..., cluster]`, of values over the prompts of a cluster.
+        sizes: `[cluster]`, prompts of a cluster.
+    """
+    total = sizes.sum()
+    mean = sums.sum(axis=-1, keepdims=True) / total
+    return (sums - mean * sizes) / total
+
+
+def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> float:
+    """Variance of the mean over seeds that is due to the trainings alone; 0 for one seed.
+
+    s² / S of the seeds' values, less what the chance of single answers contributes to it, which
+    the spread over prompts holds already: Σ (moves of a seed − their mean over seeds)² / S (S − 1).
+    Negative results are 0. Source: the components of a two-way layout, e.g. Searle, Casella &
+    McCulloch 1992, chapter 4.
+
+    Args:
+        per_seed: value of each seed.
+        moved: `[seed, ...]`, by how much each cluster, or half-sample, moves a seed's value.
+        scale: by which squares of `moved` sum up to a variance.
+    """
+    seeds = len(per_seed)
+    if seeds == 1:
+        return 0.0
+    alone = scale * float(((moved - moved.mean(axis=0)) ** 2).sum()) / (seeds * (seeds - 1))
+    return max(0.0, float(np.var(per_seed, ddof=1)) / seeds - alone)
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of the variances that make up that of an estimate, and its degrees of freedom."""
+
+    variance: float
+    degrees: float
+
+
+def total(parts: Sequence[Part]) -> Part:
+    """The sum of variances of one kind, and its degrees of freedom. Source: Satterthwaite 1946."""
+    variance = sum(part.variance for part in parts)
+    below = sum(part.variance**2 / max(part.degrees, 1) for part in parts)
+    return Part(variance, variance**2 / below if below > 0 else float("inf"))
+
+
+def half_width(parts: Sequence[Part], confidence: float) -> float:
+    """Half of a two-sided interval: √Σ t² v, each variance v with its own quantile of t.
+
+    Unlike one quantile for the sum (Welch's), it does not fall short where few trainings happen to
+    lie close together: simulated coverage is 95 to 97.5 % for three trainings, where that of
+    Welch's goes down to 91 %. Source: the square-and-add of Zou & Donner 2008.
+    """
+    from scipy.stats import t
+
+    level = (1 + confidence) / 2
+    return float(np.sqrt(sum(t.ppf(level, part.degrees) ** 2 * part.variance for part in parts)))
+
+
+def t_interval(estimate: float, parts: Sequence[Part], confidence: float) -> tuple[float, float]:
+    """Two-sided interval of an estimate whose variance is the sum of the parts."""
+    half = half_width(parts, confidence)
+    return estimate - half, estimate + half
+
+
+def t_p(estimate: float, parts: Sequence[Part]) -> float:
+    """Two-sided p of an estimate: 1 − the confidence at which `t_interval` reaches 0."""
+    from scipy.optimize import brentq
+    from scipy.stats import t
+
+    varying = [part for part in parts if part.variance > 0]
+    if len(varying) == 1:
+        (part,) = varying
+        return float(2 * t.sf(abs(estimate) / np.sqrt(part.variance), part.degrees))
+
+    def beyond(logarithm: float) -> float:
+        tails = [
+            t.isf(np.exp(logarithm) / 2, part.degrees) ** 2 * part.variance for part in varying
+        ]
+        return float(sum(tails)) - estimate**2
+
+    lowest = -300.0  # of the logarithm; far below any p that matters, and its quantiles are finite
+    return (
+        float(np.exp(brentq(beyond, lowest, 0.0))) if beyond(lowest) > 0 else float(np.exp(lowest))
+    )

@@ -1,0 +1,126 @@
+"""Families of comparisons: their members, whether a test can decide, Holm's correction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.errors import UserError
+from manybaskets.statistics.cells import Key, PromptCell, SetCell
+
+
+@dataclass(frozen=True)
+class Group:
+    """The conditions of a family that are compared on one measure of one model."""
+
+    family: str
+    measure: str
+    model: str
+    prompt_set: str
+    baseline: str
+    mixes: tuple[str, ...]
+
+    def key(self, mix: str) -> Key:
+        """Key of a condition's cell."""
+        return self.measure, self.model, mix, self.prompt_set
+
+    @property
+    def members(self) -> list[Key]:
+        """Keys of the baseline and of the mixes."""
+        return [self.key(mix) for mix in (self.baseline, *self.mixes)]
+
+    def names(self, mix: str) -> dict[str, str]:
+        """What a comparison of the group is called by."""
+        return {
+            "family": self.family,
+            "measure": self.measure,
+            "model": self.model,
+            "prompt_set": self.prompt_set,
+            "mix": mix,
+            "baseline": self.baseline,
+        }
+
+
+def groups(
+    found: Mapping[Key, PromptCell | SetCell], families: Mapping[str, Comparison]
+) -> Iterator[Group]:
+    """The groups of all families.
+
+    Raises:
+        UserError: a condition of a family was not measured.
+    """
+    for family, comparison in families.items():
+        prompt_set = comparison.prompt_set
+        for measure in comparison.measures:
+            models = sorted({key[1] for key in found if key[0] == measure and key[3] == prompt_set})
+            made = [
+                Group(
+                    family, measure, model, prompt_set, comparison.baseline, tuple(comparison.mixes)
+                )
+                for model in models
+            ]
+            missing = [key for group in made for key in group.members if key not in found]
+            if missing or not made:
+                what = ", ".join("/".join(key[1:3]) for key in missing[:5]) or "any model"
+                raise UserError(
+                    what=f"{measure!r} was not measured on the prompt set {prompt_set!r} for {what}",
+                    where=f"comparisons.{family}",
+                    expected="a value for every mix and for the baseline of the family",
+                    remedy="compare a measure that applies to this prompt set, or compute it first",
+                )
+            yield from made
+
+
+def check_attainable(
+    family: str, size: int, patterns: Mapping[str, int], settings: Statistics
+) -> None:
+    """Check that each random test of a family can become significant under Holm's correction.
+
+    The smallest p of a test on N random patterns is 1 / (1 + N); times the size of the family it
+    must stay below 1 − confidence.
+
+    Args:
+        family: its name.
+        size: number of its comparisons, over all measures, models and mixes.
+        patterns: for each kind of test that the family uses, the config key of its number of
+            patterns, and that number.
+
+    Raises:
+        UserError: a test cannot; says what to raise to which number.
+    """
+    level = 1 - settings.confidence
+    for key, number in patterns.items():
+        # 1 − .95 is a little more than .05, and the smallest p must be less than that.
+        needed = math.floor(size / round(level, 12))
+        if 1 + number <= needed:
+            raise UserError(
+                what=f"the family {family!r} has {size} comparisons: with {key} = {number} the "
+                f"smallest p is 1/{1 + number}, and {size} times that is "
+                f"{size / (1 + number):.3g}, so that no comparison could be told apart",
+                where=f"comparisons.{family}",
+                expected=f"size of the family / (1 + {key}) < {level:.3g}",
+                remedy=f"raise {key} to {needed} or more, or compare fewer mixes or measures",
+            )
+
+
+def correct(lines: list[dict[str, Any]]) -> None:
+    """Add Holm's p within each family; comparisons without a p do not count."""
+    from statsmodels.stats.multitest import multipletests
+
+    for family in sorted({line["family"] for line in lines}):
+        tested = [x for x in lines if x["family"] == family and x.get("p") is not None]
+        if tested:
+            corrected = multipletests([line["p"] for line in tested], method="holm")[1]
+            for line, p in zip(tested, corrected, strict=True):
+                line["p_holm"] = float(p)
+
+
+def sizes(made: Collection[Group]) -> dict[str, int]:
+    """Number of comparisons of every family."""
+    found: dict[str, int] = {}
+    for group in made:
+        found[group.family] = found.get(group.family, 0) + len(group.mixes)
+    return found

@@ -1,0 +1,71 @@
+"""Intervals of shares, after Wilson."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from manybaskets.statistics.bootstrap import Mean
+from manybaskets.statistics.components import Part, half_width, influences, total
+
+
+def wilson(share: float, number: float, z: float) -> tuple[float, float]:
+    """Score interval of a share of `number` answers, with the quantile `z`. Source: Wilson 1927."""
+    below = 1 + z**2 / number
+    middle = (share + z**2 / (2 * number)) / below
+    half = z / below * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+
+
+def independent_clusters(sizes: np.ndarray) -> float:
+    """How many prompts count where all of a cluster are alike: n² / Σ size². Source: Kish 1965."""
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
+
+
+def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a share over prompts in clusters and, maybe, training seeds.
+
+    The number of answers is the effective one: share · (1 − share) / variance, where the variance
+    is that over clusters and seeds; at most as many as there are. One answer to each of many
+    different prompts gives Wilson's own interval. Where all answers are alike there is no variance
+    to go by, and the number is that of the prompts (`independent_clusters`). The quantile is the
+    normal one for one training; with several, it is widened as `components.half_width` widens.
+    Source of the effective number: Korn & Graubard 1998, Survey Methodology 24(2).
+    """
+    from scipy.stats import norm
+
+    share, clusters = mean.value, len(mean.sizes)
+    z = float(norm.ppf((1 + confidence) / 2))
+    number = independent_clusters(mean.sizes)
+    if not 0 < share < 1 or clusters < 2:
+        return wilson(min(max(share, 0.0), 1.0), number, z)
+    if answers == clusters:
+        return wilson(share, answers, z)
+    within = float((influences(mean.sums, mean.sizes) ** 2).sum()) * clusters / (clusters - 1)
+    parts = [Part(within, np.inf)]
+    if mean.seeds:
+        parts.append(Part(mean.seeds.variance, mean.seeds.degrees))
+    variance = total(parts).variance
+    if variance > 0:
+        number = min(float(answers), share * (1 - share) / variance)
+        z = half_width(parts, confidence) / float(np.sqrt(variance))
+    return wilson(share, number, z)
+
+
+def newcombe(first: Mean, second: Mean, confidence: float) -> tuple[float, float]:
+    """Interval of a difference of two shares from their Wilson intervals, prompts as number.
+
+    The two are taken as independent, which is the wider choice for pairs that agree.
+    Source: Newcombe 1998, Statistics in Medicine 17(8), method 10.
+    """
+    from scipy.stats import norm
+
+    z = float(norm.ppf((1 + confidence) / 2))
+    number = independent_clusters(first.sizes)
+    share, baseline = (min(max(each.value, 0.0), 1.0) for each in (first, second))
+    low, high = wilson(share, number, z)
+    base_low, base_high = wilson(baseline, number, z)
+    difference = share - baseline
+    return (
+        float(difference - np.hypot(share - low, base_high - baseline)),
+        float(difference + np.hypot(high - share, baseline - base_low)),
+    )

@@ -1,0 +1,180 @@
+"""The sources themselves: measured like runs, compared with each other, and what runs took from them."""
+
+
+rule match_sources:
+    """Prompts that every described source answered, and the words of their shortest answers."""
+    input:
+        answers_to(TRAIN),
+    output:
+        path("sources/matched.json"),
+    log:
+        log_of("sources/matched"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        prompt_sets=[TRAIN for _ in STUDY.described_sources()],
+        version=stage_version("matched"),
+    message:
+        "Matching the prompts of all sources"
+    script:
+        SCRIPTS / "matched.py"
+
+
+rule measure_source:
+    """All measures of a source's answers to the training prompts, as long-form rows."""
+    input:
+        responses=lambda w: source_file(w.source),
+        embeddings=vector_files(TRAIN),
+        matched=path("sources/matched.json"),
+        split=path("data/split.parquet"),
+        truth=truth_files(),
+    output:
+        path("sources/{source}/measures.parquet"),
+    log:
+        log_of("sources/{source}/measures"),
+    benchmark:
+        benchmark_of("sources/{source}/measures")
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        measures={TRAIN: measured_names(STUDY, TRAIN)},
+        draws=STUDY.statistics.draws,
+        seed=STUDY.seed,
+        version=stage_version("measure"),
+    message:
+        "Measuring the answers of source {wildcards.source}"
+    script:
+        SCRIPTS / "measure_source.py"
+
+
+rule similarity:
+    """ROUGE and METEOR between all pairs of sources."""
+    input:
+        answers_to(TRAIN),
+    output:
+        sources=path("statistics/similarity.parquet"),
+        pairs=path("sources/similarity.parquet"),
+    log:
+        log_of("sources/similarity"),
+    benchmark:
+        benchmark_of("sources/similarity")
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        sources=STUDY.described_sources(),
+        similarity=lambda w: STUDY.describe.similarity.model_dump(),
+        statistics=STUDY.statistics.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("similarity"),
+    message:
+        "Comparing the words of all sources"
+    script:
+        SCRIPTS / "similarity.py"
+
+
+rule topics:
+    """One topic model of all sources' answers, and how the sources differ in topics."""
+    input:
+        answers_to(TRAIN),
+    output:
+        topics=path("statistics/topics.parquet"),
+        pairs=path("sources/topic-distances.parquet"),
+    log:
+        log_of("sources/topics"),
+    benchmark:
+        benchmark_of("sources/topics")
+    conda:
+        ENVS / "main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        sources=STUDY.described_sources(),
+        topics=lambda w: STUDY.describe.topics.model_dump(),
+        statistics=STUDY.statistics.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("topics"),
+    message:
+        "Finding the topics of all sources"
+    script:
+        SCRIPTS / "topics.py"
+
+
+rule distances:
+    """How far apart the vectors of the sources' answers are, beside all other numbers on pairs."""
+    input:
+        responses=answers_to(TRAIN),
+        vectors=path("embeddings/train.npy"),
+        similarity=path("sources/similarity.parquet"),
+        topics=topic_files("sources/topic-distances.parquet"),
+    output:
+        path("statistics/source-distances.parquet"),
+    log:
+        log_of("sources/distances"),
+    benchmark:
+        benchmark_of("sources/distances")
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        sources=STUDY.described_sources(),
+        prompts=lambda w: STUDY.describe.distance_prompts,
+        statistics=STUDY.statistics.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("distances"),
+    message:
+        "Measuring the distances between sources"
+    script:
+        SCRIPTS / "distances.py"
+
+
+rule style:
+    """Elements of Markdown of every run against its sources and the untuned target."""
+    input:
+        measured_files(),
+    output:
+        path("statistics/style-inheritance.parquet"),
+    log:
+        log_of("statistics/style"),
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        shares=source_shares(STUDY),
+        statistics=STUDY.statistics.model_dump(),
+        seed=STUDY.seed,
+        version=stage_version("style"),
+    message:
+        "Comparing the style of runs and sources"
+    script:
+        SCRIPTS / "style.py"
+
+
+rule source_tables:
+    """Tables of the sources' similarity, distances, topics and inherited style."""
+    input:
+        [path(f"statistics/{name}.parquet") for name in source_table_names()],
+    output:
+        source_table_files(),
+    log:
+        log_of("tables/sources"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        names=source_table_names(),
+        version=stage_version("source_tables"),
+    message:
+        "Writing the tables of the sources"
+    script:
+        SCRIPTS / "source_tables.py"

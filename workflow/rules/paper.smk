@@ -1,0 +1,96 @@
+"""The published procedures beside the project's own values, and reported against reproduced."""
+
+
+rule paper:
+    """Every published procedure on the runs' answers to the test prompts and on the sources' answers."""
+    input:
+        responses=[f"{run_folder(*run)}/responses/test.parquet" for run in paper_runs()],
+        likelihoods=[f"{run_folder(*run)}/likelihood.parquet" for run in paper_runs()],
+        sources=[source_file(name) for name in STUDY.described_sources()],
+        split=path("data/split.parquet"),
+        splitter=paper_splitter_files(),
+    output:
+        path("statistics/paper.parquet"),
+    log:
+        log_of("statistics/paper"),
+    benchmark:
+        benchmark_of("statistics/paper")
+    conda:
+        ENVS / "main.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=120,
+    params:
+        paper=STUDY.paper.model_dump() if STUDY.paper else None,
+        groups=asdict(groups_of(STUDY)),
+        runs=paper_runs(),
+        sources=STUDY.described_sources(),
+        embedding=STUDY.embedding.model_dump(),
+        work=path("work/paper"),
+        version=stage_version("paper"),
+    message:
+        "Repeating the published procedures"
+    script:
+        SCRIPTS / "paper.py"
+
+
+rule paper_variants:
+    """The published procedures' values beside the project's own."""
+    input:
+        paper=path("statistics/paper.parquet"),
+        summary=path("statistics/summary.parquet"),
+    output:
+        paper_variant_files(),
+    log:
+        log_of("tables/paper-variants"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        version=stage_version("paper_tables"),
+    message:
+        "Setting the published procedures beside the project's values"
+    script:
+        SCRIPTS / "paper_variants.py"
+
+
+rule published:
+    """Reported against reproduced, where the study has a published cell."""
+    input:
+        numbers=ROOT / "resources/published/collapse.csv",
+        paper=path("statistics/paper.parquet"),
+        summary=path("statistics/summary.parquet"),
+    output:
+        published_files(),
+    log:
+        log_of("tables/published"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        published=STUDY.published.model_dump() if STUDY.published else None,
+        part_of=groups_of(STUDY).part_of,
+        version=stage_version("paper_tables"),
+    message:
+        "Comparing with the published numbers"
+    script:
+        SCRIPTS / "published.py"
+
+
+rule published_similarity:
+    """How alike the sources' answers are, reported against reproduced."""
+    input:
+        numbers=ROOT / "resources/published/wildchat50m.csv",
+        similarity=path("statistics/similarity.parquet"),
+    output:
+        published_similarity_files(),
+    log:
+        log_of("tables/published-similarity"),
+    conda:
+        ENVS / "light.yaml"
+    params:
+        rows=STUDY.published.similarity if STUDY.published else {},
+        version=stage_version("paper_tables"),
+    message:
+        "Comparing the sources' similarity with the published one"
+    script:
+        SCRIPTS / "published_similarity.py"

@@ -1,0 +1,25 @@
+"""Rule `distances`: distances between the sources, beside all other numbers on pairs."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.distances import vector_distances
+from manybaskets.embedding import Vectors
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+from manybaskets.shared_answers import read_shared
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    files = dict(zip(params.sources, map(Path, given.responses), strict=True))
+    answers = read_shared(files, params.prompts, params.seed)
+    encoded = Vectors.open(Path(given.vectors))
+    vectors = {name: encoded.of_texts(texts) for name, texts in answers.texts.items()}
+    settings = Statistics(**params.statistics)
+    distances = vector_distances(
+        vectors, answers.prompt_ids, settings, params.seed, unshared=answers.unshared
+    )
+    others = [pl.read_parquet(file) for file in [*given.topics, given.similarity]]
+    write_table(pl.concat([distances, *others]), Path(snakemake.output[0]))

@@ -1,0 +1,32 @@
+"""Rule `divergence`: distributions of all runs of a target along the same human answers."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import Prompting
+from manybaskets.divergence import UNTUNED, comparisons_of, contexts, divergences
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    from manybaskets.engines.transformers_engine import TransformersEngine
+
+    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+    prompting = Prompting(**params.prompting)
+    engine = TransformersEngine(
+        Path(given.model), prompting, params.precision, snakemake.threads, target
+    )
+    texts = contexts(
+        pl.read_parquet(given.prompts),
+        pl.read_parquet(given.split),
+        engine,
+        prompting.max_prompt_tokens,
+        params.prompts,
+        params.seed,
+    )
+    runs = [(mix, seed) for mix in params.mixes for seed in params.seeds[mix]]
+    adapters = {UNTUNED: None} | dict(zip(runs, map(Path, given.adapters), strict=True))
+    compared = comparisons_of(params.mixes, params.seeds)
+    found = divergences(engine, texts, adapters, compared, params.batch_tokens)
+    write_table(found.select(pl.lit(target).alias("model"), pl.all()), Path(snakemake.output[0]))

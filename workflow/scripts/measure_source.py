@@ -1,0 +1,30 @@
+"""Rule `measure_source`: all measures of a source's answers to the training prompts."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.study import TRAIN
+from manybaskets.jobs import job
+from manybaskets.measuring import measure_runs
+from manybaskets.records import write_table
+from manybaskets.style import SOURCES
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    rows = measure_runs(
+        params.measures,
+        model=SOURCES,
+        mix=snakemake.wildcards.source,
+        responses={(0, TRAIN): Path(given.responses)},
+        likelihoods={},
+        embeddings=next(map(Path, given.embeddings), None),
+        matched=json.loads(Path(given.matched).read_text()),
+        split=pl.read_parquet(given.split),
+        truth=pl.read_parquet(given.truth) if given.get("truth") else None,
+        draws=params.draws,
+        seed=params.seed,
+        max_empty_share=1.0,  # a source's own limit of failed rows was kept when it answered
+    )
+    write_table(rows, Path(snakemake.output[0]))

@@ -1,0 +1,27 @@
+"""Rule `paper`: the published procedures on the answers of runs and sources."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.analysis import Embedding, Paper
+from manybaskets.embedding import Encoder
+from manybaskets.jobs import job
+from manybaskets.paper.conditions import Groups
+from manybaskets.paper.runs import Procedures, Run, of_runs
+from manybaskets.paper.sources import of_sources, prompts_of_parts
+from manybaskets.paper.splitting import open_splitter
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    settings, embedding = Paper(**params.paper), Embedding(**params.embedding)
+    encoder = Encoder(embedding.model, embedding.batch_size, snakemake.threads)
+    work = Path(params.work) / encoder.fingerprint
+    how = Procedures(settings, open_splitter(settings), encoder.encode, work)
+    files = zip(map(Path, given.responses), map(Path, given.likelihoods), strict=True)
+    runs = [Run(*run, *each) for run, each in zip(params.runs, files, strict=True)]
+    sources = dict(zip(params.sources, map(Path, given.sources), strict=True))
+    parts = prompts_of_parts(pl.read_parquet(given.split))
+    found = [of_runs(runs, Groups(**params.groups), how), of_sources(sources, parts, how)]
+    write_table(pl.concat(found), Path(snakemake.output[0]))

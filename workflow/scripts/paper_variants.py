@@ -1,0 +1,14 @@
+"""Rule `paper_variants`: the published procedures' values beside the project's own."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.paper.beside import CAPTION, paper_variants
+from manybaskets.tables import write_all
+
+with job(snakemake.log[0]):
+    given = snakemake.input
+    frame = paper_variants(pl.read_parquet(given.paper), pl.read_parquet(given.summary))
+    write_all(frame, Path(snakemake.output[0]).with_suffix(""), CAPTION)

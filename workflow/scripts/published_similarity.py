@@ -1,0 +1,18 @@
+"""Rule `published_similarity`: similarity of sources, reported against reproduced."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.published_similarity import CAPTION, compare_similarity, load_similarity
+from manybaskets.tables import write_all
+
+with job(snakemake.log[0]):
+    given = snakemake.input
+    frame = compare_similarity(
+        load_similarity(Path(given.numbers)),
+        pl.read_parquet(given.similarity),
+        snakemake.params.rows,
+    )
+    write_all(frame, Path(snakemake.output[0]).with_suffix(""), CAPTION)

@@ -1,0 +1,31 @@
+"""Rule `scorer`: human and own answers under the fixed scorer, beside the target's likelihoods."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.analysis import Scoring
+from manybaskets.config.parts import Prompting
+from manybaskets.jobs import job
+
+with job(snakemake.log[0]):
+    from manybaskets.engines.transformers_engine import TransformersEngine
+    from manybaskets.likelihood import score_with_another
+
+    given, params = snakemake.input, snakemake.params
+    prompting = Prompting(**params.prompting)
+    engine = None
+    if params.name:
+        engine = TransformersEngine(
+            Path(given.model[0]), prompting, params.precision, snakemake.threads, params.name
+        )
+    score_with_another(
+        engine,
+        pl.read_parquet(given.prompts),
+        pl.read_parquet(given.split),
+        responses=[Path(file) for file in given.responses],
+        scored=[Path(file) for file in given.scored],
+        max_prompt_tokens=prompting.max_prompt_tokens,
+        how=Scoring(**params.scoring),
+        outputs=[Path(file) for file in snakemake.output],
+    )

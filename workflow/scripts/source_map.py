@@ -1,0 +1,15 @@
+"""Rule `source_map`: the sources' answers on one map."""
+
+from pathlib import Path
+
+from manybaskets.embedding import Vectors
+from manybaskets.jobs import job
+from manybaskets.mapping import sampled_answers, source_map
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    given, params = snakemake.input, snakemake.params
+    files = dict(zip(params.sources, map(Path, given.sources), strict=True))
+    answers = sampled_answers(files, params.prompts, params.seed)
+    points = source_map(answers, Vectors.open(Path(given.vectors)), params.seed)
+    write_table(points, Path(snakemake.output[0]))

@@ -1,0 +1,17 @@
+"""Rule `style`: elements of Markdown of every run against its sources and the untuned target."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+from manybaskets.style import style_inheritance
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])
+    settings = Statistics(**params.statistics)
+    found = style_inheritance(rows, params.shares, settings, params.seed)
+    write_table(found, Path(snakemake.output[0]))

@@ -1,0 +1,17 @@
+"""Rule `summarise_divergence`: mean divergences of all targets, with intervals."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.divergence import summarise_divergences
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])
+    params = snakemake.params
+    found = summarise_divergences(
+        rows, params.statistics["confidence"], params.statistics["resamples"], params.seed
+    )
+    write_table(found, Path(snakemake.output[0]))
