@@ -27,7 +27,7 @@ def findings(
     multis: Sequence[str] = (),
     confidence: float = 0.95,
     lookup: Lookup | None = None,
-    limit: int = 25,
+    limit: int = 14,
 ) -> list[str]:
     """At most `limit` sentences, what was told apart first; they state numbers and no causes.
 

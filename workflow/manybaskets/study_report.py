@@ -44,7 +44,6 @@ OTHER_TABLES = {
 }
 _OF_SOURCES = ("conditions-sources", "comparisons-sources")
 _OF_COUNTING = ("exclusions", "counts")
-_TRENDS_SHOWN = 4
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
 
 
@@ -104,7 +103,7 @@ def assemble(
                     [report.Table("Knowledge", frames["knowledge"])] if "knowledge" in frames else []),
         report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
     ]  # fmt: skip
-    warnings = report.warnings(summary, compared)
+    warnings = report.warnings(of_runs(summary), of_runs(compared))
     if study.scoring.without_scorer and study.targets:
         warnings.append(
             "Answers are scored under the models of this study alone, which find text of their own "
@@ -142,7 +141,14 @@ def _about_runs(
         said += divergence_findings(frames["divergence"], kinds, confidence)
     for family, members in order.families.items():
         trends = source_count_trends(of_runs(order.sorted(frames["summary"])), members, confidence)
-        said += source_count_findings(trends, family, confidence)[:_TRENDS_SHOWN]
+        alike = pl.when(pl.col("scale") == "ratio").then(1.0).otherwise(0.0)
+        told = trends.filter((pl.col("low") > alike) | (pl.col("high") < alike))
+        said += source_count_findings(told, family, confidence)
+        said.append(
+            f"Number of sources (family `{family}`, {len(members)} mixes): {told.height} of "
+            f"{trends.height} measures change with it by more than the interval of the trend; the "
+            "table of trends has all."
+        )
     if "style-inheritance" in frames:
         only = {"style-inheritance": frames["style-inheritance"]}
         said += source_findings(only, confidence=confidence)

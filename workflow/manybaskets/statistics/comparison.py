@@ -200,6 +200,9 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
             method = "Newcombe on Wilson, all differences being alike; prompts as n"
         elif each.turned and interval is not None:
             found = {"low": -interval[1], "high": -interval[0]}
+        if each.binary and found["low"] is not None:
+            # Widened by few trainings, an interval may leave the range of a difference of shares.
+            found |= {"low": max(-1.0, found["low"]), "high": min(1.0, found["high"])}
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
         over = "prompts and seeds" if mean.seeds else "prompts"
