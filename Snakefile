@@ -21,6 +21,7 @@ include: "workflow/rules/responses.smk"
 include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/collapse.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/placement.smk"
 
 
 localrules:

@@ -11,6 +11,7 @@ from manybaskets.config import loading
 from manybaskets.config.study import HUMAN, VANILLA
 from manybaskets.environment import prepare_jobs
 from manybaskets.errors import UserError
+from manybaskets.machine import Needs, model_sizes, read_machine
 from manybaskets.measuring import check_measures
 from manybaskets.models.locations import check_given_models, given_folder
 from manybaskets.versions import stage_version
@@ -23,6 +24,8 @@ try:
     )
     check_given_models(STUDY)
     check_measures(STUDY)
+    MACHINE = read_machine(ROOT / "slurm/machine.yaml")
+    NEEDS = Needs(MACHINE, model_sizes(STUDY))
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
@@ -36,6 +39,7 @@ ADDED_SEEDS = STUDY.source_count_seeds or SEEDS
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
+LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
 ENVS = ROOT / "envs"
 TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yaml"
 
@@ -261,3 +265,90 @@ def shard_files(source, ending="parquet"):
 def models_of_kind(kind):
     """Pattern of the names of all models of a kind; matches nothing where there are none."""
     return one_of(name for name, model in STUDY.models.items() if model.kind == kind)
+
+
+def source_needs(source, base_mb=4000):
+    """GPUs and main memory (MB) of a job in which a source answers."""
+    settings = STUDY.sources[source]
+    return engine_needs(settings.model, settings.engine, base_mb)
+
+
+def target_needs(target, base_mb=4000):
+    """GPUs and main memory (MB) of a job in which a target and its runs answer."""
+    return engine_needs(target, STUDY.responses.engine, base_mb)
+
+
+def scoring_needs(target, base_mb=4000):
+    """GPUs and main memory (MB) of a job that scores texts: the transformers engine does."""
+    gpus = NEEDS.gpus(target, STUDY.training.precision)
+    return gpus, NEEDS.memory_mb(target, STUDY.training.precision, gpus, base_mb)
+
+
+def training_needs(target, base_mb=4000):
+    """GPUs and main memory (MB) of a training run."""
+    precision = STUDY.training.precision
+    gpus = NEEDS.gpus(
+        target, precision, training=True, given=STUDY.training.gpus.get(target, 0)
+    )
+    return gpus, NEEDS.memory_mb(target, precision, gpus, base_mb)
+
+
+def engine_needs(model, engine, base_mb):
+    """GPUs and main memory (MB) of a job with an engine; none that runs elsewhere needs a GPU."""
+    if model is None:
+        return 0, base_mb
+    precision = (
+        getattr(engine, "quantization", None)
+        or engine.precision
+        or STUDY.training.precision
+    )
+    gpus = NEEDS.gpus(model, precision, given=getattr(engine, "tensor_parallel", 0))
+    return gpus, NEEDS.memory_mb(model, precision, gpus, base_mb)
+
+
+def place(rule):
+    """Give a rule what the machine adds: growth with the attempt, partition, account, GPU form.
+
+    What a rule or the command line (`--set-resources`) names already stays.
+    """
+    resources = rule.resources
+    gpu = resources.get("gpu")
+    # Snakemake's own default of memory is an expression over inputs, not what a rule asks for.
+    stated = {
+        key: value
+        for key, value in resources.items()
+        if not (value.is_evaluable() and isinstance(value.raw, str))
+    }
+
+    def first(key, light, wildcards):
+        return stated[key].evaluate(wildcards).value if key in stated else light
+
+    def gpus(wildcards):
+        return gpu.evaluate(wildcards).value or 0
+
+    def kind(wildcards):
+        if "gpu" not in stated:
+            return MACHINE.light
+        return MACHINE.accelerated if gpus(wildcards) else MACHINE.compute
+
+    def with_gpus(value):
+        return lambda wildcards: value(gpus(wildcards)) if gpus(wildcards) else None
+
+    resources["mem_mb"] = lambda wildcards, attempt: NEEDS.grown(
+        first("mem_mb", LIGHT_MB, wildcards), attempt
+    )
+    resources["runtime"] = lambda wildcards, attempt: NEEDS.minutes(
+        first("runtime", LIGHT_MINUTES, wildcards), attempt, kind(wildcards)
+    )
+    resources.setdefault("slurm_account", MACHINE.account)
+    resources.setdefault("slurm_partition", lambda wildcards: kind(wildcards).partition)
+    if "gpu" not in stated or MACHINE.gpu is None:
+        return
+    model = MACHINE.gpu.model
+    resources.setdefault("cpus_per_gpu", with_gpus(lambda _: MACHINE.gpu.cpus))
+    if MACHINE.gpu.request == "gpu":
+        resources.setdefault("gpu_model", with_gpus(lambda _: model))
+    else:
+        name = f"gpu:{model}" if model else "gpu"
+        resources.setdefault("gres", with_gpus(lambda count: f"{name}:{count}"))
+        resources["gpu"] = None

@@ -26,7 +26,8 @@ rule likelihood:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        gpu=lambda w: scoring_needs(w.target)[0],
+        mem_mb=lambda w: scoring_needs(w.target)[1],
         runtime=120,
     params:
         batch_size=STUDY.scoring.batch_size,

@@ -18,7 +18,8 @@ rule pilot:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        gpu=lambda w: source_needs(w.source)[0],
+        mem_mb=lambda w: source_needs(w.source)[1],
         runtime=60,
     params:
         source=lambda w: STUDY.sources[w.source].science(),

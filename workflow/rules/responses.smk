@@ -25,7 +25,8 @@ rule respond:
         ENVS / TARGET_ENV
     threads: 1
     resources:
-        mem_mb=4000,
+        gpu=lambda w: target_needs(w.target)[0],
+        mem_mb=lambda w: target_needs(w.target)[1],
         runtime=180,
     params:
         seeds=SEEDS,
