@@ -312,37 +312,37 @@ def place(rule):
     What a rule or the command line (`--set-resources`) names already stays.
     """
     resources = rule.resources
-    gpu = resources.get("gpu")
-    # Snakemake's own default of memory is an expression over inputs, not what a rule asks for.
-    stated = {
-        key: value
-        for key, value in resources.items()
-        if not (value.is_evaluable() and isinstance(value.raw, str))
-    }
-
-    def first(key, light, wildcards):
-        return stated[key].evaluate(wildcards).value if key in stated else light
+    gpu, memory, minutes = (resources.get(key) for key in ("gpu", "mem_mb", "runtime"))
 
     def gpus(wildcards):
         return gpu.evaluate(wildcards).value or 0
 
     def kind(wildcards):
-        if "gpu" not in stated:
+        if not gpu.name:
             return MACHINE.light
         return MACHINE.accelerated if gpus(wildcards) else MACHINE.compute
 
     def with_gpus(value):
         return lambda wildcards: value(gpus(wildcards)) if gpus(wildcards) else None
 
-    resources["mem_mb"] = lambda wildcards, attempt: NEEDS.grown(
-        first("mem_mb", LIGHT_MB, wildcards), attempt
-    )
-    resources["runtime"] = lambda wildcards, attempt: NEEDS.minutes(
-        first("runtime", LIGHT_MINUTES, wildcards), attempt, kind(wildcards)
-    )
+    # What the command line gives are expressions over all of these.
+    def memory_of(wildcards, input, attempt, threads, rulename, async_run):
+        known = dict(input=input, attempt=attempt, threads=threads)
+        known |= dict(rulename=rulename, async_run=async_run)
+        return NEEDS.grown(
+            memory.evaluate(wildcards, **known).value or LIGHT_MB, attempt
+        )
+
+    def minutes_of(wildcards, input, attempt, threads, rulename, async_run):
+        known = dict(input=input, attempt=attempt, threads=threads)
+        known |= dict(rulename=rulename, async_run=async_run)
+        asked = minutes.evaluate(wildcards, **known).value or LIGHT_MINUTES
+        return NEEDS.minutes(asked, attempt, kind(wildcards))
+
+    resources["mem_mb"], resources["runtime"] = memory_of, minutes_of
     resources.setdefault("slurm_account", MACHINE.account)
     resources.setdefault("slurm_partition", lambda wildcards: kind(wildcards).partition)
-    if "gpu" not in stated or MACHINE.gpu is None:
+    if not gpu.name or MACHINE.gpu is None:
         return
     model = MACHINE.gpu.model
     resources.setdefault("cpus_per_gpu", with_gpus(lambda _: MACHINE.gpu.cpus))
