@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -23,6 +23,8 @@ from manybaskets.throughput import count_parameters
 _BYTES = {"float32": 4.0, "bfloat16": 2.0, "fp8": 1.0}
 # Of a GPU's memory, what weights may take, so that activations and caches have room.
 _ROOM_TO_RUN, _ROOM_TO_TRAIN = 0.75, 0.6
+# The time limits of rules are made for a model of this size on each GPU.
+_USUAL_BILLIONS = 8.0
 _GIB = 2.0**30
 _SIZE_IN_NAME = re.compile(r"(?<![\d.])(?:(\d+)x)?(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
 
@@ -61,12 +63,21 @@ class Machine(Section):
     max_runtime: int = Field(
         7200, ge=1, description="Longest time limit that the partitions allow, in minutes."
     )
+    max_memory_mb: int | None = Field(
+        None,
+        ge=400,
+        description="Memory of the largest node, in MB; no try of a job asks for more.",
+    )
     growth: float = Field(
         1.5, ge=1.0, description="Factor on memory and time of every further attempt."
     )
     gpu: Gpu | None = Field(default_factory=Gpu, description="The GPUs; null for none.")
     light: JobClass = Field(default_factory=JobClass, description="Jobs of a core and few GB.")
     compute: JobClass = Field(default_factory=JobClass, description="CPU jobs with a model.")
+    network: JobClass = Field(
+        default_factory=JobClass,
+        description="Jobs that ask a server; their nodes have to reach it.",
+    )
     accelerated: JobClass = Field(default_factory=JobClass, description="Jobs with GPUs.")
 
 
@@ -125,6 +136,18 @@ def model_sizes(study: Study) -> dict[str, float | None]:
     return sizes
 
 
+class Request(NamedTuple):
+    """What a job with a model asks for: GPUs, main memory in MB, and how slow the model makes it."""
+
+    gpus: int
+    memory_mb: int
+    slowness: float
+
+    def minutes(self, base: int) -> int:
+        """Time limit where a model of 8 billion weights on one GPU, or a small one, gets `base`."""
+        return math.ceil(base * self.slowness)
+
+
 class Needs:
     """What jobs with a model ask for on one machine; growth with the attempt comes on top.
 
@@ -161,6 +184,23 @@ class Needs:
             )
         return wanted
 
+    def request(
+        self, model: str, precision: str, base: int, *, training: bool = False, given: int = 0
+    ) -> Request:
+        """All that a job with a model asks for.
+
+        Args:
+            base: main memory of the job without the weights, in MB.
+            given: number of GPUs that the config names; 0 for as many as the weights need.
+
+        Raises:
+            UserError: as `gpus`.
+        """
+        gpus = self.gpus(model, precision, training=training, given=given)
+        billions = (self.parameters[model] or 0.0) / 1e9
+        slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
+        return Request(gpus, self.memory_mb(model, precision, gpus, base), slowness)
+
     def memory_mb(self, model: str, precision: str, gpus: int, base: int) -> int:
         """Main memory in MB: the base and the weights, which pass through it once."""
         size = self.parameters[model]
@@ -169,8 +209,9 @@ class Needs:
         return max(base + math.ceil(1.2 * weights), least)
 
     def grown(self, amount: int, attempt: int) -> int:
-        """An amount of memory for an attempt, from 1."""
-        return math.ceil(amount * self.machine.growth ** (attempt - 1))
+        """An amount of memory (MB) for an attempt, from 1; never above that of the largest node."""
+        grown = math.ceil(amount * self.machine.growth ** (attempt - 1))
+        return min(grown, self.machine.max_memory_mb or grown)
 
     def minutes(self, amount: int, attempt: int, kind: JobClass) -> int:
         """A time limit for an attempt, never above what the partitions allow."""

@@ -11,7 +11,7 @@ from manybaskets.config import loading
 from manybaskets.config.study import HUMAN, VANILLA
 from manybaskets.environment import prepare_jobs
 from manybaskets.errors import UserError
-from manybaskets.machine import Needs, model_sizes, read_machine
+from manybaskets.machine import Needs, Request, model_sizes, read_machine
 from manybaskets.measuring import check_measures
 from manybaskets.models.locations import check_given_models, given_folder
 from manybaskets.versions import stage_version
@@ -40,6 +40,7 @@ PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
 LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
+REFUSED_MINUTES = 10  # of a try that stops at once
 ENVS = ROOT / "envs"
 TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yaml"
 
@@ -268,87 +269,37 @@ def models_of_kind(kind):
 
 
 def source_needs(source, base_mb=4000):
-    """GPUs and main memory (MB) of a job in which a source answers."""
+    """What a job asks for in which a source answers: `gpus`, `memory_mb`, `minutes(base)`."""
     settings = STUDY.sources[source]
     return engine_needs(settings.model, settings.engine, base_mb)
 
 
 def target_needs(target, base_mb=4000):
-    """GPUs and main memory (MB) of a job in which a target and its runs answer."""
+    """What a job asks for in which a target and its runs answer."""
     return engine_needs(target, STUDY.responses.engine, base_mb)
 
 
 def scoring_needs(target, base_mb=4000):
-    """GPUs and main memory (MB) of a job that scores texts: the transformers engine does."""
-    gpus = NEEDS.gpus(target, STUDY.training.precision)
-    return gpus, NEEDS.memory_mb(target, STUDY.training.precision, gpus, base_mb)
+    """What a job asks for that scores texts: the transformers engine does."""
+    return NEEDS.request(target, STUDY.training.precision, base_mb)
 
 
 def training_needs(target, base_mb=4000):
-    """GPUs and main memory (MB) of a training run."""
-    precision = STUDY.training.precision
-    gpus = NEEDS.gpus(
-        target, precision, training=True, given=STUDY.training.gpus.get(target, 0)
+    """What a training run asks for."""
+    given = STUDY.training.gpus.get(target, 0)
+    return NEEDS.request(
+        target, STUDY.training.precision, base_mb, training=True, given=given
     )
-    return gpus, NEEDS.memory_mb(target, precision, gpus, base_mb)
 
 
 def engine_needs(model, engine, base_mb):
-    """GPUs and main memory (MB) of a job with an engine; none that runs elsewhere needs a GPU."""
+    """What a job with an engine asks for; none that runs elsewhere needs a GPU."""
     if model is None:
-        return 0, base_mb
+        return Request(0, base_mb, 1.0)
     precision = (
         getattr(engine, "quantization", None)
         or engine.precision
         or STUDY.training.precision
     )
-    gpus = NEEDS.gpus(model, precision, given=getattr(engine, "tensor_parallel", 0))
-    return gpus, NEEDS.memory_mb(model, precision, gpus, base_mb)
-
-
-def place(rule):
-    """Give a rule what the machine adds: growth with the attempt, partition, account, GPU form.
-
-    What a rule or the command line (`--set-resources`) names already stays.
-    """
-    resources = rule.resources
-    gpu, memory, minutes = (resources.get(key) for key in ("gpu", "mem_mb", "runtime"))
-
-    def gpus(wildcards):
-        return gpu.evaluate(wildcards).value or 0
-
-    def kind(wildcards):
-        if not gpu.name:
-            return MACHINE.light
-        return MACHINE.accelerated if gpus(wildcards) else MACHINE.compute
-
-    def with_gpus(value):
-        return lambda wildcards: value(gpus(wildcards)) if gpus(wildcards) else None
-
-    # What the command line gives are expressions over all of these.
-    def memory_of(wildcards, input, attempt, threads, rulename, async_run):
-        known = dict(input=input, attempt=attempt, threads=threads)
-        known |= dict(rulename=rulename, async_run=async_run)
-        return NEEDS.grown(
-            memory.evaluate(wildcards, **known).value or LIGHT_MB, attempt
-        )
-
-    def minutes_of(wildcards, input, attempt, threads, rulename, async_run):
-        known = dict(input=input, attempt=attempt, threads=threads)
-        known |= dict(rulename=rulename, async_run=async_run)
-        asked = minutes.evaluate(wildcards, **known).value or LIGHT_MINUTES
-        return NEEDS.minutes(asked, attempt, kind(wildcards))
-
-    resources["mem_mb"], resources["runtime"] = memory_of, minutes_of
-    resources.setdefault("slurm_account", MACHINE.account)
-    resources.setdefault("slurm_partition", lambda wildcards: kind(wildcards).partition)
-    if not gpu.name or MACHINE.gpu is None:
-        return
-    model = MACHINE.gpu.model
-    resources.setdefault("cpus_per_gpu", with_gpus(lambda _: MACHINE.gpu.cpus))
-    if MACHINE.gpu.request == "gpu":
-        resources.setdefault("gpu_model", with_gpus(lambda _: model))
-    else:
-        name = f"gpu:{model}" if model else "gpu"
-        resources.setdefault("gres", with_gpus(lambda count: f"{name}:{count}"))
-        resources["gpu"] = None
+    given = getattr(engine, "tensor_parallel", None) or 0
+    return NEEDS.request(model, precision, base_mb, given=given)

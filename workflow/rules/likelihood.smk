@@ -26,9 +26,9 @@ rule likelihood:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: scoring_needs(w.target)[0],
-        mem_mb=lambda w: scoring_needs(w.target)[1],
-        runtime=120,
+        gpu=lambda w: scoring_needs(w.target).gpus,
+        mem_mb=lambda w: scoring_needs(w.target).memory_mb,
+        runtime=lambda w: scoring_needs(w.target).minutes(120),
     params:
         batch_size=STUDY.scoring.batch_size,
         prompting=STUDY.prompting.model_dump(),

@@ -17,9 +17,9 @@ rule train:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: training_needs(w.target)[0],
-        mem_mb=lambda w: training_needs(w.target)[1],
-        runtime=720,
+        gpu=lambda w: training_needs(w.target).gpus,
+        mem_mb=lambda w: training_needs(w.target).memory_mb,
+        runtime=lambda w: training_needs(w.target).minutes(720),
     params:
         training={k: v for k, v in STUDY.training.science().items() if k != "seeds"},
         prompting=STUDY.prompting.model_dump(),
