@@ -39,11 +39,15 @@ class FileDataset(Section):
 class HubDataset(Section):
     """A dataset of the Hugging Face hub at a fixed revision, fetched in a local rule."""
 
+    operational: ClassVar = frozenset({"rows"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `databricks/databricks-dolly-15k`.")
     revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
     split: str = Field("train", description="Split of the dataset.")
     fields: Fields = Field(default_factory=Fields, description="Column names.")
+    rows: int | None = Field(
+        None, ge=1, description="Number of its rows, for `snakemake plan` before they are fetched."
+    )
 
 
 Dataset = Annotated[EmbeddedDataset | FileDataset | HubDataset, Field(discriminator="kind")]
