@@ -215,10 +215,10 @@ class _Work:
             company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
             keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
             todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
-            progress.add(len(batch) - len(todo))
-            if todo:
-                # A half-finished batch is made again whole: its rows must keep their company.
-                again = batch if self.engine.fixed_batches else todo
+            # A half-finished batch is made again whole: its rows must keep their company.
+            again = batch if todo and self.engine.fixed_batches else todo
+            progress.add(len(batch) - len(again))
+            if again:
                 rows |= self._generate(again, keys, progress)
             for key, name in keys.items():
                 rows.setdefault(key, self.journal.rows.get(name))
