@@ -135,8 +135,7 @@ def test_the_files_hold_the_same_plan(tmp_path):
 def test_jobs_are_read_from_what_the_dry_run_prints():
     row = {"rule": "generate_vllm", "stage": "sources", "wildcards": {}, "outputs": ["a"],
            "benchmark": None, "run": True, "reasons": [], "local": False, "threads": 1,
-           "needs": [], "resources": {"gpu": None, "gres": "gpu:h100:4", "cpus_per_gpu": 8}}  # fmt: skip
-    read, typed = read_jobs([row, row | {"resources": {"gpu": 2, "gres": None}}])
+           "needs": [], "resources": {"devices": 4, "gres": "gpu:h100:4", "cpus_per_gpu": 8}}  # fmt: skip
+    read, none = read_jobs([row, row | {"resources": {"devices": None, "gres": None}}])
     assert (read.kind, read.gpus, read.cores) == ("generate", 4, 32)
-    assert typed.gpus == 2
-    assert read_jobs([row | {"resources": {"gpu": None}}])[0].gpus == 0
+    assert (none.gpus, none.cores) == (0, 1)

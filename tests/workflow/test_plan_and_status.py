@@ -54,7 +54,7 @@ def small(tmp_path_factory) -> Project:
 
 def test_the_plan_of_a_study_that_has_not_begun(project):
     printed = project.run("plan", "--cores", "2").stdout
-    assert "Plan of the study embedded" in printed and "with 2 cores" in printed
+    assert "Plan of the study embedded" in printed and "with 2 cores at a time" in printed
     assert "800 that sources answer" in printed and "output is missing" in printed
     made = json.loads(project.path("plan/plan.json").read_text())
     announced = project.run("-n", "--quiet", "rules").stdout

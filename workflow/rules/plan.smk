@@ -4,6 +4,8 @@ They are no rules: the end of a second Snakemake would take the lock of one that
 job, take no lock, and may be typed while a run goes on.
 """
 
+import contextlib
+import io
 import json
 import os
 import subprocess
@@ -18,7 +20,9 @@ def question():
         return None
     from snakemake.cli import parse_args
 
-    asked, *others = parse_args(sys.argv[1:])[1].targets or [None]
+    # Paths of the command line start where it was typed, not in `--directory`.
+    with contextlib.chdir(workflow.rundir), contextlib.redirect_stderr(io.StringIO()):
+        asked, *others = parse_args(sys.argv[1:])[1].targets or [None]
     if asked not in QUESTIONS:
         return None
     if others:
@@ -38,13 +42,20 @@ def print_plan():
         sys.exit(answer.returncode)
     found = json.loads(answer.stdout)
     cluster = found["executor"] not in (None, "local")
-    cores = found["cores"] or found["width"] or os.cpu_count()
+    width = found["width"]
+    if cluster:
+        width["cores"] = None
+    else:
+        width |= {
+            "cores": width["cores"] or width["jobs"] or os.cpu_count(),
+            "jobs": None,
+        }
     plan = making.make_plan(
         STUDY,
         NEEDS.parameters,
         graph.read_jobs(found["jobs"]),
         RESULTS,
-        schedule.Width(jobs=found["width"]) if cluster else schedule.Width(cores=cores),
+        schedule.Width(**width),
         stages=found["stages"],
         cluster=cluster,
     )

@@ -20,7 +20,7 @@ REASONS = {
     "params_changed": "settings changed", "input_changed": "other input files",
     "code_changed": "code changed", "software_stack_changed": "environment changed",
 }  # fmt: skip
-ASKED_FOR = ("gpu", "gpu_model", "gres", "cpus_per_gpu", "mem_mb", "runtime")
+ASKED_FOR = ("devices", "gpu_model", "gres", "cpus_per_gpu", "mem_mb", "runtime")
 ASKED_FOR += ("slurm_partition", "slurm_account")
 
 
@@ -75,5 +75,6 @@ found = [described(dag, job, number) for job in jobs]
 stages = [
     Path(str(file.get_path_or_uri(secret_free=True))).stem for file in flow._workflow.included
 ]
-answer = {"jobs": found, "stages": stages, "executor": args.executor}
-print(json.dumps(answer | {"cores": args.cores, "width": args.jobs}))
+width = {"cores": args.cores, "jobs": args.jobs}
+width["gpus"] = args.resources["devices"].value if "devices" in args.resources else None
+print(json.dumps({"jobs": found, "stages": stages, "executor": args.executor, "width": width}))

@@ -62,13 +62,7 @@ def _job(row: Mapping[str, Any]) -> PlannedJob:
     asked = {key: value for key, value in row["resources"].items() if value is not None}
     known = {key: row[key] for key in ("rule", "stage", "wildcards", "outputs", "benchmark", "run")}
     known |= {key: row[key] for key in ("reasons", "local", "threads", "needs")}
-    return PlannedJob(**known, gpus=_gpus(asked), asked=asked)
-
-
-def _gpus(asked: Mapping[str, Any]) -> int:
-    """GPUs from `gpu: 2` or `gres: gpu:h100:2`."""
-    count = asked.get("gpu") or str(asked.get("gres") or 0).rsplit(":", 1)[-1]
-    return int(count)
+    return PlannedJob(**known, gpus=asked.get("devices", 0), asked=asked)
 
 
 def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, list[int]]:

@@ -114,7 +114,8 @@ def _summary(plan: Plan) -> list[str]:
     wall += f"; {time_of(plan.longest_path)} however many run"
     if plan.peak_gpus:
         wall += f"; at most {plan.peak_gpus} GPUs at a time"
-    lines = [wall + ". Time in a scheduler's queue is not in it."]
+    queue = " Time in the scheduler's queue is not in it." if plan.width.jobs is not None else ""
+    lines = [f"{wall}.{queue}"]
     if plan.wall_by_gpus:
         each = [f"{gpus} GPUs {time_of(wall)}" for gpus, wall in plan.wall_by_gpus.items()]
         lines.append(f"With fewer GPUs: {', '.join(each)}.")
@@ -212,9 +213,11 @@ def _is_text(column: Sequence[str]) -> bool:
 
 
 def _shown(width: Width) -> str:
-    if width.cores is not None:
-        return f"{width.cores} core{'s' if width.cores > 1 else ''}"
-    return "no limit" if width.jobs is None else f"{width.jobs} jobs at a time"
+    said = []
+    for count, what in ((width.jobs, "job"), (width.cores, "core"), (width.gpus, "GPU")):
+        if count is not None:
+            said.append(f"{count} {what}{'' if count == 1 else 's'}")
+    return f"{' and '.join(said)} at a time" if said else "no limit"
 
 
 def _count(number: int | None) -> str:
