@@ -4,6 +4,7 @@ Rules say how many GPUs, how much memory and how long, for a first attempt; here
 the machine adds to it, unless the command line says otherwise (`--set-resources`).
 """
 
+from manybaskets.cluster import check_partitions
 from manybaskets.jobs import refusal_of
 
 
@@ -91,3 +92,11 @@ def place(rule):
 
 for each in workflow.rules:
     place(each)
+
+
+onstart:
+    if workflow.executor_plugin.name == "slurm":
+        try:
+            check_partitions(MACHINE)
+        except UserError as error:
+            raise WorkflowError(f"\n{error}") from None
