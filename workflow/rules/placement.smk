@@ -18,7 +18,7 @@ localrules:
 
 
 def place(rule):
-    """Give a rule what the machine adds: growth with the attempt, partition, account, GPU form.
+    """Add what the machine says: growth with the attempt, partition, account, form of the GPU request.
 
     What a rule or the command line (`--set-resources`) names already stays. Jobs find the number of
     their GPUs in the resource `devices`, whichever form the request has.
