@@ -97,6 +97,13 @@ def test_a_cap_that_will_not_do_is_told(tmp_path):
     assert any("gpt-4o may cost" in note and "its cap is 0.5" in note for note in made.notes)
 
 
+def test_a_kind_of_job_that_nobody_timed_is_no_light_job(tmp_path):
+    given = [*jobs(), job("judge", 4, stage="judging", gpus=4)]
+    made = plan(tmp_path, given=given)
+    assert {stage.stage: stage.basis for stage in made.stages}["judging"] == {"no prior": 1}
+    assert any("jobs of the stage judging" in note for note in made.notes)
+
+
 def test_what_is_not_known_is_called_unknown(tmp_path):
     dataset = study("synthetic-eggs").dataset.model_dump() | {"rows": None}
     made = plan(tmp_path, study("synthetic-eggs", dataset=dataset))

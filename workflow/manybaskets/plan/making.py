@@ -12,7 +12,7 @@ from typing import Any
 from manybaskets.config.study import Study
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
-from manybaskets.plan.measured import Speeds, lengths_of_sources, read_usage
+from manybaskets.plan.measured import NO_PRIOR, Speeds, lengths_of_sources, read_usage
 from manybaskets.plan.rows import Rows, rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
@@ -238,6 +238,12 @@ def _notes(plan: Plan) -> list[str]:
             "Nothing tells how many rows the dataset has; times, tokens and money count only what is "
             "known. Set dataset.rows or split.train_rows and split.test_rows, or run `snakemake data`."
         )
+    for stage in plan.stages:
+        if NO_PRIOR in stage.basis:
+            notes.append(
+                f"Nothing tells how long {stage.basis[NO_PRIOR]} jobs of the stage {stage.stage} take: they "
+                "count as seconds until one of them has run."
+            )
     for request in plan.requests:
         if request.minutes and request.longest > request.minutes:
             notes.append(

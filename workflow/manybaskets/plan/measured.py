@@ -13,7 +13,7 @@ from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors, Seconds
 from manybaskets.plan.work import Lengths, Work, WorkOf
 
-PRIOR = "prior"
+PRIOR, NO_PRIOR = "prior", "no prior"
 
 
 @dataclass
@@ -97,6 +97,8 @@ class Speeds:
             if ratio:
                 plural = "" if ratio.jobs == 1 else "s"
                 return ratio.applied(prior), f"measured: {ratio.jobs} job{plural}"
+        if not self.priors.knows(job):
+            return prior, NO_PRIOR
         ratio = self._ratios.get(device)
         if ratio:
             factor = ratio.total

@@ -127,6 +127,10 @@ class Priors:
         slower = self._slower(job, work, engine) if task == "answer" else 1.0
         return Seconds(setup, work.tokens * slower / (speed.rate * rate))
 
+    def knows(self, job: PlannedJob) -> bool:
+        """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
+        return not job.gpus or self.task_of(job) is not None or job.kind in LIGHT
+
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
         if job.kind in ("generate", "pilot", "respond"):

@@ -8,6 +8,7 @@ import textwrap
 from collections.abc import Sequence
 
 from manybaskets.plan.making import Plan, StagePlan
+from manybaskets.plan.measured import NO_PRIOR
 from manybaskets.plan.rows import UNKNOWN
 from manybaskets.plan.schedule import Width
 
@@ -103,7 +104,8 @@ def _basis(stage: StagePlan) -> str:
     measured = sum(n for basis, n in stage.basis.items() if basis.startswith("measured"))
     priors = sum(n for basis, n in stage.basis.items() if basis.startswith("prior"))
     unknown = stage.basis.get(UNKNOWN, 0)
-    said = [(measured, "measured"), (priors, "prior"), (unknown, UNKNOWN)]
+    nothing = stage.basis.get(NO_PRIOR, 0)
+    said = [(measured, "measured"), (priors, "prior"), (nothing, NO_PRIOR), (unknown, UNKNOWN)]
     return ", ".join(f"{count} {name}" for count, name in said if count)
 
 
