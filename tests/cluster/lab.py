@@ -1,4 +1,4 @@
-"""A real SLURM on this machine: a controller and three nodes, two of them with made-up GPUs.
+"""A real SLURM on this machine: a controller and four nodes, two of them with made-up GPUs.
 
 Needs nothing but Debian's `slurm-wlm`; no systemd, munge or database. Everything lies in one folder.
 """
@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-NODES = ("cpu01", "gpu01", "gpu02")
+NODES = ("cpu01", "cpu02", "gpu01", "gpu02")
 COMMANDS = ("slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo", "srun", "scancel")
 _SETTINGS = """ClusterName=lab
 SlurmctldHost=localhost
@@ -48,15 +48,16 @@ MinJobAge=86400
 KillWait=5
 GresTypes=gpu
 NodeName=cpu01 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[1]} CPUs=32 RealMemory=128000
-NodeName=gpu01 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[2]} CPUs=32 RealMemory=256000 Gres=gpu:h100:4
-NodeName=gpu02 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[3]} CPUs=32 RealMemory=256000 Gres=gpu:h100:4
-PartitionName=cpu Nodes=cpu01 Default=YES MaxTime=1-00:00:00 DefaultTime=10 State=UP
+NodeName=cpu02 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[2]} CPUs=32 RealMemory=128000
+NodeName=gpu01 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[3]} CPUs=32 RealMemory=256000 Gres=gpu:h100:4
+NodeName=gpu02 NodeHostname=localhost NodeAddr=127.0.0.1 Port={ports[4]} CPUs=32 RealMemory=256000 Gres=gpu:h100:4
+PartitionName=cpu Nodes=cpu01,cpu02 Default=YES MaxTime=1-00:00:00 DefaultTime=10 State=UP
 PartitionName=gpu Nodes=gpu01,gpu02 MaxTime=2-00:00:00 DefaultTime=10 State=UP
 """
 # Any character device passes for a GPU.
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/urandom")
 # The job step forgets SLURM_CONF; an srun first on PATH says it again.
-_SRUN = "#!/bin/sh\nexport SLURM_CONF={conf}\nexec {srun} \"$@\"\n"
+_SRUN = '#!/bin/sh\nexport SLURM_CONF={conf}\nexec {srun} "$@"\n'
 
 
 def missing() -> str:
@@ -78,7 +79,9 @@ class Lab:
             (self.folder / part).mkdir(parents=True)
         conf = self.folder / "slurm.conf"
         conf.write_text(
-            _SETTINGS.format(folder=self.folder, user=getpass.getuser(), ports=_free_ports(4))
+            _SETTINGS.format(
+                folder=self.folder, user=getpass.getuser(), ports=_free_ports(1 + len(NODES))
+            )
         )
         (self.folder / "gres.conf").write_text(
             "".join(f"NodeName=gpu[01-02] Name=gpu Type=h100 File={name}\n" for name in _DEVICES)
@@ -103,6 +106,23 @@ class Lab:
         """Take a node down at once, with what runs on it."""
         _kill(self.folder / f"run/slurmd.{node}.pid")
 
+    def crash_node(self, node: str) -> None:
+        """Let a node die as in a power cut: its daemon and all processes of its jobs are gone at once,
+        and the controller gives it up."""
+        jobs = self.call("squeue", "--noheader", "--nodelist", node, "--format", "%i").split()
+        self.stop_node(node)
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                title = (process / "cmdline").read_bytes()
+                its_own = (process / "environ").read_bytes().split(b"\0")
+                if any(
+                    f"SLURM_JOB_ID={job}".encode() in its_own
+                    or title.startswith(f"slurmstepd: [{job}.".encode())
+                    for job in jobs
+                ):
+                    os.kill(int(process.name), signal.SIGKILL)
+        self.call("scontrol", "update", f"nodename={node}", "state=down", "reason=crashed")
+
     def stop(self) -> None:
         """Stop all jobs and daemons."""
         with contextlib.suppress(subprocess.CalledProcessError):
@@ -123,6 +143,11 @@ class Lab:
             timeout=60,
         )
         return done.stdout
+
+    def job(self, number: str) -> dict[str, str]:
+        """What the controller knows of a job: `JobState`, `TimeLimit`, `BatchHost`, …"""
+        words = self.call("scontrol", "--oneliner", "show", "job", number).split()
+        return dict(word.split("=", 1) for word in words if "=" in word)
 
     def states(self) -> dict[str, str]:
         """State of every node."""
