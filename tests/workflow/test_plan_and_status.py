@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import time
 
@@ -12,10 +14,10 @@ from projects import Project, new_project
 
 SMALL = {
     "study": "small",
-    "dataset": {"kind": "embedded", "rows": 600, "towns": 16},
+    "dataset": {"kind": "embedded", "rows": 400, "towns": 16},
     "split": {"parts": 2},
     "prompting": {"max_prompt_tokens": 160},
-    "tiny": {"steps": 120},
+    "tiny": {"steps": 60, "conversations": 2000},
     "models": {name: {"kind": "embedded", "architecture": name, "habit": "lister"}
                for name in ("llama", "qwen")},
     "sources": {
@@ -30,7 +32,7 @@ SMALL = {
     "mixes": {"human": {"kind": "human"}, "multi": {"kind": "multi", "sources": ["llama", "qwen"]}},
     "targets": ["llama"],
     "training": {"rank": 4, "epochs": 1, "learning_rate": 0.005, "batch_size": 16, "max_length": 256,
-                 "evaluations": 2, "precision": "float32", "seeds": [1, 2]},
+                 "evaluations": 2, "precision": "float32", "seeds": [1]},
     "responses": {"sampling": {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}},
     "measures": ["human_nll", "response_words", "self_bleu"],
 }  # fmt: skip
@@ -130,7 +132,7 @@ def test_a_finished_study_has_nothing_to_do(small):
 def test_both_answer_while_a_run_holds_the_folder_and_leave_its_lock(project):
     run = subprocess.Popen(
         project.command("--cores", "1"), cwd=project.folder, env=project.environment(),
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
         locks = project.folder / ".snakemake/locks"
@@ -144,7 +146,7 @@ def test_both_answer_while_a_run_holds_the_folder_and_leave_its_lock(project):
         assert run.poll() is None
         assert sorted(path.name for path in locks.iterdir()) == before
     finally:
-        run.terminate()
+        os.killpg(run.pid, signal.SIGKILL)  # its own group: Snakemake and its jobs
         run.wait(timeout=60)
 
 
