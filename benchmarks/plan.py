@@ -114,12 +114,12 @@ def main() -> None:
         file.write_text(yaml.safe_dump(config(**vars(options))))
         large = ("--configfile", str(file), *elsewhere)
         published = ("--configfile", str(ROOT / "config/synthetic-eggs.yaml"), *elsewhere)
+        eggs, _ = run("-n", "--quiet", "rules", *published)
         parsing, _ = run("--list-rules", *large)
         dry_run, printed = run("-n", "--quiet", "rules", *large)
         jobs = next(line.split()[1] for line in printed.splitlines() if line.startswith("total"))
         plan, _ = run("plan", *large)
         status, _ = run("status", *large)
-        eggs, _ = run("-n", "--quiet", "rules", *published)
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
     print(f"a study of {jobs} jobs, load of the machine {os.getloadavg()[0]:.1f}")
     more = Taken(plan.wall - dry_run.wall, plan.processors - dry_run.processors)
