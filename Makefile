@@ -33,7 +33,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
-		--editable '.[models,api,dev]'
+		--editable '.[models,api,slurm,dev]'
 	touch $@
 
 # vLLM in an environment of its own, on the CPU: for the tests of its engine. On a GPU: envs/vllm.yaml.

@@ -9,6 +9,7 @@ min_version("9.0")
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/plan.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/sources.smk"
@@ -25,6 +26,7 @@ include: "workflow/rules/paper.smk"
 include: "workflow/rules/inheritance.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/placement.smk"
 
 
 localrules:

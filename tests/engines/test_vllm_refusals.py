@@ -46,9 +46,10 @@ def test_a_folder_that_is_no_model_is_named(tmp_path):
 def test_more_gpus_than_visible_are_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     with pytest.raises(UserError, match="tensor_parallel asks for 4 GPUs, and 2 are visible") as e:
-        _check_devices(Settings(tensor_parallel=4), on_cpu=False, visible=2)
+        _check_devices(Settings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
     assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
     with pytest.raises(UserError, match="asks for 1 GPUs, and 0 are visible"):
-        _check_devices(Settings(), on_cpu=False, visible=0)
-    _check_devices(Settings(tensor_parallel=2, quantization="fp8"), on_cpu=False, visible=2)
-    _check_devices(Settings(), on_cpu=True, visible=0)
+        _check_devices(Settings(), on_cpu=False, wanted=1, visible=0)
+    fp8 = Settings(quantization="fp8")
+    _check_devices(fp8, on_cpu=False, wanted=2, visible=2)
+    _check_devices(Settings(), on_cpu=True, wanted=1, visible=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -73,3 +74,15 @@ def test_the_environment_of_vllm_has_all_that_a_job_without_torch_needs():
     light, vllm = pins("light.yaml"), pins("vllm.yaml")
     assert {package for package in light if vllm.get(package) != light[package]} == {"numpy"}
     assert {"vllm", "torch", "transformers"} <= vllm.keys()
+
+
+@pytest.mark.parametrize("file", ["light.yaml", "main.yaml", "openai.yaml", "vllm.yaml"])
+def test_the_pip_part_of_an_environment_resolves(file, tmp_path):
+    """Asks the package index, for minutes; nothing is installed."""
+    if not os.environ.get("RESOLVE_ENVIRONMENTS"):
+        pytest.skip("RESOLVE_ENVIRONMENTS is not set: it takes minutes and the network")
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("".join(f"{package}=={version}\n" for package, version in pins(file).items()))
+    pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
+    done = subprocess.run([*pip, "-r", str(listed)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-2000:]

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import os
+import uuid
 from pathlib import Path
+
+# One name for all jobs of one run, whichever machine they run on; tries of a job are told apart from
+# a new run by it.
+RUN = "MANYBASKETS_RUN"
 
 
 def prepare_jobs(library: Path) -> None:
@@ -19,3 +24,4 @@ def prepare_jobs(library: Path) -> None:
     # Two jobs that share the cores slow each other down several times if their threads spin.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault(RUN, uuid.uuid4().hex)

@@ -19,3 +19,7 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return f"{self.what}\n  where:    {self.where}\n  expected: {self.expected}\n  to do:    {self.remedy}"
+
+
+class PassingError(UserError):
+    """A UserError that may be gone by itself at another try: a network, a lock, a busy machine."""

@@ -15,7 +15,7 @@ from manybaskets.chat import Prompt
 from manybaskets.config.engines import Quality
 from manybaskets.config.parts import Sampling
 from manybaskets.engines import Completion, Engine, LocalEngine, Request
-from manybaskets.errors import UserError
+from manybaskets.errors import PassingError, UserError
 from manybaskets.jobs import Progress, git_commit
 from manybaskets.journal import Journal
 from manybaskets.quality import fault, write_quarantine
@@ -110,7 +110,10 @@ def answer_prompts(
         "study_seed": how.study_seed,
         "max_prompt_tokens": how.max_prompt_tokens,
     }
-    with Journal(how.work, settings) as journal, Meter(journal.path, len(journal.rows)) as meter:
+    with (
+        Journal(how.work, settings) as journal,
+        Meter(journal.path, len(journal.rows), engine.gpus) as meter,
+    ):
         engine.recall(journal.rows.values())
         work = _Work(engine, how, journal, meter)
         asked = prompts_of(prompts)
@@ -212,10 +215,10 @@ class _Work:
             company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
             keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
             todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
-            progress.add(len(batch) - len(todo))
-            if todo:
-                # A half-finished batch is made again whole: its rows must keep their company.
-                again = batch if self.engine.fixed_batches else todo
+            # A half-finished batch is made again whole: its rows must keep their company.
+            again = batch if todo and self.engine.fixed_batches else todo
+            progress.add(len(batch) - len(again))
+            if again:
                 rows |= self._generate(again, keys, progress)
             for key, name in keys.items():
                 rows.setdefault(key, self.journal.rows.get(name))
@@ -295,7 +298,8 @@ def _check_failures(work: _Work, how: Answering) -> None:
     broken = len(failed) - len(refused)
     if broken > how.max_error_share * total:
         raise _too_many(broken, total, failed, how.who, how.max_error_share, "max_error_share",
-                        "mend the cause and run again: finished rows are kept")  # fmt: skip
+                        "mend the cause and run again: finished rows are kept",
+                        PassingError)  # fmt: skip
     if how.quality and len(refused) > how.quality.max_failed_share * total:
         samples = "".join(
             f"\n    {row['prompt_id']}: {row['reason']}: {row['text'][:80]!r}"
@@ -306,9 +310,9 @@ def _check_failures(work: _Work, how: Answering) -> None:
                         f"config; finished rows are kept; some of them:{samples}")  # fmt: skip
 
 
-def _too_many(count, total, rows, who, share, key, remedy) -> UserError:
+def _too_many(count, total, rows, who, share, key, remedy, kind=UserError) -> UserError:
     reasons = dict(Counter(row["error"] for row in rows).most_common(3))
-    return UserError(
+    return kind(
         what=f"{count} of {total} rows failed: {reasons}",
         where=who,
         expected=f"at most a share of {share} ({key})",

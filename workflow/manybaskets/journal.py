@@ -8,12 +8,9 @@ else determines its content. So a changed setting never reuses an old row.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import json
 import logging
 import os
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +18,7 @@ from types import TracebackType
 from typing import Any
 
 from manybaskets.errors import UserError
+from manybaskets.locks import WriterLock
 from manybaskets.records import digest
 
 log = logging.getLogger(__name__)
@@ -43,42 +41,20 @@ class Journal:
         self.settings = dict(settings)
         name = digest(self.settings)[:24]
         self.path = self.folder / f"{name}.jsonl"
-        self.lock_path = self.folder / f"{name}.lock"
+        self._lock = WriterLock(self.folder / f"{name}.lock", "rows")
         self.rows: dict[str, dict[str, Any]] = {}
         self._synced = 0.0
 
     def __enter__(self) -> Journal:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._lock = open(self.lock_path, "a+", encoding="utf-8")
-        self._acquire()
+        self._lock.acquire()
         try:
             self._file = open(self.path, "a+b")
             self._read()
         except BaseException:
-            self._lock.close()
+            self._lock.release()
             raise
         return self
-
-    def _acquire(self) -> None:
-        # The kernel frees a lock whose holder died, also after kill -9, so nothing is ever stale.
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.EACCES):
-                raise
-            self._lock.seek(0)
-            holder = self._lock.read().strip() or "a process that has just started"
-            self._lock.close()
-            raise UserError(
-                what="two jobs write the same rows",
-                where=f"{self.lock_path}, held by {holder}",
-                expected="one writer at a time",
-                remedy="wait for the other job or end it (on a cluster: squeue, scancel), then run again",
-            ) from None
-        self._lock.seek(0)
-        self._lock.truncate()
-        self._lock.write(writer_identity())
-        self._lock.flush()
 
     def _read(self) -> None:
         self._file.seek(0)
@@ -146,10 +122,4 @@ class Journal:
             if kind is None:
                 raise
         finally:
-            self._lock.close()
-
-
-def writer_identity() -> str:
-    """Who writes: host, batch job where there is one, process."""
-    job = os.environ.get("SLURM_JOB_ID")
-    return f"host {socket.gethostname()}, {f'job {job}, ' if job else ''}process {os.getpid()}"
+            self._lock.release()

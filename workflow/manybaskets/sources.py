@@ -44,6 +44,7 @@ def engine_of(
     *,
     model: str | None,
     threads: int,
+    gpus: int,
     share_of_cap: float,
 ) -> Engine:
     """The engine of a source, loaded or connected.
@@ -51,6 +52,7 @@ def engine_of(
     Args:
         params: `prompting` and `precision` of the config.
         model: folder of the model; null for a server.
+        gpus: GPUs of the job.
         share_of_cap: share of the source's spending cap that this job may use.
     """
     prompting = Prompting(**params["prompting"])
@@ -64,6 +66,7 @@ def engine_of(
         sampling=source.sampling,
         precision=params["precision"],
         threads=threads,
+        gpus=gpus,
     )
 
 

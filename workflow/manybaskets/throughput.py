@@ -134,6 +134,7 @@ def _row(
         for key in ("peak_memory", "peak_gpu_reserved", "peak_gpu_allocated")
     }
     both = total["prompt_tokens"] + total["completion_tokens"]
+    peak["gpus"] = max(shard.get("gpus", 0) for shard in shards)
     prompts, gpus = answers["prompt_id"].n_unique(), _gpus(source, peak)
     per_answer = _ratio(total["seconds"], total["rows"])
     answers_per_prompt = answers["attempts"].sum() / prompts
@@ -154,7 +155,11 @@ def _row(
         else 1000 * per_answer * answers_per_prompt,
         "gpus": gpus,
         "tokens_per_second_per_gpu": None if speed is None or not gpus else speed / gpus,
-        **{f"{key}_gib": None if value is None else value / _GIB for key, value in peak.items()},
+        **{
+            f"{key}_gib": None if value is None else value / _GIB
+            for key, value in peak.items()
+            if key.startswith("peak")
+        },
         "parameters": parameters,
         "context": context,
         "proxy": size,
@@ -170,8 +175,10 @@ def _gpus(source: Source, peak: Mapping[str, int | None]) -> int | None:
     """GPUs of one job; none known of a server."""
     if source.model is None:
         return None
-    if isinstance(source.engine, VllmEngine) and source.engine.tensor_parallel > 1:
-        return source.engine.tensor_parallel  # each in a process that the job does not see into
+    if isinstance(source.engine, VllmEngine):
+        sharing = source.engine.tensor_parallel or peak["gpus"] or 1
+        if sharing > 1:
+            return sharing  # each in a process that the job does not see into
     return 1 if peak["peak_gpu_reserved"] else 0
 
 

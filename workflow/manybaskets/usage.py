@@ -24,10 +24,12 @@ class Meter:
     Args:
         journal: file of the shard's finished rows; the counts lie beside it.
         reused: rows that earlier jobs had finished.
+        gpus: GPUs that the job's engine shares the model out over, if it knows.
     """
 
-    def __init__(self, journal: Path, reused: int) -> None:
+    def __init__(self, journal: Path, reused: int, gpus: int = 0) -> None:
         self.path = journal.with_suffix(".usage")
+        self.gpus = gpus
         self.counts = {"reused": reused, "rows": 0, "prompt_tokens": 0, "completion_tokens": 0}
         self.seconds = 0.0
 
@@ -50,7 +52,7 @@ class Meter:
             self.counts[name] += row[name] or 0
 
     def __exit__(self, *problem: object) -> None:
-        session = self.counts | {"seconds": self.seconds, **peak_memory()}
+        session = self.counts | {"seconds": self.seconds, "gpus": self.gpus, **peak_memory()}
         with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(session) + "\n")
 
@@ -61,6 +63,7 @@ class Meter:
         peaks = ("peak_memory", "peak_gpu_reserved", "peak_gpu_allocated")
         total = {name: sum(session[name] for session in sessions) for name in summed}
         total |= {name: max(session[name] for session in sessions) for name in peaks}
+        total["gpus"] = max(session.get("gpus", 0) for session in sessions)
         write_json(total | {"jobs": len(sessions)}, path)
 
 

@@ -20,7 +20,7 @@ rule embed:
     threads: 2
     resources:
         mem_mb=4000,
-        runtime=240,
+        runtime=480,
     params:
         embedding=STUDY.embedding.model_dump(),
         work=path("work/embeddings/{prompt_set}"),
@@ -75,8 +75,8 @@ rule measure:
     conda:
         ENVS / "light.yaml"
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=4000,
+        runtime=120,
     params:
         seeds=lambda w: seeds_of(w.mix),
         prompt_sets=PROMPT_SETS,

@@ -12,6 +12,7 @@ from manybaskets.config import loading
 from manybaskets.config.study import HUMAN, TRAIN, VANILLA
 from manybaskets.environment import prepare_jobs
 from manybaskets.errors import UserError
+from manybaskets.machine import Needs, Request, model_sizes, read_machine
 from manybaskets.measuring import check_measures, measured_names, reads_vectors
 from manybaskets.models.locations import check_given_models, given_folder
 from manybaskets.paper.conditions import groups_of
@@ -35,6 +36,8 @@ try:
     check_families(STUDY)
     check_paper(STUDY)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
+    MACHINE = read_machine(ROOT / "slurm/machine.yaml")
+    NEEDS = Needs(MACHINE, model_sizes(STUDY))
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
@@ -48,6 +51,8 @@ ADDED_SEEDS = STUDY.source_count_seeds or SEEDS
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
+LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
+REFUSED_MINUTES = 10  # of a try that stops at once
 ENVS = ROOT / "envs"
 TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yaml"
 
@@ -427,3 +432,46 @@ try:
     FIGURES = pictures(STUDY, embedded_sources())
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
+
+
+def source_needs(source, base_mb=4000):
+    """What a job asks for in which a source answers: `gpus`, `memory_mb`, `minutes(base)`."""
+    settings = STUDY.sources[source]
+    return engine_needs(settings.model, settings.engine, base_mb)
+
+
+def target_needs(target, base_mb=4000):
+    """What a job asks for in which a target and its runs answer."""
+    return engine_needs(target, STUDY.responses.engine, base_mb)
+
+
+def scoring_needs(target, base_mb=4000):
+    """What a job asks for that scores texts: the transformers engine does."""
+    return NEEDS.request(target, STUDY.training.precision, base_mb)
+
+
+def fixed_scorer_needs(base_mb=4000):
+    """What a job asks for that scores texts with the fixed scorer; little without one."""
+    scorer = STUDY.scoring.scorer
+    return scoring_needs(scorer, base_mb) if scorer else Request(0, base_mb, 1.0)
+
+
+def training_needs(target, base_mb=4000):
+    """What a training run asks for."""
+    given = STUDY.training.gpus.get(target, 0)
+    return NEEDS.request(
+        target, STUDY.training.precision, base_mb, training=True, given=given
+    )
+
+
+def engine_needs(model, engine, base_mb):
+    """What a job with an engine asks for; none that runs elsewhere needs a GPU."""
+    if model is None:
+        return Request(0, base_mb, 1.0)
+    precision = (
+        getattr(engine, "quantization", None)
+        or engine.precision
+        or STUDY.training.precision
+    )
+    given = getattr(engine, "tensor_parallel", None) or 0
+    return NEEDS.request(model, precision, base_mb, given=given)

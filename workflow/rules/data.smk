@@ -76,7 +76,7 @@ else:
         conda:
             ENVS / "main.yaml"
         params:
-            dataset=STUDY.dataset.model_dump(),
+            dataset=STUDY.dataset.science(),
             version=stage_version("dataset"),
         message:
             "Fetching the dataset"

@@ -27,8 +27,9 @@ rule likelihood:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        gpu=lambda w: scoring_needs(w.target).gpus,
+        mem_mb=lambda w: scoring_needs(w.target).memory_mb,
+        runtime=lambda w: scoring_needs(w.target).minutes(120),
     params:
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
@@ -96,8 +97,9 @@ rule scorer:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        gpu=lambda w: fixed_scorer_needs().gpus,
+        mem_mb=lambda w: fixed_scorer_needs().memory_mb,
+        runtime=lambda w: fixed_scorer_needs().minutes(120),
     params:
         name=STUDY.scoring.scorer,
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
@@ -127,8 +129,9 @@ rule divergence:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=6000,
-        runtime=240,
+        gpu=lambda w: scoring_needs(w.target).gpus,
+        mem_mb=lambda w: scoring_needs(w.target).memory_mb,
+        runtime=lambda w: scoring_needs(w.target).minutes(240),
     params:
         prompts=STUDY.divergence.prompts,
         mixes={name: mix_kind(name) for name in STUDY.mixes},

@@ -14,6 +14,9 @@ rule lengths:
         log_of("mixes/lengths-{target}"),
     conda:
         ENVS / "main.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
     params:
         sources=STUDY.mixed_sources(),
         prompting=STUDY.prompting.model_dump(),

@@ -18,8 +18,9 @@ rule pilot:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=60,
+        gpu=lambda w: source_needs(w.source).gpus,
+        mem_mb=lambda w: source_needs(w.source).memory_mb,
+        runtime=lambda w: source_needs(w.source).minutes(60),
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         pilot=lambda w: STUDY.sources[w.source].pilot.model_dump(),

@@ -25,8 +25,9 @@ rule respond:
         ENVS / TARGET_ENV
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=180,
+        gpu=lambda w: target_needs(w.target).gpus,
+        mem_mb=lambda w: target_needs(w.target).memory_mb,
+        runtime=lambda w: target_needs(w.target).minutes(180),
     params:
         seeds=SEEDS,
         prompt_sets=PROMPT_SETS,

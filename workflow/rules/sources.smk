@@ -40,8 +40,9 @@ rule generate:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        gpu=lambda w: source_needs(w.source).gpus,
+        mem_mb=lambda w: source_needs(w.source).memory_mb,
+        runtime=lambda w: source_needs(w.source).minutes(240),
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         prompting=STUDY.prompting.model_dump(),

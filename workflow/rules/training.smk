@@ -17,10 +17,11 @@ rule train:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=720,
+        gpu=lambda w: training_needs(w.target).gpus,
+        mem_mb=lambda w: training_needs(w.target).memory_mb,
+        runtime=lambda w: training_needs(w.target).minutes(720),
     params:
-        training=STUDY.training.model_dump(exclude={"seeds"}),
+        training={k: v for k, v in STUDY.training.science().items() if k != "seeds"},
         prompting=STUDY.prompting.model_dump(),
         work=path("work/runs/{target}/{mix}/seed{seed}"),
         version=stage_version("train"),

@@ -9,7 +9,7 @@ from manybaskets.divergence import UNTUNED, comparisons_of, contexts, divergence
 from manybaskets.jobs import job
 from manybaskets.records import write_table
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
 
     given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target

@@ -9,7 +9,7 @@ from manybaskets.jobs import job
 from manybaskets.pilot import shard_share_of_cap
 from manybaskets.sources import answering, engine_of, source_of
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     name, params = snakemake.wildcards.source, snakemake.params
     shard, shards = int(snakemake.wildcards.shard), int(snakemake.wildcards.shards)
     source = source_of(params, snakemake.config["operations"], name)
@@ -20,6 +20,7 @@ with job(snakemake.log[0]):
         params,
         model=snakemake.input.get("model"),
         threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
         share_of_cap=shard_share_of_cap(source, prompts.height),
     )
     how = answering(

@@ -8,7 +8,7 @@ from manybaskets.jobs import job
 from manybaskets.pilot import run_trial, share_of_cap
 from manybaskets.sources import answering, engine_of, source_of
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     name, params = snakemake.wildcards.source, snakemake.params
     model = snakemake.input.get("model")
     source = source_of(params, snakemake.config["operations"], name)
@@ -19,6 +19,7 @@ with job(snakemake.log[0]):
         params,
         model=model,
         threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
         share_of_cap=share_of_cap(source.pilot.prompts, prompts.height),
     )
     run_trial(

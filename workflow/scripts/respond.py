@@ -5,7 +5,7 @@ from pathlib import Path
 from manybaskets.config.parts import Prompting, Responses
 from manybaskets.jobs import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.opening import open_engine
     from manybaskets.responding import respond
 
@@ -22,6 +22,7 @@ with job(snakemake.log[0]):
         sampling=responses.sampling,
         precision=snakemake.params.precision,
         threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
     )
     respond(
         engine,

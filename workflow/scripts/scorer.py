@@ -8,7 +8,7 @@ from manybaskets.config.analysis import Scoring
 from manybaskets.config.parts import Prompting
 from manybaskets.jobs import job
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
     from manybaskets.likelihood import score_with_another
 

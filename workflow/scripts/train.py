@@ -6,7 +6,7 @@ from manybaskets.config.parts import Prompting, Training
 from manybaskets.jobs import job
 from manybaskets.mixes import read_mix
 
-with job(snakemake.log[0]):
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.training import train_adapter
 
     train_adapter(

@@ -34,7 +34,12 @@ class VllmEngine(Section):
     quantization: Literal["fp8"] | None = Field(
         None, description="Quantise the weights on loading, where one node has too little memory."
     )
-    tensor_parallel: int = Field(1, ge=1, description="GPUs that share one copy of the model.")
+    tensor_parallel: int | None = Field(
+        None,
+        ge=1,
+        description="GPUs that share one copy of the model; null: as many as its size needs on the "
+        "GPUs that slurm/machine.yaml describes.",
+    )
     max_model_len: int | None = Field(
         None,
         ge=64,

@@ -39,11 +39,15 @@ class FileDataset(Section):
 class HubDataset(Section):
     """A dataset of the Hugging Face hub at a fixed revision, fetched in a local rule."""
 
+    operational: ClassVar = frozenset({"rows"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `databricks/databricks-dolly-15k`.")
     revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
     split: str = Field("train", description="Split of the dataset.")
     fields: Fields = Field(default_factory=Fields, description="Column names.")
+    rows: int | None = Field(
+        None, ge=1, description="Number of its rows, for `snakemake plan` before they are fetched."
+    )
 
 
 Dataset = Annotated[EmbeddedDataset | FileDataset | HubDataset, Field(discriminator="kind")]
@@ -180,6 +184,12 @@ class HubModel(Section):
         None,
         description="File with a chat template in place of the repository's; base models often have none.",
     )
+    billions: float | None = Field(
+        None,
+        gt=0,
+        description="Number of weights, in billions, from which jobs know how many GPUs they need; "
+        "null: as the repository's name says (`8B`).",
+    )
 
 
 class FolderModel(Section):
@@ -284,9 +294,15 @@ Mix = Annotated[HumanMix | SingleMix | MultiMix | WeightedMix, Field(discriminat
 class Training(Section):
     """The LoRA recipe, one for all runs."""
 
+    operational: ClassVar = frozenset({"gpus"})
+
     rank: int = Field(16, ge=1, description="LoRA rank.")
     alpha: int = Field(32, ge=1, description="LoRA alpha; the update is scaled by alpha / rank.")
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout.")
+    gpus: dict[Name, int] = Field(
+        default={},
+        description="GPUs that train a target; without an entry as many as its weights need.",
+    )
     modules: list[str] = Field(
         default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         description="Linear layers that get an adapter.",

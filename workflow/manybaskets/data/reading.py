@@ -17,7 +17,7 @@ import polars as pl
 from manybaskets import records
 from manybaskets.config.parts import Fields, HubDataset
 from manybaskets.data.conversations import read_conversation
-from manybaskets.errors import UserError
+from manybaskets.errors import PassingError, UserError
 
 ROWS = pl.Schema(
     {
@@ -94,7 +94,7 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
         loaded = load_dataset(dataset.repo, revision=dataset.revision, split=dataset.split)
     except Exception as error:  # the library raises a dozen kinds for one cause: it was not fetched
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
-        raise UserError(
+        raise PassingError(
             what=f"the dataset could not be fetched ({type(error).__name__}: {reason})",
             where=where,
             expected="a public or granted dataset of the hub, and a network connection",

@@ -47,11 +47,13 @@ class Completion:
 class Engine:
     """A model that answers. What determines its answers beside prompt, seed and sampling stands in
     `identity`; `fixed_batches` says that rounding lets a row hang on its company in the batch, so
-    that batches must have a fixed composition.
+    that batches must have a fixed composition; `gpus` is the number that share the model, 0 where the
+    engine does not share it out.
     """
 
     identity: Mapping[str, Any]
     fixed_batches = False
+    gpus = 0
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         """The conversation with the engine's own earlier `answers`, up to the next question."""

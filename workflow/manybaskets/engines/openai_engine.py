@@ -26,7 +26,7 @@ from manybaskets.chat import Prompt, Rendered
 from manybaskets.config.engines import OpenAIEngine as Settings
 from manybaskets.config.parts import Prompting, Sampling
 from manybaskets.engines import Completion, Engine, Request
-from manybaskets.errors import UserError
+from manybaskets.errors import PassingError, UserError
 
 log = logging.getLogger(__name__)
 LARGEST = 2**31 - 1  # seed that every server takes; count of tokens that responses hold
@@ -148,9 +148,11 @@ class OpenAIEngine(Engine):
         key = client.auth_headers if self._key else {"Authorization": openai.Omit()}
         return client.default_headers | key
 
-    def fault(self, what: str, expected: str, remedy: str) -> UserError:
+    def fault(
+        self, what: str, expected: str, remedy: str, kind: type[UserError] = UserError
+    ) -> UserError:
         """A fault of the whole source."""
-        return UserError(
+        return kind(
             what=what,
             where=f"source '{self.name}', {self.address}",
             expected=expected,
@@ -347,6 +349,7 @@ class _Job:
                 f"{self.faults} requests in a row failed in {tries} tries each; the last: {reason}",
                 "a server that answers",
                 "see to the server",
+                PassingError,
             )
         return Completion(None, "error", None, error=f"{reason} ({tries} tries)")
 
@@ -442,6 +445,7 @@ class _Transport(httpx2.AsyncBaseTransport):
             f"no connection to the server: {error}",
             "a server that listens at engine.base_url",
             "start the server, or correct engine.base_url",
+            PassingError,
         )
 
     async def aclose(self) -> None:

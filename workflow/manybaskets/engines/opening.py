@@ -18,6 +18,7 @@ def open_engine(
     sampling: Sampling,
     precision: str,
     threads: int,
+    gpus: int = 0,
 ) -> LocalEngine:
     """Load a model behind the engine that the config names.
 
@@ -27,13 +28,14 @@ def open_engine(
         sampling: how answers will be drawn; with `prompting` it tells the longest sequence.
         precision: number format where the engine's own is null.
         threads: CPU threads.
+        gpus: GPUs of the job; vLLM shares the model out over them where the config names no number.
     """
     precision = settings.precision or precision
     if isinstance(settings, VllmEngine):
         from manybaskets.engines.vllm_engine import VllmEngine as Vllm
 
         longest = prompting.max_prompt_tokens + sampling.max_new_tokens
-        return Vllm(folder, prompting, settings, precision, threads, name, longest)
+        return Vllm(folder, prompting, settings, precision, threads, name, longest, gpus)
     from manybaskets.engines.transformers_engine import TransformersEngine as Transformers
 
     return Transformers(folder, prompting, precision, threads, name)

@@ -69,6 +69,7 @@ class VllmEngine(LocalEngine):
         threads: CPU threads.
         name: how errors call the model.
         longest: tokens of the longest prompt with its answer.
+        gpus: GPUs of the job, for `tensor_parallel: null`.
 
     Raises:
         UserError: vLLM is not installed; fewer GPUs are visible than asked for; `max_model_len` is too
@@ -84,6 +85,7 @@ class VllmEngine(LocalEngine):
         threads: int,
         name: str,
         longest: int,
+        gpus: int = 0,
     ) -> None:
         check_folder(folder, name)
         self.max_model_len = _context(settings.max_model_len, longest, name)
@@ -104,7 +106,8 @@ class VllmEngine(LocalEngine):
         from vllm.version import __version__ as version
 
         self.on_cpu = current_platform.is_cpu()
-        _check_devices(settings, self.on_cpu, torch.cuda.device_count())
+        self.gpus = settings.tensor_parallel or (1 if self.on_cpu else gpus or 1)
+        _check_devices(settings, self.on_cpu, self.gpus, torch.cuda.device_count())
         torch.set_num_threads(threads)
         self.folder, self.settings, self.precision, self.name = folder, settings, precision, name
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
@@ -187,7 +190,7 @@ class VllmEngine(LocalEngine):
             "dtype": self.precision,
             "quantization": settings.quantization,
             "max_model_len": self.max_model_len,
-            "tensor_parallel_size": settings.tensor_parallel,
+            "tensor_parallel_size": self.gpus,
             "gpu_memory_utilization": settings.memory_share,
             "max_num_seqs": settings.max_sequences,
             "enable_prefix_caching": settings.prefix_caching,
@@ -320,8 +323,7 @@ def _check_installed() -> None:
         )
 
 
-def _check_devices(settings: Settings, on_cpu: bool, visible: int) -> None:
-    wanted = settings.tensor_parallel
+def _check_devices(settings: Settings, on_cpu: bool, wanted: int, visible: int) -> None:
     if on_cpu and (wanted > 1 or settings.quantization):
         raise UserError(
             what=f"tensor_parallel is {wanted}, quantization is {settings.quantization}, and this is "

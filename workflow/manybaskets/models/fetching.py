@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from manybaskets.config.parts import HubModel
-from manybaskets.errors import UserError
+from manybaskets.errors import PassingError, UserError
 from manybaskets.models.folder import check_folder
 from manybaskets.records import write_json
 
@@ -41,7 +41,7 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
             ignore_patterns=UNWANTED,
         )
     except (HfHubHTTPError, OSError) as error:
-        raise UserError(
+        raise PassingError(
             what=f"the model '{name}' could not be fetched: {error}",
             where=f"models.{name}: {model.repo} at {model.revision}",
             expected="a repository of the hub that this machine can reach, and leave to read it",

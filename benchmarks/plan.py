@@ -1,0 +1,141 @@
+"""Time and memory of parsing, dry-run, plan and status on a study of over 3,000 jobs.
+
+    python benchmarks/plan.py [--sources 54] [--shards 40] [--targets 10] [--seeds 3]
+
+The study is made up: sources of 7 to 72 billion weights with vLLM, some asked over the network, and
+300 runs. Nothing is fetched and nothing runs. Times are those of the whole command, memory is the
+largest of its processes. With other work on the machine wall times are longer: then see the seconds of
+processors, which on two idle cores are about the same.
+
+Targets: parsing 3 s, dry-run 60 s (10 s for config/synthetic-eggs.yaml), the plan 5 s more than the
+dry-run, status 5 s, 2 GiB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+GIB = 2**30
+MOST_MEMORY = 2 * GIB
+SIZES = (7, 8, 9, 27, 32, 70, 72)
+
+
+def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
+    """Settings of the study."""
+    sampling = {"temperature": 0.7, "top_p": 0.9, "max_new_tokens": 1024}
+    models, answering = {}, {}
+    for number in range(sources):
+        name = f"source-{number:02d}"
+        if number % 9 == 8:
+            engine = {"kind": "openai", "served_model": name, "price_in": 1.0, "price_out": 4.0}
+            answering[name] = {"engine": engine, "shards": shards, "sampling": sampling}
+            continue
+        size = SIZES[number % len(SIZES)]
+        models[name] = {
+            "kind": "hub",
+            "repo": f"made-up/Model-{number}-{size}B",
+            "revision": "a" * 40,
+        }
+        answering[name] = {"model": name, "engine": {"kind": "vllm"}, "shards": shards}
+        answering[name]["sampling"] = sampling
+    names = list(answering)
+    mixes = {"human": {"kind": "human"}} | {
+        f"single-{name}": {"kind": "single", "source": name} for name in names[:7]
+    }
+    mixes["multi"] = {"kind": "multi", "sources": names[:4]}
+    # Every source is in use.
+    mixes["all"] = {"kind": "weighted", "weights": dict.fromkeys(names, 1.0)}
+    return {
+        "study": "large",
+        "dataset": {
+            "kind": "hub", "repo": "made-up/rows", "revision": "b" * 40, "rows": 250_000,
+            "fields": {"category": "category"},
+        },
+        "models": models,
+        "sources": answering,
+        "mixes": mixes,
+        "targets": list(models)[:targets],
+        "training": {"seeds": list(range(1, seeds + 1)), "epochs": 1, "max_length": 2048},
+        "responses": {"engine": {"kind": "vllm"}},
+        "measures": ["human_nll", "own_nll", "response_words", "self_bleu", "semantic_distance"],
+        "comparisons": {
+            "against-human": {
+                "baseline": "human", "mixes": [name for name in mixes if name != "human"],
+                "measures": ["self_bleu", "semantic_distance"],
+            }
+        },
+    }  # fmt: skip
+
+
+class Taken(NamedTuple):
+    """What a command took: seconds of wall time, and of processors."""
+
+    wall: float
+    processors: float
+
+
+def run(*arguments: str) -> tuple[Taken, str]:
+    """What `snakemake ARGUMENTS` takes, and its output."""
+    started, before = time.monotonic(), _processors()
+    finished = subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        env={key: value for key, value in os.environ.items() if key != "SLURM_CONF"},
+    )  # fmt: skip
+    if finished.returncode:
+        sys.exit(finished.stdout[-3000:])
+    return Taken(time.monotonic() - started, _processors() - before), finished.stdout
+
+
+def _processors() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def main() -> None:
+    """Time all commands and say whether they keep to their targets."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name, default in (("sources", 54), ("shards", 40), ("targets", 10), ("seeds", 3)):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        file, elsewhere = Path(folder) / "large.yaml", ("--directory", folder)
+        file.write_text(yaml.safe_dump(config(**vars(options))))
+        large = ("--configfile", str(file), *elsewhere)
+        published = ("--configfile", str(ROOT / "config/synthetic-eggs.yaml"), *elsewhere)
+        eggs, _ = run("-n", "--quiet", "rules", *published)
+        parsing, _ = run("--list-rules", *large)
+        dry_run, printed = run("-n", "--quiet", "rules", *large)
+        jobs = next(line.split()[1] for line in printed.splitlines() if line.startswith("total"))
+        plan, _ = run("plan", *large)
+        status, _ = run("status", *large)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+    print(f"a study of {jobs} jobs, load of the machine {os.getloadavg()[0]:.1f}")
+    more = Taken(plan.wall - dry_run.wall, plan.processors - dry_run.processors)
+    print(f"{'':28} wall time   of processors   target")
+    for what, taken, target in (
+        ("parsing", parsing, 3),
+        ("dry-run", dry_run, 60),
+        ("plan, more than the dry-run", more, 5),
+        ("status", status, 5),
+        ("dry-run of synthetic-eggs", eggs, 10),
+    ):
+        missed = "   MISSED" if taken.wall > target else ""
+        print(f"{what:28} {taken.wall:7.2f} s {taken.processors:13.2f} s {target:6} s{missed}")
+    missed = "   MISSED" if memory > MOST_MEMORY else ""
+    print(f"{'largest process':28} {memory / GIB:7.2f} GiB {MOST_MEMORY / GIB:22g} GiB{missed}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""How near the plan comes: against what a small study's jobs took on two idle cores."""
+
+import json
+
+import pytest
+from planned_jobs import ROOT, planned, study, write_benchmark
+
+from manybaskets.machine import Needs, model_sizes, read_machine
+from manybaskets.plan.measured import Speeds, lengths_of_sources
+from manybaskets.plan.rows import rows_of
+from manybaskets.plan.speeds import Priors
+from manybaskets.plan.work import WorkOf
+from manybaskets.status.expected import expected_jobs
+
+# 600 rows, two sources, one target with two seeds of four mixes; seconds of each job's benchmark.
+TAKEN = {
+    "pretrain": [16.09, 17.57],
+    "pilot": [4.82, 4.97],
+    "generate": [7.77, 7.79],
+    "train": [9.30, 8.77, 9.33, 8.74, 9.63, 8.21, 8.58, 9.20],
+    "respond": [5.41, 6.39, 6.63, 6.50, 6.78],
+    "likelihood": [4.95, 5.12, 6.99, 5.23, 4.96],
+    "measure": [0.63, 0.76, 0.72, 0.74, 0.75],
+    "embed": [8.34],
+}
+USAGES = {"llama": (339, 209, 0.0867), "qwen": (347, 220, 0.1057)}  # of the trials of eight prompts
+DONE = ("pretrain", "pilot")
+
+
+@pytest.fixture()
+def small():
+    settings = study().model_dump(mode="json")
+    settings["dataset"]["rows"] = 600
+    settings["split"] = {"parts": 2}
+    settings["tiny"]["steps"] = 120
+    settings["models"] = {name: settings["models"][name] for name in ("llama", "qwen")}
+    settings["sources"] = {name: settings["sources"][name] for name in ("llama", "qwen")}
+    for source in settings["sources"].values():
+        source["pilot"]["prompts"] = 8
+    singles = {f"single-{name}": {"kind": "single", "source": name} for name in ("llama", "qwen")}
+    multi = {"kind": "multi", "sources": ["llama", "qwen"]}
+    settings["mixes"] = {"human": {"kind": "human"}} | singles | {"multi": multi}
+    settings["training"]["seeds"] = [1, 2]
+    settings["prompt_sets"]["refused"]["count"] = 16
+    settings["comparisons"] = {}
+    return study(**settings)
+
+
+def jobs_of(config, root):
+    needs = Needs(read_machine(ROOT / "slurm/machine.yaml"), model_sizes(config))
+    jobs = expected_jobs(config, needs, root / "results/s")
+    relative = [
+        type(job)(**vars(job) | {
+            "outputs": [output.removeprefix(f"{root}/") for output in job.outputs],
+            "benchmark": job.benchmark and job.benchmark.removeprefix(f"{root}/"),
+        })
+        for job in jobs if job.kind in TAKEN
+    ]  # fmt: skip
+    return [*relative, planned("embed")]
+
+
+def ratios(config, root):
+    """Planned over real seconds, by kind of the jobs that are not done, and of all of these."""
+    jobs = jobs_of(config, root)
+    work = WorkOf(config, rows_of(config, root / "results/s"), lengths_of_sources(jobs, root))
+    speeds = Speeds(Priors(config, model_sizes(config)), work, jobs, root)
+    planned_seconds = dict.fromkeys(TAKEN, 0.0)
+    for job in jobs:
+        planned_seconds[job.kind] += speeds(job, work(job.kind, job.wildcards))[0].total
+    found = {kind: planned_seconds[kind] / sum(TAKEN[kind]) for kind in TAKEN if kind not in DONE}
+    real = sum(sum(TAKEN[kind]) for kind in found)
+    return found, sum(planned_seconds[kind] for kind in found) / real
+
+
+def finish_trials(config, root):
+    """The state after the trials: models and trials have benchmarks and recorded their rows."""
+    left = {kind: iter(TAKEN[kind]) for kind in DONE}
+    for job in jobs_of(config, root):
+        if job.kind in left:
+            write_benchmark(root, job, next(left[job.kind]))
+    for name, (prompt, answer, seconds) in USAGES.items():
+        usage = root / f"results/s/work/sources/{name}/pilot/usage.json"
+        usage.parent.mkdir(parents=True)
+        counts = {"rows": 8, "prompt_tokens": prompt, "completion_tokens": answer}
+        usage.write_text(json.dumps(counts | {"seconds": seconds}))
+
+
+def test_the_jobs_are_those_that_ran(small, tmp_path):
+    kinds = [job.kind for job in jobs_of(small, tmp_path)]
+    assert {kind: kinds.count(kind) for kind in TAKEN} == {k: len(v) for k, v in TAKEN.items()}
+
+
+def test_priors_alone_are_within_a_factor_of_three(small, tmp_path):
+    kinds, all_of_them = ratios(small, tmp_path)
+    assert all(1 / 3 < ratio < 3 for ratio in kinds.values()), kinds
+    assert 0.5 < all_of_them < 2
+
+
+def test_after_the_trials_the_rest_is_within_a_factor_of_two(small, tmp_path):
+    finish_trials(small, tmp_path)
+    kinds, all_of_them = ratios(small, tmp_path)
+    assert all(0.5 < ratio < 2 for ratio in kinds.values()), kinds
+    assert 0.7 < all_of_them < 1.4
+
+
+def test_on_a_machine_four_times_slower_the_trials_tell(small, tmp_path, monkeypatch):
+    slow = {kind: [4 * seconds for seconds in taken] for kind, taken in TAKEN.items()}
+    monkeypatch.setitem(globals(), "TAKEN", slow)
+    slower = {name: (*tokens, 4 * seconds) for name, (*tokens, seconds) in USAGES.items()}
+    monkeypatch.setitem(globals(), "USAGES", slower)
+    assert ratios(small, tmp_path)[1] < 0.4
+    finish_trials(small, tmp_path)
+    kinds, all_of_them = ratios(small, tmp_path)
+    assert all(0.5 < ratio < 2 for ratio in kinds.values()), kinds
+    assert 0.7 < all_of_them < 1.4

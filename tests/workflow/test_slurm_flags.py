@@ -1,0 +1,132 @@
+"""What sbatch gets for every rule of the published study: its own flags, word for word."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm` is not installed")
+
+SCRIPT = Path(__file__).with_name("sbatch_flags.py")
+MACHINE = {
+    "account: null": "account: tulips",
+    "max_memory_mb: null": "max_memory_mb: 440000",
+    "light: {partition: null}": "light: {partition: small}",
+    "compute: {partition: null}": "compute: {partition: many}",
+    "network: {partition: null}": "network: {partition: open}",
+}
+
+# Without a model: minutes, memory (MB) and cores of the first and of the second try.
+USUAL = (60, 2000, 1), (90, 3000, 1)
+MORE = (120, 4000, 1), (180, 6000, 1)
+LIGHT = dict.fromkeys(
+    ["clean", "split", "prompt_sets", "collect", "source_card", "eligible", "mix", "mix_card"]
+    + ["matched", "summarise", "counts"],
+    USUAL,
+) | {"lengths": MORE, "measure": MORE, "embed": ((480, 4000, 2), (720, 6000, 2))}
+NETWORK = {
+    "pilot_openai": ((60, 4000, 1), (90, 6000, 1)),
+    "generate_openai": ((240, 4000, 1), (360, 6000, 1)),
+}
+# With a GPU: by model, minutes, memory and GPUs. 70B: 140 GB of weights on four GPUs of 80 GiB, and
+# 70 / (8 × 4) times the minutes of an 8B on one.
+SMALL_TARGET, LARGE_TARGET = "llama-3.1-8b", "llama-3.1-70b"
+GPU = {
+    "pilot_vllm": {
+        "llama-3.1-8b": ((60, 60000, 1), (90, 90000, 1)),
+        "gemma-2-9b": ((68, 60000, 1), (102, 90000, 1)),
+        "qwen2.5-7b": ((60, 60000, 1), (90, 90000, 1)),
+        "falcon3-10b": ((75, 60000, 1), (113, 90000, 1)),
+        "llama-3.1-70b": ((132, 240000, 4), (198, 360000, 4)),
+        "mistral-large": ((231, 299200, 4), (347, 440000, 4)),
+        "qwen2.5-72b": ((135, 240000, 4), (203, 360000, 4)),
+        "command-r-plus": ((195, 253600, 4), (293, 380400, 4)),
+    },
+    "generate_vllm": {
+        "llama-3.1-8b": ((240, 60000, 1), (360, 90000, 1)),
+        "gemma-2-9b": ((270, 60000, 1), (405, 90000, 1)),
+        "qwen2.5-7b": ((240, 60000, 1), (360, 90000, 1)),
+        "falcon3-10b": ((300, 60000, 1), (450, 90000, 1)),
+        "llama-3.1-70b": ((525, 240000, 4), (788, 360000, 4)),
+        "mistral-large": ((923, 299200, 4), (1385, 440000, 4)),
+        "qwen2.5-72b": ((540, 240000, 4), (810, 360000, 4)),
+        "command-r-plus": ((780, 253600, 4), (1170, 380400, 4)),
+    },
+    "train": {
+        SMALL_TARGET: ((720, 60000, 1), (1080, 90000, 1)),
+        LARGE_TARGET: ((1575, 240000, 4), (2363, 360000, 4)),
+    },
+    **dict.fromkeys(
+        ["respond", "respond_vanilla"],
+        {
+            SMALL_TARGET: ((180, 60000, 1), (270, 90000, 1)),
+            LARGE_TARGET: ((394, 240000, 4), (591, 360000, 4)),
+        },
+    ),
+    **dict.fromkeys(
+        ["likelihood", "likelihood_vanilla"],
+        {
+            SMALL_TARGET: ((120, 60000, 1), (180, 90000, 1)),
+            LARGE_TARGET: ((263, 240000, 4), (395, 360000, 4)),
+        },
+    ),
+}
+FORMS = {"gpu": "--gpus=h100:{}", "gres": "--gres=gpu:h100:{}"}
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def asked(request, tmp_path_factory):
+    """Flags by rule, then by target or source, one for each try; and the form of the GPU request."""
+    from projects import new_project
+
+    project = new_project(tmp_path_factory.mktemp("flags") / "project")
+    file = project.folder / "slurm/machine.yaml"
+    text = file.read_text()
+    for old, new in (MACHINE | {"request: gpu": f"request: {request.param}"}).items():
+        assert old in text
+        text = text.replace(old, new)
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "config/synthetic-eggs.yaml"],
+        cwd=project.folder,
+        env=project.environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout.splitlines()[-1]), request.param
+
+
+def on_cores(partition: str, minutes: int, memory: int, cores: int) -> str:
+    return (
+        f"-A tulips -p {partition} -t {minutes} --mem {memory} --ntasks=1 --cpus-per-task={cores}"
+    )
+
+
+def test_every_rule_gets_its_flags(asked):
+    flags, form = asked
+    expected = {}
+    for rules, partition in ((LIGHT, "small"), (NETWORK, "open")):
+        for rule, tries in rules.items():
+            told = [on_cores(partition, *each) for each in tries]
+            expected[rule] = dict.fromkeys(flags.get(rule, {""}), told)
+    for rule, models in GPU.items():
+        expected[rule] = {
+            model: [
+                f"-A tulips -p gpu -t {minutes} --mem {memory} --cpus-per-gpu=8 "
+                f"{FORMS[form].format(gpus)}"
+                for minutes, memory, gpus in tries
+            ]
+            for model, tries in models.items()
+        }
+    assert flags == expected
+
+
+def test_jobs_of_the_login_node_never_reach_sbatch(asked):
+    flags, _ = asked
+    local = {"human_source", "fetch_model", "fetch_dataset", "throughput", "curves", "figure"}
+    assert not flags.keys() & (local | {"write_tables", "write_report", "all"})

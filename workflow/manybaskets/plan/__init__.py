@@ -1,0 +1,1 @@
+"""What is done, what would run, why, and what it costs: before anything runs."""

@@ -1,0 +1,121 @@
+"""What a study's jobs cost: disk and money beside time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.study import Study
+from manybaskets.plan.graph import PlannedJob
+from manybaskets.plan.speeds import Priors
+from manybaskets.plan.work import Work
+
+# Bytes on disk as embedded and published studies wrote them: per token of an answer and per row.
+_ANSWERS, _JOURNAL, _MIXES = (2.0, 40.0), (5.0, 250.0), (6.0, 300.0)
+_VECTOR = 2 * 384 * 4  # of a distinct answer, in the result and in the work folder
+# A LoRA adapter of rank 16 on all linear layers has 42 million weights on 8 billion and 207 on 71.
+_ADAPTER_WEIGHTS, _ADAPTER_BASE, _ADAPTER_GROWTH, _ADAPTER_RANK = 42e6, 8.07e9, 0.737, 16
+_BYTES_OF_ADAPTER_WEIGHT, _COPIES_IN_CHECKPOINT = 4.0, 3  # the optimiser has two numbers per weight
+_EMBEDDED_ADAPTER_BYTES = 280_000
+MODELS, ADAPTERS, ANSWERS, MIXES, REST = "models", "adapters", "answers", "mixes", "vectors, tables"
+WORK = "work/: journals"
+CHECKPOINTS = "work/: checkpoints"
+
+
+class Disk:
+    """Bytes that jobs leave behind, by what they are."""
+
+    def __init__(self, study: Study, priors: Priors) -> None:
+        self.study, self.priors = study, priors
+
+    def __call__(self, job: PlannedJob, work: Work) -> dict[str, float]:
+        """Bytes that a job leaves behind when it is done."""
+        rows, out = work.rows or 0.0, work.tokens_out or 0.0
+        kind = job.kind
+        if kind in ("fetch_model", "pretrain"):
+            return {MODELS: self.priors.weight_bytes(job.wildcards["model"])}
+        if kind == "train":
+            return {ADAPTERS: self.adapter_bytes(job.wildcards["target"])}
+        if kind in ("generate", "respond"):
+            copies = 2 if kind == "generate" else 1  # a source's shards are joined into one file
+            answers = copies * _bytes(_ANSWERS, out, rows)
+            return {ANSWERS: answers, WORK: _bytes(_JOURNAL, out, rows)}
+        if kind in ("mix", "source_card"):
+            return {MIXES: _bytes(_MIXES, rows * 250.0, rows)}
+        return {REST: rows * _VECTOR} if kind == "embed" else {}
+
+    def adapter_bytes(self, target: str) -> float:
+        """Bytes of an adapter of a target, at the study's rank."""
+        size, rank = self.priors.sizes[target], self.study.training.rank / _ADAPTER_RANK
+        if size is None:
+            return rank * _EMBEDDED_ADAPTER_BYTES
+        weights = _ADAPTER_WEIGHTS * rank * (size / _ADAPTER_BASE) ** _ADAPTER_GROWTH
+        return weights * _BYTES_OF_ADAPTER_WEIGHT
+
+    def checkpoint_bytes(self, jobs: Sequence[PlannedJob], at_a_time: int) -> float:
+        """Bytes of checkpoints while as many trainings run at a time; they go when a training ends."""
+        each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.kind == "train"]
+        largest = sorted(each, reverse=True)[:at_a_time]
+        return _COPIES_IN_CHECKPOINT * self.study.training.evaluations * sum(largest)
+
+
+def _bytes(per: tuple[float, float], tokens: float, rows: float) -> float:
+    return per[0] * tokens + per[1] * rows
+
+
+@dataclass(frozen=True)
+class Bill:
+    """Money for a hosted source, in USD, at the prices of the config.
+
+    Args:
+        to_spend: of the jobs that would run; None where nothing tells how many rows there are.
+        spent: of the jobs that are done.
+        cap: what the source may cost; None without a cap.
+    """
+
+    source: str
+    tokens_in: float
+    tokens_out: float
+    to_spend: float | None
+    spent: float
+    cap: float | None
+
+
+def bills(
+    study: Study,
+    jobs: Sequence[PlannedJob],
+    works: Mapping[int, Work],
+    usages: Mapping[int, Mapping[str, float]],
+) -> list[Bill]:
+    """What every source that is asked over the network costs.
+
+    Args:
+        works: work of every job, by position.
+        usages: what finished jobs have recorded, by position.
+    """
+    found = []
+    for name, source in study.sources.items():
+        engine = source.engine
+        own = [i for i, job in enumerate(jobs) if job.kind in ("generate", "pilot")
+               and job.wildcards["source"] == name]  # fmt: skip
+        if not isinstance(engine, OpenAIEngine) or not own:
+            continue
+        coming = [works[index] for index in own if jobs[index].run]
+        tokens_in = sum(work.tokens_in or 0 for work in coming)
+        tokens_out = sum(work.tokens_out or 0 for work in coming)
+        known = all(work.known for work in coming)
+        paid = [usages[index] for index in own if index in usages]
+        spent = price(
+            engine,
+            sum(usage["prompt_tokens"] for usage in paid),
+            sum(usage["completion_tokens"] for usage in paid),
+        )
+        due = price(engine, tokens_in, tokens_out) if known else None
+        found.append(Bill(name, tokens_in, tokens_out, due, spent, engine.spending_cap))
+    return found
+
+
+def price(engine: OpenAIEngine, tokens_in: float, tokens_out: float) -> float:
+    """USD for tokens; prices are per million."""
+    return (tokens_in * engine.price_in + tokens_out * engine.price_out) / 1e6

@@ -1,0 +1,121 @@
+"""The jobs of a study in plain values, as a dry-run gives them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+# Rules that differ from another one only in their inputs or their environment.
+_VARIANT = re.compile(r"_(vllm|openai|added|vanilla)$")
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """One job of a study.
+
+    Args:
+        rule: name of its rule; `kind` is the same without the variant (`generate_vllm`: `generate`).
+        stage: name of the rules' file, which is that of the stage.
+        needs: positions of the jobs whose outputs it takes.
+        run: whether it would run; `reasons` say why, the weightiest first.
+        gpus: GPUs that it asks for.
+        asked: all other resources that it asks for.
+    """
+
+    rule: str
+    stage: str
+    wildcards: Mapping[str, str]
+    outputs: Sequence[str]
+    benchmark: str | None
+    run: bool
+    reasons: Sequence[str]
+    local: bool
+    threads: int
+    gpus: int
+    needs: Sequence[int]
+    asked: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """What the job does."""
+        return _VARIANT.sub("", self.rule)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether it makes nothing and only names what is wanted."""
+        return not self.outputs
+
+    @property
+    def cores(self) -> int:
+        """CPU cores that it holds."""
+        return max(self.threads, self.gpus * (self.asked.get("cpus_per_gpu") or 0))
+
+
+def read_jobs(rows: Sequence[Mapping[str, Any]]) -> list[PlannedJob]:
+    """Jobs from the rows of the JSON that `scripts/dag.py` prints."""
+    return [_job(row) for row in rows]
+
+
+def _job(row: Mapping[str, Any]) -> PlannedJob:
+    asked = {key: value for key, value in row["resources"].items() if value is not None}
+    known = {key: row[key] for key in ("rule", "stage", "wildcards", "outputs", "benchmark", "run")}
+    known |= {key: row[key] for key in ("reasons", "local", "threads", "needs")}
+    return PlannedJob(**known, gpus=asked.get("devices", 0), asked=asked)
+
+
+def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, list[int]]:
+    """Positions of the jobs that make something, by stage; jobs stand behind those that they need.
+
+    A stage stands behind those that it takes from, and where this leaves a choice in the given order.
+    """
+    stages: dict[str, list[int]] = {name: [] for name in order}
+    for index in in_order(jobs):
+        if not jobs[index].gathers:
+            stages.setdefault(jobs[index].stage, []).append(index)
+    stages = {name: members for name, members in stages.items() if members}
+    before: dict[str, list[str]] = {name: [] for name in stages}
+    for first, second in links_of(jobs, stages):
+        before[second].append(first)
+    depth: dict[str, int] = {}
+
+    def at(name: str, path: tuple[str, ...] = ()) -> int:
+        if name not in depth:
+            # Two stages may take from each other: jobs have no cycles, files of rules can.
+            ahead = [at(other, (*path, name)) for other in before[name] if other not in path]
+            depth[name] = 1 + max(ahead, default=-1)
+        return depth[name]
+
+    return {name: stages[name] for name in sorted(stages, key=at)}
+
+
+def links_of(
+    jobs: Sequence[PlannedJob], stages: Mapping[str, Sequence[int]]
+) -> list[tuple[str, str]]:
+    """Pairs of stages of which the second takes from the first."""
+    of = {index: name for name, members in stages.items() for index in members}
+    pairs = {
+        (of[need], of[index])
+        for index in of
+        for need in jobs[index].needs
+        if need in of and of[need] != of[index]
+    }
+    return sorted(pairs)
+
+
+def in_order(jobs: Sequence[PlannedJob]) -> list[int]:
+    """Positions of all jobs, each behind those that it needs."""
+    ordered: list[int] = []
+    seen = [False] * len(jobs)
+    for start in range(len(jobs)):
+        stack = [(start, False)]
+        while stack:
+            index, ready = stack.pop()
+            if ready:
+                ordered.append(index)
+            elif not seen[index]:
+                seen[index] = True
+                stack.append((index, True))
+                stack.extend((need, False) for need in jobs[index].needs if not seen[need])
+    return ordered

@@ -1,0 +1,267 @@
+"""The plan of a study: jobs, rows, tokens, time, disk and money, stage by stage."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from manybaskets.config.study import Study
+from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
+from manybaskets.plan.graph import PlannedJob, links_of, stages_of
+from manybaskets.plan.measured import NO_PRIOR, Speeds, lengths_of_sources, read_usage
+from manybaskets.plan.rows import Rows, rows_of
+from manybaskets.plan.schedule import Timetable, Width, timetable
+from manybaskets.plan.speeds import Priors
+from manybaskets.plan.work import Work, WorkOf
+
+# Seconds that the workflow itself takes for a job: Snakemake's start, on a cluster also the queue.
+OVERHEAD_LOCAL, OVERHEAD_CLUSTER = 1.5, 14.0
+_GPU_WIDTHS = (2, 4, 8, 16, 32, 64, 128, 256)
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """A stage: its jobs and what they take. Of what is not known only the known part is summed, and
+    `known` is false. Times are hours, but for `start` and `end`, which are seconds from now.
+
+    Args:
+        done: jobs whose outputs are there and in order.
+        to_run: jobs that would run; all that follows is theirs.
+        basis: what the times are based on, with the number of jobs.
+    """
+
+    stage: str
+    done: int
+    to_run: int
+    rows: float
+    tokens_in: float
+    tokens_out: float
+    gpu_hours: float
+    cpu_hours: float
+    job_hours: float
+    start: float
+    end: float
+    gigabytes: float
+    basis: Mapping[str, int]
+    known: bool
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the jobs of a class ask the scheduler for, at their first attempt.
+
+    Args:
+        minutes: the time limit; `longest` is the longest estimate, in minutes.
+    """
+
+    rule: str
+    jobs: int
+    partition: str | None
+    gpus: str
+    cores: int
+    memory_mb: int | None
+    minutes: int | None
+    longest: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done and what would run. Everything in it can be written as JSON."""
+
+    study: str
+    stages: Sequence[StagePlan]
+    requests: Sequence[Request]
+    reasons: Mapping[str, Mapping[str, int]]
+    bills: Sequence[Bill]
+    gigabytes: Mapping[str, float]
+    free_gigabytes: float
+    rows: Rows
+    hours_done: float
+    gpu_hours_done: float
+    width: Width
+    wall: float
+    longest_path: float
+    peak_gpus: int
+    wall_by_gpus: Mapping[int, float]
+    links: Sequence[tuple[str, str]]
+    notes: Sequence[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, by the names above."""
+        return asdict(self)
+
+
+def make_plan(
+    study: Study,
+    sizes: Mapping[str, float | None],
+    jobs: Sequence[PlannedJob],
+    results: Path,
+    width: Width,
+    *,
+    stages: Sequence[str],
+    cluster: bool,
+) -> Plan:
+    """Plan a study.
+
+    Args:
+        sizes: number of weights of every model; None for embedded ones.
+        jobs: all jobs of the study.
+        results: folder of the study, `results/<study>`.
+        width: what may run at a time.
+        stages: names of all stages, in the order of the data.
+        cluster: whether every job waits in a scheduler's queue of its own.
+
+    Raises:
+        UserError: a user's file of rows cannot be read.
+    """
+    root = results.parent.parent
+    rows = rows_of(study, results)
+    work = WorkOf(study, rows, lengths_of_sources(jobs, root))
+    speeds = Speeds(Priors(study, sizes), work, jobs, root)
+    works = {i: work(job.kind, job.wildcards) for i, job in enumerate(jobs) if not job.gathers}
+    running = [i for i in works if jobs[i].run]
+    estimates = {i: speeds(jobs[i], works[i]) for i in running}
+    extra = {
+        i: OVERHEAD_CLUSTER if cluster and not jobs[i].local else OVERHEAD_LOCAL for i in running
+    }
+    seconds = {i: estimates[i][0].total + extra[i] for i in running}
+    bases = {i: basis if works[i].known else "unknown" for i, (_, basis) in estimates.items()}
+    times = timetable(jobs, seconds, width)
+    disk = Disk(study, speeds.priors)
+    left = {i: disk(jobs[i], works[i]) for i in running}
+    members = stages_of(jobs, stages)
+    gigabytes: Counter[str] = Counter()
+    for kinds in left.values():
+        gigabytes.update({kind: amount / 1e9 for kind, amount in kinds.items()})
+    at_a_time = width.jobs or width.cores or 1
+    checkpoints = disk.checkpoint_bytes([jobs[i] for i in running], at_a_time) / 1e9
+    gigabytes.update({CHECKPOINTS: checkpoints} if checkpoints else {})
+    usages = {i: usage for i in works if not jobs[i].run and (usage := read_usage(jobs[i], root))}
+    plan = Plan(
+        study=study.study,
+        stages=[
+            _stage(name, [i for i in own if not jobs[i].run], [i for i in own if jobs[i].run],
+                   jobs, works, seconds, bases, times, left)
+            for name, own in members.items()
+        ],
+        requests=_requests(jobs, {i: estimates[i][0].total for own in members.values() for i in own if i in estimates}),
+        reasons=_reasons([jobs[i] for own in members.values() for i in own if jobs[i].run]),
+        bills=bills(study, jobs, works, usages),
+        gigabytes=dict(gigabytes),
+        free_gigabytes=shutil.disk_usage(_existing(results)).free / 1e9,
+        rows=rows,
+        hours_done=sum(t for i, t in speeds.taken.items() if not jobs[i].run) / 3600,
+        gpu_hours_done=sum(
+            t * jobs[i].gpus for i, t in speeds.taken.items() if not jobs[i].run
+        ) / 3600,
+        width=width,
+        wall=times.wall,
+        longest_path=times.longest_path,
+        peak_gpus=times.peak_gpus,
+        wall_by_gpus={
+            gpus: timetable(jobs, seconds, replace(width, gpus=gpus)).wall
+            for gpus in _GPU_WIDTHS
+            if gpus < times.peak_gpus and gpus >= max((jobs[i].gpus for i in running), default=0)
+        },
+        links=links_of(jobs, members),
+    )  # fmt: skip
+    return replace(plan, notes=_notes(plan))
+
+
+def _stage(
+    name: str,
+    done: Sequence[int],
+    running: Sequence[int],
+    jobs: Sequence[PlannedJob],
+    works: Mapping[int, Work],
+    seconds: Mapping[int, float],
+    bases: Mapping[int, str],
+    times: Timetable,
+    left: Mapping[int, Mapping[str, float]],
+) -> StagePlan:
+    # Rows that a model answers, learns or scores; those that are only copied would count twice.
+    at_work = [works[i] for i in running if works[i].tokens or not works[i].known]
+    return StagePlan(
+        stage=name,
+        done=len(done),
+        to_run=len(running),
+        rows=sum(work.rows or 0.0 for work in at_work),
+        tokens_in=sum(work.tokens_in or 0.0 for work in at_work),
+        tokens_out=sum(work.tokens_out or 0.0 for work in at_work),
+        gpu_hours=sum(seconds[i] * jobs[i].gpus for i in running) / 3600,
+        cpu_hours=sum(seconds[i] * jobs[i].cores for i in running) / 3600,
+        job_hours=sum(seconds[i] for i in running) / 3600,
+        start=min((times.spans[i][0] for i in running), default=0.0),
+        end=max((times.spans[i][1] for i in running), default=0.0),
+        gigabytes=sum(sum(left[i].values()) for i in running) / 1e9,
+        basis=dict(Counter(bases[i] for i in running)),
+        known=all(works[i].known for i in running),
+    )
+
+
+def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[Request]:
+    """Classes of jobs that ask for the same, in the order of `seconds`."""
+    classes: dict[tuple, list[float]] = {}
+    for index in seconds:
+        job, asked = jobs[index], jobs[index].asked
+        if job.local:
+            continue
+        model = f"{asked['gpu_model']}:" if asked.get("gpu_model") else ""
+        gpus = asked.get("gres", f"{model}{job.gpus}") if job.gpus else ""
+        key = (job.rule, asked.get("slurm_partition"), gpus, job.cores)
+        key += (asked.get("mem_mb"), asked.get("runtime"))
+        classes.setdefault(key, []).append(seconds[index] / 60)
+    return [
+        Request(rule, len(each), partition, gpus, cores, memory, minutes, max(each))
+        for (rule, partition, gpus, cores, memory, minutes), each in classes.items()
+    ]
+
+
+def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
+    """Jobs that would run by their weightiest reason, then by rule."""
+    found: dict[str, Counter[str]] = {}
+    for job in jobs:
+        reason = job.reasons[0] if job.reasons else "another job needs it"
+        found.setdefault(reason, Counter())[job.rule] += 1
+    return {reason: dict(counts) for reason, counts in found.items()}
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What a reader should know before typing the command."""
+    notes = []
+    if not all(stage.known for stage in plan.stages):
+        notes.append(
+            "Nothing tells how many rows the dataset has; times, tokens and money count only what is "
+            "known. Set dataset.rows or split.train_rows and split.test_rows, or run `snakemake data`."
+        )
+    for stage in plan.stages:
+        if NO_PRIOR in stage.basis:
+            notes.append(
+                f"Nothing tells how long {stage.basis[NO_PRIOR]} jobs of the stage {stage.stage} take: they "
+                "count as seconds until one of them has run."
+            )
+    for request in plan.requests:
+        if request.minutes and request.longest > request.minutes:
+            notes.append(
+                f"{request.rule} ({request.gpus or 'no GPU'}) may take {request.longest / 60:.1f} h, its "
+                f"limit is {request.minutes / 60:.1f} h: more shards, or set its `runtime`."
+            )
+    for bill in plan.bills:
+        if bill.cap and bill.to_spend is not None and bill.spent + bill.to_spend > bill.cap:
+            notes.append(
+                f"{bill.source} may cost {bill.spent + bill.to_spend:.2f} USD, its cap is {bill.cap:g}."
+            )
+    needed = sum(plan.gigabytes.values())
+    if needed > plan.free_gigabytes:
+        notes.append(
+            f"{needed:,.0f} GB are needed and {plan.free_gigabytes:,.0f} GB are free in results/."
+        )
+    return notes
+
+
+def _existing(folder: Path) -> Path:
+    return next(each for each in [folder, *folder.resolve().parents] if each.exists())

@@ -1,0 +1,114 @@
+"""How many rows a study has: counted where they lie, else from the config, else not known."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from manybaskets.config.parts import EmbeddedDataset, FilePromptSet, HubDataset
+from manybaskets.config.study import Study
+
+COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of a study; None for those that nothing tells.
+
+    Args:
+        train: training prompts in use, with those of validation; every source answers them.
+        fit: of these, the ones that are learned.
+        validation: of these, the ones that choose a checkpoint.
+        sets: rows of every prompt set that runs answer, `test` first.
+        turns: questions per prompt, 1 but for conversations.
+        basis: `counted`, `config` or `unknown`.
+    """
+
+    train: int | None
+    fit: int | None
+    validation: int | None
+    sets: dict[str, int | None]
+    turns: float
+    basis: str
+
+
+# Questions per conversation where nothing has counted them.
+PRIOR_TURNS = 2.0
+
+
+def rows_of(study: Study, results: Path) -> Rows:
+    """Rows of a study: of its split where that is made, else as many as the config tells.
+
+    Cleaning may drop some of the rows that the config tells.
+
+    Raises:
+        UserError: a user's file cannot be read.
+    """
+    split = results / "data/split.parquet"
+    if split.is_file():
+        return _counted(study, results, split)
+    raw = _raw_rows(study)
+    share, wanted = study.split, study.split.train_rows
+    test = None if raw is None else math.ceil(share.test_share * raw)
+    train = wanted if raw is None else min(wanted or raw, raw - test)
+    if raw is None and share.test_rows is None:
+        test = None
+    else:
+        test = min(share.test_rows or test, test or share.test_rows)
+    validation = None if train is None else math.ceil(share.validation_share * train)
+    fit = None if train is None else train - validation
+    sets = {"test": test} | {name: _set_rows(study, name) for name in study.prompt_sets}
+    fields = getattr(study.dataset, "fields", None)
+    turns = PRIOR_TURNS if fields is not None and fields.messages else 1.0
+    known = train is not None and None not in sets.values()
+    return Rows(train, fit, validation, sets, turns, CONFIG if known else UNKNOWN)
+
+
+def _counted(study: Study, results: Path, split: Path) -> Rows:
+    import polars as pl
+
+    frame = pl.read_parquet(split, columns=["split", "used", "follow_ups"]).filter("used")
+    sizes = {side: int((frame["split"] == side).sum()) for side in ("train", "validation", "test")}
+    train = frame.filter(pl.col("split") != "test")
+    turns = 1.0 + (train["follow_ups"].list.len().mean() or 0.0)
+    sets: dict[str, int | None] = {"test": sizes["test"]}
+    for name in study.prompt_sets:
+        made = results / f"data/prompts/{name}.parquet"
+        sets[name] = count_rows(made) if made.is_file() else _set_rows(study, name)
+    return Rows(train.height, sizes["train"], sizes["validation"], sets, turns, COUNTED)
+
+
+def _raw_rows(study: Study) -> int | None:
+    dataset = study.dataset
+    if isinstance(dataset, EmbeddedDataset | HubDataset):
+        return dataset.rows
+    from manybaskets.data.reading import read_rows
+
+    return _if_there(dataset.path, lambda path: read_rows(path, dataset.fields).height)
+
+
+def _set_rows(study: Study, name: str) -> int | None:
+    chosen = study.prompt_sets[name]
+    if not isinstance(chosen, FilePromptSet):
+        return getattr(chosen, "count", None)
+    from manybaskets.data.reading import read_prompts
+
+    return _if_there(chosen.path, lambda path: read_prompts(path, chosen.fields).height)
+
+
+def _if_there(path: str, count: Callable[[Path], int]) -> int | None:
+    return count(Path(path)) if Path(path).is_file() else None
+
+
+def count_rows(path: Path) -> int:
+    """Rows of a Parquet file, from its footer alone."""
+    import pyarrow.parquet as pq
+
+    return pq.read_metadata(path).num_rows
+
+
+def shard_rows(prompts: int | None, shard: int, shards: int) -> int | None:
+    """Prompts of the `shard`-th of `shards`, from 0."""
+    return None if prompts is None else max(0, math.ceil((prompts - shard) / shards))

@@ -1,0 +1,189 @@
+"""How long jobs take before any of them has run: the priors, in one table.
+
+Where they come from:
+
+- GPUs are H100s. Speeds are tokens per second, times billions of weights, per GPU: twice the weights
+  take twice as long. vLLM: a 72B model wrote and read 3,163 tokens per second on four GPUs (WILDCHAT-50M's
+  slowest). Transformers: Llama 8B, batches of 32 rows of 383 tokens in 44 s; smaller batches as
+  measured at 16 and 8. Training: 13 million tokens in 50 minutes on two GPUs for the 8B, in
+  11 hours on four for the 70B, whose layers are spread over them. Scoring is a third of training.
+- Embedded models: measured on two cores of a cloud machine, at the size of config/config.yaml.
+- Loading: 1 GB of weights per second, and a minute for vLLM to compile.
+- A server: two seconds and 60 tokens per second for every answer, as many at a time as the config says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from manybaskets.config.engines import OpenAIEngine, VllmEngine
+from manybaskets.config.study import Study
+from manybaskets.plan.graph import PlannedJob
+from manybaskets.plan.work import Work
+
+CPU, GPU, NETWORK = "cpu", "gpu", "network"
+BYTES_PER_WEIGHT = {"float32": 4.0, "bfloat16": 2.0, "fp8": 1.0}
+
+
+@dataclass(frozen=True)
+class Speed:
+    """A prior: seconds before the first token, then tokens per second."""
+
+    setup: float
+    rate: float
+
+
+# Embedded models at the size of config/config.yaml, on a core: tokens per second.
+EMBEDDED = {
+    "pretrain": Speed(4.0, 15_500.0),
+    "answer": Speed(4.7, 12_000.0),
+    "train": Speed(6.0, 12_500.0),
+    "likelihood": Speed(4.8, 46_000.0),
+}
+# Tokens per second, times billions of weights, per GPU; seconds beside the loading of the weights.
+ON_GPU = {
+    "vllm": Speed(80.0, 57_000.0),
+    "transformers": Speed(20.0, 2_200.0),  # in batches of 32
+    "train": Speed(40.0, 17_300.0),
+    "train over several GPUs": Speed(90.0, 6_000.0),
+    "likelihood": Speed(20.0, 50_000.0),
+}
+# The same for a model without a GPU, per core.
+ON_CORES = {"answer": Speed(10.0, 15.0), "train": Speed(15.0, 5.0), "likelihood": Speed(10.0, 15.0)}
+# Seconds of a job without a model, and seconds per row and per token on top.
+LIGHT = {
+    "embed": (6.0, 0.0, 1 / 6_000),
+    "measure": (0.6, 0.0, 1 / 50_000),
+    "lengths": (3.0, 0.0, 1 / 300_000),
+    "collect": (1.5, 1e-4, 0.0),
+    "replay": (1.5, 3e-4, 0.0),
+    "summarise": (1.5, 0.0, 0.0),
+    "figure": (2.0, 0.0, 0.0),
+    "write_report": (2.0, 0.0, 0.0),
+}
+OTHER = (1.2, 5e-5, 0.0)
+BYTES_PER_SECOND_LOADED, BYTES_PER_SECOND_FETCHED = 1e9, 1e8
+SECONDS_TO_FETCH_ROWS = 60.0
+SECONDS_PER_ANSWER, TOKENS_PER_SECOND_SERVED = 2.0, 60.0
+# A batch that is not full loses less than its share of the speed.
+_UNFILLED, _SMALL_BATCH, _BATCH = 2 / 3, 0.8, 32
+_EMBEDDED_WEIGHTS = 12 * 2 * 128**2 + 1024 * 128
+
+
+@dataclass(frozen=True)
+class Seconds:
+    """Seconds of a job: before its first token (`setup`), and those that go with its work."""
+
+    setup: float
+    work: float
+
+    @property
+    def total(self) -> float:
+        """Both together."""
+        return self.setup + self.work
+
+
+class Priors:
+    """Seconds of any job of a study by the table above.
+
+    Args:
+        sizes: number of weights of every model; None for an embedded one.
+    """
+
+    def __init__(self, study: Study, sizes: Mapping[str, float | None]) -> None:
+        self.study, self.sizes = study, sizes
+        tiny = study.tiny
+        weights = 12 * tiny.layers * tiny.hidden**2 + tiny.vocabulary * tiny.hidden
+        self._tiny = weights / _EMBEDDED_WEIGHTS
+
+    def __call__(self, job: PlannedJob, work: Work) -> Seconds:
+        """Prior seconds of a job."""
+        task, rate = self.task_of(job), 1.0
+        if job.kind == "fetch_model":
+            return Seconds(
+                10.0, self.weight_bytes(job.wildcards["model"]) / BYTES_PER_SECOND_FETCHED
+            )
+        if job.kind.startswith("fetch_"):
+            return Seconds(5.0, SECONDS_TO_FETCH_ROWS)
+        if task is None:
+            setup, per_row, per_token = LIGHT.get(job.kind, OTHER)
+            return Seconds(setup, (work.rows or 0) * per_row + work.tokens * per_token)
+        model, engine = self.model_of(job), self.engine_of(job)
+        if isinstance(engine, OpenAIEngine):
+            each = SECONDS_PER_ANSWER * (work.rows or 0)
+            each += (work.tokens_out or 0) / TOKENS_PER_SECOND_SERVED
+            return Seconds(2.0, each / engine.concurrency)
+        size = self.sizes.get(model) if model else None
+        if size is None:
+            speed, rate = EMBEDDED[task], 1 / self._tiny
+            setup = speed.setup
+        elif job.gpus:
+            speed = ON_GPU[self._on_gpu(task, job, engine)]
+            rate, setup = job.gpus * 1e9 / size, speed.setup + self.loading(model)
+        else:
+            speed = ON_CORES[task]
+            rate, setup = job.cores * 1e9 / size, speed.setup + self.loading(model)
+        slower = self._slower(job, work, engine) if task == "answer" else 1.0
+        return Seconds(setup, work.tokens * slower / (speed.rate * rate))
+
+    def knows(self, job: PlannedJob) -> bool:
+        """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
+        return not job.gpus or self.task_of(job) is not None or job.kind in LIGHT
+
+    def task_of(self, job: PlannedJob) -> str | None:
+        """What a model does in a job; None where none runs."""
+        if job.kind in ("generate", "pilot", "respond"):
+            return "answer"
+        return job.kind if job.kind in ("train", "likelihood", "pretrain") else None
+
+    def model_of(self, job: PlannedJob) -> str | None:
+        """The model that a job runs."""
+        if "source" in job.wildcards:
+            return self.study.sources[job.wildcards["source"]].model
+        return job.wildcards.get("target") or job.wildcards.get("model")
+
+    def engine_of(self, job: PlannedJob):
+        """The engine that answers in a job; None where none does."""
+        if job.kind in ("generate", "pilot"):
+            return self.study.sources[job.wildcards["source"]].engine
+        return self.study.responses.engine if job.kind == "respond" else None
+
+    def device_of(self, job: PlannedJob) -> str:
+        """What the speed of a job hangs on: cores, GPUs or the network."""
+        if job.kind.startswith("fetch_") or isinstance(self.engine_of(job), OpenAIEngine):
+            return NETWORK
+        return GPU if job.gpus else CPU
+
+    def loading(self, model: str) -> float:
+        """Seconds until the weights are in memory."""
+        return self.weight_bytes(model) / BYTES_PER_SECOND_LOADED
+
+    def weight_bytes(self, model: str) -> float:
+        """Bytes of a model's weights on disk."""
+        size = self.sizes[model]
+        if size is None:
+            return 4 * _EMBEDDED_WEIGHTS * self._tiny
+        return size * BYTES_PER_WEIGHT["bfloat16"]
+
+    def _on_gpu(self, task: str, job: PlannedJob, engine) -> str:
+        if task == "answer":
+            return "vllm" if isinstance(engine, VllmEngine) else "transformers"
+        # A model whose weights fill more than half a GPU is spread over several.
+        spread = self.weight_bytes(self.model_of(job)) > 50e9
+        return "train over several GPUs" if task == "train" and job.gpus > 1 and spread else task
+
+    def _slower(self, job: PlannedJob, work: Work, engine) -> float:
+        """How many times slower than with full batches of 32, or a full vLLM."""
+        if isinstance(engine, VllmEngine):
+            full, batch = engine.max_sequences, 1.0
+        else:
+            full = self._batch(job)
+            batch = (_BATCH / full) ** _SMALL_BATCH if job.gpus else 1.0
+        rows = work.rows or full
+        return batch * max(1.0, full / max(rows, 1.0)) ** _UNFILLED
+
+    def _batch(self, job: PlannedJob) -> int:
+        if "source" in job.wildcards:
+            return self.study.sources[job.wildcards["source"]].batch_size
+        return self.study.responses.batch_size

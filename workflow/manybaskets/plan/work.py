@@ -1,0 +1,176 @@
+"""What each kind of job has to do, in rows and tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from manybaskets.config.parts import Sampling
+from manybaskets.config.study import HUMAN, VANILLA, Study
+from manybaskets.plan.rows import Rows, shard_rows
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job reads and writes; None where nothing tells how many rows there are.
+
+    Args:
+        rows: rows that it answers, learns, scores or writes.
+        tokens_in: tokens that a model reads.
+        tokens_out: tokens that a model writes.
+    """
+
+    rows: float | None = 0.0
+    tokens_in: float | None = 0.0
+    tokens_out: float | None = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether the number of rows is known."""
+        return self.rows is not None
+
+    @property
+    def tokens(self) -> float:
+        """All tokens that pass the model; 0 where they are not known."""
+        return (self.tokens_in or 0.0) + (self.tokens_out or 0.0)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens per question and per answer of a source or run."""
+
+    prompt: float
+    answer: float
+
+
+def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
+    """Lengths before any answer is there: Dolly's prompts and the mean answers of four models to
+    them; those of the embedded world; for a conversation, what was said before counts as prompt."""
+    if study.dataset.kind == "embedded":
+        prompt, answer = 43.0, 26.0
+    elif study.dataset.fields.messages:
+        prompt, answer = 900.0, 400.0
+    else:
+        prompt, answer = 133.0, 250.0
+    limit = sampling.max_new_tokens if sampling else answer
+    return Lengths(min(prompt, study.prompting.max_prompt_tokens), min(answer, limit))
+
+
+class WorkOf:
+    """The work of any job of a study.
+
+    Args:
+        rows: how many rows the study has.
+        lengths: measured lengths by source; others have the prior ones.
+    """
+
+    def __init__(self, study: Study, rows: Rows, lengths: Mapping[str, Lengths]) -> None:
+        self.study, self.rows, self.lengths = study, rows, lengths
+        self._kinds: dict[str, Callable[[Mapping[str, str]], Work]] = {
+            "generate": self._generate, "pilot": self._pilot, "train": self._train,
+            "respond": self._respond, "likelihood": self._likelihood, "pretrain": self._pretrain,
+            "embed": self._embed, "measure": self._measure, "lengths": self._lengths,
+            "collect": self._rows_of_source, "replay": self._rows_of_source,
+            "human_source": self._rows_of_source, "source_card": self._rows_of_source,
+            "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
+        }  # fmt: skip
+
+    def __call__(self, kind: str, wildcards: Mapping[str, str]) -> Work:
+        """Work of a job; none to speak of for kinds that read what others made."""
+        return self._kinds[kind](wildcards) if kind in self._kinds else Work()
+
+    def of_source(self, source: str) -> Lengths:
+        """Tokens per question and answer of a source."""
+        sampling = None if source == HUMAN else self.study.sources[source].sampling
+        return self.lengths.get(source) or prior_lengths(self.study, sampling)
+
+    def of_mix(self, mix: str) -> Lengths:
+        """Tokens per question and answer of a mix, which are those of its sources."""
+        sources = [HUMAN] if mix == VANILLA else self.study.mix_sources(mix)
+        each = [self.of_source(name) for name in sources]
+        return Lengths(*(sum(values) / len(each) for values in zip(*map(_both, each), strict=True)))
+
+    def _asked(self, prompts: int | None, lengths: Lengths) -> Work:
+        if prompts is None:
+            return Work(None, None, None)
+        rows = prompts * self.rows.turns
+        return Work(rows, rows * lengths.prompt, rows * lengths.answer)
+
+    def _read(self, prompts: float | None, lengths: Lengths) -> Work:
+        if prompts is None:
+            return Work(None, None, None)
+        return Work(prompts, prompts * self.rows.turns * (lengths.prompt + lengths.answer))
+
+    def _generate(self, wildcards: Mapping[str, str]) -> Work:
+        shard, shards = int(wildcards["shard"]), int(wildcards["shards"])
+        prompts = shard_rows(self.rows.train, shard, shards)
+        return self._asked(prompts, self.of_source(wildcards["source"]))
+
+    def _pilot(self, wildcards: Mapping[str, str]) -> Work:
+        asked = self.study.sources[wildcards["source"]].pilot.prompts
+        known = asked if self.rows.train is None else min(asked, self.rows.train)
+        return self._asked(known, self.of_source(wildcards["source"]))
+
+    def _answered(self, mix: str) -> int | None:
+        sets = self.rows.sets.values()
+        if None in sets:
+            return None
+        return sum(sets) * len(self.study.seeds_of(mix)) * self.study.responses.samples
+
+    def _respond(self, wildcards: Mapping[str, str]) -> Work:
+        mix = wildcards.get("mix", VANILLA)
+        lengths, limit = self.of_mix(mix), self.study.responses.sampling.max_new_tokens
+        return self._asked(self._answered(mix), Lengths(lengths.prompt, min(lengths.answer, limit)))
+
+    def _likelihood(self, wildcards: Mapping[str, str]) -> Work:
+        mix, test = wildcards.get("mix", VANILLA), self.rows.sets["test"]
+        texts = 1 + self.study.responses.samples  # the human answers, and the run's own
+        rows = None if test is None else test * len(self.study.seeds_of(mix)) * texts
+        return self._read(rows, self.of_mix(mix))
+
+    def _train(self, wildcards: Mapping[str, str]) -> Work:
+        training, rows = self.study.training, self.rows
+        if rows.fit is None or rows.validation is None:
+            return Work(None, None, None)
+        learned = rows.fit * training.epochs
+        # Checking a row takes about a third of learning it.
+        checked = rows.validation * (training.evaluations + 1) / 3
+        return self._read(learned + checked, self.of_mix(wildcards["mix"]))
+
+    def _pretrain(self, wildcards: Mapping[str, str]) -> Work:
+        size = self.study.tiny
+        return self._read(size.steps * size.batch_size, prior_lengths(self.study))
+
+    def _embed(self, wildcards: Mapping[str, str]) -> Work:
+        test = self.rows.sets["test"]
+        mixes = [VANILLA, *self.study.mixes]
+        runs = sum(len(self.study.seeds_of(mix)) for mix in mixes) * len(self.study.targets)
+        if test is None:
+            return Work(None, None, None)
+        rows = runs * test * self.study.responses.samples
+        return Work(rows, rows * min(256.0, prior_lengths(self.study).answer))
+
+    def _measure(self, wildcards: Mapping[str, str]) -> Work:
+        mix = wildcards.get("mix", VANILLA)
+        rows = self._answered(mix)
+        return (
+            Work(None, None, None) if rows is None else Work(rows, rows * self.of_mix(mix).answer)
+        )
+
+    def _lengths(self, wildcards: Mapping[str, str]) -> Work:
+        if self.rows.train is None:
+            return Work(None, None, None)
+        each = [self.of_source(name) for name in self.study.used_sources()]
+        tokens = sum(lengths.prompt + lengths.answer for lengths in each)
+        return Work(self.rows.train * len(each), self.rows.train * self.rows.turns * tokens)
+
+    def _rows_of_source(self, wildcards: Mapping[str, str]) -> Work:
+        rows = self.rows.train
+        return Work(None if rows is None else rows * self.rows.turns)
+
+    def _rows_of_mix(self, wildcards: Mapping[str, str]) -> Work:
+        return Work(self.rows.train)
+
+
+def _both(lengths: Lengths) -> tuple[float, float]:
+    return lengths.prompt, lengths.answer

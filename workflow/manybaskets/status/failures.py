@@ -1,0 +1,122 @@
+"""What went wrong: jobs that ended with a message or without one, and rows without an answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+_TAIL = 6000  # bytes; a message with its log's name is shorter
+_NUMBERS = re.compile(r"\d+")
+FAILED, SILENT = "job failed", "job ended without a message"
+ROWS, REFUSED, UNREADABLE = "rows failed", "not taken", "unreadable file"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Failures of one kind.
+
+    Args:
+        kind: one of the constants of this module.
+        message: what they have in common; its numbers are those of the first.
+        count: how many jobs or rows.
+        where: the first log or file.
+    """
+
+    kind: str
+    message: str
+    count: int
+    where: str
+
+
+def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
+    """All failures of a study by kind, the commonest first.
+
+    Args:
+        killed: logs of jobs whose process is gone.
+    """
+    found: list[tuple[str, str, int, str]] = []
+    silent = set(killed)
+    for log in sorted((results / "logs").rglob("*.log")):
+        message = last_error(log)
+        if message:
+            found.append((FAILED, message, 1, str(log)))
+        elif log in silent:
+            found.append(
+                (SILENT, "its process is gone: killed, or its machine went down", 1, str(log))
+            )
+    found += _refused(results)
+    found += _failed_rows(results)
+    groups: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
+    for kind, message, count, where in found:
+        groups.setdefault((kind, _NUMBERS.sub("#", message)), []).append((message, count, where))
+    together = [
+        Failure(kind, each[0][0], sum(count for _, count, _ in each), each[0][2])
+        for (kind, _), each in groups.items()
+    ]
+    return sorted(together, key=lambda failure: (failure.kind, -failure.count))
+
+
+def last_error(log: Path) -> str | None:
+    """First line of the message with which a job ended; None where it did not fail.
+
+    A job begins its log anew, so a message in it is that of the last try.
+    """
+    with open(log, "rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - _TAIL))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    errors = [line for line in lines if line.startswith("ERROR: ")]
+    return errors[-1].removeprefix("ERROR: ") if errors else None
+
+
+def _refused(results: Path) -> Iterator[tuple[str, str, int, str]]:
+    """Answers that were set apart, by reason; shards of a source that is collected count there."""
+    for source in sorted((results / "sources").glob("*")):
+        whole = source / "quarantine.jsonl"
+        files = [whole] if whole.exists() else sorted(source.glob("shards/*.quarantine.jsonl"))
+        for file in files:
+            if file.stat().st_size:
+                lines = file.read_text(encoding="utf-8").splitlines()
+                for reason, count in Counter(json.loads(line)["reason"] for line in lines).items():
+                    yield REFUSED, f"{source.name}: {reason}", count, str(file)
+
+
+def _failed_rows(results: Path) -> Iterator[tuple[str, str, int, str]]:
+    """Rows that an engine failed on, in finished answers."""
+    for folder in sorted((results / "sources").glob("*")):
+        whole = folder / "train.parquet"
+        files = [whole] if whole.exists() else sorted(folder.glob("shards/*.parquet"))
+        yield from _errors(f"source {folder.name}", files)
+    for target in sorted((results / "runs").glob("*")):
+        yield from _errors(f"runs of {target.name}", sorted(target.glob("*/*/responses/*.parquet")))
+
+
+def _errors(who: str, files: Sequence[Path]) -> Iterator[tuple[str, str, int, str]]:
+    for file in files:
+        try:
+            messages = _messages(file)
+        except (OSError, ValueError) as error:
+            yield UNREADABLE, f"{who}: {str(error).splitlines()[0]}", 1, str(file)
+            continue
+        for message, count in messages.items():
+            if not message.startswith("not taken"):
+                yield ROWS, f"{who}: {message.splitlines()[0]}", count, str(file)
+
+
+def _messages(file: Path) -> dict[str, int]:
+    """Messages of a file's failed rows, counted."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    # Statistics tell without reading rows whether any has an error.
+    footer = pq.read_metadata(file)
+    column = footer.schema.names.index("error")
+    groups = [footer.row_group(i).column(column).statistics for i in range(footer.num_row_groups)]
+    if all(group is not None and group.num_values == 0 for group in groups):
+        return {}
+    counted = pc.value_counts(pq.read_table(file, columns=["error"])["error"]).to_pylist()
+    return {entry["values"]: entry["counts"] for entry in counted if entry["values"]}

@@ -1,0 +1,102 @@
+"""Where jobs run: partition, account and form of the GPU request, from slurm/machine.yaml.
+
+Rules say how many GPUs, how much memory and how long, for a first attempt; here every rule gets what
+the machine adds to it, unless the command line says otherwise (`--set-resources`).
+"""
+
+from manybaskets.cluster import check_partitions
+from manybaskets.jobs import refusal_of
+
+
+# A second or two and some 100 MB each, less than a job's way through the queue. Together with the rules
+# that need the network these run where Snakemake does; `local-cores` in the profile limits them.
+localrules:
+    curves,
+    figure,
+    write_report,
+    write_tables,
+
+
+def place(rule):
+    """Add what the machine says: growth with the attempt, partition, account, form of the GPU request.
+
+    What a rule or the command line (`--set-resources`) names already stays. Jobs find the number of
+    their GPUs in the resource `devices`, whichever form the request has.
+    """
+    resources = rule.resources
+    gpu, memory, minutes = (resources.get(key) for key in ("gpu", "mem_mb", "runtime"))
+
+    def refused(wildcards, attempt):
+        """The next try will stop at once: it should not wait for a GPU."""
+        return attempt > 1 and bool(refusal_of(rule.expand_log(wildcards)[0]))
+
+    def gpus(wildcards, attempt):
+        if not gpu.name or refused(wildcards, attempt):
+            return 0
+        return gpu.evaluate(wildcards).value or 0
+
+    def kind(wildcards, attempt):
+        if not gpu.name or refused(wildcards, attempt):
+            return MACHINE.light
+        if rule.name.endswith("_openai"):
+            return MACHINE.network
+        return MACHINE.accelerated if gpus(wildcards, attempt) else MACHINE.compute
+
+    def with_gpus(value):
+        """A resource that only jobs with GPUs have."""
+
+        def resource(wildcards, attempt):
+            count = gpus(wildcards, attempt)
+            return value(count) if count else None
+
+        return resource
+
+    # What the command line gives are expressions over all of these.
+    def memory_of(wildcards, input, attempt, threads, rulename, async_run):
+        if refused(wildcards, attempt):
+            return LIGHT_MB
+        known = dict(input=input, attempt=attempt, threads=threads)
+        known |= dict(rulename=rulename, async_run=async_run)
+        return NEEDS.grown(
+            memory.evaluate(wildcards, **known).value or LIGHT_MB, attempt
+        )
+
+    def minutes_of(wildcards, input, attempt, threads, rulename, async_run):
+        if refused(wildcards, attempt):
+            return REFUSED_MINUTES
+        known = dict(input=input, attempt=attempt, threads=threads)
+        known |= dict(rulename=rulename, async_run=async_run)
+        asked = minutes.evaluate(wildcards, **known).value or LIGHT_MINUTES
+        return NEEDS.minutes(asked, attempt, kind(wildcards, attempt))
+
+    def partition(wildcards, attempt):
+        return kind(wildcards, attempt).partition
+
+    resources["mem_mb"], resources["runtime"] = memory_of, minutes_of
+    resources.setdefault("slurm_account", MACHINE.account)
+    resources.setdefault("slurm_partition", partition)
+    if not gpu.name:
+        return
+    resources["gpu"] = resources["devices"] = gpus
+    if MACHINE.gpu is None:
+        return
+    model = MACHINE.gpu.model
+    resources.setdefault("cpus_per_gpu", with_gpus(lambda _: MACHINE.gpu.cpus))
+    if MACHINE.gpu.request == "gpu":
+        resources.setdefault("gpu_model", with_gpus(lambda _: model))
+    else:
+        name = f"gpu:{model}" if model else "gpu"
+        resources.setdefault("gres", with_gpus(lambda count: f"{name}:{count}"))
+        resources["gpu"] = None
+
+
+for each in workflow.rules:
+    place(each)
+
+
+onstart:
+    if workflow.executor_plugin.name == "slurm":
+        try:
+            check_partitions(MACHINE)
+        except UserError as error:
+            raise WorkflowError(f"\n{error}") from None

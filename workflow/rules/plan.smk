@@ -1,0 +1,79 @@
+"""`snakemake plan` and `snakemake status`: answered as soon as the config is read, before any job.
+
+They are no rules: the end of a second Snakemake would take the lock of one that runs. So they start no
+job, take no lock, and may be typed while a run goes on.
+"""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+
+QUESTIONS = ("plan", "status")
+
+
+def question():
+    """Which of the questions the command line asks; None for any other command."""
+    typed = Path(sys.argv[0]).stem in ("snakemake", "__main__")
+    if not typed or not set(QUESTIONS) & set(sys.argv[1:]):
+        return None
+    from snakemake.cli import parse_args
+
+    # Paths of the command line start where it was typed, not in `--directory`.
+    with contextlib.chdir(workflow.rundir), contextlib.redirect_stderr(io.StringIO()):
+        asked, *others = parse_args(sys.argv[1:])[1].targets or [None]
+    if asked not in QUESTIONS:
+        return None
+    if others:
+        raise WorkflowError(
+            f"`snakemake {asked}` runs nothing: it takes no other target"
+        )
+    return asked
+
+
+def print_plan():
+    """Print the plan and write it down; the jobs come from a dry-run of the same command."""
+    from manybaskets.plan import graph, making, schedule, table, writing
+
+    command = [sys.executable, str(SCRIPTS / "dag.py"), *sys.argv[1:]]
+    answer = subprocess.run(command, cwd=workflow.rundir, stdout=subprocess.PIPE)
+    if answer.returncode:
+        sys.exit(answer.returncode)
+    found = json.loads(answer.stdout)
+    cluster = found["executor"] not in (None, "local")
+    width = found["width"]
+    if cluster:
+        width["cores"] = None
+    else:
+        width |= {
+            "cores": width["cores"] or width["jobs"] or os.cpu_count(),
+            "jobs": None,
+        }
+    plan = making.make_plan(
+        STUDY,
+        NEEDS.parameters,
+        graph.read_jobs(found["jobs"]),
+        RESULTS,
+        schedule.Width(**width),
+        stages=found["stages"],
+        cluster=cluster,
+    )
+    files = writing.write_plan(plan, RESULTS / "plan", STUDY.figures)
+    print(table.as_text(plan), *files, sep="\n")
+
+
+def print_status():
+    """Print how far the study is."""
+    from manybaskets.status import reading, text
+
+    print(text.as_text(reading.read_status(STUDY, NEEDS, RESULTS)))
+
+
+QUESTION = question()
+if QUESTION:
+    try:
+        {"plan": print_plan, "status": print_status}[QUESTION]()
+    except UserError as error:
+        raise WorkflowError(f"\n{error}") from None
+    sys.exit(0)
