@@ -6,13 +6,17 @@ BIN := $(VENV)/bin
 CORES ?= 2
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test setup setup-vllm lint docs clean
+.PHONY: study test test-cluster setup setup-vllm lint docs clean
 
 study: setup
 	snakemake --cores $(CORES)
 
 test: setup setup-vllm
 	python -m pytest tests/unit tests/engines tests/workflow
+
+# A real SLURM on this machine; needs Debian's slurm-wlm and takes some minutes.
+test-cluster: setup
+	python -m pytest tests/cluster
 
 lint: setup
 	ruff check .

@@ -25,9 +25,16 @@ USUAL = (60, 2000, 1), (90, 3000, 1)
 MORE = (120, 4000, 1), (180, 6000, 1)
 LIGHT = dict.fromkeys(
     ["clean", "split", "prompt_sets", "collect", "source_card", "eligible", "mix", "mix_card"]
-    + ["matched", "summarise", "counts"],
+    + ["matched", "summarise", "counts", "match_sources", "growth", "source_map", "source_tables"]
+    + ["style", "summarise_divergence", "paper_variants", "published"],
     USUAL,
-) | {"lengths": MORE, "measure": MORE, "embed": ((480, 4000, 2), (720, 6000, 2))}
+) | {
+    **dict.fromkeys(["lengths", "measure", "measure_source"], MORE),
+    **dict.fromkeys(["similarity", "distances"], ((60, 4000, 1), (90, 6000, 1))),
+    **dict.fromkeys(["topics", "swap"], ((240, 4000, 1), (360, 6000, 1))),
+    "embed": ((480, 4000, 2), (720, 6000, 2)),
+    "paper": ((480, 3000, 2), (720, 4500, 2)),
+}
 NETWORK = {
     "pilot_openai": ((60, 4000, 1), (90, 6000, 1)),
     "generate_openai": ((240, 4000, 1), (360, 6000, 1)),
@@ -75,6 +82,12 @@ GPU = {
         },
     ),
 }
+GPU["divergence"] = {
+    SMALL_TARGET: ((240, 60000, 1), (360, 90000, 1)),
+    LARGE_TARGET: ((525, 240000, 4), (788, 360000, 4)),
+}
+# The fixed scorer is a model of 7 billion weights, whatever the target.
+GPU["scorer"] = dict.fromkeys([SMALL_TARGET, LARGE_TARGET], ((120, 60000, 1), (180, 90000, 1)))
 FORMS = {"gpu": "--gpus=h100:{}", "gres": "--gres=gpu:h100:{}"}
 
 

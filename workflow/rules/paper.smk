@@ -20,7 +20,7 @@ rule paper:
     threads: 2
     resources:
         mem_mb=3000,
-        runtime=120,
+        runtime=480,
     params:
         paper=STUDY.paper.model_dump() if STUDY.paper else None,
         groups=asdict(groups_of(STUDY)),
