@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "workflow", "config", "envs", "resources", "slurm", "workstation")
+PARTS = ("Snakefile", "workflow", "config", "envs", "resources", "slurm", "workstation", "profiles")
 
 
 @dataclass

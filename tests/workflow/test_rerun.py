@@ -49,7 +49,7 @@ def test_a_plot_setting_reruns_figures_only(copy_of_finished):
     assert set(jobs) == {"figure", "write_report"}
     before = copy_of_finished.path("figures/habits.svg").read_bytes()
     tables = copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns
-    copy_of_finished.run("--cores", "2", "figures")
+    copy_of_finished.run("figures")
     assert copy_of_finished.path("figures/habits.svg").read_bytes() != before
     assert copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns == tables
 

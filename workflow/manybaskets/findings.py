@@ -13,7 +13,7 @@ from manybaskets.shown import Lookup, measure_lookup, number, p_value, rounded_a
 _ALPHA = 0.05  # Holm-adjusted
 _ENOUGH_SEEDS = 3
 _LISTED = 6  # conditions; more are summed up
-_MULTI_SENTENCES = 6
+_MULTI_SENTENCES = 3
 _BEST = {"higher": "highest", "lower": "lowest"}
 Say = Callable[[Mapping[str, Any], str], str]  # a row and its numbers in words -> what it says
 _GROUP = ["family", "label", "prompt_set", "model", "baseline", "scale"]
@@ -27,7 +27,7 @@ def findings(
     multis: Sequence[str] = (),
     confidence: float = 0.95,
     lookup: Lookup | None = None,
-    limit: int = 14,
+    limit: int = 18,
 ) -> list[str]:
     """At most `limit` sentences, what was told apart first; they state numbers and no causes.
 
