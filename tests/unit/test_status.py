@@ -88,7 +88,7 @@ def test_answers_of_runs_are_counted_by_set_and_seed(config, results):
     write(results / "runs/llama/human/seed1/responses/test.parquet")
     journal(results / "work/responses/llama/human/seed1/refused", 7)
     progress = row(status_of(config, results), "responses", "llama")
-    assert (progress.rows, progress.expected) == (207, (6 * 3 + 1) * 248)
+    assert (progress.rows, progress.expected) == (207, (6 * 3 + 6 + 1) * 248)
 
 
 def test_finished_jobs_count_in_full_and_take_no_time(config, results):
@@ -97,7 +97,7 @@ def test_finished_jobs_count_in_full_and_take_no_time(config, results):
     write(results / "sources/llama/shards/0-of-1.parquet")
     write(results / "sources/llama/shards/0-of-1.usage.json", "{}")
     status = status_of(config, results)
-    assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (2, 18)
+    assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (2, 6 * 3 + 6)
     assert row(status, "sources", "llama").rows == 800
     assert row(status, "sources", "llama").seconds == 0
 

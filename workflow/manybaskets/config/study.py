@@ -119,7 +119,7 @@ class Study(parts.Section):
             self._require(f"{key}.mixes", family.mixes, known, section)
             sets = [*self.all_prompt_sets(), *([TRAIN] if self.describe else [])]
             self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
-            measured = [*self.measures_of(family.prompt_set), *LENGTHS]
+            measured = dict.fromkeys([*self.measures_of(family.prompt_set), *LENGTHS])
             place = f"measures of {family.prompt_set}"
             self._require(f"{key}.measures", family.measures, measured, place)
             if family.baseline in family.mixes:

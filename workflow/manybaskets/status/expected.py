@@ -67,7 +67,7 @@ class _Jobs:
             yield self._job("train", each, [f"{seed}/adapter"], f"{seed}/train", target)
         answers = [f"{s}/responses/{p}.parquet" for s in seeds for p in study.all_prompt_sets()]
         yield self._job("respond", who, answers, f"{runs}/respond", target)
-        scores = [f"{seed}/likelihood.parquet" for seed in seeds]
+        scores = [f"{seed}/target-likelihood.parquet" for seed in seeds]
         yield self._job("likelihood", who, scores, f"{runs}/likelihood", target)
         measured = f"measures/{target}/{mix}"
         yield self._job("measure", who, [f"{measured}.parquet"], measured)
