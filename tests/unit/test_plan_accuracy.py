@@ -42,7 +42,8 @@ def small():
     settings["mixes"] = {"human": {"kind": "human"}} | singles | {"multi": multi}
     settings["training"]["seeds"] = [1, 2]
     settings["prompt_sets"]["refused"]["count"] = 16
-    settings["comparisons"] = {}
+    settings |= {"comparisons": {}, "source_counts": {}, "describe": None}
+    settings["scoring"] = {"without_scorer": "a small study"}
     return study(**settings)
 
 
