@@ -53,7 +53,7 @@ def missing_dataset(settings):
     settings["prompt_sets"] = {}
     del settings["comparisons"]["refusals-after-tuning"]
     for model in settings["models"]:
-        settings["models"][model] = {"kind": "hub", "repo": f"a/{model}", "revision": "v1"}
+        settings["models"][model] = {"kind": "hub", "repo": f"a/{model}-1b", "revision": "v1"}
     settings["measures"] = ["response_words"]
     settings["comparisons"] = {}
 

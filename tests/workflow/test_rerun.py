@@ -83,6 +83,7 @@ def test_a_config_may_be_given_by_name_and_does_not_mix_with_the_default(project
         "study": "other",
         "mixes": {"human": {"kind": "human"}},
         "sources": {},
+        "source_counts": {},
         "comparisons": {},
     }
     (project.folder / "other.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))

@@ -90,7 +90,7 @@ rule topics:
     benchmark:
         benchmark_of("sources/topics")
     conda:
-        ENVS / "main.yaml"
+        ENVS / "light.yaml"
     threads: 1
     resources:
         mem_mb=4000,

@@ -10,7 +10,7 @@ rule paper:
         split=path("data/split.parquet"),
         splitter=paper_splitter_files(),
     output:
-        path("statistics/paper.parquet"),
+        path("measures/paper.parquet"),
     log:
         log_of("statistics/paper"),
     benchmark:
@@ -38,7 +38,7 @@ rule paper:
 rule paper_variants:
     """The published procedures' values beside the project's own."""
     input:
-        paper=path("statistics/paper.parquet"),
+        paper=path("measures/paper.parquet"),
         summary=path("statistics/summary.parquet"),
     output:
         paper_variant_files(),
@@ -58,7 +58,7 @@ rule published:
     """Reported against reproduced, where the study has a published cell."""
     input:
         numbers=ROOT / "resources/published/collapse.csv",
-        paper=path("statistics/paper.parquet"),
+        paper=path("measures/paper.parquet"),
         summary=path("statistics/summary.parquet"),
     output:
         published_files(),

@@ -41,7 +41,7 @@ rule source_map:
     benchmark:
         benchmark_of("statistics/source-map")
     conda:
-        ENVS / "main.yaml"
+        ENVS / "light.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
