@@ -34,7 +34,7 @@ SMALL = {
     "training": {"rank": 4, "epochs": 1, "learning_rate": 0.005, "batch_size": 16, "max_length": 256,
                  "evaluations": 2, "precision": "float32", "seeds": [1]},
     "responses": {"sampling": {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}},
-    "measures": ["human_nll", "response_words", "self_bleu"],
+    "measures": ["human_nll", "response_words", "self_bleu", "semantic_between"],
 }  # fmt: skip
 CONFIG = ("--configfile", "small.json")
 
