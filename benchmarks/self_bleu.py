@@ -2,7 +2,9 @@
 
     python benchmarks/self_bleu.py ../shared/data/databricks-dolly-15k.jsonl.gz --count 100
 
-Prints both times and their ratio; stops with an error unless all scores agree within 1e-9.
+Prints both times and their ratio; stops with an error unless all scores agree within 1e-9. Then the
+exact algorithm on more responses (`--more`), beside the loop's time extrapolated from that size as the
+square of their number, since every response is compared with every other.
 """
 
 from __future__ import annotations
@@ -52,6 +54,7 @@ def main() -> None:
     parser.add_argument("path", type=Path, help="gzipped JSONL with a field `response`")
     parser.add_argument("--count", type=int, default=100, help="number of responses")
     parser.add_argument("--draws", type=int, default=100, help="half-samples to time besides")
+    parser.add_argument("--more", type=int, nargs="*", default=[1502, 10_000], help="larger sizes")
     arguments = parser.parse_args()
     texts = read_responses(arguments.path, arguments.count)
 
@@ -77,6 +80,16 @@ def main() -> None:
     print(f"ratio:               {loop_seconds / exact_seconds:.0f}")
     print(f"largest difference:  {gap:.1e} points")
     print(f"{arguments.draws} half-samples:    {draw_seconds:.2f} s")
+    for count in arguments.more:
+        larger = read_responses(arguments.path, count)
+        started = time.perf_counter()
+        SelfBleu(larger).mean(np.arange(len(larger)))
+        seconds = time.perf_counter() - started
+        slow = loop_seconds * (len(larger) / len(texts)) ** 2
+        print(
+            f"{len(larger)} responses: {seconds:.2f} s; the loop, extrapolated: {slow:.0f} s, "
+            f"ratio {slow / seconds:.0f}"
+        )
 
 
 if __name__ == "__main__":
