@@ -97,7 +97,10 @@ def test_finished_jobs_count_in_full_and_take_no_time(config, results):
     write(results / "sources/llama/shards/0-of-1.parquet")
     write(results / "sources/llama/shards/0-of-1.usage.json", "{}")
     status = status_of(config, results)
-    assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (2, 6 * 3 + 6)
+    assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (
+        2,
+        6 * 3 + 6,
+    )
     assert row(status, "sources", "llama").rows == 800
     assert row(status, "sources", "llama").seconds == 0
 
