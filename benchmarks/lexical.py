@@ -39,6 +39,7 @@ from manybaskets import measures
 from manybaskets.measures.tokens import sentences, words
 from manybaskets.measuring import match_prompts, measure_runs, valid_answers
 from manybaskets.records import RESPONSES, write_responses
+from manybaskets.statistics.clusters import cluster_halves
 
 PROMPT_SET, SEED = "answers", 42
 
@@ -150,7 +151,7 @@ def seconds_by_measure(path: Path, folder: Path, draws: int) -> list[tuple[str, 
         shortest_words=dict(zip(ids, matched["shortest_words"], strict=True)),
         seed=SEED,
     )
-    halves = measures.half_samples(ids, draws, SEED)
+    halves = cluster_halves(ids, draws, SEED)
     constant = {"model": "made-up", "mix": path.stem, "seed": 0, "prompt_set": PROMPT_SET}
     found = []
     for name in names():

@@ -20,10 +20,10 @@ from manybaskets.measures import (
     all_measures,
     compute,
     get,
-    half_samples,
     measure,
 )
 from manybaskets.records import MEASURED
+from manybaskets.statistics.clusters import cluster_halves
 
 IDS = [f"p{number:02d}" for number in range(8)]
 CONSTANT = {"model": "m", "mix": "human", "seed": 3, "prompt_set": "test"}
@@ -83,7 +83,7 @@ def test_several_answers_to_a_prompt_are_averaged() -> None:
 
 
 def test_set_rows_are_the_measure_on_the_half_samples() -> None:
-    given, draws = inputs(IDS), half_samples(IDS, 5, 1)
+    given, draws = inputs(IDS), cluster_halves(IDS, 5, 1)
     rows = compute([BLEU], given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
     value = dict(zip(rows["draw"], rows["value"], strict=True))
     evaluate = BLEU.function(given)
@@ -115,7 +115,7 @@ def test_prompts_whose_answers_do_not_count_are_excluded() -> None:
 
 
 def test_a_costly_measure_is_evaluated_on_its_first_half_samples_only() -> None:
-    given, draws = inputs(IDS), half_samples(IDS, 30, 1)
+    given, draws = inputs(IDS), cluster_halves(IDS, 30, 1)
     wanted = [get("compression_ratio"), BLEU]
     rows = compute(wanted, given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
     kept = {
@@ -191,9 +191,9 @@ def test_wrong_inputs_are_refused() -> None:
 def test_half_samples_depend_on_the_ids_and_the_seed_only() -> None:
     shuffled = random.Random(1).sample(IDS, len(IDS))
     first, again, other = (
-        half_samples(IDS, 9, 4),
-        half_samples(shuffled, 9, 4),
-        half_samples(IDS, 9, 5),
+        cluster_halves(IDS, 9, 4),
+        cluster_halves(shuffled, 9, 4),
+        cluster_halves(IDS, 9, 5),
     )
     assert all(np.array_equal(a, b) for a, b in zip(first, again, strict=True))
     assert any(not np.array_equal(a, b) for a, b in zip(first, other, strict=True))
@@ -207,7 +207,7 @@ def test_half_samples_estimate_the_standard_error_of_a_mean() -> None:
     for time in range(40):
         values = rng.normal(size=80)
         draws = [
-            values[half].mean() for half in half_samples([f"{n}" for n in range(80)], 100, time)
+            values[half].mean() for half in cluster_halves([f"{n}" for n in range(80)], 100, time)
         ]
         ratios.append(np.std(draws, ddof=1) / (values.std(ddof=1) / np.sqrt(80)))
     assert np.mean(ratios) == pytest.approx(1.0, abs=0.05)

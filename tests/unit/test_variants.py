@@ -14,12 +14,13 @@ from lexical_inputs import inputs, random_texts
 
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
-from manybaskets.measures import EXCLUDED, USED, all_measures, compute, get, half_samples
+from manybaskets.measures import EXCLUDED, USED, all_measures, compute, get
 from manybaskets.measures.subsets import Subsets
 from manybaskets.measures.tokens import words
 from manybaskets.measures.variants import budgeted, length_matched
 from manybaskets.measuring import check_measures, match_prompts, measure_runs, valid_answers
 from manybaskets.records import RESPONSES
+from manybaskets.statistics.clusters import cluster_halves
 
 LEXICAL = [each for each in all_measures() if each.lexical and each.variant == "default"]
 SETS = [each.name for each in LEXICAL if each.level == "set"]
@@ -149,7 +150,7 @@ def test_prompts_beyond_the_budget_are_counted_as_left_out() -> None:
         inputs(TEXTS, budget=300, seed=5),
         **CONSTANT,
         all_prompt_ids=IDS,
-        draws=half_samples(IDS, 4, 0),
+        draws=cluster_halves(IDS, 4, 0),
     )
     count = {
         (name, draw): value for name, draw, value in rows["measure", "draw", "value"].iter_rows()
@@ -304,7 +305,7 @@ def test_bad_input_has_a_value_or_null_and_no_warning(case: str) -> None:
     wanted = [each for each in all_measures() if each.lexical]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        draws = half_samples(ids, 5, 0)
+        draws = cluster_halves(ids, 5, 0)
         rows = compute(wanted, given, **CONSTANT, all_prompt_ids=[*ids, "zz"], draws=draws,
                        set_prompt_ids=ids)  # fmt: skip
     values = rows["value"].drop_nulls()
@@ -351,6 +352,6 @@ def test_any_text_has_finite_values_or_none_without_a_warning(texts: list[str]) 
             inputs(texts, budget=sum(counts) // 2, references=texts, shortest=shortest),
             **CONSTANT,
             all_prompt_ids=IDS[: len(texts)],
-            draws=half_samples(IDS[: len(texts)], 3, 0),
+            draws=cluster_halves(IDS[: len(texts)], 3, 0),
         )
     assert rows["value"].drop_nulls().is_finite().all()

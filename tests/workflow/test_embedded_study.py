@@ -86,15 +86,15 @@ def test_own_sharpened_answers_lose_the_tail_of_phrasings(comparisons):
     for mix in SINGLES:
         entropy = difference(comparisons, "against-human", "phrasing_entropy", mix)
         assert entropy["high"] < 0, mix
+        assert mix != "single-llama" or entropy["p_holm"] < 0.05
         coverage = difference(comparisons, "habits-against-human", "phrasing_coverage", mix)
-        assert coverage["difference"] < 0, mix
+        assert coverage["difference"] < 0 and coverage["low"] < 0, mix
 
 
 def test_model_text_moves_the_model_away_from_human_answers(comparisons):
     for mix in [*SINGLES, "multi"]:
         found = difference(comparisons, "against-human", "human_nll", mix)
-        assert found["low"] > 0, mix
-        assert mix == "multi" or found["p_holm"] < 0.05, mix
+        assert found["low"] > 0 and found["p_holm"] < 0.05, mix
 
 
 def test_refusals_fade_after_tuning_on_mixes_that_hold_none(finished, summary, comparisons):

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets import tables
-from manybaskets.shown import Lookup, measure_lookup, number, p_value, rounded_alike
+from manybaskets.shown import Lookup, measure_lookup, number, of_runs, p_value, rounded_alike
 
 _ALPHA = 0.05  # Holm-adjusted
 _ENOUGH_SEEDS = 3
@@ -202,7 +202,8 @@ def _multi(
 def warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
     """What a reader has to know before trusting the numbers."""
     found = []
-    few = summary.filter(pl.col("mix") != "vanilla", pl.col("n_seeds") < _ENOUGH_SEEDS)
+    trained = of_runs(summary).filter(pl.col("mix") != "vanilla")
+    few = trained.filter(pl.col("n_seeds") < _ENOUGH_SEEDS)
     if few.height:
         seeds = _span(few["n_seeds"])
         names = ", ".join(few["mix"].unique(maintain_order=True).to_list())

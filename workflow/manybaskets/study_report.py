@@ -103,7 +103,7 @@ def assemble(
                     [report.Table("Knowledge", frames["knowledge"])] if "knowledge" in frames else []),
         report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
     ]  # fmt: skip
-    warnings = report.warnings(of_runs(summary), of_runs(compared))
+    warnings = report.warnings(summary, compared)
     if study.scoring.without_scorer and study.targets:
         warnings.append(
             "Answers are scored under the models of this study alone, which find text of their own "

@@ -18,10 +18,10 @@ from manybaskets.config.study import TRAIN, VANILLA, Study
 from manybaskets.measuring import TEST
 from manybaskets.records import row_seed
 from manybaskets.shared_answers import text_codes
+from manybaskets.shown import SOURCES
 from manybaskets.statistics import bootstrap
 from manybaskets.statistics.clusters import cluster_sums
 
-SOURCES = "sources"  # stands as model in the measured rows of sources
 ALL_SOURCES = "all sources"
 MEAN, FACTOR = "mean", "factor"
 STYLE = pl.Schema(

@@ -9,7 +9,7 @@ from manybaskets.config.study import TRAIN
 from manybaskets.jobs import job
 from manybaskets.measuring import measure_runs
 from manybaskets.records import write_table
-from manybaskets.style import SOURCES
+from manybaskets.shown import SOURCES
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -13,7 +13,6 @@ from manybaskets.measures.registry import (
     all_measures,
     compute,
     get,
-    half_samples,
     measure,
 )
 
@@ -42,6 +41,5 @@ __all__ = [
     "all_measures",
     "compute",
     "get",
-    "half_samples",
     "measure",
 ]

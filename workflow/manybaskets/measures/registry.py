@@ -14,7 +14,7 @@ from manybaskets.errors import UserError
 from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
-from manybaskets.records import MEASURED, row_seed
+from manybaskets.records import MEASURED
 
 Need = Literal[
     "responses", "reference", "likelihood", "embeddings", "reference_embeddings", "truth",
@@ -157,17 +157,6 @@ def get(name: str) -> Measure:
 def all_measures() -> list[Measure]:
     """All measures and their variants, by name."""
     return [_REGISTRY[name] for name in sorted(_REGISTRY)]
-
-
-def half_samples(prompt_ids: Collection[str], draws: int, seed: int) -> list[np.ndarray]:
-    """Random halves of the prompts, without replacement: indices into `sorted(prompt_ids)`.
-
-    They depend on the seed and the ids alone, so that all conditions get the same halves and
-    their differences are paired.
-    """
-    ids = sorted(prompt_ids)
-    rng = np.random.default_rng(row_seed(seed, "half-samples", ids))
-    return [np.sort(rng.permutation(len(ids))[: len(ids) // 2]) for _ in range(draws)]
 
 
 def compute(

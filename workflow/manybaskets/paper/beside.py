@@ -17,9 +17,8 @@ from manybaskets.paper.table import (
     SEMANTIC,
     TRAINING_DATA,
 )
-from manybaskets.shown import Lookup, measure_lookup, transformed
+from manybaskets.shown import SOURCES, Lookup, measure_lookup, transformed
 
-SOURCES = "sources"  # as which the summary knows the answers to the training prompts
 LABELS = {
     HUMAN_TEXT: "Perplexity of human text",
     OWN_OUTPUT: "Perplexity of own outputs",
