@@ -1,0 +1,44 @@
+"""What jobs with a model ask for: GPUs, memory, time."""
+
+
+def source_needs(source, base_mb=4000):
+    """What a job asks for in which a source answers: `gpus`, `memory_mb`, `minutes(base)`."""
+    settings = STUDY.sources[source]
+    return engine_needs(settings.model, settings.engine, base_mb)
+
+
+def target_needs(target, base_mb=4000):
+    """What a job asks for in which a target and its runs answer."""
+    return engine_needs(target, STUDY.responses.engine, base_mb)
+
+
+def scoring_needs(target, base_mb=4000):
+    """What a job asks for that scores texts: the transformers engine does."""
+    return NEEDS.request(target, STUDY.training.precision, base_mb)
+
+
+def fixed_scorer_needs(base_mb=4000):
+    """What a job asks for that scores texts with the fixed scorer; little without one."""
+    scorer = STUDY.scoring.scorer
+    return scoring_needs(scorer, base_mb) if scorer else Request(0, base_mb, 1.0)
+
+
+def training_needs(target, base_mb=4000):
+    """What a training run asks for."""
+    given = STUDY.training.gpus.get(target, 0)
+    return NEEDS.request(
+        target, STUDY.training.precision, base_mb, training=True, given=given
+    )
+
+
+def engine_needs(model, engine, base_mb):
+    """What a job with an engine asks for; none that runs elsewhere needs a GPU."""
+    if model is None:
+        return Request(0, base_mb, 1.0)
+    precision = (
+        getattr(engine, "quantization", None)
+        or engine.precision
+        or STUDY.training.precision
+    )
+    given = getattr(engine, "tensor_parallel", None) or 0
+    return NEEDS.request(model, precision, base_mb, given=given)
