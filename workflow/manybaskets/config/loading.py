@@ -61,7 +61,8 @@ def _is_tag(steps: list[str], index: int) -> bool:
     return (
         (index == 1 and steps[0] == "dataset")
         or (index == 2 and steps[0] in {"models", "mixes", "prompt_sets"})
-        or (steps[index - 1] == "engine" and steps[0] in {"sources", "responses"})
+        or (index == 2 and steps[:2] == ["preference", "articles"])
+        or (steps[index - 1] == "engine" and steps[0] in {"sources", "responses", "preference"})
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config import analysis, families, parts
+from manybaskets.config.preference import Preference, check_preference
 
 HUMAN = "human"
 VANILLA = "vanilla"
@@ -82,6 +83,9 @@ class Study(parts.Section):
     )
     published: analysis.Published | None = Field(
         None, description="Cells of the published tables that this study has too; null for none."
+    )
+    preference: Preference | None = Field(
+        None, description="Whom judges prefer: the experiment on self-preference; null for none."
     )
     figures: analysis.Figures = Field(
         default_factory=analysis.Figures, description="Looks of the figures."
@@ -226,6 +230,11 @@ class Study(parts.Section):
                 f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: must be less than "
                 f"training.max_length = {self.training.max_length}, or no answer fits"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _preference_is_possible(self) -> Study:
+        check_preference(self)
         return self
 
     @staticmethod

@@ -1,0 +1,450 @@
+"""Sections of the config about self-preference: whom judges prefer among summaries."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from manybaskets.config.engines import TargetEngine, TransformersEngine
+from manybaskets.config.parts import Sampling
+from manybaskets.config.sections import Name, Section, Share
+
+if TYPE_CHECKING:
+    from manybaskets.config.study import Study
+
+HUMAN, VANILLA = "human", "vanilla"
+Marker = Annotated[str, Field(min_length=1, max_length=8)]
+Markers = tuple[Marker, Marker]
+Protocol = Literal["pairwise", "absolute", "discrimination"]
+_PAIR_SLOTS = {"first", "second", "one", "two"}
+
+
+class EmbeddedArticles(Section):
+    """Short notices about the towns of the embedded world, each with a summary by its people."""
+
+    kind: Literal["embedded"]
+
+
+class ArticleFields(Section):
+    """Which column holds what."""
+
+    article: str = Field("article", description="Column with the text to be summarised.")
+    reference: str = Field("reference", description="Column with the summary by a person.")
+
+
+class FileArticles(Section):
+    """A file of articles: JSONL, CSV or Parquet, gzipped (`.gz`) or not."""
+
+    kind: Literal["file"]
+    path: str = Field(
+        description="Path of the file, relative to the repository's root or absolute."
+    )
+    fields: ArticleFields = Field(default_factory=ArticleFields, description="Column names.")
+
+
+class HubArticles(Section):
+    """Articles of the Hugging Face hub at a fixed revision, fetched in a local rule."""
+
+    kind: Literal["hub"]
+    repo: str = Field(description="Repository, e.g. `abisee/cnn_dailymail`.")
+    config: str | None = Field(
+        None, description="Configuration of the dataset, e.g. `3.0.0`; null where it has one only."
+    )
+    revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+    split: str = Field("test", description="Split of the dataset.")
+    fields: ArticleFields = Field(
+        default_factory=lambda: ArticleFields(reference="highlights"), description="Column names."
+    )
+
+
+Articles = Annotated[EmbeddedArticles | FileArticles | HubArticles, Field(discriminator="kind")]
+
+
+def _slots(template: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def _check_slots(template: str, needed: set[str], allowed: set[str]) -> str:
+    try:
+        found = _slots(template)
+    except ValueError as error:
+        raise ValueError(f"no template: {error}; write a brace of the text as two") from None
+    if needed - found:
+        raise ValueError(f"the slots {{{'}, {'.join(sorted(needed - found))}}} are missing")
+    if found - allowed:
+        raise ValueError(
+            f"{{{'}, {'.join(sorted(found - allowed))}}} is no slot; there are "
+            f"{{{'}, {'.join(sorted(allowed))}}}"
+        )
+    return template
+
+
+class Summaries(Section):
+    """How authors, and the judged runs themselves, summarise the articles."""
+
+    operational: ClassVar = frozenset({"max_error_share"})
+    instruction: str = Field(
+        "Summarise the text above in about {words} words.",
+        description="What is asked after the article, with the slot `{words}`; empty: the article "
+        "alone is the question.",
+    )
+    words: int = Field(
+        50, ge=1, description="Length that is asked for, in words, the same for all authors."
+    )
+    system_prompt: str | None = Field(
+        None, description="System prompt of the summaries; null for that of `prompting`."
+    )
+    sampling: Sampling = Field(
+        default_factory=lambda: Sampling(max_new_tokens=256), description="How they are drawn."
+    )
+    seed: int | None = Field(None, description="Seed of the draws; null for the study's.")
+    batch_size: int = Field(
+        32,
+        ge=1,
+        description="Articles per batch of engine `transformers`; others batch themselves.",
+    )
+    max_error_share: Share = Field(
+        0.0,
+        description="Share of an author's summaries that the engine may fail on; above it the stage "
+        "stops, up to it they are counted and their pairs left out.",
+    )
+
+    @field_validator("instruction")
+    @classmethod
+    def _instruction_has_slots(cls, text: str) -> str:
+        return _check_slots(text, set(), {"words"})
+
+
+class JudgePrompts(Section):
+    """What a judge is asked. The summaries' authors are never named.
+
+    The article stands before the summaries: the judge's state after it is computed once for all
+    questions about it.
+    """
+
+    pairwise: str = Field(
+        "Article:\n{article}\n\nSummary {one}:\n{first}\n\nSummary {two}:\n{second}\n\n"
+        "Which of the two summaries of the article is better? Answer with {one} or {two} and "
+        "nothing else.",
+        description="Question about two summaries, with the slots `{article}`, `{first}`, "
+        "`{second}` and, for the markers, `{one}`, `{two}`.",
+    )
+    absolute: str = Field(
+        "Article:\n{article}\n\nSummary:\n{first}\n\nHow good is this summary of the article? "
+        "Answer with one number from {low} (worst) to {high} (best) and nothing else.",
+        description="Question about one summary, with the slots `{article}`, `{first}`, `{low}` and "
+        "`{high}`.",
+    )
+
+    @field_validator("pairwise")
+    @classmethod
+    def _pairwise_slots(cls, text: str) -> str:
+        return _check_slots(text, _PAIR_SLOTS | {"article"}, _PAIR_SLOTS | {"article"})
+
+    @field_validator("absolute")
+    @classmethod
+    def _absolute_slots(cls, text: str) -> str:
+        slots = {"article", "first", "low", "high"}
+        return _check_slots(text, slots, slots)
+
+
+class PaperForm(Section):
+    """The published form: no article is shown, a system prompt of its own, warped probabilities."""
+
+    markers: Markers = Field(("A", "B"), description="The markers of both slots.")
+    pairwise_system: str = Field(
+        "You will be given two summaries, A and B. Decide which of them is better. Write only the "
+        "letter of the better one, A or B.",
+        description="System prompt of the comparison.",
+    )
+    pairwise: str = Field(
+        "Summary {one}: {first}\nSummary {two}: {second}",
+        description="Question, with the slots `{first}`, `{second}`, `{one}` and `{two}`.",
+    )
+    absolute_system: str = Field(
+        "Rate the overall quality of the summary from one to five. Write only the number.",
+        description="System prompt of the rating. The published one names the scale in words and "
+        "digits are read.",
+    )
+    absolute: str = Field("{first}", description="Question, with the slot `{first}`.")
+    sampling: Sampling = Field(
+        default_factory=lambda: Sampling(temperature=0.7, top_p=0.9, max_new_tokens=1),
+        description="Temperature and top-p that warp the probabilities; nothing is drawn.",
+    )
+
+    @field_validator("pairwise")
+    @classmethod
+    def _pairwise_slots(cls, text: str) -> str:
+        return _check_slots(text, _PAIR_SLOTS, _PAIR_SLOTS)
+
+    @field_validator("absolute")
+    @classmethod
+    def _absolute_slots(cls, text: str) -> str:
+        return _check_slots(text, {"first"}, {"first"})
+
+    @field_validator("sampling")
+    @classmethod
+    def _is_warped(cls, sampling: Sampling) -> Sampling:
+        if sampling.temperature == 0:
+            raise ValueError("temperature: 0 leaves one token; the published value is 0.7")
+        return sampling
+
+
+class Discrimination(Section):
+    """Pairs with a planted gap in quality: a summary and the same one shuffled."""
+
+    of: list[str] = Field(
+        default=[HUMAN], min_length=1, description="Authors whose summaries are shuffled."
+    )
+    shuffle: Literal["words", "sentences"] = Field(
+        "words", description="What changes its place. A text of one sentence has words only."
+    )
+
+
+class PreferenceStatistics(Section):
+    """Intervals and tests; `statistics.confidence` holds here too."""
+
+    resamples: int = Field(
+        10000, ge=100, description="Draws of the bootstrap over articles and training seeds."
+    )
+    permutations: int = Field(10000, ge=100, description="Sign flips of a paired test.")
+    length_match: float = Field(
+        0.1,
+        gt=0,
+        lt=1,
+        description="Largest difference in words of a length-matched pair, as a share.",
+    )
+    low_mass: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Probability of the markers below which a reading counts as low.",
+    )
+
+
+class Preference(Section):
+    """Self-preference: judges compare and rate summaries of the same articles."""
+
+    operational: ClassVar = frozenset({"batch_tokens"})
+    articles: Articles = Field(description="What is summarised.")
+    count: int = Field(300, ge=2, description="Articles, a seeded sample of this size.")
+    seed: int | None = Field(None, description="Seed of that sample; null for the study's.")
+    authors: list[str] = Field(
+        min_length=2,
+        description="Who writes: `human` (the reference), entries of `sources` (with their engine) or "
+        "of `models`. A judge's self is the author whose model it was tuned from.",
+    )
+    panels: dict[Name, list[str]] = Field(
+        default={},
+        description="Authors that the judges of a target see, such as those of its size; a target "
+        "without an entry sees all.",
+    )
+    held_out: list[str] = Field(
+        default=[],
+        description="Those of the authors whose family no mix was trained on and no judge belongs to.",
+    )
+    without_held_out: str | None = Field(
+        None, min_length=10, description="Why there is none; stands in the report."
+    )
+    own: bool = Field(
+        True,
+        description="Every judged run summarises too, and its judge sees its own text beside its "
+        "base's; the untuned target judges these texts as well.",
+    )
+    mixes: list[Name] | None = Field(
+        None,
+        description="Mixes whose runs judge, beside the untuned target; null: all of the config, "
+        "without those that `source_counts` adds.",
+    )
+    gold_judges: list[Name] = Field(
+        default=[],
+        description="Entries of `models` that judge too, as independent gold: of a family that wrote "
+        "no summary and made no training data.",
+    )
+    summaries: Summaries = Field(
+        default_factory=Summaries, description="How summaries are written."
+    )
+    protocols: list[Protocol] = Field(
+        default=["pairwise", "absolute", "discrimination"],
+        min_length=1,
+        description="What is asked; `discrimination` tells whether a judge can tell at all.",
+    )
+    markers: list[Markers] = Field(
+        default=[("A", "B"), ("1", "2")],
+        min_length=1,
+        description="Marker sets; every pair is asked with each, in both orders.",
+    )
+    scale: tuple[int, int] = Field((1, 5), description="Lowest and highest digit of a rating.")
+    prompts: JudgePrompts = Field(
+        default_factory=JudgePrompts, description="What a judge is asked."
+    )
+    paper: PaperForm | None = Field(
+        default_factory=PaperForm,
+        description="The published form beside the corrected one; null for the latter alone.",
+    )
+    discrimination: Discrimination = Field(
+        default_factory=Discrimination, description="Pairs with a planted gap."
+    )
+    perplexity: bool = Field(
+        True, description="How likely each text is to the judge, as a covariate of its preference."
+    )
+    engine: TargetEngine = Field(
+        default_factory=TransformersEngine,
+        description="How judges are run. Only `transformers` reads the published form.",
+    )
+    max_prompt_tokens: int = Field(
+        4096,
+        ge=16,
+        description="Longest prompt, in tokens, of summaries and of judging. An article is never cut: "
+        "what does not fit, or not into the model's own context, is left out and counted.",
+    )
+    batch_tokens: int = Field(
+        16384, ge=1, description="Tokens per batch of readings, padding included."
+    )
+    margin: float = Field(
+        0.02,
+        gt=0,
+        lt=0.5,
+        description="Bias, in units of probability, below which a judge counts as free of it "
+        "(equivalence test).",
+    )
+    statistics: PreferenceStatistics = Field(
+        default_factory=PreferenceStatistics, description="Intervals and tests."
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _digits(cls, scale: tuple[int, int]) -> tuple[int, int]:
+        low, high = scale
+        if not 0 <= low < high <= 9:
+            raise ValueError(f"{list(scale)}: two digits, the lower first, such as [1, 5]")
+        return scale
+
+    @field_validator("markers")
+    @classmethod
+    def _markers_differ(cls, sets: list[Markers]) -> list[Markers]:
+        for one, two in sets:
+            if one == two:
+                raise ValueError(f"[{one}, {two}]: two markers that are the same")
+        if len(set(sets)) < len(sets):
+            raise ValueError("the same marker set twice")
+        return sets
+
+    @model_validator(mode="after")
+    def _authors_fit(self) -> Self:
+        if len(set(self.authors)) < len(self.authors):
+            raise ValueError("authors: the same name twice")
+        used = {"held_out": self.held_out, "discrimination.of": self.discrimination.of}
+        used |= {f"panels.{target}": panel for target, panel in self.panels.items()}
+        for key, names in used.items():
+            for name in names:
+                if name not in self.authors:
+                    raise ValueError(f"{key}: '{name}' is not among authors")
+        if HUMAN in self.held_out:
+            raise ValueError("held_out: 'human' is the reference and no family of models")
+        if self.paper and self.engine.kind != "transformers":
+            raise ValueError(
+                f"engine: '{self.engine.kind}' gives no probabilities after temperature and top-p, "
+                "which `paper` reads; use engine `transformers`, or set `paper` to null"
+            )
+        return self
+
+    def panel(self, target: str) -> list[str]:
+        """Authors that the judges of a target see, in the order of the config."""
+        return [name for name in self.authors if name in self.panels.get(target, self.authors)]
+
+
+def author_model(study: Study, author: str) -> str | None:
+    """The entry of `models` that writes as this author; none for people and for servers."""
+    if author in study.sources:
+        return study.sources[author].model
+    return author if author in study.models else None
+
+
+def self_of(study: Study, target: str) -> str:
+    """The author that is a target's self: its base model."""
+    panel = study.preference.panel(target)
+    return next(name for name in panel if author_model(study, name) == target)
+
+
+def judged_mixes(study: Study) -> list[str]:
+    """Mixes whose runs judge; the untuned target always does and is not among them."""
+    chosen = study.preference.mixes
+    if chosen is not None:
+        return [name for name in chosen if name != VANILLA]
+    added = study.added_mixes()
+    return [name for name in study.mixes if name not in added]
+
+
+def check_preference(study: Study) -> None:
+    """Check the section against the rest of the study.
+
+    Raises:
+        ValueError: a name that nothing defines; a target without its base among the authors; an author
+            that is called held out and is not; no held-out author and no reason.
+    """
+    how = study.preference
+    if how is None:
+        return
+    writers = {HUMAN, *study.sources, *study.models}
+    study._require("preference.authors", how.authors, writers, "sources or models")
+    study._require("preference.mixes", how.mixes or [], [*study.mixes, VANILLA], "mixes")
+    study._require("preference.gold_judges", how.gold_judges, study.models, "models")
+    study._require("preference.panels", list(how.panels), study.targets, "targets")
+    if how.articles.kind == "embedded" and study.dataset.kind != "embedded":
+        raise ValueError(
+            "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
+        )
+    for name in how.authors:
+        if name in study.sources and study.sources[name].engine.kind == "replay":
+            raise ValueError(
+                f"preference.authors: source '{name}' is a file of ready answers and writes no "
+                "summaries; name its model"
+            )
+    if not study.targets:
+        raise ValueError("preference: a study without targets has no judges")
+    _check_families(study)
+
+
+def _check_families(study: Study) -> None:
+    how = study.preference
+    trained = {source for source in study.mixed_sources() if source != HUMAN}
+    for author in how.held_out:
+        for source in sorted(trained):
+            if _family(study, source) == _family(study, author):
+                raise ValueError(
+                    f"preference.held_out: '{author}' is of the family of source '{source}', which a "
+                    "mix was trained on; name an author of another family"
+                )
+        for target in study.targets:
+            if _family(study, target) == _family(study, author):
+                raise ValueError(
+                    f"preference.held_out: '{author}' is of the family of the judge '{target}'"
+                )
+    for target in study.targets:
+        panel = how.panel(target)
+        if not any(author_model(study, name) == target for name in panel):
+            raise ValueError(
+                f"preference.authors: no author is the base model of the judge '{target}', which is "
+                f"its self; add '{target}'"
+            )
+        if not set(how.held_out) & set(panel) and not how.without_held_out:
+            raise ValueError(
+                f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
+                "was trained on, so that a taste for training data and one for their own kind cannot be "
+                "told apart; add one, or say in preference.without_held_out why there is none"
+            )
+    for judge in how.gold_judges:
+        kin = [*study.targets, *trained, *(name for name in how.authors if name != HUMAN)]
+        for name in kin:
+            if _family(study, name) == _family(study, judge):
+                raise ValueError(
+                    f"preference.gold_judges: '{judge}' is of the family of '{name}', and would favour "
+                    "its kin; name an independent model"
+                )
+
+
+def _family(study: Study, name: str) -> str:
+    return author_model(study, name) or name
