@@ -38,7 +38,7 @@ _LONGEST_CSV_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """Raw values by column, and the number by which an error calls each row."""
 
     where: str
@@ -70,7 +70,7 @@ def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
         UserError: the file is missing, empty, of an unknown type, damaged or not UTF-8; a mapped
             column is not there; a value is no text, or no list of messages.
     """
-    return _map_fields(_read_table(Path(path), key), fields, key)
+    return _map_fields(read_table(Path(path), key), fields, key)
 
 
 def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
@@ -101,7 +101,7 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
             remedy="check dataset.repo, dataset.revision and dataset.split, and that this machine "
             "reaches the hub; or download the file and use dataset.kind: file",
         ) from error
-    table = _Table(
+    table = Table(
         where,
         "row",
         range(1, len(loaded) + 1),
@@ -148,7 +148,8 @@ def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _read_table(path: Path, key: str) -> _Table:
+def read_table(path: Path, key: str) -> Table:
+    """Read a file's raw values by column, whatever its columns are; errors as of `read_rows`."""
     name = path.name.lower()
     kind = Path(name.removesuffix(".gz")).suffix
     if kind not in {".jsonl", ".ndjson", ".json", ".csv", ".parquet"} or name.endswith(
@@ -200,7 +201,7 @@ def _decode(data: bytes, path: Path) -> str:
               "text in UTF-8", "convert it, e.g. `iconv -f latin1 -t utf-8`")  # fmt: skip
 
 
-def _json_lines(text: str, path: Path) -> _Table:
+def _json_lines(text: str, path: Path) -> Table:
     remedy = "correct or remove the line"
     if text.lstrip().startswith("["):
         remedy = "write a JSON array as lines: `jq -c '.[]' array.json > rows.jsonl`"
@@ -221,10 +222,10 @@ def _json_lines(text: str, path: Path) -> _Table:
         rows.append(row)
         numbers.append(number)
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    return _Table(str(path), "line", numbers, columns, lambda name: [row.get(name) for row in rows])
+    return Table(str(path), "line", numbers, columns, lambda name: [row.get(name) for row in rows])
 
 
-def _csv(text: str, path: Path) -> _Table:
+def _csv(text: str, path: Path) -> Table:
     csv.field_size_limit(_LONGEST_CSV_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -251,7 +252,7 @@ def _csv(text: str, path: Path) -> _Table:
     if doubled:
         _fail(f"the columns {doubled} are there twice", f"{path}, line 1",
               "a header of distinct names", "rename or remove a column")  # fmt: skip
-    return _Table(
+    return Table(
         str(path),
         "line",
         numbers,
@@ -260,7 +261,7 @@ def _csv(text: str, path: Path) -> _Table:
     )
 
 
-def _parquet(path: Path, data: bytes, key: str) -> _Table:
+def _parquet(path: Path, data: bytes, key: str) -> Table:
     try:
         frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -268,10 +269,10 @@ def _parquet(path: Path, data: bytes, key: str) -> _Table:
         _fail(f"the file is not Parquet: {reason}", str(path), "a whole Parquet file",
               f"copy or write it again, or correct {key}.path")  # fmt: skip
     numbers = range(1, frame.height + 1)
-    return _Table(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
+    return Table(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
 
 
-def _map_fields(table: _Table, fields: Fields, key: str) -> pl.DataFrame:
+def _map_fields(table: Table, fields: Fields, key: str) -> pl.DataFrame:
     if not table.numbers:
         _fail("the dataset has no rows", table.where, "at least one row", f"correct {key}")
     columns = [
@@ -285,7 +286,7 @@ def _map_fields(table: _Table, fields: Fields, key: str) -> pl.DataFrame:
     return frame.with_columns(pl.col("category").str.strip_chars().replace("", None))
 
 
-def _single_turns(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
+def _single_turns(table: Table, fields: Fields, key: str) -> list[pl.Series]:
     size = len(table.numbers)
     return [
         _text_column(table, "instruction", fields.instruction, key).fill_null(""),
@@ -302,7 +303,7 @@ def _single_turns(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
     ]
 
 
-def _conversations(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
+def _conversations(table: Table, fields: Fields, key: str) -> list[pl.Series]:
     column, answered = fields.messages, fields.response is not None
     _require_column(table, "messages", column, key)
     read = []
@@ -333,7 +334,7 @@ def _conversations(table: _Table, fields: Fields, key: str) -> list[pl.Series]:
     ]
 
 
-def _require_column(table: _Table, field: str, column: str, key: str) -> None:
+def _require_column(table: Table, field: str, column: str, key: str) -> None:
     if column not in table.columns:
         instead = "" if field == "instruction" else ", or set it to null where there is none"
         _fail(f"there is no column '{column}'", table.where,
@@ -341,7 +342,7 @@ def _require_column(table: _Table, field: str, column: str, key: str) -> None:
               f"correct {key}.fields.{field}{instead}")  # fmt: skip
 
 
-def _text_column(table: _Table, field: str, column: str, key: str) -> pl.Series:
+def _text_column(table: Table, field: str, column: str, key: str) -> pl.Series:
     _require_column(table, field, column, key)
     values = table.values(column)
     if field == "category":  # classes are often numbered
@@ -358,7 +359,7 @@ def _text_column(table: _Table, field: str, column: str, key: str) -> pl.Series:
         _half_a_pair(table, column, index)
 
 
-def _half_a_pair(table: _Table, column: str, index: int) -> NoReturn:
+def _half_a_pair(table: Table, column: str, index: int) -> NoReturn:
     _fail(f"column '{column}' holds half of a surrogate pair", table.place(index),
           "whole Unicode characters", "correct the \\ud8.. escape in this row")  # fmt: skip
 
