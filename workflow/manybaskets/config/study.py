@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from manybaskets.config import analysis, families, parts
 from manybaskets.config.preference import Preference, check_preference
+from manybaskets.config.robustness import Robustness, check_robustness
 
 HUMAN = "human"
 VANILLA = "vanilla"
@@ -86,6 +87,9 @@ class Study(parts.Section):
     )
     preference: Preference | None = Field(
         None, description="Whom judges prefer: the experiment on self-preference; null for none."
+    )
+    robustness: Robustness | None = Field(
+        None, description="Whether refusals last; null for nothing about them."
     )
     figures: analysis.Figures = Field(
         default_factory=analysis.Figures, description="Looks of the figures."
@@ -235,6 +239,11 @@ class Study(parts.Section):
     @model_validator(mode="after")
     def _preference_is_possible(self) -> Study:
         check_preference(self)
+        return self
+
+    @model_validator(mode="after")
+    def _robustness_is_possible(self) -> Study:
+        check_robustness(self)
         return self
 
     @staticmethod
