@@ -1,0 +1,319 @@
+"""Means over two crossed factors, templates × base prompts: intervals, tests, effect sizes.
+
+A jailbreak set crosses every template with every base prompt, so that its rows are far from
+independent: what varies are the templates and the base prompts. Both are resampled on their own, and
+a row counts as often as the product of how often its template and its base prompt were drawn.
+A set with one template has base prompts alone, and goes the way of all other measures
+(`bootstrap.bca`, `signs.sign_flip_p`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from manybaskets.records import row_seed
+from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, weights
+from manybaskets.statistics.components import Part, half_width, seed_variance, t_p, total
+from manybaskets.statistics.rates import wilson, wilson_of
+from manybaskets.statistics.signs import sign_flip_p
+
+_ROUNDING = 1e-12
+_SWEEPS = 200  # of the additive fit; it converges long before unless cells are very sparse
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class CrossedMean:
+    """A mean over rows in the cells `[template, base]`: `sums` of the values, `counts` of the rows.
+
+    Rows of one cell count as copies of each other. `seeds` is None for one training run.
+    """
+
+    sums: np.ndarray
+    counts: np.ndarray
+    seeds: Seeds | None = None
+
+    @property
+    def value(self) -> float:
+        """The mean over all rows."""
+        return float(self.sums.sum() / self.counts.sum())
+
+    @property
+    def crossed(self) -> bool:
+        """Whether both factors vary."""
+        return min(self.counts.shape) > 1
+
+    def over_one(self) -> Mean:
+        """The mean over the levels of the only factor that varies; levels without rows are none."""
+        axis = int(np.argmin(self.counts.shape))
+        sums, sizes = self.sums.sum(axis=axis), self.counts.sum(axis=axis)
+        return Mean(sums[sizes > 0], sizes[sizes > 0], self.seeds)
+
+    @property
+    def varies(self) -> bool:
+        """Whether the cells' means differ."""
+        held = self.counts > 0
+        return float(np.ptp(self.sums[held] / self.counts[held])) > _ROUNDING
+
+    @property
+    def levels(self) -> int:
+        """Levels of the factor with the fewest, of those that vary; as many rows count at least."""
+        return min((size for size in self.counts.shape if size > 1), default=1)
+
+
+def crossed_mean(
+    values: np.ndarray, templates: np.ndarray, bases: np.ndarray, condition: tuple[str, ...]
+) -> CrossedMean:
+    """The mean of a condition over its rows and seeds.
+
+    Args:
+        values: `[seed, row]`; NaN where a row does not count in a seed. Where none is NaN, the mean
+            is that of the seeds' means, else each row counts as often as it has a value.
+        templates, bases: names or codes of every row's template and base prompt.
+        condition: what tells its trainings from those of other conditions.
+    """
+    of_template, template = np.unique(templates, return_inverse=True)
+    of_base, base = np.unique(bases, return_inverse=True)
+    shape = (len(of_template), len(of_base))
+    cell, size = template * shape[1] + base, shape[0] * shape[1]
+    known = ~np.isnan(values)
+    counts = [np.bincount(cell, each, size).reshape(shape) for each in known.astype(np.float64)]
+    sums = [np.bincount(cell, each, size).reshape(shape) for each in np.where(known, values, 0.0)]
+    seeds = None
+    if len(values) > 1:
+        # A seed in which no row counts has no value, and tells nothing of trainings.
+        pairs = [(s, c) for s, c in zip(sums, counts, strict=True) if c.sum() > 0]
+        variance = 0.0
+        if len(pairs) > 1:
+            per_seed = np.array([s.sum() / c.sum() for s, c in pairs])
+            variance = seeds_variance(per_seed, np.stack([_influences(*pair) for pair in pairs]))
+        seeds = Seeds((condition,), variance, max(len(pairs) - 1, 1))
+    return CrossedMean(np.mean(sums, axis=0), np.mean(counts, axis=0), seeds)
+
+
+def seeds_variance(per_seed: np.ndarray, moved: np.ndarray) -> float:
+    """Variance of the mean over seeds that is due to the trainings alone (`components.seed_variance`).
+
+    Args:
+        per_seed: value of each seed.
+        moved: `[seed, template, base]`, by how much each cell moves a seed's value.
+    """
+    cells = moved[0].size
+    return seed_variance(per_seed, moved.reshape(len(moved), -1), cells / max(cells - 1, 1))
+
+
+def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
+    """The mean of paired differences on the same rows; their trainings are independent."""
+    found = [each.seeds for each in (first, second) if each.seeds]
+    seeds = None
+    if found:
+        part = total([Part(each.variance, each.degrees) for each in found])
+        seeds = Seeds(
+            tuple(name for each in found for name in each.conditions), part.variance, part.degrees
+        )
+    return CrossedMean(first.sums - second.sums, first.counts, seeds)
+
+
+def _influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """By how much each cell moves the mean over rows; they add up to 0."""
+    number = counts.sum()
+    return (sums - counts * (sums.sum() / number)) / number
+
+
+def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
+    """The variance of a mean over crossed factors: templates, base prompts, and their rows.
+
+    With influences m, V_T = T / (T − 1) Σ_t (Σ_b m)² holds what templates and rows contribute, V_B
+    what base prompts and rows do, V_R = s² · cells what rows do, with s² the mean square of what an
+    additive fit of both factors leaves, on cells − T − B + 1 degrees of freedom. The variance
+    V_T + V_B − V_R is given as the parts V_T − V_R, V_B − V_R and V_R, the first two at least 0.
+    One factor has one part. Source: Cameron, Gelbach & Miller 2011, JBES 29(2), for V_T + V_B − V_R;
+    Searle, Casella & McCulloch 1992, chapter 5, for the mean squares.
+
+    Args:
+        moved: `[template, base]`, by how much each cell moves the mean.
+        held: which cells have rows.
+    """
+    moved, held = moved[held.any(axis=1)], held[held.any(axis=1)]
+    moved, held = moved[:, held.any(axis=0)], held[:, held.any(axis=0)]
+    levels = held.shape
+    by_factor = [
+        Part(size / (size - 1) * float((moved.sum(axis=1 - axis) ** 2).sum()), size - 1)
+        for axis, size in enumerate(levels)
+        if size > 1
+    ]
+    cells = int(held.sum())
+    degrees = cells - sum(levels) + 1
+    # Without degrees of freedom nothing tells rows from factors, and nothing is taken away.
+    if len(by_factor) < 2 or degrees < 1:
+        return by_factor
+    of_rows = float((_without_effects(moved, held) ** 2).sum()) * cells / degrees
+    return [
+        *(Part(max(0.0, part.variance - of_rows), part.degrees) for part in by_factor),
+        Part(of_rows, degrees),
+    ]
+
+
+def _without_effects(moved: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """What the least-squares additive fit of both factors leaves; by alternating means."""
+    left = np.where(held, moved, 0.0)
+    rows, columns = (np.maximum(held.sum(axis=axis), 1) for axis in (1, 0))
+    limit = _ROUNDING * max(float(np.abs(left).max(initial=0.0)), 1e-300)
+    for _ in range(_SWEEPS):
+        by_row = left.sum(axis=1) / rows
+        left = np.where(held, left - by_row[:, None], 0.0)
+        by_column = left.sum(axis=0) / columns
+        left = np.where(held, left - by_column, 0.0)
+        if max(np.abs(by_row).max(), np.abs(by_column).max()) < limit:
+            break
+    return left
+
+
+def of_prompts(mean: CrossedMean) -> list[Part]:
+    """The parts of a mean's variance that are due to templates, base prompts and rows."""
+    return components(_influences(mean.sums, mean.counts), mean.counts > 0)
+
+
+def parts_of(mean: CrossedMean) -> list[Part]:
+    """All parts of a mean's variance, that of its seeds included."""
+    found = of_prompts(mean)
+    if mean.seeds:
+        found.append(Part(mean.seeds.variance, mean.seeds.degrees))
+    return found
+
+
+class Draws:
+    """How often templates and base prompts are drawn: `templates[resample, template]`, `bases`.
+
+    They depend on the numbers of both and the seed only, so that all conditions share them.
+    """
+
+    def __init__(self, templates: int, bases: int, resamples: int, seed: int) -> None:
+        self.templates, self.bases = (
+            np.concatenate(list(weights(size, resamples, row_seed(seed, "crossed", name))))
+            if size > 1
+            else np.ones((resamples, 1))
+            for name, size in (("templates", templates), ("bases", bases))
+        )
+
+    def sums(self, cells: np.ndarray) -> np.ndarray:
+        """Weighted sums `[resample, ...]` of `cells[..., template, base]`."""
+        found = [
+            np.einsum("rb,rb->r", self.templates @ each, self.bases)
+            for each in cells.reshape(-1, *cells.shape[-2:])
+        ]
+        return np.stack(found, axis=1).reshape(-1, *cells.shape[:-2])
+
+
+def resampled(mean: CrossedMean, draws: Draws) -> np.ndarray:
+    """The mean of every resample less the mean itself, without what other trainings would add.
+
+    A resample without any row (of a sparse table) has no mean and moves nothing.
+    """
+    sums = draws.sums(np.stack([mean.sums, mean.counts]))
+    numbers = sums[:, 1]
+    means = np.divide(sums[:, 0], numbers, out=np.full(len(numbers), mean.value), where=numbers > 0)
+    return means - mean.value
+
+
+def intervals(
+    means: Sequence[CrossedMean], resamples: int, confidence: float, seed: int
+) -> list[Interval | None]:
+    """Intervals of means: None where no factor has two levels.
+
+    Crossed: quantiles of the two-way bootstrap. Its own variance holds that of the rows three times
+    (Owen 2007, Annals of Applied Statistics 1(2), "The pigeonhole bootstrap") and knows nothing of
+    the degrees of freedom of few templates; so the resampled means keep their shape, and their
+    spread is set to the half-width that the components of variance give (`components`). Every
+    resample's mean is moved as other trainings would move it (`bootstrap.seed_shift`).
+    One factor: `bootstrap.bca`.
+    """
+    found: list[Interval | None] = [None] * len(means)
+    alone = [place for place, mean in enumerate(means) if not mean.crossed]
+    plain = bca([means[place].over_one() for place in alone], resamples, confidence, seed)
+    for place, interval in zip(alone, plain, strict=True):
+        found[place] = interval
+    known: dict[tuple[int, ...], Draws] = {}
+    for place, mean in enumerate(means):
+        if not mean.crossed:
+            continue
+        shape = mean.counts.shape
+        if shape not in known:
+            known[shape] = Draws(*shape, resamples, seed)
+        half = half_width(of_prompts(mean), confidence)
+        moves = spread_to(resampled(mean, known[shape]), half, confidence)
+        moves = moves + shift(mean.seeds, len(moves), seed)
+        found[place] = quantiles(mean.value, moves, confidence)
+    return found
+
+
+def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interval:
+    """Wilson's interval of a share, with the effective number of answers (`rates.wilson_of`).
+
+    Crossed: share · (1 − share) / variance, with the variance of the components. Quantiles of a
+    bootstrap fall short for rare answers, and say nothing where all are alike: there, the number is
+    that of the smaller factor's levels.
+    """
+    from scipy.stats import norm
+
+    if not mean.crossed:
+        return wilson_of(mean.over_one(), answers, confidence)
+    share = min(max(mean.value, 0.0), 1.0)
+    number, z = float(mean.levels), float(norm.ppf((1 + confidence) / 2))
+    parts = parts_of(mean)
+    variance = sum(part.variance for part in parts)
+    if _ROUNDING < share < 1 - _ROUNDING and variance > 0:
+        number = min(float(answers), share * (1 - share) / variance)
+        z = half_width(parts, confidence) / float(np.sqrt(variance))
+    return wilson(share, number, z)
+
+
+def shift(seeds: Seeds | None, size: int, seed: int) -> np.ndarray:
+    """What other trainings would add to a value (`bootstrap.seed_shift`)."""
+    return seed_shift(Mean(np.zeros(1), np.ones(1), seeds), size, seed)
+
+
+def spread_to(moves: np.ndarray, half: float, confidence: float) -> np.ndarray:
+    """Moves about 0 whose normal half-width is `half`."""
+    from scipy.stats import norm
+
+    deviation = float(moves.std())
+    if half == 0 or deviation <= _ROUNDING * half:
+        return np.zeros_like(moves)
+    centred = moves - moves.mean()
+    return centred * (half / (float(norm.ppf((1 + confidence) / 2)) * deviation))
+
+
+def quantiles(value: float, moves: np.ndarray, confidence: float) -> Interval:
+    """Limits of a value from the moves of its resamples."""
+    low, high = np.quantile(moves, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(value + low), float(value + high)
+
+
+def p_values(differences: Sequence[CrossedMean], permutations: int, seed: int) -> list[float]:
+    """Two-sided p of the hypothesis that a mean of paired differences is 0.
+
+    Crossed: a t test on the components of variance (`components.t_p`). Flipping signs would not do:
+    a flip of single rows takes rows for independent, and products of flipped templates and flipped
+    base prompts keep neither factor's effect. One factor: sign flips of base prompts.
+    Where the differences of all cells are alike and not 0, no test has a variance to go by; all that
+    is known is that every level of the smaller factor shows it: p = 2^(1 − levels).
+    """
+    p = [1.0] * len(differences)
+    alone = [place for place, each in enumerate(differences) if not each.crossed]
+    flipped = sign_flip_p([differences[place].over_one() for place in alone], permutations, seed)
+    for place, value in zip(alone, flipped, strict=True):
+        p[place] = value
+    for place, each in enumerate(differences):
+        if not each.crossed:
+            continue
+        parts = parts_of(each)
+        if sum(part.variance for part in parts) > _ROUNDING**2:
+            p[place] = min(1.0, t_p(each.value, parts)) if each.value else 1.0
+        elif abs(each.value) > _ROUNDING:
+            p[place] = 2.0 ** (1 - each.levels)
+    return p
