@@ -143,8 +143,8 @@ class ClusterStatistics(Section):
     resamples: int = Field(2000, ge=2000, description="Resamples of templates × base requests.")
 
 
-class Robustness(Section):
-    """Whether fine-tuning wears down refusals: requests, templates, judges."""
+class Prompts(Section):
+    """What the prompts are made of: requests, templates, harmless look-alikes, ordinary ones."""
 
     requests: Requests = Field(description="Adversarial requests with their categories.")
     templates: Templates = Field(
@@ -161,11 +161,6 @@ class Robustness(Section):
     direct: Literal["all", "sample"] = Field(
         "all", description="Requests asked without a template: all, or those of the sample."
     )
-    names: dict[Name, dict[str, str]] = Field(
-        default={},
-        description="By target: what replaces names in templates, in any case and also within words, "
-        "e.g. `{ChatGPT: Llama, OpenAI: Meta AI}`; without an entry the target's family and its maker.",
-    )
     near_duplicate: float = Field(
         0.9,
         gt=0,
@@ -173,16 +168,26 @@ class Robustness(Section):
         description="Similarity of two templates' words from which the later one is called a near "
         "duplicate, 0 to 1.",
     )
+    control_prompts: int = Field(
+        50,
+        ge=0,
+        description="Test prompts whose answers are judged for quality, a seeded sample; 0 for none.",
+    )
+
+
+class Robustness(Prompts):
+    """Whether fine-tuning wears down refusals: requests, templates, judges."""
+
+    names: dict[Name, dict[str, str]] = Field(
+        default={},
+        description="By target: what replaces names in templates, in any case and also within words, "
+        "e.g. `{ChatGPT: Llama, OpenAI: Meta AI}`; without an entry the target's family and its maker.",
+    )
     mixes: list[Name] | None = Field(
         None,
         min_length=1,
         description="Mixes whose runs are tested, beside `vanilla`; null for all but those that "
         "`source_counts` adds.",
-    )
-    control_prompts: int = Field(
-        50,
-        ge=0,
-        description="Test prompts whose answers are judged for quality, a seeded sample; 0 for none.",
     )
     responses: Answers = Field(default_factory=Answers, description="How runs answer.")
     judges: Panel = Field(description="Who judges.")
@@ -219,6 +224,10 @@ class Robustness(Section):
         if not set(self.cuts) <= {2, 3, 4, 5} or len(set(self.cuts)) != len(self.cuts):
             raise ValueError("cuts: distinct scores from 2 to 5, such as [3, 4, 5]")
         return self
+
+    def prompts(self) -> Prompts:
+        """The keys that determine the prompts, alone."""
+        return Prompts(**{name: getattr(self, name) for name in Prompts.model_fields})
 
     def judge_names(self) -> list[str]:
         """All judges of the experiment, each once, in the order of the config."""

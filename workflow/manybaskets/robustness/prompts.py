@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.robustness import Robustness, ShippedTemplates, TemplateFile
+from manybaskets.config.robustness import Prompts, ShippedTemplates, TemplateFile
 from manybaskets.errors import UserError
 from manybaskets.records import PROMPTS, digest, prompt_ids, row_seed, write_table
 from manybaskets.robustness.reading import REQUESTS, read_requests, read_templates
@@ -44,13 +44,13 @@ class World:
     seed: int
 
 
-def prompt_sets(settings: Robustness) -> list[str]:
+def prompt_sets(settings: Prompts) -> list[str]:
     """The sets that runs answer, in a fixed order."""
     return [DIRECT, JAILBREAK, *([BENIGN] if settings.benign else [])]
 
 
 def write_prompts(
-    settings: Robustness,
+    settings: Prompts,
     names: Mapping[str, str],
     *,
     world: World | None,
@@ -108,7 +108,7 @@ def write_prompts(
     write_table(used.drop("template"), templates, counts)
 
 
-def read_all_requests(settings: Robustness, world: World | None) -> pl.DataFrame:
+def read_all_requests(settings: Prompts, world: World | None) -> pl.DataFrame:
     """The adversarial requests, with the columns of `REQUESTS`."""
     wanted = settings.requests
     if wanted.kind == "file":
@@ -116,7 +116,7 @@ def read_all_requests(settings: Robustness, world: World | None) -> pl.DataFrame
     return _made("requests", make_vault_requests, wanted.count, world)
 
 
-def read_benign(settings: Robustness, world: World | None) -> pl.DataFrame:
+def read_benign(settings: Prompts, world: World | None) -> pl.DataFrame:
     """The harmless look-alikes, with the columns of `REQUESTS`."""
     wanted = settings.benign
     if wanted.kind == "file":
