@@ -169,6 +169,13 @@ class ChatRenderer:
             )
         return ids
 
+    def encode_finished(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """Token ids of a conversation as the template writes it, the last answer with its end."""
+        ids = self._encode(self._render(self.messages(turns), generation=False))
+        bos = self.tokenizer.bos_token_id
+        missing = bos is not None and bos not in ids and _adds_bos(self.tokenizer)
+        return (bos, *ids) if missing else ids
+
     def encode_prompt(self, user: str) -> tuple[int, ...]:
         """Token ids of a single question, from BOS to the header of the answer."""
         return self.encode_conversation([_turn("user", user)])

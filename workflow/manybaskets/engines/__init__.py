@@ -44,6 +44,31 @@ class Completion:
     served: str | None = None
 
 
+@dataclass(frozen=True)
+class Question:
+    """What the next token after `ids` may be: `wanted` are the tokens of interest.
+
+    With `sampling` their probabilities after its temperature and top-p are wanted as well.
+    """
+
+    ids: tuple[int, ...]
+    wanted: tuple[int, ...]
+    sampling: Sampling | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model says to a `Question`: the logits of the wanted tokens (temperature 1), the
+    logarithm of the sum of all tokens' exponentials, and where asked for the warped probabilities.
+
+    An engine that knows log-probabilities only gives these as logits, with a `log_total` of 0.
+    """
+
+    logits: list[float]
+    log_total: float
+    warped: list[float] | None = None
+
+
 class Engine:
     """A model that answers. What determines its answers beside prompt, seed and sampling stands in
     `identity`; `fixed_batches` says that rounding lets a row hang on its company in the batch, so
@@ -73,6 +98,7 @@ class LocalEngine(Engine):
     """An engine with the weights at hand: it renders prompts itself, takes adapters and may score."""
 
     renderer: ChatRenderer
+    context: int | None = None  # longest sequence, in tokens; null for no end
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         return self.renderer.render(prompt, max_tokens, answers)
@@ -86,4 +112,15 @@ class LocalEngine(Engine):
 
     def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
         """Log-probabilities (nats) of each answer's tokens after its prompt, for one batch."""
+        raise NotImplementedError
+
+    def read(self, questions: Sequence[Question], batch_tokens: int) -> list[Reading]:
+        """The next token's logits after every question, by one forward pass and no draw.
+
+        Args:
+            batch_tokens: tokens per batch, padding included.
+
+        Raises:
+            UserError: the model's logits are no numbers; the engine cannot give what is wanted.
+        """
         raise NotImplementedError

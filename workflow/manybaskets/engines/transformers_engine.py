@@ -11,7 +11,7 @@ from typing import Any
 
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, LocalEngine, Request
+from manybaskets.engines import Completion, LocalEngine, Question, Reading, Request
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
@@ -73,6 +73,7 @@ class TransformersEngine(LocalEngine):
         settings = self.base.config.get_text_config()
         self.context = getattr(settings, "max_position_embeddings", None)  # tokens; null for no end
         self.vocabulary = self.base.get_output_embeddings().weight.shape[0]
+        self.tokens = 1 + max(tokenizer.get_vocab().values())  # the rest of `vocabulary` is padding
         self.adapters: dict[Path, str] = {}
         self.fingerprints: dict[Path, str] = {}
         self.pad = (
@@ -234,6 +235,12 @@ class TransformersEngine(LocalEngine):
                 found.append(_scores(logits, tokens[chunk].to(logits.device)).cpu())
         rows = torch.cat(found, dim=1).split(list(map(len, answers)), dim=1)
         return [Scores(*row.tolist()) for row in rows]
+
+    def read(self, questions: Sequence[Question], batch_tokens: int) -> list[Reading]:
+        """The next token's raw logits (float32) after every question; see `transformers_reading`."""
+        from manybaskets.engines.transformers_reading import read
+
+        return read(self, questions, batch_tokens)
 
     def answer_states(self, pairs: Sequence[Pair]) -> Any:
         """Last hidden states that predict the answers' tokens, one answer after the other.

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.engines import VllmEngine as Settings
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, LocalEngine, Request
+from manybaskets.engines import Completion, LocalEngine, Question, Reading, Request
 from manybaskets.engines.transformers_engine import check_adapter_base
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
@@ -88,7 +88,7 @@ class VllmEngine(LocalEngine):
         gpus: int = 0,
     ) -> None:
         check_folder(folder, name)
-        self.max_model_len = _context(settings.max_model_len, longest, name)
+        self.max_model_len = self.context = _context(settings.max_model_len, longest, name)
         _check_installed()
         # vLLM reads these when it is imported or starts.
         os.environ |= {
@@ -290,6 +290,31 @@ class VllmEngine(LocalEngine):
                 for place in range(start, len(ids))
             ]
         return scores
+
+    def read(self, questions: Sequence[Question], batch_tokens: int) -> list[Reading]:
+        """The wanted tokens' log-probabilities after every question, before any warping.
+
+        vLLM batches itself, whatever `batch_tokens`, and always draws a token; it is not looked at.
+        """
+        if any(question.sampling for question in questions):
+            raise UserError(
+                what="engine `vllm` gives no probabilities after temperature and top-p",
+                where=f"model '{self.name}'",
+                expected="raw log-probabilities alone",
+                remedy="use engine `transformers` for this reading",
+            )
+        asked = []
+        for question in questions:
+            self._check_fits(len(question.ids) + 1, f"model '{self.name}', a question to a judge")
+            sampling = {"temperature": 0.0, "max_tokens": 1}
+            sampling |= {"logprob_token_ids": sorted(set(question.wanted))}
+            asked.append((question.ids, sampling))
+        readings: list[Any] = [None] * len(questions)
+        for index, output in self._run(asked):
+            told = output.outputs[0].logprobs[0]
+            logits = [told[token].logprob for token in questions[index].wanted]
+            readings[index] = Reading(logits, 0.0)
+        return readings
 
     def _check_fits(self, tokens: int, where: str) -> None:
         if tokens > self.max_model_len:
