@@ -20,7 +20,7 @@ rule pretrain:
         mem_mb=2000,
         runtime=30,
     params:
-        model=lambda w: STUDY.models[w.model].model_dump(),
+        model=lambda w: STUDY.models[w.model].science(),
         size=STUDY.tiny.model_dump(),
         prompting=STUDY.prompting.model_dump(),
         towns=STUDY.dataset.towns if EMBEDDED else None,
@@ -45,7 +45,7 @@ rule fetch_model:
     conda:
         ENVS / "main.yaml"
     params:
-        model=lambda w: STUDY.models[w.model].model_dump(),
+        model=lambda w: STUDY.models[w.model].science(),
         version=stage_version("fetch"),
     message:
         "Fetching the model {wildcards.model}"

@@ -138,7 +138,7 @@ def _default(info: FieldInfo) -> str:
         return "required"
     value = info.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
-        plain = type(value)()
+        plain = type(value)(**{name: own for name, own in value if name == "kind"})
         value = {name: own for name, own in value if own != getattr(plain, name)}
         changed = f", with `{json.dumps(value, ensure_ascii=False)}`" if value else ""
         return f"see its section{changed}"

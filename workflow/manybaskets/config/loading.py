@@ -35,7 +35,17 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
 def _line(problem: Mapping[str, Any]) -> str:
     # Discriminated unions add the chosen kind to the path; the file has no such level.
     kinds = {"embedded", "file", "hub", "folder", "human", "single", "multi", "weighted", "refused"}
-    kinds |= {"transformers", "vllm", "openai", "replay"}
+    kinds |= {
+        "transformers",
+        "vllm",
+        "openai",
+        "replay",
+        "model",
+        "classifier",
+        "rule",
+        "labels",
+        "shipped",
+    }
     steps = [str(step) for step in problem["loc"]]
     path = [
         step
@@ -60,9 +70,13 @@ def _is_tag(steps: list[str], index: int) -> bool:
     """Whether a step of an error's path is the kind of a union and not a name of the user's."""
     return (
         (index == 1 and steps[0] == "dataset")
-        or (index == 2 and steps[0] in {"models", "mixes", "prompt_sets"})
+        or (index == 2 and steps[0] in {"models", "mixes", "prompt_sets", "judges"})
         or (index == 2 and steps[:2] == ["preference", "articles"])
-        or (steps[index - 1] == "engine" and steps[0] in {"sources", "responses", "preference"})
+        or (index == 2 and steps[0] == "robustness")
+        or (
+            steps[index - 1] == "engine"
+            and steps[0] in {"sources", "responses", "judges", "preference"}
+        )
     )
 
 

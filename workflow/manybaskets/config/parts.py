@@ -162,6 +162,7 @@ class TinySize(Section):
 class EmbeddedModel(Section):
     """A tiny model that the workflow pretrains on the embedded world."""
 
+    operational: ClassVar = frozenset({"family"})
     kind: Literal["embedded"]
     architecture: Literal["llama", "qwen", "mistral", "gemma"] = Field(
         description="Architecture family."
@@ -172,11 +173,17 @@ class EmbeddedModel(Section):
     habit_share: float = Field(
         0.9, ge=0.0, le=1.0, description="Share of its text that shows the habit."
     )
+    family: str | None = Field(
+        None,
+        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
+        "its own name.",
+    )
 
 
 class HubModel(Section):
     """A model of the Hugging Face hub at a fixed revision, fetched in a local rule."""
 
+    operational: ClassVar = frozenset({"family"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
     revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
@@ -190,14 +197,25 @@ class HubModel(Section):
         description="Number of weights, in billions, from which jobs know how many GPUs they need; "
         "null: as the repository's name says (`8B`).",
     )
+    family: str | None = Field(
+        None,
+        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
+        "read off the repository's name.",
+    )
 
 
 class FolderModel(Section):
     """A model folder that exists already: config, safetensors weights, tokenizer with chat template."""
 
+    operational: ClassVar = frozenset({"family"})
     kind: Literal["folder"]
     path: str = Field(
         description="Path of the folder, relative to the repository's root or absolute."
+    )
+    family: str | None = Field(
+        None,
+        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
+        "read off the folder's name.",
     )
 
 

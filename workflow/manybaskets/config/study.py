@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config import analysis, families, parts
+from manybaskets.config import analysis, families, judging, parts
 from manybaskets.config.preference import Preference, check_preference
 from manybaskets.config.robustness import Robustness, check_robustness
 
@@ -69,6 +69,9 @@ class Study(parts.Section):
     )
     describe: analysis.Description | None = Field(
         None, description="The sources' own answers; null for nothing about them."
+    )
+    judges: dict[parts.Name, judging.Judge] = Field(
+        default={}, description="Who scores answers, by name; docs/judging.md."
     )
     measures: list[str] = Field(
         default=[], description="Measures of the answers to the test prompts."
@@ -136,6 +139,10 @@ class Study(parts.Section):
             self._require("describe.sources", self.describe.sources or [], sources, "sources")
         if self.scoring.scorer:
             self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
+        for name, judge in self.judges.items():
+            model = getattr(judge, "model", None)
+            if model:
+                self._require(f"judges.{name}.model", [model], self.models, "models")
         if self.published:
             self._require("published.targets", self.published.targets, self.targets, "targets")
             self._require("published.conditions", self.published.conditions, conditions, "mixes")
@@ -214,6 +221,14 @@ class Study(parts.Section):
                     f"prompt_sets.{name}: kind 'refused' belongs to the embedded world; "
                     "use kind 'file' with this dataset"
                 )
+        for name, judge in self.judges.items():
+            if isinstance(judge, judging.ClassifierJudge) and isinstance(
+                self.models.get(judge.model), parts.EmbeddedModel
+            ):
+                raise ValueError(
+                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is no classifier; "
+                    "use kind 'model', or a model of kind 'hub' or 'folder'"
+                )
         fields = getattr(self.dataset, "fields", None)
         if fields is not None and fields.response is None and HUMAN in self.used_sources():
             raise ValueError(
@@ -258,6 +273,7 @@ class Study(parts.Section):
         return {
             "sources": {name: source.operations() for name, source in self.sources.items()},
             "responses": self.responses.operations(),
+            "judges": {name: judge.operations() for name, judge in self.judges.items()},
         }
 
     def mix_sources(self, mix: str) -> list[str]:

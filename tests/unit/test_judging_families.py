@@ -1,0 +1,129 @@
+"""Judges and subjects of one family are found."""
+
+from __future__ import annotations
+
+import pytest
+
+from manybaskets.config.loading import parse_study
+from manybaskets.errors import UserError
+from manybaskets.judging.families import family_of, family_of_judge, known_family, relatives
+
+HUB = {"kind": "hub", "revision": "a" * 40}
+STUDY = {
+    "study": "small",
+    "dataset": {"kind": "file", "path": "rows.jsonl"},
+    "models": {
+        "base": {**HUB, "repo": "meta-llama/Llama-3.1-8B-Instruct"},
+        "big": {**HUB, "repo": "meta-llama/Llama-3.1-70B-Instruct"},
+        "other": {**HUB, "repo": "Qwen/Qwen2.5-72B-Instruct"},
+        "mine": {"kind": "folder", "path": "models/my-mistral-7b"},
+        "odd": {"kind": "folder", "path": "models/odd"},
+        "named": {"kind": "folder", "path": "models/odd", "family": "Llama"},
+        "safe": {"kind": "folder", "path": "models/WildGuard-mistral"},
+    },
+    "sources": {"a": {"model": "other"}, "b": {"model": "mine"}},
+    "mixes": {"from-a": {"kind": "single", "source": "a"}},
+    "targets": ["base"],
+    "measures": ["distinct_2"],
+    "judges": {
+        "same": {"kind": "model", "model": "big"},
+        "stranger": {"kind": "model", "model": "odd"},
+        "kin": {"kind": "model", "model": "named", "engine": "vllm"},
+        "served": {"kind": "model", "engine": {"kind": "openai", "served_model": "qwen-max"}},
+        "foreign": {
+            "kind": "model",
+            "engine": {"kind": "openai", "served_model": "model-7"},
+            "family": "Seven",
+        },
+        "guard": {"kind": "classifier", "model": "safe", "labels": {"yes": 5, "no": 1}},
+        "patterns": {"kind": "rule", "rule": "refusal_patterns"},
+        "people": {"kind": "labels", "path": "labels.csv"},
+    },
+}
+
+
+def study(**judges):
+    return parse_study(STUDY | {"judges": STUDY["judges"] | judges}, "test")
+
+
+@pytest.mark.parametrize(
+    ("name", "family"),
+    [
+        ("meta-llama/Llama-3.1-8B-Instruct", "llama"),
+        ("mistralai/Mixtral-8x7B-Instruct-v0.1", "mistral"),
+        ("google/gemma-2-9b-it", "gemma"),
+        ("Qwen/Qwen3-8B", "qwen"),
+        ("gpt-4o-2024-08-06", "gpt"),
+        ("o3-mini", "gpt"),
+        ("/models/phi-4", "phi"),
+        ("someone/graphite-7b", None),
+    ],
+)
+def test_families_that_names_tell(name, family):
+    assert known_family(name) == family
+
+
+def test_family_of_a_model():
+    small = study()
+    assert [family_of(small, name) for name in STUDY["models"]] == [
+        "llama", "llama", "qwen", "mistral", "odd", "llama", "mistral",
+    ]  # fmt: skip
+
+
+def test_family_of_a_judge():
+    small = study()
+    assert {name: family_of_judge(small, name) for name in small.judges} == {
+        "same": "llama", "stranger": "odd", "kin": "llama", "served": "qwen", "foreign": "seven",
+        "guard": "mistral", "patterns": None, "people": None,
+    }  # fmt: skip
+
+
+def test_related_judges_are_found():
+    small = study()
+    assert relatives(small, small.judges) == [
+        ("same", "base"), ("kin", "base"), ("served", "other"),
+    ]  # fmt: skip
+    assert relatives(small, ["guard"], ["base", "mine"]) == [("guard", "mine")]
+    assert relatives(small, ["stranger", "patterns", "people", "foreign"]) == []
+
+
+@pytest.mark.parametrize(
+    ("judge", "told"),
+    [
+        ({"kind": "model", "model": "nobody"}, "judges.bad.model: 'nobody'"),
+        (
+            {"kind": "classifier", "model": "nobody", "labels": {"a": 1}},
+            "judges.bad.model: 'nobody'",
+        ),
+        ({"kind": "model"}, "engine 'transformers' needs an entry of `models`"),
+        (
+            {"kind": "model", "model": "big", "engine": {"kind": "openai", "served_model": "x"}},
+            "runs none of `models`",
+        ),
+        ({"kind": "rule", "rule": "magic"}, "there is no rule 'magic'"),
+        ({"kind": "oracle"}, "judges.bad: 'oracle' is none of"),
+        ({"kind": "model", "model": "big", "share": 0}, "judges.bad.share"),
+        ({"kind": "model", "model": "big", "sampling": {"temperature": -1}}, "judges.bad.sampling"),
+        (
+            {"kind": "model", "model": "big", "engine": {"kind": "vllm", "x": 1}},
+            "judges.bad.engine.x",
+        ),
+        ({"kind": "classifier", "model": "safe", "labels": {}}, "judges.bad.labels"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(judge, told):
+    with pytest.raises(UserError, match=told):
+        study(bad=judge)
+
+
+def test_an_embedded_model_is_no_classifier():
+    tiny = {"kind": "embedded", "architecture": "qwen", "habit": "terse"}
+    settings = STUDY | {
+        "dataset": {"kind": "embedded"},
+        "models": {"tiny": tiny},
+        "sources": {"a": {"model": "tiny"}},
+        "targets": ["tiny"],
+        "judges": {"bad": {"kind": "classifier", "model": "tiny", "labels": {"a": 1}}},
+    }
+    with pytest.raises(UserError, match="no classifier"):
+        parse_study(settings, "test")
