@@ -136,11 +136,67 @@ def answer_prompts(
     return frame
 
 
+@dataclass(frozen=True)
+class Filling:
+    """Rows of requests: those that the journal has, and the rest from the engine.
+
+    Args:
+        form: JSON schema that answers must follow, where the engine can hold them to it.
+    """
+
+    engine: Engine
+    sampling: Sampling
+    batch_size: int
+    journal: Journal
+    meter: Meter
+    form: Mapping[str, Any] | None = None
+
+    def fill(self, requests: Sequence[Request]) -> dict[Key, dict[str, Any]]:
+        """Rows of all requests, by prompt and sample."""
+        progress = Progress(len(requests), "rows")
+        batches = [list(requests)]
+        if self.engine.fixed_batches:
+            batches = fixed_batches(requests, self.batch_size)
+        rows = {}
+        for batch in batches:
+            company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
+            keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
+            todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
+            # A half-finished batch is made again whole: its rows must keep their company.
+            again = batch if todo and self.engine.fixed_batches else todo
+            progress.add(len(batch) - len(again))
+            if again:
+                rows |= self._generate(again, keys, progress)
+            for key, name in keys.items():
+                rows.setdefault(key, self.journal.rows.get(name))
+        return rows
+
+    def _generate(
+        self, requests: Sequence[Request], keys: Mapping[Key, str], progress: Progress
+    ) -> dict[Key, dict[str, Any]]:
+        rows = {}
+        if isinstance(self.engine, LocalEngine):
+            self.engine.load()  # only where something is to be made, and not on the meter
+        form = {"form": self.form} if self.form and self.engine.takes_form else {}
+        with self.meter.running():
+            for request, completion in self.engine.generate(requests, self.sampling, **form):
+                key = (request.prompt_id, request.sample)
+                row = {"key": keys[key], **_row(request, completion)}
+                if completion.finish_reason == "error":
+                    rows[key] = row  # not kept: the next run asks again
+                else:
+                    self.journal.append([row])
+                    self.meter.add(row)
+                progress.add(1)
+        return rows
+
+
 class _Work:
     """The state of one prompt set: what was said so far in every conversation."""
 
     def __init__(self, engine: Engine, how: Answering, journal: Journal, meter: Meter) -> None:
-        self.engine, self.how, self.journal, self.meter = engine, how, journal, meter
+        self.engine, self.how = engine, how
+        self.filling = Filling(engine, how.sampling, how.batch_size, journal, meter)
         self.said: dict[Key, list[str]] = {}
         self.finished: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.refused: dict[tuple[str, int, int], dict[str, Any]] = {}
@@ -171,7 +227,7 @@ class _Work:
                 key: self._again(request, attempt) if attempt > 1 else request
                 for key, request in requests.items()
             }
-            rows = self._fill(list(requests.values()))
+            rows = self.filling.fill(list(requests.values()))
             requests = {
                 key: request
                 for key, request in requests.items()
@@ -203,44 +259,6 @@ class _Work:
     def _again(self, request: Request, attempt: int) -> Request:
         seed = self._seed(request.prompt_id, request.sample, request.turn, attempt)
         return Request(**{**vars(request), "attempt": attempt, "seed": seed})
-
-    def _fill(self, requests: Sequence[Request]) -> dict[Key, dict[str, Any]]:
-        """Rows of all requests: from the journal, and the rest from the engine."""
-        progress = Progress(len(requests), "rows")
-        batches = [list(requests)]
-        if self.engine.fixed_batches:
-            batches = fixed_batches(requests, self.how.batch_size)
-        rows = {}
-        for batch in batches:
-            company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
-            keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
-            todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
-            # A half-finished batch is made again whole: its rows must keep their company.
-            again = batch if todo and self.engine.fixed_batches else todo
-            progress.add(len(batch) - len(again))
-            if again:
-                rows |= self._generate(again, keys, progress)
-            for key, name in keys.items():
-                rows.setdefault(key, self.journal.rows.get(name))
-        return rows
-
-    def _generate(
-        self, requests: Sequence[Request], keys: Mapping[Key, str], progress: Progress
-    ) -> dict[Key, dict[str, Any]]:
-        rows = {}
-        if isinstance(self.engine, LocalEngine):
-            self.engine.load()  # only where something is to be made, and not on the meter
-        with self.meter.running():
-            for request, completion in self.engine.generate(requests, self.how.sampling):
-                key = (request.prompt_id, request.sample)
-                row = {"key": keys[key], **_row(request, completion)}
-                if completion.finish_reason == "error":
-                    rows[key] = row  # not kept: the next run asks again
-                else:
-                    self.journal.append([row])
-                    self.meter.add(row)
-                progress.add(1)
-        return rows
 
     def _take(self, row: dict[str, Any], prompt: Prompt, turn: int) -> bool:
         """Take an answer, or set it apart. Returns false where it should be asked for again."""

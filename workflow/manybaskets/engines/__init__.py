@@ -10,6 +10,8 @@ from typing import Any
 from manybaskets.chat import ChatRenderer, Prompt, Rendered
 from manybaskets.config.parts import Sampling
 
+WITHHELD = "the server's content filter withheld the answer"
+
 
 @dataclass(frozen=True)
 class Request:
@@ -73,12 +75,15 @@ class Engine:
     """A model that answers. What determines its answers beside prompt, seed and sampling stands in
     `identity`; `fixed_batches` says that rounding lets a row hang on its company in the batch, so
     that batches must have a fixed composition; `gpus` is the number that share the model, 0 where the
-    engine does not share it out.
+    engine does not share it out; `takes_form` says that `generate` takes a JSON schema, `form`, that
+    answers then follow; `discreet` keeps what others said, and may quote a prompt, out of errors.
     """
 
     identity: Mapping[str, Any]
     fixed_batches = False
     gpus = 0
+    takes_form = False
+    discreet = False
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         """The conversation with the engine's own earlier `answers`, up to the next question."""

@@ -25,7 +25,7 @@ from yarl import URL
 from manybaskets.chat import Prompt, Rendered
 from manybaskets.config.engines import OpenAIEngine as Settings
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, Engine, Request
+from manybaskets.engines import WITHHELD, Completion, Engine, Request
 from manybaskets.errors import PassingError, UserError
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,8 @@ class OpenAIEngine(Engine):
     Raises:
         UserError: the address is not usable; the key is missing; a cap without prices.
     """
+
+    takes_form = True
 
     def __init__(
         self, settings: Settings, prompting: Prompting, name: str, share_of_cap: float
@@ -111,7 +113,10 @@ class OpenAIEngine(Engine):
         return ((prompt_tokens or 0) * price_in + (completion_tokens or 0) * price_out) / 1e6
 
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        form: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[Request, Completion]]:
         """Answer requests; each comes as soon as it is finished, in no fixed order.
 
@@ -122,7 +127,7 @@ class OpenAIEngine(Engine):
         if not requests:
             return
         finished: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
-        job = _Job(self, requests, sampling, finished.put)
+        job = _Job(self, requests, sampling, finished.put, form)
         # Whoever reads may stop at any moment; leaving this block then ends all requests.
         with start_blocking_portal() as portal:
             work = portal.start_task_soon(job.run)
@@ -161,6 +166,8 @@ class OpenAIEngine(Engine):
 
     def told(self, message: object) -> str:
         """What a server says: one line, not too long, without the key."""
+        if self.discreet:
+            return "what it said is not shown"
         text = message if isinstance(message, str) else json.dumps(message)
         text = text.replace(self._key, "***") if self._key else text
         return _storable(" ".join(text.split())[:LONGEST_MESSAGE]) or "no message"
@@ -171,6 +178,7 @@ class _Job:
 
     Args:
         put: takes each answer.
+        form: JSON schema of the answers; null for free ones.
     """
 
     def __init__(
@@ -179,8 +187,9 @@ class _Job:
         requests: Sequence[Request],
         sampling: Sampling,
         put: Callable[[Pair], None],
+        form: Mapping[str, Any] | None = None,
     ) -> None:
-        self.engine, self.sampling, self.put = engine, sampling, put
+        self.engine, self.sampling, self.put, self.form = engine, sampling, put, form
         self.waiting, self.total, self.done = iter(requests), len(requests), 0
         self.failures: Counter[str] = Counter()  # failed tries, by reason
         self.faults = 0  # rows in a row that the server gave no answer to
@@ -240,6 +249,9 @@ class _Job:
             settings.tokens_key: self.sampling.max_new_tokens,
             "n": 1,
         }
+        if self.form:
+            schema = {"name": "answer", "strict": True, "schema": self.form}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
         return body | {"seed": request.seed & LARGEST} if settings.send_seed else body
 
     def _highest_cost(self, messages: Sequence[Mapping[str, str]]) -> float:
@@ -500,8 +512,7 @@ def completion_of(answer: Mapping[str, Any]) -> Completion:
     served = _storable(served) if isinstance(served, str) else None
     reason, text = choice.get("finish_reason"), message.get("content")
     if reason == "content_filter":
-        withheld = "the server's content filter withheld the answer"
-        return Completion(None, "error", completion_tokens, prompt_tokens, withheld, served)
+        return Completion(None, "error", completion_tokens, prompt_tokens, WITHHELD, served)
     if reason not in ("stop", "length"):
         raise MalformedAnswer(f"finish_reason is {reason!r}")
     if not text:

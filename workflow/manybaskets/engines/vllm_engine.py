@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -75,6 +75,8 @@ class VllmEngine(LocalEngine):
         UserError: vLLM is not installed; fewer GPUs are visible than asked for; `max_model_len` is too
             small; the folder is no model folder.
     """
+
+    takes_form = True
 
     def __init__(
         self,
@@ -250,7 +252,10 @@ class VllmEngine(LocalEngine):
             raise
 
     def generate(
-        self, requests: Sequence[Request], sampling: Sampling
+        self,
+        requests: Sequence[Request],
+        sampling: Sampling,
+        form: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[Request, Completion]]:
         """Answer requests, in the order in which the answers end."""
         common = {
@@ -263,7 +268,9 @@ class VllmEngine(LocalEngine):
         for request in requests:
             place = f"model '{self.name}', prompt {request.prompt_id}"
             self._check_fits(len(request.ids) + sampling.max_new_tokens, place)
-        asked = [(request.ids, common | {"seed": request.seed}) for request in requests]
+        asked = [
+            (request.ids, common | {"seed": request.seed} | _held_to(form)) for request in requests
+        ]
         for index, output in self._run(asked):
             yield requests[index], self._completion(output.outputs[0])
 
@@ -365,6 +372,15 @@ def _check_devices(settings: Settings, on_cpu: bool, wanted: int, visible: int) 
             expected="as many visible GPUs as tensor_parallel says",
             remedy="lower engine.tensor_parallel, or ask the scheduler for more GPUs",
         )
+
+
+def _held_to(form: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Sampling parameters that hold an answer to a JSON schema; vLLM marks each one's as checked."""
+    if form is None:
+        return {}
+    from vllm.sampling_params import StructuredOutputsParams
+
+    return {"structured_outputs": StructuredOutputsParams(json=dict(form))}
 
 
 def _needs(folder: Path) -> Needs:

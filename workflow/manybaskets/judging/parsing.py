@@ -21,7 +21,7 @@ _FENCE = re.compile(r"\A```[a-z]*\s*|\s*```\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Reading:
+class Answer:
     """What was read: a score of the rubric's scale, or the short code of what was wrong."""
 
     score: float | None = None
@@ -33,7 +33,7 @@ class _Unreadable(ValueError):
     """Holds the code of what is wrong."""
 
 
-def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False) -> Reading:
+def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False) -> Answer:
     """Read a judge's answer.
 
     Args:
@@ -46,14 +46,14 @@ def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False)
     """
     text = _THOUGHT.sub("", text or "").strip()
     if cut or text.startswith("<think>"):
-        return Reading(cause="truncated")
+        return Answer(cause="truncated")
     if not text:
-        return Reading(cause="no_answer")
+        return Answer(cause="no_answer")
     try:
         value, reason = _from_json(text, rubric) if form == "json" else _from_tags(text, rubric)
-        return Reading(_score(value, rubric), None, reason)
+        return Answer(_score(value, rubric), None, reason)
     except _Unreadable as fault:
-        return Reading(cause=str(fault))
+        return Answer(cause=str(fault))
 
 
 # --- forms ----------------------------------------------------------------------------------------

@@ -122,13 +122,14 @@ class Rubric(Section):
         form: Form,
         *,
         reversed_scale: bool = False,
-        again: bool = False,
+        reminders: int = 0,
     ) -> str:
         """The judge's question about one exchange.
 
         Args:
             reversed_scale: name the steps of the scale from the highest to the lowest.
-            again: add the reminder, as for a further try.
+            reminders: how often the reminder stands at the end; one more for every further try, so
+                that a greedy judge gets another question.
 
         Raises:
             UserError: the rubric has no text for this form.
@@ -148,8 +149,8 @@ class Rubric(Section):
         }
         # In one pass: what a text puts into a slot is never read as a slot itself.
         asked = _SLOT.sub(lambda slot: slots[slot[1]], self.prompt).strip()
-        parts = [asked, self.forms[form].strip(), self.reminder.strip() if again else ""]
-        return "\n\n".join(part for part in parts if part)
+        parts = [asked, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
+        return "\n\n".join(parts)
 
 
 def read_rubric(path: Path) -> Rubric:
