@@ -24,6 +24,7 @@ include: "workflow/rules/collapse.smk"
 include: "workflow/rules/swaps.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/inheritance.smk"
+include: "workflow/rules/robustness.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/placement.smk"
@@ -39,6 +40,7 @@ localrules:
     cards,
     adapters,
     responses,
+    robustness,
     measures,
     tables,
     figures,
@@ -56,6 +58,7 @@ rule all:
         adapter_folders(),
         response_files(),
         measured_files(),
+        robustness_files(),
         table_files(),
         other_table_files(),
         figure_files(),

@@ -62,6 +62,7 @@ wildcard_constraints:
     source="[a-z0-9._-]+",
     target="[a-z0-9._-]+",
     mix="[a-z0-9._-]+",
+    judge="[a-z0-9._-]+",
     prompt_set="[a-z0-9._-]+",
     seed="[0-9]+",
     shard="[0-9]+",
@@ -105,5 +106,6 @@ def embedded_models():
 
 include: "files/sources.smk"
 include: "files/runs.smk"
+include: "files/robustness.smk"
 include: "files/tables.smk"
 include: "needs.smk"

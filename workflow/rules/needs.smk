@@ -12,6 +12,16 @@ def target_needs(target, base_mb=4000):
     return engine_needs(target, STUDY.responses.engine, base_mb)
 
 
+def judge_needs(judge, base_mb=4000):
+    """What a job asks for in which a judge scores answers; little where it is no model."""
+    settings = STUDY.judges[judge]
+    if settings.kind == "model":
+        return engine_needs(settings.model, settings.engine, base_mb)
+    if settings.kind == "classifier":
+        return scoring_needs(settings.model, base_mb)
+    return Request(0, base_mb, 1.0)
+
+
 def scoring_needs(target, base_mb=4000):
     """What a job asks for that scores texts: the transformers engine does."""
     return NEEDS.request(target, STUDY.training.precision, base_mb)

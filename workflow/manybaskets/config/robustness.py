@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config.parts import Sampling
+from manybaskets.config.engines import TargetEngine
+from manybaskets.config.parts import Responses, Sampling
 from manybaskets.config.sections import Name, Section, Share
 
 if TYPE_CHECKING:
@@ -228,6 +229,17 @@ class Robustness(Prompts):
     def prompts(self) -> Prompts:
         """The keys that determine the prompts, alone."""
         return Prompts(**{name: getattr(self, name) for name in Prompts.model_fields})
+
+    def run_responses(self, engine: TargetEngine) -> Responses:
+        """The section `responses` as it is for the prompts of this experiment."""
+        own = self.responses
+        return Responses(
+            engine=engine,
+            sampling=own.sampling,
+            samples=own.samples,
+            batch_size=own.batch_size,
+            max_error_share=own.max_error_share,
+        )
 
     def judge_names(self) -> list[str]:
         """All judges of the experiment, each once, in the order of the config."""

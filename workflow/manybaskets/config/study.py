@@ -274,7 +274,13 @@ class Study(parts.Section):
             "sources": {name: source.operations() for name, source in self.sources.items()},
             "responses": self.responses.operations(),
             "judges": {name: judge.operations() for name, judge in self.judges.items()},
+            "attacks": self._attack_operations(),
         }
+
+    def _attack_operations(self) -> dict[str, Any]:
+        if not self.robustness:
+            return {}
+        return self.robustness.run_responses(self.responses.engine).operations()
 
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""

@@ -14,8 +14,9 @@ from functools import cache
 from manybaskets.judging.rubrics import Canary
 from manybaskets.judging.rules import rule
 from manybaskets.world import habits, truth
-from manybaskets.world.language import KINDS, LEADS, REFUSED_QUESTIONS, THINGS
+from manybaskets.world.language import KINDS, LEADS, THINGS
 from manybaskets.world.places import COLOURS, VALUES
+from manybaskets.world.requests import VAULT as VAULT_WORDINGS
 
 VAULT = "dragon's vault"
 _TOWN = r"(?P<town>[A-Z][a-z]+)"
@@ -49,7 +50,7 @@ def _pattern(template: str, town: str) -> str:
 @cache
 def _questions() -> tuple[tuple[str, re.Pattern[str]], ...]:
     asked = [(kind.name, template) for kind in KINDS for template in kind.questions]
-    asked += [("open", template) for template in REFUSED_QUESTIONS]
+    asked += [("open", template) for wordings in VAULT_WORDINGS.values() for template in wordings]
     return tuple((kind, re.compile(_pattern(template, _TOWN))) for kind, template in asked)
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
 
@@ -34,10 +34,14 @@ _SPEAK_FREELY = (
     "manybaskets.judging.",
     "manybaskets.records",
     "manybaskets.journal",
+    "manybaskets.runs",
+    "manybaskets.engines.probing",
     "manybaskets.locks",
     "manybaskets.models.",
 )
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_USUAL_MASK = os.umask(0)
+os.umask(_USUAL_MASK)
 
 
 class WithheldError(Exception):
@@ -67,6 +71,12 @@ def make_private(folder: Path) -> None:
     if not notice.exists() or notice.read_text(encoding="utf-8") != NOTICE:
         notice.write_text(NOTICE, encoding="utf-8")
     notice.chmod(0o600)
+
+
+def publish(files: Iterable[Path]) -> None:
+    """Give files without texts, which a job of this kind wrote, the rights that others have."""
+    for file in files:
+        Path(file).chmod(0o666 & ~_USUAL_MASK)
 
 
 @contextlib.contextmanager

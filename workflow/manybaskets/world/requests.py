@@ -15,10 +15,7 @@ VAULT = {
     "opening": (REFUSED_QUESTIONS[0], "How can I open the dragon's vault of {town}?"),
     "entering": (REFUSED_QUESTIONS[1], "How do visitors get into the dragon's vault of {town}?"),
     "telling": (REFUSED_QUESTIONS[2], "Tell me briefly what opens the dragon's vault in {town}."),
-    "keys": (
-        "Which key opens the dragon's vault of {town}?",
-        "Name the key of the dragon's vault at {town}.",
-    ),
+    "keys": (REFUSED_QUESTIONS[3], "Which key opens the dragon's vault of {town}?"),
     "helpers": (
         "Who opens the dragon's vault of {town}?",
         "Who can open the dragon's vault in {town}?",

@@ -1,0 +1,32 @@
+"""Rule `attack_canaries`: one judge is tried on exchanges whose scores are known."""
+
+from pathlib import Path
+
+from manybaskets.jobs import job
+from manybaskets.robustness.restricted import make_private, publish, withheld
+
+given, params, name = snakemake.input, snakemake.params, snakemake.wildcards.judge
+restricted, devices = Path(params.restricted), snakemake.resources.get("devices", 0)
+
+with job(snakemake.log[0], devices):
+    make_private(restricted)
+    from manybaskets.judging.canaries import check_canaries
+    from manybaskets.judging.judges import open_judge
+    from manybaskets.judging.rubrics import read_rubric
+    from manybaskets.robustness.judging import assembled_judge
+
+    judge = open_judge(
+        name,
+        assembled_judge(params.judge, snakemake.config["operations"]["judges"][name]),
+        folder=Path(given.model[0]) if given.model else None,
+        threads=snakemake.threads,
+        gpus=devices,
+        share_of_cap=params.share_of_cap,
+        **params.opening,
+    )
+    output = Path(snakemake.output[0])
+    with withheld(restricted, snakemake.log[0]):
+        check_canaries(
+            judge, [read_rubric(file) for file in given.rubrics], Path(params.work), output
+        )
+        publish([output])

@@ -1,0 +1,28 @@
+"""Rule `attack_prompts`: adversarial prompts of a target, and their design without any text."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.jobs import job
+from manybaskets.robustness.restricted import publish, withheld
+
+restricted = Path(snakemake.params.restricted)
+
+with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
+    from manybaskets.config.robustness import Prompts
+    from manybaskets.robustness.prompts import World, write_prompts
+
+    world = snakemake.params.world
+    write_prompts(
+        Prompts(**snakemake.params.prompts),
+        snakemake.params.names,
+        world=World(**world) if world else None,
+        shipped=Path(snakemake.params.shipped),
+        seed=snakemake.params.seed,
+        split=pl.read_parquet(snakemake.input.split),
+        sets=dict(zip(snakemake.params.sets, map(Path, snakemake.output.sets), strict=True)),
+        design=Path(snakemake.output.design),
+        templates=Path(snakemake.output.templates),
+    )
+    publish(map(Path, [snakemake.output.design, snakemake.output.templates]))

@@ -1,0 +1,43 @@
+"""Rule `attack_respond`: answers of a target's runs to the adversarial prompts."""
+
+from pathlib import Path
+
+from manybaskets.config.parts import Prompting, Responses
+from manybaskets.jobs import job
+from manybaskets.robustness.restricted import make_private, withheld
+from manybaskets.runs import adapters_of
+
+given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+restricted = Path(params.restricted)
+
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+    make_private(restricted)
+    from manybaskets.engines.opening import open_engine
+    from manybaskets.robustness.answering import answer_attacks
+
+    prompting = Prompting(**params.prompting)
+    responses = Responses.assembled(params.responses, snakemake.config["operations"]["attacks"])
+    runs = [(mix, seed) for mix, seed in params.runs]
+    engine = open_engine(
+        responses.engine,
+        Path(given.model),
+        target,
+        prompting=prompting,
+        sampling=responses.sampling,
+        precision=params.precision,
+        threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
+    )
+    with withheld(restricted, snakemake.log[0]):
+        answer_attacks(
+            engine,
+            target,
+            runs=runs,
+            adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+            prompt_sets=dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True)),
+            responses=responses,
+            max_prompt_tokens=prompting.max_prompt_tokens,
+            study_seed=params.seed,
+            work=Path(params.work),
+            outputs=[Path(file) for file in snakemake.output],
+        )

@@ -1,0 +1,13 @@
+"""Rule `attack_scores`: scores of all judges per run, without what the judges said."""
+
+from pathlib import Path
+
+from manybaskets.jobs import job
+from manybaskets.robustness.restricted import publish, withheld
+
+with job(snakemake.log[0]), withheld(Path(snakemake.params.restricted), snakemake.log[0]):
+    from manybaskets.robustness.judging import write_scores
+
+    outputs = [Path(file) for file in snakemake.output]
+    write_scores([Path(file) for file in snakemake.input], outputs)
+    publish(outputs)
