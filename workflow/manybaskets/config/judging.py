@@ -124,7 +124,7 @@ class RuleJudge(_Judge):
         return self
 
 
-class LabelsJudge(_Judge):
+class LabelsJudge(Section):
     """People's scores in a file, one more judge beside the others; it is shown no canaries."""
 
     kind: Literal["labels"]

@@ -28,7 +28,7 @@ def check_folder(folder: Path, name: str) -> None:
     if not tokenizer.is_file():
         _fail("the model has no fast tokenizer", where, "tokenizer.json",
               "save it with AutoTokenizer.from_pretrained(...).save_pretrained(folder)")  # fmt: skip
-    if not _has_template(folder):
+    if not _has_template(folder) and not _classifies(folder):
         _fail(f"the tokenizer of model '{name}' has no chat template", where,
               "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
               "take the instruct version of the model, or save a template with its tokenizer")  # fmt: skip
@@ -53,6 +53,12 @@ def _has_template(folder: Path) -> bool:
     return config.is_file() and bool(
         json.loads(config.read_text(encoding="utf-8")).get("chat_template")
     )
+
+
+def _classifies(folder: Path) -> bool:
+    """Whether a model tells texts apart and answers none, so that it needs no template."""
+    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return any("ForSequenceClassification" in name for name in config.get("architectures") or [])
 
 
 def _fail(what: str, where: str, expected: str, remedy: str) -> None:
