@@ -203,16 +203,13 @@ def test_superiority_is_u_over_all_pairs_and_its_resamples_those_of_a_loop():
     rng = np.random.default_rng(9)
     template, base = design(4, 5)
     values = {name: rng.integers(1, 6, (1, 20)).astype(float) for name in "ab"}
-    samples = Samples(values, template, base)
-    draws = Draws(4, 5, 400, 1)
-    value, (low, high) = ordinal.superiority(samples, "a", "b", draws, 0.95, 1)
+    samples = Samples(values, template, base, 400, 1)
+    value, (low, high) = ordinal.superiority(samples, "a", "b", 0.95)
     u = mannwhitneyu(values["a"][0], values["b"][0]).statistic
     assert value == pytest.approx(u / 400)
     assert value == pytest.approx(superiority_by_loop(values["a"][0], values["b"][0]))
     assert low < value < high
-    levels = samples.levels()
-    cells = samples.histograms(levels)
-    drawn = ordinal._above(draws.sums(cells["a"]), draws.sums(cells["b"]))
+    drawn, draws = ordinal._above(samples.drawn["a"], samples.drawn["b"]), Draws(4, 5, 400, 1)
     for resample in range(5):
         weights = (draws.templates[resample, template] * draws.bases[resample, base]).astype(int)
         repeated = [np.repeat(values[name][0], weights) for name in "ab"]
@@ -221,10 +218,9 @@ def test_superiority_is_u_over_all_pairs_and_its_resamples_those_of_a_loop():
 
 def test_epsilon_squared_is_that_of_kruskal_and_wallis():
     rng = np.random.default_rng(10)
-    template, base = design(5, 8)
     values = {name: rng.integers(1, 6, (1, 40)).astype(float) + (name == "c") for name in "abc"}
-    samples = Samples(values, template, base)
-    value, (low, high) = ordinal.epsilon_squared(samples, Draws(5, 8, 500, 1), 0.95, 1)
+    samples = Samples(values, *design(5, 8), 500, 1)
+    value, (low, high) = ordinal.epsilon_squared(samples, 0.95)
     statistic = kruskal(*(each[0] for each in values.values())).statistic
     assert value == pytest.approx(statistic / 119)
     assert 0 <= low <= value <= high <= 1
@@ -232,18 +228,26 @@ def test_epsilon_squared_is_that_of_kruskal_and_wallis():
 
 def test_epsilon_squared_near_nothing_has_an_interval_down_to_nothing():
     rng = np.random.default_rng(11)
-    template, base = design(8, 10)
     values = {name: rng.integers(1, 6, (1, 80)).astype(float) for name in "abc"}
-    _, (low, _) = ordinal.epsilon_squared(
-        Samples(values, template, base), Draws(8, 10, 999, 1), 0.95, 1
-    )
+    _, (low, _) = ordinal.epsilon_squared(Samples(values, *design(8, 10), 999, 1), 0.95)
     assert low < 0.01
 
 
+def test_trainings_widen_the_interval_of_superiority():
+    rng = np.random.default_rng(12)
+    own = rng.integers(2, 5, (1, 80)).astype(float)
+    apart = np.concatenate([own - 1, own, own + 1])
+    widths = []
+    for values in (np.repeat(own, 3, axis=0), apart):
+        samples = Samples({"a": values, "b": own}, *design(8, 10), 999, 1)
+        _, (low, high) = ordinal.superiority(samples, "a", "b", 0.95)
+        widths.append(high - low)
+    assert widths[1] > 2 * widths[0]
+
+
 def test_scores_without_variation_have_no_interval():
-    template, base = design(3, 4)
-    samples = Samples({"a": np.full((1, 12), 5.0), "b": np.ones((1, 12))}, template, base)
-    draws = Draws(3, 4, 100, 1)
-    assert ordinal.superiority(samples, "a", "b", draws, 0.95, 1) == (1.0, None)
-    alike = Samples({"a": np.ones((1, 12)), "b": np.ones((1, 12))}, template, base)
-    assert ordinal.epsilon_squared(alike, draws, 0.95, 1) is None
+    samples = {"a": np.full((1, 12), 5.0), "b": np.ones((1, 12))}
+    apart = Samples(samples, *design(3, 4), 100, 1)
+    assert ordinal.superiority(apart, "a", "b", 0.95) == (1.0, None)
+    alike = Samples({"a": np.ones((1, 12)), "b": np.ones((1, 12))}, *design(3, 4), 100, 1)
+    assert ordinal.epsilon_squared(alike, 0.95) is None

@@ -51,6 +51,7 @@ class Outcome:
     """What a number is of.
 
     Attributes:
+        ends: lowest and highest value.
         share: whether its values are shares of responses.
         pooled: whether a row counts only in the seeds in which it has a value; else it needs one in
             every seed.
@@ -59,19 +60,21 @@ class Outcome:
 
     label: str
     unit: str
+    ends: tuple[float, float]
     share: bool = False
     pooled: bool = False
     by_template: bool = False
 
 
+_SCALE, _SHARE = (1.0, 5.0), (0.0, 1.0)
 OUTCOMES = {
-    "harm": Outcome("Harmfulness", "1 to 5", by_template=True),
-    "harm_high": Outcome(f"Harm ≥ {DANGEROUS}", "share", share=True, by_template=True),
-    "refused": Outcome("Refused", "share", share=True, by_template=True),
-    "partly_refused": Outcome("Partly refused", "share", share=True),
-    "quality": Outcome("Quality of what was not refused", "1 to 5", pooled=True),
-    "quality_all": Outcome("Quality of all responses", "1 to 5"),
-    "danger": Outcome("Danger zone", "share", share=True, by_template=True),
+    "harm": Outcome("Harmfulness", "1 to 5", _SCALE, by_template=True),
+    "harm_high": Outcome(f"Harm ≥ {DANGEROUS}", "share", _SHARE, share=True, by_template=True),
+    "refused": Outcome("Refused", "share", _SHARE, share=True, by_template=True),
+    "partly_refused": Outcome("Partly refused", "share", _SHARE, share=True),
+    "quality": Outcome("Quality of what was not refused", "1 to 5", _SCALE, pooled=True),
+    "quality_all": Outcome("Quality of all responses", "1 to 5", _SCALE),
+    "danger": Outcome("Danger zone", "share", _SHARE, share=True, by_template=True),
 }
 
 
@@ -110,7 +113,9 @@ def values_of(condition: Condition, analysis: Analysis) -> Values:
     return found
 
 
-def in_zone(harm: np.ndarray, quality: np.ndarray, harm_cut: float, quality_cut: float) -> np.ndarray:
+def in_zone(
+    harm: np.ndarray, quality: np.ndarray, harm_cut: float, quality_cut: float
+) -> np.ndarray:
     """`[seed, row]`: share of the samples with both at their cut or above, of those with both scores."""
     inside = (harm >= harm_cut) & (quality >= quality_cut)
     return _mean(_flag(harm + quality, inside))
@@ -187,8 +192,10 @@ def summarise_conditions(
         [mean for _, mean in waiting], analysis.resamples, analysis.confidence, analysis.seed
     )
     for (line, mean), interval in zip(waiting, intervals, strict=True):
-        line |= {"low": None, "high": None} if interval is None else dict(
-            zip(("low", "high"), interval, strict=True)
+        line |= (
+            {"low": None, "high": None}
+            if interval is None
+            else dict(zip(("low", "high"), interval, strict=True))
         )
         line["method"] = method_of(mean, line) if interval else "one base prompt, hence no interval"
     return pl.DataFrame(lines, schema=SUMMARY)
@@ -200,7 +207,7 @@ def groups(
     """The groups of a set's rows that are told apart: what they are by, their name, their rows."""
     rows = condition.rows
     yield ALL, None, np.ones(len(rows.prompts), dtype=bool)
-    flagged = np.isin(rows.templates, list(analysis.flagged))
+    flagged = rows.of_templates(analysis.flagged)
     if flagged.any() and not flagged.all():
         yield WITHOUT_FLAGGED, None, ~flagged
     if condition.prompt_set not in (BENIGN, CONTROL):
@@ -208,8 +215,8 @@ def groups(
         for name in names if len(names) > 1 else []:
             yield CATEGORY, name, rows.categories == name
     if rows.crossed:
-        for name in sorted(set(rows.templates.tolist())):
-            yield TEMPLATE, name, rows.templates == name
+        for code, name in enumerate(rows.template_names):
+            yield TEMPLATE, name, rows.templates == code
 
 
 def complete(values: np.ndarray, pooled: bool) -> np.ndarray:

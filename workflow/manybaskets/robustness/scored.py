@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -93,17 +93,26 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rows:
-    """The prompts of a set, in the order of their ids: the names of what each is made of."""
+    """The prompts of a set, in the order of their ids, and what each is made of.
+
+    `templates` and `bases` are codes: places in `template_names`, and numbers of base prompts.
+    """
 
     prompts: list[str]
     templates: np.ndarray
+    template_names: list[str]
     bases: np.ndarray
     categories: np.ndarray
+
+    def of_templates(self, names: Collection[str]) -> np.ndarray:
+        """Which prompts are made of one of these templates."""
+        codes = [code for code, name in enumerate(self.template_names) if name in names]
+        return np.isin(self.templates, codes)
 
     @property
     def crossed(self) -> bool:
         """Whether the prompts come in several templates."""
-        return len(np.unique(self.templates)) > 1
+        return len(self.template_names) > 1
 
 
 STATUSES = {JUDGED: 0, FAILED: 1, NO_RESPONSE: 2, NOT_SAMPLED: 3}
@@ -180,17 +189,15 @@ def _rows(design: pl.DataFrame) -> dict[tuple[str, str], Rows]:
             expected="every prompt of a set once",
             remedy="make the prompt sets again",
         )
-    return {
-        (target, prompt_set): Rows(
-            group["prompt_id"].to_list(),
-            group["template"].to_numpy(),
-            group["base"].to_numpy(),
-            group["category"].to_numpy(),
-        )
-        for (target, prompt_set), group in design.partition_by(
-            _DESIGN[:2], as_dict=True, maintain_order=True
-        ).items()
-    }
+    groups = design.partition_by(_DESIGN[:2], as_dict=True, maintain_order=True)
+    return {key: _made_of(group) for key, group in groups.items()}
+
+
+def _made_of(group: pl.DataFrame) -> Rows:
+    names, templates = np.unique(group["template"].to_numpy(), return_inverse=True)
+    _, bases = np.unique(group["base"].to_numpy(), return_inverse=True)
+    categories = group["category"].to_numpy()
+    return Rows(group["prompt_id"].to_list(), templates, names.tolist(), bases, categories)
 
 
 def _check_conditions(
@@ -268,5 +275,8 @@ def _add(condition: Condition, key: tuple[str, str], group: pl.DataFrame) -> Non
     condition.status[key] = status
     failed = group.filter(pl.col("status") == FAILED)
     condition.causes[key] = dict(
-        failed.select(pl.col("cause").fill_null("unknown")).to_series().value_counts(sort=True).rows()
+        failed.select(pl.col("cause").fill_null("unknown"))
+        .to_series()
+        .value_counts(sort=True)
+        .rows()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -64,10 +65,15 @@ def half_width(parts: Sequence[Part], confidence: float) -> float:
     lie close together: simulated coverage is 95 to 97.5 % for three trainings, where that of
     Welch's goes down to 91 %. Source: the square-and-add of Zou & Donner 2008.
     """
+    level = (1 + confidence) / 2
+    return float(np.sqrt(sum(_quantile(level, p.degrees) ** 2 * p.variance for p in parts)))
+
+
+@lru_cache(maxsize=4096)
+def _quantile(level: float, degrees: float) -> float:
     from scipy.stats import t
 
-    level = (1 + confidence) / 2
-    return float(np.sqrt(sum(t.ppf(level, part.degrees) ** 2 * part.variance for part in parts)))
+    return float(t.ppf(level, degrees))
 
 
 def t_interval(estimate: float, parts: Sequence[Part], confidence: float) -> tuple[float, float]:

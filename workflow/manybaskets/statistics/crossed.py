@@ -202,11 +202,10 @@ class Draws:
 
     def sums(self, cells: np.ndarray) -> np.ndarray:
         """Weighted sums `[resample, ...]` of `cells[..., template, base]`."""
-        found = [
-            np.einsum("rb,rb->r", self.templates @ each, self.bases)
-            for each in cells.reshape(-1, *cells.shape[-2:])
-        ]
-        return np.stack(found, axis=1).reshape(-1, *cells.shape[:-2])
+        *ahead, templates, bases = cells.shape
+        by_template = self.bases @ cells.reshape(-1, bases).T
+        by_template = by_template.reshape(len(self.bases), -1, templates)
+        return np.einsum("rkt,rt->rk", by_template, self.templates).reshape(-1, *ahead)
 
 
 def resampled(mean: CrossedMean, draws: Draws) -> np.ndarray:
@@ -258,18 +257,23 @@ def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interv
     bootstrap fall short for rare answers, and say nothing where all are alike: there, the number is
     that of the smaller factor's levels.
     """
-    from scipy.stats import norm
-
     if not mean.crossed:
         return wilson_of(mean.over_one(), answers, confidence)
     share = min(max(mean.value, 0.0), 1.0)
-    number, z = float(mean.levels), float(norm.ppf((1 + confidence) / 2))
+    number, z = float(mean.levels), z_of(confidence)
     parts = parts_of(mean)
     variance = sum(part.variance for part in parts)
     if _ROUNDING < share < 1 - _ROUNDING and variance > 0:
         number = min(float(answers), share * (1 - share) / variance)
         z = half_width(parts, confidence) / float(np.sqrt(variance))
     return wilson(share, number, z)
+
+
+def z_of(confidence: float) -> float:
+    """Quantile of the normal distribution for a two-sided interval, 1.96 for 95 %."""
+    from scipy.stats import norm
+
+    return float(norm.ppf((1 + confidence) / 2))
 
 
 def shift(seeds: Seeds | None, size: int, seed: int) -> np.ndarray:
@@ -279,13 +283,11 @@ def shift(seeds: Seeds | None, size: int, seed: int) -> np.ndarray:
 
 def spread_to(moves: np.ndarray, half: float, confidence: float) -> np.ndarray:
     """Moves about 0 whose normal half-width is `half`."""
-    from scipy.stats import norm
-
     deviation = float(moves.std())
     if half == 0 or deviation <= _ROUNDING * half:
         return np.zeros_like(moves)
     centred = moves - moves.mean()
-    return centred * (half / (float(norm.ppf((1 + confidence) / 2)) * deviation))
+    return centred * (half / (z_of(confidence) * deviation))
 
 
 def quantiles(value: float, moves: np.ndarray, confidence: float) -> Interval:

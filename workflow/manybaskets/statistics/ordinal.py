@@ -7,17 +7,16 @@ intervals know that the same templates and base prompts lie behind all condition
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from manybaskets.statistics.bootstrap import Seeds
-from manybaskets.statistics.components import Part, half_width, total
+from manybaskets.statistics.components import half_width
 from manybaskets.statistics.crossed import (
     CrossedMean,
     Draws,
     Interval,
     crossed_mean,
+    difference,
     of_prompts,
     quantiles,
     shift,
@@ -25,36 +24,46 @@ from manybaskets.statistics.crossed import (
 )
 
 
-@dataclass(frozen=True)
 class Samples:
-    """Scores of several conditions on the same rows: `values[name][seed, row]`, without gaps."""
+    """Scores of several conditions on the same rows, and how often each occurs in every resample.
 
-    values: Mapping[str, np.ndarray]
-    templates: np.ndarray
-    bases: np.ndarray
+    Args:
+        values: by condition `[seed, row]`, without gaps.
+        templates, bases: names or codes of every row's template and base prompt.
+        resamples, seed: of the draws, which are those of `crossed`.
+    """
 
-    def levels(self) -> np.ndarray:
-        """The distinct scores, from low to high."""
-        return np.unique(np.concatenate([each.ravel() for each in self.values.values()]))
-
-    def mean(self, name: str, of_level: np.ndarray, levels: np.ndarray) -> CrossedMean:
-        """The mean of a condition after each score was replaced by its level's number."""
-        codes = np.searchsorted(levels, self.values[name])
-        return crossed_mean(of_level[codes], self.templates, self.bases, (name,))
-
-    def histograms(self, levels: np.ndarray) -> dict[str, np.ndarray]:
-        """By condition, rows per score and cell: `[level, template, base]`, a mean over seeds."""
-        one = np.arange(len(levels))
-        return {
-            name: np.stack(
-                [self.mean(name, (one == level).astype(float), levels).sums for level in one]
-            )
-            for name in self.values
+    def __init__(
+        self,
+        values: Mapping[str, np.ndarray],
+        templates: np.ndarray,
+        bases: np.ndarray,
+        resamples: int,
+        seed: int,
+    ) -> None:
+        self.values, self.seed = values, seed
+        self._templates, self._bases = templates, bases
+        self.levels = np.unique(np.concatenate([each.ravel() for each in values.values()]))
+        shape = len(np.unique(templates)), len(np.unique(bases))
+        draws = Draws(*shape, resamples, seed)
+        one = np.eye(len(self.levels))
+        cells = {
+            name: np.stack([self.mean(name, of_level).sums for of_level in one]) for name in values
         }
+        # Responses of each score, a mean over seeds: [level], and in every resample [resample, level].
+        self.counts = {name: each.sum(axis=(1, 2)) for name, each in cells.items()}
+        drawn = {name: draws.sums(each) for name, each in cells.items()}
+        held = next(iter(drawn.values())).sum(axis=1) > 0  # a sparse table may be drawn empty
+        self.drawn = {name: each[held] for name, each in drawn.items()}
+
+    def mean(self, name: str, of_level: np.ndarray) -> CrossedMean:
+        """The mean of a condition after each score was replaced by its level's number."""
+        codes = np.searchsorted(self.levels, self.values[name])
+        return crossed_mean(of_level[codes], self._templates, self._bases, (name,))
 
 
 def superiority(
-    samples: Samples, first: str, second: str, draws: Draws, confidence: float, seed: int
+    samples: Samples, first: str, second: str, confidence: float
 ) -> tuple[float, Interval | None]:
     """A, the probability that a response of `first` scores above one of `second`, ties by half.
 
@@ -64,31 +73,23 @@ def superiority(
     nothing varies. Source: DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3), for these
     placements, whose mean has the variance of A.
     """
-    pair = Samples(
-        {n: samples.values[n] for n in (first, second)}, samples.templates, samples.bases
-    )
-    levels = pair.levels()
-    cells = pair.histograms(levels)
-    counts = {name: each.sum(axis=(1, 2))[None] for name, each in cells.items()}
-    value = float(_above(counts[first], counts[second])[0])
+    pair = first, second
+    value = float(_above(*(samples.counts[name][None] for name in pair))[0])
     placed = [
-        pair.mean(name, _below(counts[other])[0], levels)
-        for name, other in ((first, second), (second, first))
+        samples.mean(name, _below(samples.counts[other])) for name, other in (pair, pair[::-1])
     ]
-    moved = CrossedMean(placed[0].sums - placed[1].sums, placed[0].counts)
+    moved = difference(*placed)
     half = half_width(of_prompts(moved), confidence)
-    trainings = _seeds(placed)
-    if half == 0 and (trainings is None or trainings.variance == 0):
+    if half == 0 and not (moved.seeds and moved.seeds.variance):
         return value, None
-    drawn = {name: draws.sums(each) for name, each in cells.items()}
-    moves = spread_to(_above(drawn[first], drawn[second]) - value, half, confidence)
-    low, high = quantiles(value, moves + shift(trainings, len(moves), seed), confidence)
+    resampled = _above(*(samples.drawn[name] for name in pair))
+    moves = spread_to(resampled - value, half, confidence)
+    moves = moves + shift(moved.seeds, len(moves), samples.seed)
+    low, high = quantiles(value, moves, confidence)
     return value, (max(0.0, low), min(1.0, high))
 
 
-def epsilon_squared(
-    samples: Samples, draws: Draws, confidence: float, seed: int
-) -> tuple[float, Interval] | None:
+def epsilon_squared(samples: Samples, confidence: float) -> tuple[float, Interval] | None:
     """ε² = H / (N − 1) of Kruskal and Wallis over all conditions, H corrected for ties.
 
     That is the share of the ranks' variance which lies between the conditions. Interval: quantiles
@@ -96,15 +97,16 @@ def epsilon_squared(
     it, less the resamples' mean excess over the value, and at least 0. None where all scores are
     alike. Source: Tomczak & Tomczak 2014, Trends in Sport Sciences 1(21), for ε².
     """
-    levels = samples.levels()
-    if len(levels) < 2:
+    if len(samples.levels) < 2:
         return None
-    cells = samples.histograms(levels)
-    counts = np.stack([each.sum(axis=(1, 2)) for each in cells.values()])
+    counts = np.stack(list(samples.counts.values()))
     value = float(_between(counts[:, None])[0])
-    place = _below(counts.sum(axis=0)[None])[0]
-    drawn = np.stack([draws.sums(each) for each in cells.values()])
-    moved = [shift(samples.mean(name, place, levels).seeds, drawn.shape[1], seed) for name in cells]
+    place = _below(counts.sum(axis=0))
+    drawn = np.stack(list(samples.drawn.values()))
+    moved = [
+        shift(samples.mean(name, place).seeds, drawn.shape[1], samples.seed)
+        for name in samples.values
+    ]
     resampled = _between(drawn, np.stack(moved))
     low, high = quantiles(value, resampled - resampled.mean(), confidence)
     return value, (max(0.0, low), min(1.0, high))
@@ -129,12 +131,3 @@ def _between(counts: np.ndarray, moved: np.ndarray | float = 0.0) -> np.ndarray:
     whole = (counts.sum(axis=0) * (place - middle[:, None]) ** 2).sum(axis=-1)
     between = (sizes * (means + moved - middle) ** 2).sum(axis=0)
     return np.divide(between, whole, out=np.zeros_like(whole), where=whole > 0)
-
-
-def _seeds(means: list[CrossedMean]) -> Seeds | None:
-    found = [each.seeds for each in means if each.seeds]
-    if not found:
-        return None
-    part = total([Part(each.variance, each.degrees) for each in found])
-    names = tuple(name for each in found for name in each.conditions)
-    return Seeds(names, part.variance, part.degrees)
