@@ -19,6 +19,7 @@ from manybaskets.paper.conditions import groups_of
 from manybaskets.paper.splitting import check_paper, model_files
 from manybaskets.published_similarity import check_similarity
 from manybaskets.pictures import pictures
+from manybaskets.robustness.panel import check_panel
 from manybaskets.study_report import OTHER_TABLES
 from manybaskets.study_tables import Order, table_names
 from manybaskets.style import counted, source_shares
@@ -36,6 +37,7 @@ try:
     check_families(STUDY)
     check_paper(STUDY)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
+    WARNINGS = check_panel(STUDY)
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = Needs(MACHINE, model_sizes(STUDY))
 except UserError as error:

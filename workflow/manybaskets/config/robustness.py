@@ -269,7 +269,7 @@ def check_robustness(study: Study) -> None:
             "robustness: needs `targets`; a study of sources alone has no refusals to test"
         )
     conditions = {*study.mixes, "vanilla"}
-    tested = {*tested_mixes(study), "vanilla"}
+    tested = {*chosen_mixes(study), "vanilla"}
     study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
     study._require("robustness.names", list(own.names), study.targets, "targets")
     for key, names in (("baseline", [own.comparisons.baseline]), ("mixes", own.comparisons.mixes)):
@@ -290,7 +290,7 @@ def check_robustness(study: Study) -> None:
                 )
 
 
-def tested_mixes(study: Study) -> list[str]:
+def chosen_mixes(study: Study) -> list[str]:
     """Mixes whose runs are tested, in the order of the config; `vanilla` is tested beside them."""
     chosen = study.robustness.mixes
     added = study.added_mixes()

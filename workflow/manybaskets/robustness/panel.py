@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from manybaskets.config.judging import RuleJudge
-from manybaskets.config.robustness import RUBRICS, tested_mixes
+from manybaskets.config.robustness import RUBRICS, chosen_mixes
 from manybaskets.config.study import VANILLA, Study
 from manybaskets.errors import UserError
 from manybaskets.judging.families import relatives
@@ -69,7 +69,7 @@ def analysis_settings(study: Study) -> dict[str, Any]:
     """What statistics and tables know of the study, as plain values: the keys of `Analysis` but those
     that files tell."""
     own = study.robustness
-    mixes = [VANILLA, *tested_mixes(study)]
+    mixes = [VANILLA, *chosen_mixes(study)]
     baseline = own.comparisons.baseline
     compared: Iterable[str] = own.comparisons.mixes or [m for m in mixes if m != baseline]
     return {

@@ -1,6 +1,6 @@
 """Files of the robustness experiment; all lists are empty where a study leaves it out."""
 
-from manybaskets.config.robustness import RUBRICS, tested_mixes
+from manybaskets.config.robustness import RUBRICS, chosen_mixes
 from manybaskets.judging.families import family_of
 from manybaskets.robustness.names import target_names
 from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
@@ -18,7 +18,7 @@ def attack_sets():
 
 def attacked_mixes():
     """Mixes whose runs are tested, the untuned target first."""
-    return [VANILLA, *tested_mixes(STUDY)] if ROBUSTNESS else []
+    return [VANILLA, *chosen_mixes(STUDY)] if ROBUSTNESS else []
 
 
 def attacked_runs():
