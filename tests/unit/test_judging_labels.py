@@ -38,7 +38,10 @@ def test_labels_are_found_by_run_row_and_rubric(tmp_path):
 
 
 def test_choices_may_be_named_or_numbered(tmp_path):
-    lines = ["llama,human,1,direct,p0000,0,refusal, Full", "llama,human,1,direct,p0001,0,refusal,0.5"]
+    lines = [
+        "llama,human,1,direct,p0000,0,refusal, Full",
+        "llama,human,1,direct,p0001,0,refusal,0.5",
+    ]
     found = judged(tmp_path, HEAD + "\n".join(lines), "refusal")
     assert found["score"].to_list() == [1, 0.5, None]
 
