@@ -223,3 +223,37 @@ if ROBUSTNESS:
             "Gathering the scores of {wildcards.target}"
         script:
             SCRIPTS / "attack_scores.py"
+
+    rule attack_outcomes:
+        """Harm, refusals, quality and danger zone of all conditions, with intervals and comparisons."""
+        input:
+            scores=score_files(),
+            design=[
+                path(f"robustness/design/{target}.parquet") for target in STUDY.targets
+            ],
+            templates=[
+                path(f"robustness/templates/{target}.parquet")
+                for target in STUDY.targets
+            ],
+            canaries=canary_files(),
+        output:
+            robustness_statistics(),
+        log:
+            log_of("statistics/robustness"),
+        benchmark:
+            benchmark_of("statistics/robustness")
+        conda:
+            ENVS / "light.yaml"
+        resources:
+            mem_mb=4000,
+            runtime=120,
+        params:
+            analysis=analysis_settings(STUDY),
+            runs=attacked_runs(),
+            judges=ROBUSTNESS.judge_names(),
+            statistics=list(STATISTICS),
+            version=stage_version("attack_outcomes"),
+        message:
+            "Computing how refusals last"
+        script:
+            SCRIPTS / "attack_outcomes.py"

@@ -10,10 +10,9 @@ restricted, devices = Path(params.restricted), snakemake.resources.get("devices"
 
 with job(snakemake.log[0], devices):
     make_private(restricted)
-    from manybaskets.judging.canaries import check_canaries
     from manybaskets.judging.judges import open_judge
     from manybaskets.judging.rubrics import read_rubric
-    from manybaskets.robustness.judging import assembled_judge
+    from manybaskets.robustness.judging import assembled_judge, try_judge
 
     judge = open_judge(
         name,
@@ -26,7 +25,5 @@ with job(snakemake.log[0], devices):
     )
     output = Path(snakemake.output[0])
     with withheld(restricted, snakemake.log[0]):
-        check_canaries(
-            judge, [read_rubric(file) for file in given.rubrics], Path(params.work), output
-        )
+        try_judge(judge, [read_rubric(file) for file in given.rubrics], Path(params.work), output)
         publish([output])

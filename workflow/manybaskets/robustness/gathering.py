@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.judging.canaries import marks
 from manybaskets.robustness.scored import Analysis
 
 
@@ -43,10 +44,12 @@ def analysis_of(
         canaries: the file of a judge's trial, by judge.
     """
     doubtful = templates.filter(pl.col("doubtful"))["template_id"].unique().sort().to_list()
-    unfit = [name for name, file in canaries.items() if not _passed(file)]
+    tried = {
+        (name, rubric): result
+        for name, file in canaries.items()
+        for rubric, result in json.loads(Path(file).read_text(encoding="utf-8")).items()
+    }
     contrasts = [tuple(pair) for pair in settings["contrasts"]]
-    return Analysis(**{**settings, "contrasts": contrasts}, flagged=doubtful, unfit=unfit)
-
-
-def _passed(file: Path) -> bool:
-    return bool(json.loads(Path(file).read_text(encoding="utf-8"))["fit"])
+    return Analysis(
+        **{**settings, "contrasts": contrasts}, flagged=doubtful, unfit=sorted(marks(tried))
+    )

@@ -11,10 +11,12 @@ import polars as pl
 from manybaskets.config.judging import Judge as Settings
 from manybaskets.config.sections import Section
 from manybaskets.jobs import git_commit
+from manybaskets.judging.canaries import check_canaries
 from manybaskets.judging.judges import Judge
 from manybaskets.judging.records import without_texts, write_judged
 from manybaskets.judging.rows import judge_rows
 from manybaskets.judging.rubrics import Rubric
+from manybaskets.records import write_json
 from manybaskets.robustness.exchanges import SETS_OF
 
 
@@ -25,6 +27,15 @@ class _AnyJudge(Section):
 def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> Settings:
     """A judge's section from the keys that determine its scores and those that do not."""
     return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
+
+
+def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path) -> None:
+    """Try a judge on the canaries of all its rubrics and write what came of it, by rubric, as JSON.
+
+    Raises:
+        UserError: it is unfit on one of them, and its key `unfit` is `stop`.
+    """
+    write_json({rubric.name: check_canaries(judge, rubric, work) for rubric in rubrics}, output)
 
 
 def judge_run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from manybaskets.config.judging import RuleJudge
@@ -11,6 +10,7 @@ from manybaskets.config.study import VANILLA, Study
 from manybaskets.errors import UserError
 from manybaskets.judging.families import relatives
 from manybaskets.judging.rules import rule_of
+from manybaskets.robustness.comparing import contrasts_of
 
 
 def check_panel(study: Study) -> list[str]:
@@ -69,14 +69,12 @@ def analysis_settings(study: Study) -> dict[str, Any]:
     """What statistics and tables know of the study, as plain values: the keys of `Analysis` but those
     that files tell."""
     own = study.robustness
-    mixes = [VANILLA, *chosen_mixes(study)]
-    baseline = own.comparisons.baseline
-    compared: Iterable[str] = own.comparisons.mixes or [m for m in mixes if m != baseline]
+    mixes = chosen_mixes(study)
     return {
         "targets": list(study.targets),
-        "mixes": mixes,
+        "mixes": [VANILLA, *mixes],
         "judges": {rubric: list(getattr(own.judges, key)) for key, rubric in RUBRICS.items()},
-        "contrasts": [(mix, baseline) for mix in compared],
+        "contrasts": contrasts_of(study, mixes),
         "confidence": study.statistics.confidence,
         "permutations": study.statistics.permutations,
         "resamples": own.statistics.resamples,

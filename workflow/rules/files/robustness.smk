@@ -2,7 +2,9 @@
 
 from manybaskets.config.robustness import RUBRICS, chosen_mixes
 from manybaskets.judging.families import family_of
+from manybaskets.robustness.analysing import STATISTICS
 from manybaskets.robustness.names import target_names
+from manybaskets.robustness.panel import analysis_settings
 from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
@@ -83,7 +85,13 @@ def robustness_files():
     """All that the experiment gives; nothing where a study leaves it out."""
     if not ROBUSTNESS:
         return []
-    return score_files()
+    return robustness_statistics()
+
+
+def robustness_statistics():
+    """Statistics of the experiment, in the order of `STATISTICS`; none where it is left out."""
+    names = STATISTICS if ROBUSTNESS else ()
+    return [path(f"statistics/robustness-{name}.parquet") for name in names]
 
 
 # What one load of a target answers, and what is judged at once: one run, or all of a target's.
