@@ -9,10 +9,11 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from judged_rows import settings as judge
 
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import disarmed
-from manybaskets.judging.rubrics import SHIPPED, read_rubric, shipped
+from manybaskets.judging.rubrics import SHIPPED, read_rubric, rubric_for, shipped
 
 NAMES = ["harmfulness", "quality", "refusal"]
 
@@ -161,6 +162,30 @@ def test_a_file_that_is_no_rubric_is_told(tmp_path, content, told):
 def test_a_missing_file_is_told(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         read_rubric(tmp_path / "none.yaml")
+
+
+def test_a_judge_may_have_rubrics_of_its_own(tmp_path):
+    theirs = judge(kind="model", model="m")
+    own = judge(kind="model", model="m", rubrics=str(tmp_path))
+    (tmp_path / "quality.yaml").write_text(yaml.safe_dump(broken(version=7)))
+    (tmp_path / "refusal.yaml").write_text(yaml.safe_dump(plain("quality")))
+    assert rubric_for(theirs, "quality") == shipped("quality")
+    assert rubric_for(own, "quality").version == 7
+    assert rubric_for(judge(kind="rule", rule="world_harm"), "quality") == shipped("quality")
+    with pytest.raises(UserError, match="calls itself 'quality'"):
+        rubric_for(own, "refusal")
+    with pytest.raises(UserError, match="does not exist"):
+        rubric_for(own, "harmfulness")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_embedded_models_rubrics_have_the_same_scales(name):
+    own = read_rubric(SHIPPED / "embedded" / f"{name}.yaml")
+    like = shipped(name)
+    assert [(step.score, step.name) for step in own.scale] == [
+        (step.score, step.name) for step in like.scale
+    ]
+    assert (own.name, own.direction) == (like.name, like.direction)
 
 
 def test_a_form_without_text_is_told(tmp_path):

@@ -48,6 +48,11 @@ class ModelJudge(_Judge):
         "json",
         description="What a judgement looks like: a JSON object, or the published study's two tags.",
     )
+    rubrics: str | None = Field(
+        None,
+        description="Folder with rubric files of the judge's own, in place of those in "
+        "`resources/rubrics`; it must hold all that the judge is asked on.",
+    )
     structured: bool = Field(
         True,
         description="Hold the judge to the form's JSON schema where the engine can (`vllm`, `openai`); "

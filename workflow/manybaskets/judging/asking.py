@@ -196,9 +196,9 @@ class _Writer:
             reminders=attempt - 1,
         )
         system, ids = rubric.system.strip(), ()
-        messages = (("system", system), ("user", question))
+        messages = ((("system", system),) if system else ()) + (("user", question),)
         if self.renderer:
-            if not self.renderer.system_turn:
+            if system and not self.renderer.system_turn:
                 question = f"{system}\n\n{question}"
             ids = self._encoded(question)
             if not self._fits(ids):

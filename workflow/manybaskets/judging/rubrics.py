@@ -10,6 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from manybaskets.config.judging import Judge, ModelJudge
 from manybaskets.config.sections import Name, Section
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import fenced
@@ -186,3 +187,28 @@ def read_rubric(path: Path) -> Rubric:
 def shipped(name: str) -> Rubric:
     """A rubric that ships with the project, by name."""
     return read_rubric(SHIPPED / f"{name}.yaml")
+
+
+def rubric_file(judge: Judge, name: str) -> Path:
+    """File of a rubric as a judge is to read it: from the judge's own folder where it has one, which
+    must then hold all that the judge is asked on, else the one that ships."""
+    own = judge.rubrics if isinstance(judge, ModelJudge) else None
+    return (Path(own) if own else SHIPPED) / f"{name}.yaml"
+
+
+def rubric_for(judge: Judge, name: str) -> Rubric:
+    """A rubric as a judge is to read it.
+
+    Raises:
+        UserError: the file is missing or no rubric of this name.
+    """
+    path = rubric_file(judge, name)
+    rubric = read_rubric(path)
+    if rubric.name != name:
+        raise UserError(
+            what=f"the rubric calls itself '{rubric.name}'",
+            where=str(path),
+            expected=f"`name: {name}`, as its file is called",
+            remedy="correct the name, or the name of the file",
+        )
+    return rubric
