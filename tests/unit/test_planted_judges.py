@@ -89,7 +89,7 @@ def test_a_preference_survives_a_strong_place():
 def test_a_lover_of_length_is_told_from_a_lover_of_self():
     found = results(Planted(length=2.0), Corpus(articles=150, words=WORDS | {"llama": 200.0}))
     lengths = found["preference-length"].filter(
-        pl.col("pairs") == "self against models", pl.col("protocol") == "pairwise"
+        pl.col("contrast") == "self against models", pl.col("protocol") == "pairwise"
     )
     told = {each["statistic"]: each for each in lengths.iter_rows(named=True)}
     assert told[RAW]["low"] < 2 * np.log(2) + 0.1 and told[RAW]["low"] > 1.0
@@ -144,7 +144,7 @@ def test_a_judge_that_answers_with_no_marker_is_not_interpretable():
     found = results(Planted(self_bias=1.0, mass=0.0))
     masses = found["preference-mass"].filter(pl.col("mix") == "vanilla")
     assert masses["n_none"].to_list() == masses["n_readings"].to_list()
-    assert masses["below_half"].to_list() == [1.0] * masses.height
+    assert masses["low_share"].to_list() == [1.0] * masses.height
     judged = row(found)
     assert judged["n_articles"] == 60 and np.isfinite(
         judged["spb"]

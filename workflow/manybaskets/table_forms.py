@@ -43,6 +43,24 @@ _HEADERS = {
     "mean_of_singles": "mean of singles",
     "best_single": "best single",
     "best_value": "its value",
+    "spb": "SPB",
+    "psb": "PSB",
+    "p_equivalent_holm": "p, within margin (Holm)",
+    "direct_models": "over models",
+    "direct_human": "over human",
+    "did": "DiD",
+    "did_p_holm": "p of DiD (Holm)",
+    "other_words": "words of others",
+    "n_articles": "articles",
+    "flip_rate": "flip rate",
+    "first_share": "first place chosen",
+    "low_share": "share of low",
+    "p5": "5th percentile",
+    "n_none": "without any mass",
+    "n_readings": "readings",
+    "n_pairs": "pairs",
+    "ratio_low": "ratio of words, 5 %",
+    "ratio_high": "95 %",
 }
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LATEX = {
@@ -72,20 +90,22 @@ _WIDE_TABLE = 8  # columns; a wider table is set small
 _SHARED = {"family": "family", "prompt_set": "prompts", "model": "target", "baseline": "baseline",
            "n_seeds": "training seeds"}  # fmt: skip
 # Columns that only the CSV has: the note, or another column, tells readers.
-_CSV_ONLY = {"method", "scale", "family_size", "median_words"}
+_CSV_ONLY = {"method", "scale", "family_size", "median_words", "by_seed"}
 _LONGEST_FLOAT = 40  # rows; a longer table has to break over pages
 
 
 def display(frame: pl.DataFrame) -> tuple[list[str], list[list[str]], list[bool]]:
     """Headers, rows of text, and which columns are numeric, as Markdown, LaTeX and HTML show them.
 
-    Fewer columns than the CSV has: `low` and `high` become one interval, mean and median of the words
-    one column; `measure` gives way to its label; `method`, the size of a family and what is the same
+    Fewer columns than the CSV has: `low` and `high` become one interval, `x_low` and `x_high` stand
+    behind the value `x`, mean and median of the words are one column; `measure` gives way to its label; `method`, the size of a family and what is the same
     in all rows stand in the note.
     """
     hidden = _CSV_ONLY | set(_same_everywhere(frame))
     hidden |= {"measure"} if "label" in frame.columns else set()
     interval = {"low", "high"} <= set(frame.columns)
+    own = {x for x in frame.columns if {f"{x}_low", f"{x}_high"} <= set(frame.columns)}
+    hidden |= {f"{name}{end}" for name in own for end in ("_low", "_high")}
     columns: dict[str, list[str]] = {}
     numeric = []
     for name in frame.columns:
@@ -98,7 +118,9 @@ def display(frame: pl.DataFrame) -> tuple[list[str], list[list[str]], list[bool]
                 NOTHING if low is None or high is None else " to ".join(rounded_alike([low, high]))
                 for low, high in zip(values, frame["high"], strict=True)
             ]
-        elif name in {"p", "p_holm"}:
+        elif name in own:
+            columns[name] = _with_interval(frame, name)
+        elif name in {"p", "p_holm"} or name.endswith("_p_holm") or name == "p_equivalent_holm":
             columns[name] = [p_value(value) for value in values]
         elif name == "mean_words" and "median_words" in frame.columns:
             pairs = zip(values, frame["median_words"], strict=True)
@@ -109,6 +131,15 @@ def display(frame: pl.DataFrame) -> tuple[list[str], list[list[str]], list[bool]
             columns[name] = [NOTHING if value is None else str(value) for value in values]
     headers = [_HEADERS.get(name, name) for name in columns]
     return headers, [list(row) for row in zip(*columns.values(), strict=True)], numeric
+
+
+def _with_interval(frame: pl.DataFrame, name: str) -> list[str]:
+    """Values with their intervals behind them."""
+    shown = []
+    for triple in frame.select(name, f"{name}_low", f"{name}_high").rows():
+        value, low, high = rounded_alike(triple)
+        shown.append(f"{value} ({low} to {high})" if NOTHING not in (low, high) else value)
+    return shown
 
 
 def _same_everywhere(frame: pl.DataFrame) -> dict[str, str]:

@@ -76,7 +76,7 @@ def asked_of(judge: Judge, roles: Roles) -> list[Asked]:
     """The conditions of a judge: its base model's text as self and, where it read them, its own."""
     if judge.target not in roles.selves:
         return []
-    others = [name for name in roles.others(judge.target) if judge.has(name)]
+    others = roles.others(judge.target)
     found = [Asked(BASE, roles.selves[judge.target], others, roles.human)]
     if judge.variant == CORRECTED:
         found.append(Asked(OWN, OWN, others, roles.human))

@@ -26,13 +26,10 @@ from manybaskets.preference.records import (
     READ,
     STATUSES,
 )
-from manybaskets.preference.roles import POINTS, PROBABILITY
+from manybaskets.preference.roles import POINTS, PROBABILITY, Roles
 from manybaskets.statistics.bootstrap import Mean, bca
 from manybaskets.statistics.rates import wilson_of
 
-LOW_MASS = (
-    0.5  # a smaller share of the markers says that the judge would rather write something else
-)
 _JUDGE = ["target", "mix", "variant"]
 _NUMBERS = dict.fromkeys(("value", "low", "high"), pl.Float64)
 _N = dict.fromkeys(("n_articles", "n_seeds"), pl.Int64)
@@ -50,7 +47,7 @@ POSITION = pl.Schema(
 MASS = pl.Schema(
     {
         **dict.fromkeys((*_JUDGE, "protocol", "markers"), pl.String),
-        **dict.fromkeys(("value", "p5", "below_half", "spaced"), pl.Float64),
+        **dict.fromkeys(("value", "p5", "low_share", "spaced"), pl.Float64),
         "n_readings": pl.Int64,
         "n_none": pl.Int64,  # readings in which the markers have no mass at all, or none survived
     }
@@ -156,8 +153,12 @@ def position(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.Data
     return pl.DataFrame(lines, schema=POSITION)
 
 
-def mass(readings: pl.DataFrame) -> pl.DataFrame:
-    """How much probability the markers have together, of every judge, protocol and set of markers."""
+def mass(readings: pl.DataFrame, low: float) -> pl.DataFrame:
+    """How much probability the markers have together, of every judge, protocol and set of markers.
+
+    Args:
+        low: probability below which a reading counts in `low_share`.
+    """
     rows = readings.filter(pl.col("status").is_in([READ, NO_MARKER]))
     no_mass = (pl.col("status") == NO_MARKER) | (pl.col("mass") == 0)
     return (
@@ -165,7 +166,7 @@ def mass(readings: pl.DataFrame) -> pl.DataFrame:
         .agg(
             pl.col("mass").mean().alias("value"),
             pl.col("mass").quantile(0.05, "linear").alias("p5"),
-            (pl.col("mass") < LOW_MASS).mean().alias("below_half"),
+            (pl.col("mass") < low).mean().alias("low_share"),
             pl.col("mass_spaced").mean().alias("spaced"),
             pl.len().cast(pl.Int64).alias("n_readings"),
             no_mass.sum().cast(pl.Int64).alias("n_none"),
@@ -201,10 +202,12 @@ def _won(column: str) -> pl.Expr:
     return (pl.col(column) > 0).cast(pl.Float64) + (pl.col(column) == 0).cast(pl.Float64) / 2
 
 
-def matrix(found: Sequence[Judge], settings: Statistics, seed: int) -> pl.DataFrame:
+def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int) -> pl.DataFrame:
     """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).
 
-    Other runs' own texts, which only the untuned target and gold judges read, are left out.
+    A mean is over the pairs that SPB rests on: a run's own text and its base model's are never in
+    one field. Other runs' own texts, which only the untuned target and gold judges read, are left
+    out.
     """
     lines, waiting = [], []
     for judge in found:
@@ -212,7 +215,9 @@ def matrix(found: Sequence[Judge], settings: Statistics, seed: int) -> pl.DataFr
         shown = [name for name in judge.authors if not name.startswith(f"{OWN}:")]
         for author in shown:
             others = [name for name in shown if name != author]
-            cells = [(None, judge.means(unit, author, shown))] if others else []
+            kin = {OWN} if author != OWN else {roles.selves.get(judge.target)}
+            field = [name for name in shown if name not in kin]
+            cells = [(None, judge.means(unit, author, field))] if len(field) > 1 else []
             if judge.protocol == PAIRWISE:
                 cells += [(other, judge.against(unit, author, [other])) for other in others]
             for opponent, values in cells:

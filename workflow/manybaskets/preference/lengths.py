@@ -17,7 +17,6 @@ from manybaskets.preference.records import ABSOLUTE, GOLD
 from manybaskets.preference.roles import LOG_ODDS, POINTS, Roles
 from manybaskets.statistics.bootstrap import Mean, bca
 
-MATCHED = 0.10  # of the words, within which a pair counts as equally long
 RAW, AT_ONE, AT_ONE_LIKELY, EQUAL = (
     "raw",
     "at ratio 1",
@@ -29,7 +28,7 @@ MODELS, HUMAN = "self against models", "models against human"
 LENGTH = pl.Schema(
     {
         **dict.fromkeys(
-            ("target", "mix", "variant", "protocol", "self", "pairs", "statistic", "unit"),
+            ("target", "mix", "variant", "protocol", "self", "contrast", "statistic", "unit"),
             pl.String,
         ),
         **dict.fromkeys(("value", "low", "high"), pl.Float64),
@@ -42,15 +41,18 @@ LENGTH = pl.Schema(
     }
 )
 _SPREAD = (0.05, 0.95)
+_ILL_CONDITIONED = 1e8
+_ROUNDING = 1e-9
 
 
 def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int) -> pl.DataFrame:
     """Preferences as they are, at equal length, and on pairs of equal length.
 
-    d are log-odds, in the absolute protocol differences of points. Raw: mean d over pairs. At ratio 1: the constant of d regressed on log(words / other words), and
-    with the difference of the judge's nats per token as a second covariate (other less own, so that
-    above 0 is the likelier text). Pairs of equal length: mean d of those within a tenth. All rest
-    on the pairs of different texts; articles vary as clusters, by the jackknife's influence of each.
+    d are log-odds, in the absolute protocol differences of points. Raw: mean d over pairs. At
+    ratio 1: the constant of d regressed on log(words / other words), and with the difference of the
+    judge's nats per token as a second covariate (other less own, so that above 0 is the likelier
+    text). Pairs of equal length: mean d of those within `roles.length_match`. All rest on the pairs
+    of different texts; articles vary as clusters, by the jackknife's influence of each.
 
     Returns:
         Schema `LENGTH`: of self against the other models (SPB's length), and of all models against
@@ -63,11 +65,11 @@ def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: in
             continue
         for asked in asked_of(judge, roles):
             models = [asked.author, *asked.others]
-            for pairs, ones, others in (
+            for contrast, ones, others in (
                 (MODELS, [asked.author], asked.others),
                 (HUMAN, models, [asked.human]),
             ):
-                for line, mean in _of(judge, asked, pairs, ones, others):
+                for line, mean in _of(judge, asked, contrast, ones, others, roles.length_match):
                     lines.append(line)
                     if mean is not None:
                         waiting.append((line, mean))
@@ -78,7 +80,9 @@ def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: in
     return pl.DataFrame(lines, schema=LENGTH)
 
 
-def _of(judge: Judge, asked: Asked, pairs: str, ones: list[str], others: list[str]):
+def _of(
+    judge: Judge, asked: Asked, contrast: str, ones: list[str], others: list[str], match: float
+):
     """Lines of one comparison, each with the mean that it is of (None: undefined)."""
     d, x, likely, usable = _arrays(judge, ones, others)
     line = {
@@ -88,7 +92,7 @@ def _of(judge: Judge, asked: Asked, pairs: str, ones: list[str], others: list[st
         "protocol": judge.protocol,
         "unit": _unit(judge),
         "self": asked.label,
-        "pairs": pairs,
+        "contrast": contrast,
         "n_seeds": len(judge.seeds),
         "words": _mean_words(judge, ones),
         "other_words": _mean_words(judge, others),
@@ -120,8 +124,8 @@ def _of(judge: Judge, asked: Asked, pairs: str, ones: list[str], others: list[st
         for values, statistic in zip(_fitted(d, [x, likely], both), names, strict=True):
             if statistic:
                 yield made(statistic, values, both, method)
-    equal = usable & (np.abs(np.where(usable, x, np.inf)) <= math.log1p(MATCHED))
-    yield made(EQUAL, _mean(d, equal), equal, f"mean over pairs within {MATCHED:.0%}")
+    equal = usable & (np.abs(np.where(usable, x, np.inf)) <= math.log1p(match) + _ROUNDING)
+    yield made(EQUAL, _mean(d, equal), equal, f"mean over pairs within {match:.0%}")
 
 
 def _mean(d: np.ndarray, used: np.ndarray) -> np.ndarray:
@@ -174,7 +178,7 @@ def _fitted(
         some = used.any(axis=1)
         articles = int(some.sum())
         without = whole - crossed[some]
-        if articles <= number or _singular(whole) or any(_singular(each) for each in without):
+        if articles <= number or _singular(whole) or _singular(without):
             return [None] * number
         beta = np.linalg.solve(whole, np.einsum("apk,ap->k", rows, y))
         residual = np.where(used, y - rows @ beta, 0.0)
@@ -187,6 +191,10 @@ def _fitted(
     return [np.stack([fit[:, place] for fit in fits]) for place in range(number)]
 
 
-def _singular(matrix: np.ndarray) -> bool:
-    scale = np.sqrt(np.diag(matrix))
-    return bool((scale <= 0).any()) or np.linalg.cond(matrix / np.outer(scale, scale)) > 1e8
+def _singular(matrices: np.ndarray) -> bool:
+    """Whether any of these crossed products, each scaled to ones on its diagonal, has no inverse."""
+    scale = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
+    if (scale <= 0).any():
+        return True
+    scaled = matrices / (scale[..., :, None] * scale[..., None, :])
+    return bool((np.linalg.cond(scaled) > _ILL_CONDITIONED).any())

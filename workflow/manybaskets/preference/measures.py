@@ -223,9 +223,10 @@ def _pairwise(readings: pl.DataFrame) -> Iterator[Judge]:
             pl.col("tied", "words", "other_words", "nll", "other_nll").first(),
         )
     )
-    for (variant, target, mix), rows in _by_judge(pairs):
-        seeds, articles = _names(rows["seed"]), _names(rows["article_id"])
-        authors = _names(pl.concat([rows["author"], rows["opponent"]]))
+    read = dict(_by_judge(pairs))
+    for (variant, target, mix), names in _asked(readings, PAIRWISE).items():
+        seeds, articles, authors = names
+        rows = read.get((variant, target, mix), pairs.clear())
         seed, article = _places(rows["seed"], seeds), _places(rows["article_id"], articles)
         one, other = _places(rows["author"], authors), _places(rows["opponent"], authors)
         shape = (len(seeds), len(articles), len(authors))
@@ -253,9 +254,10 @@ def _absolute(readings: pl.DataFrame) -> Iterator[Judge]:
     scored = texts.group_by(*_JUDGE, "article_id", "first").agg(
         pl.col("expected").mean(), pl.col("words_first", "nll_first").first()
     )
-    for (variant, target, mix), rows in _by_judge(scored):
-        seeds, articles = _names(rows["seed"]), _names(rows["article_id"])
-        authors = _names(rows["first"])
+    read = dict(_by_judge(scored))
+    for (variant, target, mix), names in _asked(readings, ABSOLUTE).items():
+        seeds, articles, authors = names
+        rows = read.get((variant, target, mix), scored.clear())
         place = (
             _places(rows["seed"], seeds),
             _places(rows["article_id"], articles),
@@ -288,6 +290,19 @@ def _standardised(scores: np.ndarray, authors: list[str]) -> np.ndarray:
     return np.where(
         spread > 1e-9, (scores - mean) / np.where(spread > 1e-9, spread, 1.0), scores * 0
     )
+
+
+def _asked(
+    readings: pl.DataFrame, protocol: str
+) -> dict[tuple[str, str, str], tuple[list[int], list[str], list[str]]]:
+    """Seeds, articles and authors that every judge was to read, whether it could or not."""
+    rows = readings.filter(pl.col("protocol") == protocol)
+    found = {}
+    for name, group in _by_judge(rows):
+        authors = _names(pl.concat([group["first"], group["second"]]).drop_nulls())
+        intact = [author for author in authors if not is_corrupted(author)]
+        found[name] = (_names(group["seed"]), _names(group["article_id"]), intact)
+    return found
 
 
 def _by_judge(rows: pl.DataFrame) -> Iterator[tuple[tuple[str, str, str], pl.DataFrame]]:

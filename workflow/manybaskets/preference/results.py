@@ -36,7 +36,11 @@ from manybaskets.preference.roles import LOG_ODDS, Roles, Z
 from manybaskets.preference.verdicts import REPLICA, diagnose
 from manybaskets.shown import in_order
 
-_TRIPLES = ("psb", "direct_models", "direct_human", "did", "accuracy")
+
+def _triples(*names: str) -> dict[str, pl.DataType]:
+    return {f"{name}{end}": pl.Float64 for name in names for end in ("", "_low", "_high")}
+
+
 JUDGED = pl.Schema(
     {
         **dict.fromkeys(("target", "mix"), pl.String),
@@ -45,11 +49,13 @@ JUDGED = pl.Schema(
         **dict.fromkeys(("spb", "low", "high"), pl.Float64),
         "by_seed": pl.String,
         **dict.fromkeys(("p", "p_holm", "p_equivalent_holm"), pl.Float64),
-        **{f"{name}{end}": pl.Float64 for name in _TRIPLES for end in ("", "_low", "_high")},
+        **_triples("psb", "direct_models", "direct_human", "did"),
         "did_p_holm": pl.Float64,
+        **_triples("accuracy"),
         **dict.fromkeys(("consistency", "mass", "words", "other_words"), pl.Float64),
         **dict.fromkeys(("n_articles", "n_excluded"), pl.Int64),
         "verdict": pl.String,
+        "flag": pl.String,
         "method": pl.String,
     }
 )
@@ -97,13 +103,13 @@ def preference_statistics(
         "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
         "preference-comparisons": pl.DataFrame(compared, schema=COMPARED),
         "preference-position": position(readings, settings, seed),
-        "preference-mass": mass(readings),
+        "preference-mass": mass(readings, roles.low_mass),
         "preference-discrimination": told_apart,
         "preference-length": of_length.lengths(found, roles, settings, seed),
-        "preference-matrix": matrix(found, settings, seed),
+        "preference-matrix": matrix(found, roles, settings, seed),
         "preference-excluded": excluded(readings),
     }
-    frames["preference"] = judged(frames, level=1 - settings.confidence)
+    frames["preference"] = judged(frames, roles.low_mass, 1 - settings.confidence)
     return {name: ordered(frames[name], roles) for name in NAMES}
 
 
@@ -129,18 +135,14 @@ def _same_texts(found: Sequence[Judge], roles: Roles):
     return [pair for pair in pairs if pair]
 
 
-def judged(frames: Mapping[str, pl.DataFrame], level: float = 0.05) -> pl.DataFrame:
+def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) -> pl.DataFrame:
     """One row per judge, variant, protocol and self, with the verdict (schema `JUDGED`).
 
     Accuracy is that of the corrected protocol's pairs of intact and corrupted texts, in all rows of
     a judge.
     """
-    accuracy = {
-        row["target"]: {} for row in frames["preference-discrimination"].iter_rows(named=True)
-    }
-    for row in frames["preference-discrimination"].iter_rows(named=True):
-        if row["variant"] == CORRECTED:
-            accuracy[row["target"]][row["mix"]] = row
+    told_apart = frames["preference-discrimination"].filter(pl.col("variant") == CORRECTED)
+    accuracy = {(row["target"], row["mix"]): row for row in told_apart.iter_rows(named=True)}
     masses = _by(frames["preference-mass"], (*_JUDGE, "protocol"))
     places = _by(frames["preference-position"], _JUDGE)
     keys = (*_JUDGE, "protocol", "self")
@@ -149,10 +151,19 @@ def judged(frames: Mapping[str, pl.DataFrame], level: float = 0.05) -> pl.DataFr
     for key, lines in _by(frames["preference-estimates"], keys).items():
         names = dict(zip(keys, key, strict=True))
         found = {(line["statistic"], line["unit"]): line for line in lines}
-        told = accuracy.get(names["target"], {}).get(names["mix"])
+        told = accuracy.get(key[:2])
         place = [] if names["protocol"] == ABSOLUTE else places.get(key[:3], [])
         rows.append(
-            _row(names, found, told, place, masses.get(key[:4], []), by_length.get(key, []), level)
+            _row(
+                names,
+                found,
+                told,
+                place,
+                masses.get(key[:4], []),
+                by_length.get(key, []),
+                low_mass,
+                level,
+            )
         )
     return pl.DataFrame(rows, schema=JUDGED)
 
@@ -164,6 +175,7 @@ def _row(
     places: Sequence[Mapping[str, Any]],
     masses: Sequence[Mapping[str, Any]],
     by_length: Sequence[Mapping[str, Any]],
+    low_mass: float,
     level: float,
 ) -> dict[str, Any]:
     absolute = names["protocol"] == ABSOLUTE
@@ -172,7 +184,7 @@ def _row(
     spb, psb = found[SPB, unit], found[PSB, unit]
     did = found.get((DID, Z if absolute else LOG_ODDS), nothing)
     gap = found.get((GAP, Z if absolute else LOG_ODDS), nothing)
-    length = {row["statistic"]: row for row in by_length if row["pairs"] == of_length.MODELS}
+    length = {row["statistic"]: row for row in by_length if row["contrast"] == of_length.MODELS}
     raw, at_one = (length.get(name, nothing) for name in (of_length.RAW, of_length.AT_ONE))
     row = dict(names) | {
         "unit": unit,
@@ -180,7 +192,7 @@ def _row(
         "low": spb["low"],
         "high": spb["high"],
         **{key: spb[key] for key in ("p", "p_holm", "p_equivalent_holm")},
-        **{key: spb[key] for key in ("n_seeds", "n_articles", "n_excluded", "method")},
+        **{key: spb[key] for key in ("n_seeds", "n_articles", "n_excluded", "flag", "method")},
         "by_seed": ", ".join(f"{value:.4f}" for value in spb["by_seed"] or []),
         **_triple("psb", psb),
         **{
@@ -207,7 +219,7 @@ def _row(
         "adjusted_low": at_one.get("low"),
         "gap": gap.get("value"),
     }
-    return row | {"verdict": diagnose(evidence, level)}
+    return row | {"verdict": diagnose(evidence, low_mass, level)}
 
 
 def _triple(name: str, line: Mapping[str, Any]) -> dict[str, Any]:

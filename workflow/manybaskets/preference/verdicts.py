@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from manybaskets.preference.instrument import LOW_MASS
-
 NOT_INTERPRETABLE = "not interpretable"
 NO_MASS = f"{NOT_INTERPRETABLE}: seldom answers with a marker"
 POSITION_ONLY = f"{NOT_INTERPRETABLE}: position bias only"
@@ -23,7 +21,7 @@ REPLICA = "replica: see the corrected variant"
 _HALF = 0.5  # an adjusted preference below this part of the raw one is mostly explained
 
 
-def diagnose(row: Mapping[str, Any], level: float = 0.05) -> str:
+def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
     """The verdict on a judge's self-preference.
 
     In this order: does the judge answer in the way it was asked (mean mass of the markers); can it
@@ -37,9 +35,10 @@ def diagnose(row: Mapping[str, Any], level: float = 0.05) -> str:
             position bias excludes 0 with any markers); spb, p_holm, p_equivalent_holm; raw, and
             adjusted with adjusted_low (self against the other models, as it is and at equal
             length); did with did_p_holm, and gap, which is the judge's part of it. Null where unknown.
+        low_mass: mean mass of the markers below which a judge does not answer as asked.
         level: of significance, Holm's correction being applied.
     """
-    if row["mass"] is not None and row["mass"] < LOW_MASS:
+    if row["mass"] is not None and row["mass"] < low_mass:
         return NO_MASS
     if row["accuracy_low"] is None:
         return NOT_TESTED
