@@ -70,10 +70,16 @@ class WorkOf:
             "generate": self._generate, "pilot": self._pilot, "train": self._train,
             "respond": self._respond, "likelihood": self._likelihood, "pretrain": self._pretrain,
             "embed": self._embed, "measure": self._measure, "lengths": self._lengths,
+            "scorer": self._scorer, "divergence": self._divergence,
             "collect": self._rows_of_source, "replay": self._rows_of_source,
             "human_source": self._rows_of_source, "source_card": self._rows_of_source,
             "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
         }  # fmt: skip
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of jobs whose rows are known."""
+        return set(self._kinds)
 
     def __call__(self, kind: str, wildcards: Mapping[str, str]) -> Work:
         """Work of a job; none to speak of for kinds that read what others made."""
@@ -128,6 +134,22 @@ class WorkOf:
         rows = None if test is None else test * len(self.study.seeds_of(mix)) * texts
         return self._read(rows, self.of_mix(mix))
 
+    def _scorer(self, wildcards: Mapping[str, str]) -> Work:
+        """The human answers once, and one answer of every run."""
+        test = self.rows.sets["test"]
+        rows = test if test is None else test * (1 + self._runs())
+        return self._read(rows if self.study.scoring.scorer else 0.0, prior_lengths(self.study))
+
+    def _divergence(self, wildcards: Mapping[str, str]) -> Work:
+        """Every run reads the same human answers."""
+        test = self.rows.sets["test"]
+        read = None if test is None else min(self.study.divergence.prompts, test) * self._runs()
+        return self._read(read, self.of_source(HUMAN))
+
+    def _runs(self) -> int:
+        """Runs of a target, the untuned one among them."""
+        return sum(len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes])
+
     def _train(self, wildcards: Mapping[str, str]) -> Work:
         training, rows = self.study.training, self.rows
         if rows.fit is None or rows.validation is None:
@@ -143,11 +165,9 @@ class WorkOf:
 
     def _embed(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
-        mixes = [VANILLA, *self.study.mixes]
-        runs = sum(len(self.study.seeds_of(mix)) for mix in mixes) * len(self.study.targets)
         if test is None:
             return Work(None, None, None)
-        rows = runs * test * self.study.responses.samples
+        rows = self._runs() * len(self.study.targets) * test * self.study.responses.samples
         return Work(rows, rows * min(256.0, prior_lengths(self.study).answer))
 
     def _measure(self, wildcards: Mapping[str, str]) -> Work:
