@@ -12,6 +12,11 @@ def target_needs(target, base_mb=4000):
     return engine_needs(target, STUDY.responses.engine, base_mb)
 
 
+def run_minutes(w, first, further):
+    """Minutes for the runs that a job loads a target for, where the first gets `first`."""
+    return first + further * (len(loaded_runs(w)) - 1)
+
+
 def scoring_needs(target, base_mb=4000):
     """What a job asks for that scores texts: the transformers engine does."""
     return NEEDS.request(target, STUDY.training.precision, base_mb)

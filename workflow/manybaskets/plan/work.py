@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from manybaskets.config.parts import Sampling
@@ -117,22 +117,33 @@ class WorkOf:
         known = asked if self.rows.train is None else min(asked, self.rows.train)
         return self._asked(known, self.of_source(wildcards["source"]))
 
-    def _answered(self, mix: str) -> int | None:
+    def _answered(self, runs: int) -> int | None:
         sets = self.rows.sets.values()
         if None in sets:
             return None
-        return sum(sets) * len(self.study.seeds_of(mix)) * self.study.responses.samples
+        return sum(sets) * runs * self.study.responses.samples
+
+    def _loaded(self, wildcards: Mapping[str, str]) -> dict[str, int]:
+        """Runs by mix that a job loads a target for: one, or all of the target's."""
+        if "seed" in wildcards:
+            return {wildcards["mix"]: 1}
+        return {mix: len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes]}
 
     def _respond(self, wildcards: Mapping[str, str]) -> Work:
-        mix = wildcards.get("mix", VANILLA)
-        lengths, limit = self.of_mix(mix), self.study.responses.sampling.max_new_tokens
-        return self._asked(self._answered(mix), Lengths(lengths.prompt, min(lengths.answer, limit)))
+        limit, each = self.study.responses.sampling.max_new_tokens, []
+        for mix, runs in self._loaded(wildcards).items():
+            lengths = self.of_mix(mix)
+            shorter = Lengths(lengths.prompt, min(lengths.answer, limit))
+            each.append(self._asked(self._answered(runs), shorter))
+        return _together(each)
 
     def _likelihood(self, wildcards: Mapping[str, str]) -> Work:
-        mix, test = wildcards.get("mix", VANILLA), self.rows.sets["test"]
+        test = self.rows.sets["test"]
         texts = 1 + self.study.responses.samples  # the human answers, and the run's own
-        rows = None if test is None else test * len(self.study.seeds_of(mix)) * texts
-        return self._read(rows, self.of_mix(mix))
+        return _together(
+            self._read(None if test is None else test * runs * texts, self.of_mix(mix))
+            for mix, runs in self._loaded(wildcards).items()
+        )
 
     def _scorer(self, wildcards: Mapping[str, str]) -> Work:
         """The human answers once, and one answer of every run."""
@@ -172,7 +183,7 @@ class WorkOf:
 
     def _measure(self, wildcards: Mapping[str, str]) -> Work:
         mix = wildcards.get("mix", VANILLA)
-        rows = self._answered(mix)
+        rows = self._answered(len(self.study.seeds_of(mix)))
         return (
             Work(None, None, None) if rows is None else Work(rows, rows * self.of_mix(mix).answer)
         )
@@ -190,6 +201,15 @@ class WorkOf:
 
     def _rows_of_mix(self, wildcards: Mapping[str, str]) -> Work:
         return Work(self.rows.train)
+
+
+def _together(works: Iterable[Work]) -> Work:
+    each = list(works)
+    if not all(work.known for work in each):
+        return Work(None, None, None)
+    return Work(
+        *(sum(getattr(work, name) for work in each) for name in ("rows", "tokens_in", "tokens_out"))
+    )
 
 
 def _both(lengths: Lengths) -> tuple[float, float]:
