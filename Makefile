@@ -11,10 +11,10 @@ export PATH := $(abspath $(BIN)):$(PATH)
 study: setup
 	snakemake --cores $(CORES)
 
+# Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
 test: setup setup-vllm
-	python -m pytest tests/unit tests/engines tests/workflow
+	python -m pytest tests/unit tests/engines tests/workflow tests/cluster
 
-# A real SLURM on this machine; needs Debian's slurm-wlm and takes some minutes.
 test-cluster: setup
 	python -m pytest tests/cluster
 

@@ -50,6 +50,8 @@ def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
         answering[name] = {"model": name, "engine": {"kind": "vllm"}, "shards": shards}
         answering[name]["sampling"] = sampling
     names = list(answering)
+    # The scorer's family made no training data.
+    models["scorer"] = {"kind": "hub", "repo": "made-up/Scorer-7B", "revision": "a" * 40}
     mixes = {"human": {"kind": "human"}} | {
         f"single-{name}": {"kind": "single", "source": name} for name in names[:7]
     }
@@ -66,13 +68,14 @@ def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
         "sources": answering,
         "mixes": mixes,
         "targets": list(models)[:targets],
+        "scoring": {"scorer": "scorer"},
         "training": {"seeds": list(range(1, seeds + 1)), "epochs": 1, "max_length": 2048},
         "responses": {"engine": {"kind": "vllm"}},
-        "measures": ["human_nll", "own_nll", "response_words", "self_bleu", "semantic_distance"],
+        "measures": ["human_nll", "own_scorer_nll", "response_words", "self_bleu", "semantic_between"],
         "comparisons": {
             "against-human": {
-                "baseline": "human", "mixes": [name for name in mixes if name != "human"],
-                "measures": ["self_bleu", "semantic_distance"],
+                "baseline": "human", "mixes": ["multi", "all"],
+                "measures": ["self_bleu", "semantic_between"],
             }
         },
     }  # fmt: skip

@@ -16,8 +16,8 @@ from manybaskets.records import read_responses
 SHARD = "sources/llama/train.parquet"
 SLOW = 0.06  # seconds that every answer takes longer, so that something can happen meanwhile
 EARLY = {"world", "dataset", "clean", "split", "prompt_sets", "pretrain", "pilot"}
-LATE = {"lengths", "eligible", "mix", "train", "respond", "respond_vanilla", "likelihood", "embed"} | {
-    "likelihood_vanilla", "matched", "measure", "summarise", "counts", "knowledge"
+LATE = {"lengths", "eligible", "mix", "train", "respond", "likelihood", "embed"} | {
+    "matched", "measure", "summarise", "counts", "knowledge"
 }  # fmt: skip
 LOCAL = {"human_source", "curves", "figure", "throughput", "write_report", "write_tables", "report"}
 

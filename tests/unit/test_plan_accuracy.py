@@ -3,14 +3,13 @@
 import json
 
 import pytest
-from planned_jobs import ROOT, planned, study, write_benchmark
+from planned_jobs import dry_run, study, write_benchmark
 
-from manybaskets.machine import Needs, model_sizes, read_machine
+from manybaskets.machine import model_sizes
 from manybaskets.plan.measured import Speeds, lengths_of_sources
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.status.expected import expected_jobs
 
 # 600 rows, two sources, one target with two seeds of four mixes; seconds of each job's benchmark.
 TAKEN = {
@@ -27,9 +26,10 @@ USAGES = {"llama": (339, 209, 0.0867), "qwen": (347, 220, 0.1057)}  # of the tri
 DONE = ("pretrain", "pilot")
 
 
-@pytest.fixture()
+@pytest.fixture(scope="module")
 def small():
     settings = study().model_dump(mode="json")
+    settings["study"] = "s"
     settings["dataset"]["rows"] = 600
     settings["split"] = {"parts": 2}
     settings["tiny"]["steps"] = 120
@@ -44,25 +44,19 @@ def small():
     settings["prompt_sets"]["refused"]["count"] = 16
     settings |= {"comparisons": {}, "source_counts": {}, "describe": None}
     settings["scoring"] = {"without_scorer": "a small study"}
+    settings["measures"] = [name for name in settings["measures"] if "scorer" not in name]
     return study(**settings)
 
 
-def jobs_of(config, root):
-    needs = Needs(read_machine(ROOT / "slurm/machine.yaml"), model_sizes(config))
-    jobs = expected_jobs(config, needs, root / "results/s")
-    relative = [
-        type(job)(**vars(job) | {
-            "outputs": [output.removeprefix(f"{root}/") for output in job.outputs],
-            "benchmark": job.benchmark and job.benchmark.removeprefix(f"{root}/"),
-        })
-        for job in jobs if job.kind in TAKEN
-    ]  # fmt: skip
-    return [*relative, planned("embed")]
+@pytest.fixture(scope="module")
+def jobs(small, tmp_path_factory):
+    """The jobs of the study that were timed."""
+    found, _ = dry_run(small, tmp_path_factory.mktemp("small"))
+    return [job for job in found if job.kind in TAKEN]
 
 
-def ratios(config, root):
+def ratios(config, jobs, root):
     """Planned over real seconds, by kind of the jobs that are not done, and of all of these."""
-    jobs = jobs_of(config, root)
     work = WorkOf(config, rows_of(config, root / "results/s"), lengths_of_sources(jobs, root))
     speeds = Speeds(Priors(config, model_sizes(config)), work, jobs, root)
     planned_seconds = dict.fromkeys(TAKEN, 0.0)
@@ -73,10 +67,10 @@ def ratios(config, root):
     return found, sum(planned_seconds[kind] for kind in found) / real
 
 
-def finish_trials(config, root):
+def finish_trials(jobs, root):
     """The state after the trials: models and trials have benchmarks and recorded their rows."""
     left = {kind: iter(TAKEN[kind]) for kind in DONE}
-    for job in jobs_of(config, root):
+    for job in jobs:
         if job.kind in left:
             write_benchmark(root, job, next(left[job.kind]))
     for name, (prompt, answer, seconds) in USAGES.items():
@@ -86,31 +80,31 @@ def finish_trials(config, root):
         usage.write_text(json.dumps(counts | {"seconds": seconds}))
 
 
-def test_the_jobs_are_those_that_ran(small, tmp_path):
-    kinds = [job.kind for job in jobs_of(small, tmp_path)]
+def test_the_jobs_are_those_that_ran(jobs):
+    kinds = [job.kind for job in jobs]
     assert {kind: kinds.count(kind) for kind in TAKEN} == {k: len(v) for k, v in TAKEN.items()}
 
 
-def test_priors_alone_are_within_a_factor_of_three(small, tmp_path):
-    kinds, all_of_them = ratios(small, tmp_path)
+def test_priors_alone_are_within_a_factor_of_three(small, jobs, tmp_path):
+    kinds, all_of_them = ratios(small, jobs, tmp_path)
     assert all(1 / 3 < ratio < 3 for ratio in kinds.values()), kinds
     assert 0.5 < all_of_them < 2
 
 
-def test_after_the_trials_the_rest_is_within_a_factor_of_two(small, tmp_path):
-    finish_trials(small, tmp_path)
-    kinds, all_of_them = ratios(small, tmp_path)
+def test_after_the_trials_the_rest_is_within_a_factor_of_two(small, jobs, tmp_path):
+    finish_trials(jobs, tmp_path)
+    kinds, all_of_them = ratios(small, jobs, tmp_path)
     assert all(0.5 < ratio < 2 for ratio in kinds.values()), kinds
     assert 0.7 < all_of_them < 1.4
 
 
-def test_on_a_machine_four_times_slower_the_trials_tell(small, tmp_path, monkeypatch):
+def test_on_a_machine_four_times_slower_the_trials_tell(small, jobs, tmp_path, monkeypatch):
     slow = {kind: [4 * seconds for seconds in taken] for kind, taken in TAKEN.items()}
     monkeypatch.setitem(globals(), "TAKEN", slow)
     slower = {name: (*tokens, 4 * seconds) for name, (*tokens, seconds) in USAGES.items()}
     monkeypatch.setitem(globals(), "USAGES", slower)
-    assert ratios(small, tmp_path)[1] < 0.4
-    finish_trials(small, tmp_path)
-    kinds, all_of_them = ratios(small, tmp_path)
+    assert ratios(small, jobs, tmp_path)[1] < 0.4
+    finish_trials(jobs, tmp_path)
+    kinds, all_of_them = ratios(small, jobs, tmp_path)
     assert all(0.5 < ratio < 2 for ratio in kinds.values()), kinds
     assert 0.7 < all_of_them < 1.4

@@ -32,29 +32,46 @@ def test_training_takes_what_the_published_runs_took(tmp_path, target, gpus, hou
 
 
 @pytest.mark.parametrize(
-    ("kind", "wildcards", "seconds"),
+    ("kind", "wildcards", "runs", "seconds"),
     [
-        ("train", {"target": "llama", "mix": "human", "seed": "1"}, 9.6),
-        ("respond", {"target": "llama", "mix": "human"}, 9.7),
-        ("likelihood", {"target": "llama", "mix": "human"}, 6.5),
-        ("generate", {"source": "qwen", "shard": "0", "shards": "1"}, 9.0),
-        ("pretrain", {"model": "qwen"}, 41.0),
-        ("embed", {}, 21.8),
-        ("measure", {"target": "llama", "mix": "human"}, 1.1),
+        ("train", {"target": "llama", "mix": "human", "seed": "1"}, 1, 9.6),
+        ("respond", {"target": "llama", "mix": "human", "seed": "1"}, 3, 9.7),
+        ("likelihood", {"target": "llama", "mix": "human", "seed": "1"}, 3, 6.5),
+        ("generate", {"source": "qwen", "shard": "0", "shards": "1"}, 1, 9.0),
+        ("pretrain", {"model": "qwen"}, 1, 41.0),
+        ("embed", {}, 1, 21.8),
+        ("measure", {"target": "llama", "mix": "human"}, 1, 1.1),
     ],
 )
-def test_priors_of_the_embedded_study_are_what_its_jobs_took(tmp_path, kind, wildcards, seconds):
-    """Measured on two cores, the study alone on the machine."""
+def test_priors_of_the_embedded_study_are_what_its_jobs_took(
+    tmp_path, kind, wildcards, runs, seconds
+):
+    """Measured on two cores, the study alone on the machine; answers and likelihoods of three runs
+    with one load."""
     config = study()
     job = planned(kind, **wildcards)
     work = WorkOf(config, rows_of(config, tmp_path), {})(kind, wildcards)
-    assert Priors(config, TINY)(job, work).total == pytest.approx(seconds, rel=0.3)
+    prior = Priors(config, TINY)(job, work)
+    assert prior.setup + runs * prior.work == pytest.approx(seconds, rel=0.3)
+
+
+def test_one_load_for_a_target_is_planned_as_one_load(tmp_path):
+    config = study()
+    work = WorkOf(config, rows_of(config, tmp_path), {})
+    for kind in ("respond", "likelihood"):
+        run = planned(kind, target="llama", mix="human", seed="1")
+        whole = planned(kind, target="llama")
+        each, together = (
+            Priors(config, TINY)(job, work(kind, job.wildcards)) for job in (run, whole)
+        )
+        assert together.setup == each.setup
+        assert 20 < together.work / each.work < 30  # 25 runs
 
 
 def test_twice_the_rows_on_twice_the_gpus_take_as_long():
     priors = Priors(study("synthetic-eggs"), EGGS)
-    one = planned("respond", gpus=2, target="llama-3.1-70b", mix="human")
-    two = planned("respond", gpus=4, target="llama-3.1-70b", mix="human")
+    one = planned("respond", gpus=2, target="llama-3.1-70b", mix="human", seed="1")
+    two = planned("respond", gpus=4, target="llama-3.1-70b", mix="human", seed="1")
     work = [Work(rows, 300.0 * rows, 250.0 * rows) for rows in (1000, 2000)]
     assert priors(one, work[0]).work == pytest.approx(priors(two, work[1]).work)
 
@@ -77,7 +94,7 @@ def test_devices_are_told_apart():
 def test_measured_jobs_replace_the_prior_of_their_kind_and_correct_the_others(tmp_path):
     config = study()
     train = [planned("train", n, target="llama", mix="human", seed=str(n)) for n in (1, 2, 3)]
-    other = planned("likelihood", target="llama", mix="human")
+    other = planned("likelihood", target="llama", mix="human", seed="1")
     jobs = [*train, other]
     speeds, work = speeds_of(config, TINY, jobs, tmp_path)
     before, basis = speeds(other, work("likelihood", other.wildcards))

@@ -70,11 +70,37 @@ def test_measured_lengths_replace_the_prior_ones(tmp_path):
     assert work("generate", {"source": "qwen"} | shard).tokens_out == 800 * 26.0
 
 
-def test_a_run_of_three_seeds_answers_every_set_three_times(tmp_path):
+def test_one_load_answers_for_a_run_or_for_all_of_a_target(tmp_path):
+    """Six mixes with three seeds, six more with one, and the untuned target: 25 runs."""
     config = study()
     work = WorkOf(config, rows_of(config, tmp_path), {})
-    assert work("respond", {"target": "llama", "mix": "human"}).rows == 3 * 248
-    assert work("respond", {"target": "llama"}).rows == 248
-    # Half of the 200 human answers' scores and half those of the run's own, for every seed.
-    assert work("likelihood", {"target": "llama", "mix": "human"}).rows == 3 * 2 * 200
+    run = {"target": "llama", "mix": "human", "seed": "2"}
+    untuned = {"target": "llama", "mix": "vanilla", "seed": "0"}
+    assert work("respond", run).rows == work("respond", untuned).rows == 248
+    assert work("respond", {"target": "llama"}).rows == (6 * 3 + 6 + 1) * 248
+    # The 200 human answers and the run's own.
+    assert work("likelihood", run).rows == 2 * 200
+    assert work("likelihood", {"target": "llama"}).rows == 25 * 2 * 200
+    assert work("measure", {"target": "llama", "mix": "human"}).rows == 3 * 248
+    for kind in ("respond", "likelihood"):
+        together = work(kind, {"target": "llama"})
+        each = [
+            work(kind, {"target": "llama", "mix": mix, "seed": str(seed)})
+            for mix in ["vanilla", *config.mixes]
+            for seed in config.seeds_of(mix)
+        ]
+        assert together.tokens == pytest.approx(sum(one.tokens for one in each))
+
+
+def test_nobody_guesses_the_answers_of_a_target_either(tmp_path):
+    settings = study("synthetic-eggs").dataset.model_dump() | {"rows": None}
+    unknown = study("synthetic-eggs", dataset=settings)
+    work = WorkOf(unknown, rows_of(unknown, tmp_path), {})
+    for kind in ("respond", "likelihood"):
+        assert not work(kind, {"target": "llama-3.1-8b"}).known
+
+
+def test_a_report_has_no_rows(tmp_path):
+    config = study()
+    work = WorkOf(config, rows_of(config, tmp_path), {})
     assert work("write_report", {}).rows == 0

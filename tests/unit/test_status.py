@@ -6,9 +6,9 @@ import stat
 
 import polars as pl
 import pytest
-from planned_jobs import ROOT, study
+from planned_jobs import dry_run, study
 
-from manybaskets.machine import Needs, model_sizes, read_machine
+from manybaskets.machine import model_sizes
 from manybaskets.records import RESPONSES, write_responses
 from manybaskets.status.failures import FAILED, REFUSED, ROWS, SILENT, failures, last_error
 from manybaskets.status.reading import read_status
@@ -18,9 +18,25 @@ from manybaskets.status.text import as_text
 DEAD = 2**22 + 1  # above the largest process number of Linux
 
 
-@pytest.fixture()
+@pytest.fixture(scope="module")
 def config():
     return study()
+
+
+@pytest.fixture(scope="module")
+def jobs(config, tmp_path_factory):
+    return dry_run(config, tmp_path_factory.mktemp("jobs"))
+
+
+@pytest.fixture()
+def status_of(jobs):
+    """Reads the status of the study in some folder."""
+    found, stages = jobs
+
+    def read(config, results):
+        return read_status(config, model_sizes(config), found, results, stages)
+
+    return read
 
 
 @pytest.fixture(autouse=True)
@@ -37,11 +53,6 @@ def results(tmp_path):
     folder = tmp_path / "results/embedded"
     folder.mkdir(parents=True)
     return folder
-
-
-def status_of(config, results):
-    needs = Needs(read_machine(ROOT / "slurm/machine.yaml"), model_sizes(config))
-    return read_status(config, needs, results)
 
 
 def row(status, stage, of=""):
@@ -65,15 +76,15 @@ def squeue(folder, script):
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_a_study_that_has_not_begun(config, results):
+def test_a_study_that_has_not_begun(status_of, config, results):
     status = status_of(config, results)
     sources = row(status, "sources", "llama")
-    assert (sources.rows, sources.expected, sources.done, sources.jobs) == (0, 800, 0, 1)
+    assert (sources.rows, sources.expected, sources.done, sources.jobs) == (0, 800, 0, 2)
     assert not sources.measured and status.seconds > 60
     assert "no run holds the folder" in as_text(status) and "No failures" in as_text(status)
 
 
-def test_rows_are_counted_in_the_journal_written_last(config, results):
+def test_rows_are_counted_in_the_journal_written_last(status_of, config, results):
     old = journal(results / "work/sources/llama/0-of-1", 700, "old")
     os.utime(old, (1, 1))
     newest = journal(results / "work/sources/llama/0-of-1", 300)
@@ -84,25 +95,27 @@ def test_rows_are_counted_in_the_journal_written_last(config, results):
     assert (newest.stat().st_mtime_ns, newest.read_bytes()) == before
 
 
-def test_answers_of_runs_are_counted_by_set_and_seed(config, results):
+def test_answers_of_runs_are_counted_by_set_and_seed(status_of, config, results):
     write(results / "runs/llama/human/seed1/responses/test.parquet")
     journal(results / "work/responses/llama/human/seed1/refused", 7)
     progress = row(status_of(config, results), "responses", "llama")
     assert (progress.rows, progress.expected) == (207, (6 * 3 + 6 + 1) * 248)
 
 
-def test_finished_jobs_count_in_full_and_take_no_time(config, results):
+def test_finished_jobs_count_in_full_and_take_no_time(status_of, config, results):
     for seed in (1, 2):
         (results / f"runs/llama/multi/seed{seed}/adapter").mkdir(parents=True)
     write(results / "sources/llama/shards/0-of-1.parquet")
-    write(results / "sources/llama/shards/0-of-1.usage.json", "{}")
+    for name in ("usage.json", "quarantine.jsonl"):
+        write(results / f"sources/llama/shards/0-of-1.{name}", "{}" if name == "usage.json" else "")
     status = status_of(config, results)
     assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (
         2,
         6 * 3 + 6,
     )
     assert row(status, "sources", "llama").rows == 800
-    assert row(status, "sources", "llama").seconds == 0
+    # Only the shards have to be joined.
+    assert 0 < row(status, "sources", "llama").seconds < 3 < row(status, "sources", "qwen").seconds
 
 
 def test_messages_in_logs_are_counted_by_kind(results):
@@ -148,7 +161,7 @@ def test_answers_set_apart_and_failed_rows_are_counted(results):
     }
 
 
-def test_a_lock_tells_a_running_job_from_a_killed_one(config, results):
+def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, config, results):
     from manybaskets.locks import writer_identity
 
     progress = "2026-01-01 10:00:00,000 120 of 540 rows, 12.0 per second, 35 s left\n"
@@ -163,12 +176,14 @@ def test_a_lock_tells_a_running_job_from_a_killed_one(config, results):
     assert [(each.kind, each.count) for each in status.failures] == [(SILENT, 1)]
 
 
-def test_a_run_that_holds_the_folder_is_told(config, results, tmp_path):
+def test_a_run_that_holds_the_folder_is_told(status_of, config, results, tmp_path):
     write(tmp_path / ".snakemake/locks/0.output.lock")
     assert "a run holds the folder" in as_text(status_of(config, results))
 
 
-def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(config, results, no_scheduler):
+def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(
+    status_of, config, results, no_scheduler
+):
     lines = ["7|RUNNING|5:00|4:00:00|gpu01|rule_train_wildcards_llama_human_1",
              "8|PENDING|0:00|4:00:00|(Resources)|rule_train_wildcards_llama_human_2",
              "9|PENDING|0:00|1:00|(Priority)|somebody's own"]  # fmt: skip
@@ -183,7 +198,9 @@ def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(config, results, no
     ("script", "told"),
     [("echo no such cluster >&2; exit 1", "no such cluster"), ("exit 1", "squeue")],
 )
-def test_a_scheduler_that_does_not_answer_is_no_error(config, results, no_scheduler, script, told):
+def test_a_scheduler_that_does_not_answer_is_no_error(
+    status_of, config, results, no_scheduler, script, told
+):
     squeue(no_scheduler, script)
     assert told in as_text(status_of(config, results))
 

@@ -21,20 +21,21 @@ EGGS_JOBS = {
     "generate_vllm": 36, "generate_openai": 16, "collect": 12,
     "lengths": 2, "eligible": 1, "mix": 7,
     "train": 2 * 7 * 3,
-    "respond": 2 * 7, "respond_vanilla": 2, "likelihood": 2 * 7, "likelihood_vanilla": 2,
+    "respond": 2 * (7 * 3 + 1), "likelihood": 2 * (7 * 3 + 1),
     "scorer": 2, "divergence": 2, "swap": 2, "paper": 1, "published": 1,
     "embed": 2, "matched": 1, "measure": 2 * (7 + 1), "match_sources": 1, "measure_source": 13,
     "similarity": 1, "topics": 1, "distances": 1, "style": 1,
     "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
 }  # fmt: skip
 # One training seed; all else is as above.
-PAPER_JOBS = EGGS_JOBS | {"train": 2 * 7}
+ONE_SEED = {"train": 2 * 7, "respond": 2 * (7 + 1), "likelihood": 2 * (7 + 1)}
+PAPER_JOBS = EGGS_JOBS | ONE_SEED
 # Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these, the 2 bases and the scorer.
 WILDCHAT_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
     "fetch_model": 9, "pilot_vllm": 6, "generate_vllm": 200, "collect": 6,
     "lengths": 2, "eligible": 1, "mix": 9, "train": 2 * 9,
-    "respond": 2 * 9, "respond_vanilla": 2, "likelihood": 2 * 9, "likelihood_vanilla": 2,
+    "respond": 2 * (9 + 1), "likelihood": 2 * (9 + 1),
     "scorer": 2, "swap": 2, "embed": 2, "matched": 1, "measure": 2 * (9 + 1), "measure_source": 7,
     "similarity": 1, "topics": 1, "distances": 1, "style": 1,
     "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
@@ -56,6 +57,15 @@ def test_the_plan_has_the_jobs_that_the_config_asks_for(project, monkeypatch, fi
     assert {rule: jobs.get(rule, 0) for rule in expected} == expected
     assert not [rule for rule in set(jobs) - set(expected) if rule.startswith(ASKING)]
     assert not (project.folder / "results").exists()
+
+
+def test_all_runs_of_a_target_may_share_one_load(project):
+    """Everything else stays as it is."""
+    jobs = project.planned(
+        "--configfile", *EGGS, "--config", "responses={one_load: target}"
+    )  # fmt: skip
+    expected = EGGS_JOBS | {"respond": 2, "likelihood": 2}
+    assert {rule: jobs.get(rule, 0) for rule in expected} == expected
 
 
 def test_a_smaller_sample_is_a_study_of_its_own(project):

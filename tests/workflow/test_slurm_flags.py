@@ -67,20 +67,14 @@ GPU = {
         SMALL_TARGET: ((720, 60000, 1), (1080, 90000, 1)),
         LARGE_TARGET: ((1575, 240000, 4), (2363, 360000, 4)),
     },
-    **dict.fromkeys(
-        ["respond", "respond_vanilla"],
-        {
-            SMALL_TARGET: ((180, 60000, 1), (270, 90000, 1)),
-            LARGE_TARGET: ((394, 240000, 4), (591, 360000, 4)),
-        },
-    ),
-    **dict.fromkeys(
-        ["likelihood", "likelihood_vanilla"],
-        {
-            SMALL_TARGET: ((120, 60000, 1), (180, 90000, 1)),
-            LARGE_TARGET: ((263, 240000, 4), (395, 360000, 4)),
-        },
-    ),
+    "respond": {
+        SMALL_TARGET: ((180, 60000, 1), (270, 90000, 1)),
+        LARGE_TARGET: ((394, 240000, 4), (591, 360000, 4)),
+    },
+    "likelihood": {
+        SMALL_TARGET: ((120, 60000, 1), (180, 90000, 1)),
+        LARGE_TARGET: ((263, 240000, 4), (395, 360000, 4)),
+    },
 }
 GPU["divergence"] = {
     SMALL_TARGET: ((240, 60000, 1), (360, 90000, 1)),

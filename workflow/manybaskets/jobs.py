@@ -172,11 +172,7 @@ class Progress:
         self.last = now
         rate = self.done / max(now - self.start, 1e-9)
         left = (self.total - self.done) / max(rate, 1e-9)
+        speed = f"{rate:.1f} per second" if rate >= 1 else f"{60 * rate:.1f} per minute"
         logging.getLogger(__name__).info(
-            "%d of %d %s, %.1f per second, %.0f s left",
-            self.done,
-            self.total,
-            self.unit,
-            rate,
-            left,
+            "%d of %d %s, %s, %.0f s left", self.done, self.total, self.unit, speed, left
         )

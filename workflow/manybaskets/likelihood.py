@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from manybaskets.config.analysis import Scoring
+from manybaskets.data.splits import TEST
 from manybaskets.engines.transformers_engine import Pair, TransformersEngine
 from manybaskets.generation import prompts_of
 from manybaskets.jobs import Progress
-from manybaskets.records import read_responses, write_table
+from manybaskets.records import digest, read_responses, whole_file, write_table
+from manybaskets.runs import Run, check_answers, check_apart, in_turn, who_answered
+from manybaskets.versions import stage_version
 
 log = logging.getLogger(__name__)
 _DECIMALS = 5  # of the published perplexities
@@ -164,33 +169,76 @@ def score_runs(
     prompts: pl.DataFrame,
     split: pl.DataFrame,
     *,
-    adapters: Sequence[Path],
+    target: str,
+    runs: Sequence[Run],
+    adapters: Sequence[Path | None],
     responses: Sequence[Path],
     max_prompt_tokens: int,
     how: Scoring,
+    work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Score, for every run of a mix, the human test answers under the run (`reference`), the run's
-    own answers under the untuned target (`own`) and under the run itself (`own_self`). Without
-    adapters the run is the target itself. Of conversations the first answers are scored.
+    """Score, for every run, the human test answers under the run (`reference`), the run's own answers
+    under the untuned target (`own`) and under the run itself (`own_self`). Without an adapter the run
+    is the target itself. Of conversations the first answers are scored.
 
     Writes one row per prompt with the columns of `SCORED` for each of the three, such as
-    `own_self_nll`. Prompts without an answer have nulls.
+    `own_self_nll`. Prompts without an answer have nulls. A run's table is kept in `work` as soon as it
+    is whole, and taken from there while nothing that it is made of has changed.
+
+    Args:
+        adapters, responses, outputs: one per run; an adapter is None for the untuned target.
+
+    Raises:
+        UserError: responses are those of another run, or of another adapter.
     """
     humans = answers_of_people(split)
 
     def scores(texts: Mapping[str, str]) -> pl.DataFrame:
+        engine.load()
         return score_texts(prompts, texts, engine, max_prompt_tokens, how)
 
-    for adapter, answers, output in zip(adapters or [None], responses, outputs, strict=True):
-        own = _first_answers(answers)
-        engine.use_adapter(adapter)
-        scored = {"reference": scores(humans)}
-        itself = scores(own)
+    def scored(adapter: Path | None, own: Mapping[str, str]) -> pl.DataFrame:
+        reference, itself = scores(humans), scores(own)
         engine.use_adapter(None)
-        scored["own"] = scores(own) if adapter else itself
-        scored["own_self"] = itself
-        write_table(_beside(prompts.select("prompt_id").sort("prompt_id"), scored), output)
+        found = {
+            "reference": reference,
+            "own": scores(own) if adapter else itself,
+            "own_self": itself,
+        }
+        return _beside(prompts.select("prompt_id").sort("prompt_id"), found)
+
+    given = _content(prompts, humans, max_prompt_tokens, how)
+    answered = zip(adapters, responses, outputs, strict=True)
+    for (mix, seed), (adapter, answers, output) in zip(
+        in_turn(engine, runs, adapters), answered, strict=True
+    ):
+        check_answers(answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"])
+        own = _first_answers(answers)
+        key = digest(stage_version("likelihood"), engine.identity, given, own)
+        kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own))
+        with whole_file(output) as file:
+            shutil.copyfile(kept, file)
+
+
+def _content(
+    prompts: pl.DataFrame, humans: Mapping[str, str], max_tokens: int, how: Scoring
+) -> str:
+    """Digest of what all runs are scored on, and how."""
+    return digest(prompts.rows(), humans, max_tokens, how.model_dump())
+
+
+def _kept(folder: Path, key: str, make: Callable[[], pl.DataFrame]) -> Path:
+    """The file of a table that is made once; those in its folder that have another key go."""
+    file = folder / f"{key[:24]}.parquet"
+    if file.exists():
+        log.info("taking %s: nothing that it is made of has changed", file)
+    else:
+        write_table(make(), file)
+    for other in folder.glob("*.parquet"):
+        if other != file:
+            other.unlink()
+    return file
 
 
 def score_with_another(
@@ -198,28 +246,43 @@ def score_with_another(
     prompts: pl.DataFrame,
     split: pl.DataFrame,
     *,
+    runs: Sequence[Run],
     responses: Sequence[Path],
     scored: Sequence[Path],
     max_prompt_tokens: int,
     how: Scoring,
+    work: Path,
     outputs: Sequence[Path],
 ) -> None:
     """Add to the tables of `score_runs` what a scorer makes of the human answers
     (`reference_scorer`) and of the runs' own (`own_scorer`); nothing without a scorer.
 
+    What was scored is kept in `work`, as by `score_runs`.
+
     Args:
-        responses, scored, outputs: files of every run, in one order.
+        runs, responses, scored, outputs: all runs of a target, in one order.
+
+    Raises:
+        UserError: two runs answered with the same adapter.
     """
+    check_apart(responses)
+    humans = answers_of_people(split)
+    given = _content(prompts, humans, max_prompt_tokens, how)
 
-    def scores(texts: Mapping[str, str]) -> pl.DataFrame:
-        return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+    def scores(place: str, texts: Mapping[str, str]) -> pl.DataFrame:
+        def make() -> pl.DataFrame:
+            return score_texts(prompts, texts, engine, max_prompt_tokens, how)
 
-    humans = scores(answers_of_people(split)) if engine else None
-    for answers, given, output in zip(responses, scored, outputs, strict=True):
-        table = pl.read_parquet(given)
+        key = digest(stage_version("scorer"), engine.identity, given, texts)
+        return pl.read_parquet(_kept(work / place, key, make))
+
+    of_people = scores("people", humans) if engine else None
+    files = zip(responses, scored, outputs, strict=True)
+    for (mix, seed), (answers, target_scored, output) in zip(runs, files, strict=True):
+        table = pl.read_parquet(target_scored)
         if engine:
-            own = scores(_first_answers(answers))
-            table = _beside(table, {"reference_scorer": humans, "own_scorer": own})
+            own = scores(f"{mix}/seed{seed}", _first_answers(answers))
+            table = _beside(table, {"reference_scorer": of_people, "own_scorer": own})
         write_table(table, output)
 
 

@@ -1,4 +1,4 @@
-"""Answers of a target and its adapters to the prompt sets, with one load of the base model."""
+"""Answers of a target and of its runs to the prompt sets, with one load of the base model."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ import polars as pl
 from manybaskets.config.parts import Responses
 from manybaskets.engines import LocalEngine
 from manybaskets.generation import Answering, answer_prompts
+from manybaskets.runs import Run, in_turn, who_answered
 
 
 def respond(
     engine: LocalEngine,
-    who: str,
+    target: str,
     *,
-    seeds: Sequence[int],
-    adapters: Sequence[Path],
+    runs: Sequence[Run],
+    adapters: Sequence[Path | None],
     prompt_sets: Mapping[str, Path],
     responses: Responses,
     max_prompt_tokens: int,
@@ -25,25 +26,27 @@ def respond(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Answer every prompt set with every adapter; without adapters, with the base model.
+    """Answer every prompt set with every run's adapter; without one, with the base model.
+
+    A run's answers do not hang on the runs beside it: target, mix, training seed and prompt set are
+    part of every row's seed, and each set has a journal of its own.
 
     Args:
-        who: `target/mix`; with the training seed it is part of every row's seed.
-        adapters: one per training seed, in the order of `seeds`.
-        outputs: files in the order seed, then prompt set.
+        adapters: one per run; None for the untuned target.
+        work: folder of the journals of this target.
+        outputs: files in the order run, then prompt set.
     """
     files = iter(outputs)
-    for seed, adapter in zip(seeds, adapters or [None], strict=True):
-        engine.use_adapter(adapter)
+    for mix, seed in in_turn(engine, runs, adapters):
         for name, prompts in prompt_sets.items():
             how = Answering(
-                who=f"{who}/{seed}/{name}",
+                who=who_answered(target, mix, seed, name),
                 sampling=responses.sampling,
                 samples=responses.samples,
                 batch_size=responses.batch_size,
                 max_prompt_tokens=max_prompt_tokens,
                 max_error_share=responses.max_error_share,
                 study_seed=study_seed,
-                work=work / f"seed{seed}" / name,
+                work=work / mix / f"seed{seed}" / name,
             )
             answer_prompts(pl.read_parquet(prompts), engine, how, next(files))

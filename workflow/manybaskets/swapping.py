@@ -12,6 +12,7 @@ import polars as pl
 from manybaskets import measures
 from manybaskets.config.analysis import Comparison
 from manybaskets.config.study import TRAIN, Study
+from manybaskets.jobs import Progress
 from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.registry import Measure
 from manybaskets.measures.subsets import Evaluation, Subsets
@@ -235,10 +236,12 @@ def swap_tests(
         for mix in family.mixes:
             listed = wanted.setdefault((family.prompt_set, mix, family.baseline), {})
             listed.update(dict.fromkeys(family.measures))
+    number_of = {key: max(len(seeds[mix]) for mix in key[1:]) for key in wanted}
+    progress = Progress(sum(number_of.values()), "pairs of runs swapped")
     found = {}
     for (prompt_set, mix, baseline), names in sorted(wanted.items()):
         chosen = [measures.get(name) for name in sorted(names)]
-        number = max(len(seeds[mix]), len(seeds[baseline]))
+        number = number_of[prompt_set, mix, baseline]
         first = [place % len(seeds[mix]) for place in range(number)]
         second = [place % len(seeds[baseline]) for place in range(number)]
         values = []
@@ -249,6 +252,7 @@ def swap_tests(
                 matched[prompt_set],
             )
             values.append(swap_values(pair, chosen, swaps, seed))
+            progress.add(1)
         for each in chosen:
             table = np.stack([pair_values[each.name] for pair_values in values])
             p = swap_p(table, first, second, seed)

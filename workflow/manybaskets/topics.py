@@ -17,6 +17,7 @@ import polars as pl
 from manybaskets.bias import corrected
 from manybaskets.config.analysis import Statistics
 from manybaskets.config.analysis import Topics as Settings
+from manybaskets.jobs import Progress
 from manybaskets.measures.tokens import words
 from manybaskets.pairs import PAIRS, symmetric
 from manybaskets.records import row_seed
@@ -100,8 +101,11 @@ def _fit(counts, settings: Settings, seed: int):
     """
     from sklearn.decomposition import LatentDirichletAllocation
 
+    first = min(_FIRST_PASSES, settings.passes)
+    progress = Progress(_STARTS * first + settings.passes, "passes over the answers")
+
     def fit(start: int, passes: int):
-        return LatentDirichletAllocation(
+        model = LatentDirichletAllocation(
             n_components=settings.topics,
             max_iter=passes,
             learning_method="online",
@@ -109,8 +113,9 @@ def _fit(counts, settings: Settings, seed: int):
             total_samples=counts.shape[0],
             random_state=row_seed(seed, "topics", start) % 2**32,
         ).fit(counts)
+        progress.add(passes)
+        return model
 
-    first = min(_FIRST_PASSES, settings.passes)
     best = max(range(_STARTS), key=lambda start: fit(start, first).score(counts))
     return fit(best, settings.passes)
 

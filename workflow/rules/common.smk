@@ -47,9 +47,6 @@ except UserError as error:
 config["operations"] = STUDY.operations_of_jobs()
 
 RESULTS = Path("results") / STUDY.study
-SEEDS = STUDY.training.seeds
-# The mixes that `source_counts` adds may have fewer training seeds than the study's own.
-ADDED_SEEDS = STUDY.source_count_seeds or SEEDS
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"

@@ -2,81 +2,39 @@
 
 
 rule likelihood:
-    """Human answers under each run; each run's own under the untuned target and under itself."""
+    """Human answers under a run; its own under the untuned target and under itself."""
     input:
         model=lambda w: model_input(w.target),
-        adapters=expand(path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=SEEDS),
-        responses=expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/responses/test.parquet"),
-            seed=SEEDS,
-        ),
+        adapters=lambda w: loaded_adapters(w),
+        responses=loaded_files("responses/test.parquet"),
         prompts=path("data/prompts/test.parquet"),
         split=path("data/split.parquet"),
     output:
-        expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/target-likelihood.parquet"),
-            seed=SEEDS,
-        ),
+        loaded_files("target-likelihood.parquet"),
     log:
-        log_of("runs/{target}/{mix}/likelihood"),
+        log_of(f"{LOADED}/likelihood"),
     benchmark:
-        benchmark_of("runs/{target}/{mix}/likelihood")
+        benchmark_of(f"{LOADED}/likelihood")
     wildcard_constraints:
-        mix=one_of(set(STUDY.mixes) - set(STUDY.added_mixes())),
+        mix=one_of([VANILLA, *STUDY.mixes]),
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
         gpu=lambda w: scoring_needs(w.target).gpus,
         mem_mb=lambda w: scoring_needs(w.target).memory_mb,
-        runtime=lambda w: scoring_needs(w.target).minutes(120),
+        runtime=lambda w: scoring_needs(w.target).minutes(run_minutes(w, 120, 40)),
     params:
+        runs=lambda w: loaded_runs(w),
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
+        work=path("work/likelihood/{target}"),
         version=stage_version("likelihood"),
     message:
-        "Scoring answers with {wildcards.target} tuned on {wildcards.mix}"
+        f"Human and own answers are scored by {LOADED_NAME}"
     script:
         SCRIPTS / "likelihood.py"
-
-
-use rule likelihood as likelihood_added with:
-    input:
-        model=lambda w: model_input(w.target),
-        adapters=expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=ADDED_SEEDS
-        ),
-        responses=expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/responses/test.parquet"),
-            seed=ADDED_SEEDS,
-        ),
-        prompts=path("data/prompts/test.parquet"),
-        split=path("data/split.parquet"),
-    output:
-        expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/target-likelihood.parquet"),
-            seed=ADDED_SEEDS,
-        ),
-    wildcard_constraints:
-        mix=one_of(STUDY.added_mixes()),
-
-
-use rule likelihood as likelihood_vanilla with:
-    input:
-        model=lambda w: model_input(w.target),
-        adapters=[],
-        responses=[path("runs/{target}/vanilla/seed0/responses/test.parquet")],
-        prompts=path("data/prompts/test.parquet"),
-        split=path("data/split.parquet"),
-    output:
-        path("runs/{target}/vanilla/seed0/target-likelihood.parquet"),
-    log:
-        log_of("runs/{target}/vanilla/likelihood"),
-    benchmark:
-        benchmark_of("runs/{target}/vanilla/likelihood")
-    message:
-        "Scoring answers with the untuned {wildcards.target}"
 
 
 rule scorer:
@@ -101,10 +59,12 @@ rule scorer:
         mem_mb=lambda w: fixed_scorer_needs().memory_mb,
         runtime=lambda w: fixed_scorer_needs().minutes(120),
     params:
+        runs=lambda w: runs_of(w.target),
         name=STUDY.scoring.scorer,
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
+        work=path("work/scorer/{target}"),
         version=stage_version("scorer"),
     message:
         "Scoring the answers of {wildcards.target} with the fixed scorer"

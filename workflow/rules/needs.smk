@@ -22,6 +22,11 @@ def judge_needs(judge, base_mb=4000):
     return Request(0, base_mb, 1.0)
 
 
+def run_minutes(w, first, further):
+    """Minutes for the runs that a job loads a target for, where the first gets `first`."""
+    return first + further * (len(loaded_runs(w)) - 1)
+
+
 def scoring_needs(target, base_mb=4000):
     """What a job asks for that scores texts: the transformers engine does."""
     return NEEDS.request(target, STUDY.training.precision, base_mb)

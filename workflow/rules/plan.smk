@@ -32,15 +32,20 @@ def question():
     return asked
 
 
-def print_plan():
-    """Print the plan and write it down; the jobs come from a dry-run of the same command."""
-    from manybaskets.plan import graph, making, schedule, table, writing
-
+def jobs_of_study():
+    """All jobs of the study, by a dry-run of the same command; ends with it if that fails."""
     command = [sys.executable, str(SCRIPTS / "dag.py"), *sys.argv[1:]]
     answer = subprocess.run(command, cwd=workflow.rundir, stdout=subprocess.PIPE)
     if answer.returncode:
         sys.exit(answer.returncode)
-    found = json.loads(answer.stdout)
+    return json.loads(answer.stdout)
+
+
+def print_plan():
+    """Print the plan and write it down."""
+    from manybaskets.plan import graph, making, schedule, table, writing
+
+    found = jobs_of_study()
     cluster = found["executor"] not in (None, "local")
     width = found["width"]
     if cluster:
@@ -65,9 +70,13 @@ def print_plan():
 
 def print_status():
     """Print how far the study is."""
+    from manybaskets.plan import graph
     from manybaskets.status import reading, text
 
-    print(text.as_text(reading.read_status(STUDY, NEEDS, RESULTS)))
+    found = jobs_of_study()
+    jobs, stages = graph.read_jobs(found["jobs"]), found["stages"]
+    status = reading.read_status(STUDY, NEEDS.parameters, jobs, RESULTS, stages)
+    print(text.as_text(status))
 
 
 QUESTION = question()

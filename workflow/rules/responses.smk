@@ -2,23 +2,19 @@
 
 
 rule respond:
-    """All seeds of a mix with one load of the base model; adapters are swapped."""
+    """A run, or with one load of the base model all runs of a target, answers the prompt sets."""
     input:
         model=lambda w: model_input(w.target),
-        adapters=expand(path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=SEEDS),
+        adapters=lambda w: loaded_adapters(w),
         prompts=prompt_set_files(),
     output:
-        expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/responses/{prompt_set}.parquet"),
-            seed=SEEDS,
-            prompt_set=PROMPT_SETS,
-        ),
+        loaded_files(*[f"responses/{name}.parquet" for name in PROMPT_SETS]),
     log:
-        log_of("runs/{target}/{mix}/respond"),
+        log_of(f"{LOADED}/respond"),
     benchmark:
-        benchmark_of("runs/{target}/{mix}/respond")
+        benchmark_of(f"{LOADED}/respond")
     wildcard_constraints:
-        mix=one_of(set(STUDY.mixes) - set(STUDY.added_mixes())),
+        mix=one_of([VANILLA, *STUDY.mixes]),
     # Before the next training starts: all that follows waits for the last of the answers.
     priority: 20
     conda:
@@ -27,70 +23,17 @@ rule respond:
     resources:
         gpu=lambda w: target_needs(w.target).gpus,
         mem_mb=lambda w: target_needs(w.target).memory_mb,
-        runtime=lambda w: target_needs(w.target).minutes(180),
+        runtime=lambda w: target_needs(w.target).minutes(run_minutes(w, 180, 60)),
     params:
-        seeds=SEEDS,
+        runs=lambda w: loaded_runs(w),
         prompt_sets=PROMPT_SETS,
         responses=STUDY.responses.science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
-        work=path("work/responses/{target}/{mix}"),
+        work=path("work/responses/{target}"),
         version=stage_version("respond"),
     message:
-        "{wildcards.target} tuned on {wildcards.mix} answers the prompt sets"
+        f"The prompt sets are answered by {LOADED_NAME}"
     script:
         SCRIPTS / "respond.py"
-
-
-use rule respond as respond_added with:
-    input:
-        model=lambda w: model_input(w.target),
-        adapters=expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/adapter"), seed=ADDED_SEEDS
-        ),
-        prompts=prompt_set_files(),
-    output:
-        expand(
-            path("runs/{{target}}/{{mix}}/seed{seed}/responses/{prompt_set}.parquet"),
-            seed=ADDED_SEEDS,
-            prompt_set=PROMPT_SETS,
-        ),
-    wildcard_constraints:
-        mix=one_of(STUDY.added_mixes()),
-    params:
-        seeds=ADDED_SEEDS,
-        prompt_sets=PROMPT_SETS,
-        responses=STUDY.responses.science(),
-        prompting=STUDY.prompting.model_dump(),
-        precision=STUDY.training.precision,
-        seed=STUDY.seed,
-        work=path("work/responses/{target}/{mix}"),
-        version=stage_version("respond"),
-
-
-use rule respond as respond_vanilla with:
-    input:
-        model=lambda w: model_input(w.target),
-        adapters=[],
-        prompts=prompt_set_files(),
-    output:
-        expand(
-            path("runs/{{target}}/vanilla/seed0/responses/{prompt_set}.parquet"),
-            prompt_set=PROMPT_SETS,
-        ),
-    log:
-        log_of("runs/{target}/vanilla/respond"),
-    benchmark:
-        benchmark_of("runs/{target}/vanilla/respond")
-    params:
-        seeds=[0],
-        prompt_sets=PROMPT_SETS,
-        responses=STUDY.responses.science(),
-        prompting=STUDY.prompting.model_dump(),
-        precision=STUDY.training.precision,
-        seed=STUDY.seed,
-        work=path("work/responses/{target}/vanilla"),
-        version=stage_version("respond"),
-    message:
-        "The untuned {wildcards.target} answers the prompt sets"

@@ -24,10 +24,23 @@ ASKED_FOR = ("devices", "gpu_model", "gres", "cpus_per_gpu", "mem_mb", "runtime"
 ASKED_FOR += ("slurm_partition", "slurm_account")
 
 
+asked = {}
+
+
+def asked_for(job):
+    """Cores and resources of a job: the same for all jobs of a rule with the same source or model."""
+    named = (job.wildcards_dict.get(key) for key in ("source", "target", "model"))
+    same = (job.rule.name, *named)
+    if same not in asked:
+        resources = {key: job.resources.get(key) for key in ASKED_FOR}
+        asked[same] = {"threads": job.threads, "resources": resources}
+    return asked[same]
+
+
 def described(dag, job, number):
     """A job in plain values."""
     reason = dag.reason(job)
-    return {
+    return asked_for(job) | {
         "rule": job.rule.name,
         "stage": Path(job.rule.snakefile).stem,
         "wildcards": dict(job.wildcards_dict),
@@ -36,13 +49,14 @@ def described(dag, job, number):
         "run": dag.needrun(job),
         "reasons": [text for name, text in REASONS.items() if getattr(reason, name)],
         "local": job.rule.name in dag.workflow._localrules,
-        "threads": job.threads,
-        "resources": {key: job.resources.get(key) for key in ASKED_FOR},
         "needs": sorted(number[other] for other in dag.dependencies[job]),
     }
 
 
-args = parse_args(sys.argv[1:])[1]
+with contextlib.redirect_stderr(io.StringIO()):  # the command that asks has named the profile
+    args = parse_args(sys.argv[1:])[1]
+# The status asks whether results are there, not whether they are up to date.
+triggers = {types.RerunTrigger.MTIME} if args.targets == ["status"] else args.rerun_triggers
 quiet = types.OutputSettings(quiet={types.Quietness.ALL}, dryrun=True)
 with contextlib.redirect_stdout(io.StringIO()), SnakemakeApi(quiet) as api:
     flow = api.workflow(
@@ -61,17 +75,15 @@ with contextlib.redirect_stdout(io.StringIO()), SnakemakeApi(quiet) as api:
     )
     try:
         flow.dag(
-            types.DAGSettings(
-                rerun_triggers=args.rerun_triggers, force_incomplete=args.rerun_incomplete
-            )
+            types.DAGSettings(rerun_triggers=triggers, force_incomplete=args.rerun_incomplete)
         ).printrulegraph()
+        dag = flow._workflow.dag
+        jobs = list(dag.jobs)
+        number = {job: index for index, job in enumerate(jobs)}
+        found = [described(dag, job, number) for job in jobs]
     except Exception as error:
         api.print_exception(error)
         sys.exit(1)
-dag = flow._workflow.dag
-jobs = list(dag.jobs)
-number = {job: index for index, job in enumerate(jobs)}
-found = [described(dag, job, number) for job in jobs]
 stages = [
     Path(str(file.get_path_or_uri(secret_free=True))).stem for file in flow._workflow.included
 ]

@@ -1,4 +1,4 @@
-"""Rules `likelihood`, `likelihood_vanilla`: human and own answers under a target and its runs."""
+"""Rule `likelihood`: human and own answers under a target's runs, and under the untuned target."""
 
 from pathlib import Path
 
@@ -7,25 +7,27 @@ import polars as pl
 from manybaskets.config.analysis import Scoring
 from manybaskets.config.parts import Prompting
 from manybaskets.jobs import job
+from manybaskets.runs import adapters_of
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
     from manybaskets.likelihood import score_runs
 
-    prompting = Prompting(**snakemake.params.prompting)
+    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+    prompting = Prompting(**params.prompting)
+    runs = [(mix, seed) for mix, seed in params.runs]
     score_runs(
         TransformersEngine(
-            Path(snakemake.input.model),
-            prompting,
-            snakemake.params.precision,
-            snakemake.threads,
-            snakemake.wildcards.target,
+            Path(given.model), prompting, params.precision, snakemake.threads, target
         ),
-        pl.read_parquet(snakemake.input.prompts),
-        pl.read_parquet(snakemake.input.split),
-        adapters=[Path(folder) for folder in snakemake.input.get("adapters", [])],
-        responses=[Path(file) for file in snakemake.input.responses],
+        pl.read_parquet(given.prompts),
+        pl.read_parquet(given.split),
+        target=target,
+        runs=runs,
+        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+        responses=[Path(file) for file in given.responses],
         max_prompt_tokens=prompting.max_prompt_tokens,
-        how=Scoring(**snakemake.params.scoring),
+        how=Scoring(**params.scoring),
+        work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],
     )

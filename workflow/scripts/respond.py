@@ -1,38 +1,38 @@
-"""Rules `respond`, `respond_vanilla`: answers of a target, tuned or not, to the prompt sets."""
+"""Rule `respond`: answers of a target's runs, and of the untuned target, to the prompt sets."""
 
 from pathlib import Path
 
 from manybaskets.config.parts import Prompting, Responses
 from manybaskets.jobs import job
+from manybaskets.runs import adapters_of
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.opening import open_engine
     from manybaskets.responding import respond
 
-    target = snakemake.wildcards.target
-    prompting = Prompting(**snakemake.params.prompting)
-    responses = Responses.assembled(
-        snakemake.params.responses, snakemake.config["operations"]["responses"]
-    )
+    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+    prompting = Prompting(**params.prompting)
+    responses = Responses.assembled(params.responses, snakemake.config["operations"]["responses"])
+    runs = [(mix, seed) for mix, seed in params.runs]
     engine = open_engine(
         responses.engine,
-        Path(snakemake.input.model),
+        Path(given.model),
         target,
         prompting=prompting,
         sampling=responses.sampling,
-        precision=snakemake.params.precision,
+        precision=params.precision,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
     respond(
         engine,
-        f"{target}/{snakemake.wildcards.get('mix', 'vanilla')}",
-        seeds=snakemake.params.seeds,
-        adapters=[Path(folder) for folder in snakemake.input.get("adapters", [])],
-        prompt_sets=dict(zip(snakemake.params.prompt_sets, snakemake.input.prompts, strict=True)),
+        target,
+        runs=runs,
+        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+        prompt_sets=dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True)),
         responses=responses,
         max_prompt_tokens=prompting.max_prompt_tokens,
-        study_seed=snakemake.params.seed,
-        work=Path(snakemake.params.work),
+        study_seed=params.seed,
+        work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],
     )

@@ -23,9 +23,11 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         engine,
         pl.read_parquet(given.prompts),
         pl.read_parquet(given.split),
+        runs=[(mix, seed) for mix, seed in params.runs],
         responses=[Path(file) for file in given.responses],
         scored=[Path(file) for file in given.scored],
         max_prompt_tokens=prompting.max_prompt_tokens,
         how=Scoring(**params.scoring),
+        work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],
     )

@@ -386,7 +386,7 @@ PromptSet = Annotated[FilePromptSet | RefusedPromptSet, Field(discriminator="kin
 class Responses(Section):
     """How runs, and the untuned targets, answer the prompt sets."""
 
-    operational: ClassVar = frozenset({"max_error_share", "max_empty_share"})
+    operational: ClassVar = frozenset({"max_error_share", "max_empty_share", "one_load"})
     engine: TargetEngine = Field(
         default_factory=TransformersEngine,
         description="How targets are run: the name of an engine, or its section with `kind`.",
@@ -402,6 +402,13 @@ class Responses(Section):
     max_empty_share: Share = Field(
         0.01,
         description="Share of empty answers of a run above which nothing is measured.",
+    )
+    one_load: Literal["run", "target"] = Field(
+        "run",
+        description="What one load of a target's weights answers and scores: one `run`, in a job of its "
+        "own, or all runs of the `target` one after the other in one job, adapters swapped. The results "
+        "are the same. `run` spreads over many GPUs, `target` saves loads where these take long beside "
+        "the work.",
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from manybaskets.chat import ChatRenderer, Prompt, Rendered
 from manybaskets.config.parts import Sampling
+from manybaskets.engines.probing import QUESTION, TOKENS, Probes
 
 WITHHELD = "the server's content filter withheld the answer"
 
@@ -100,20 +101,38 @@ class Engine:
 
 
 class LocalEngine(Engine):
-    """An engine with the weights at hand: it renders prompts itself, takes adapters and may score."""
+    """An engine with the weights at hand: it renders prompts itself, takes adapters and may score.
+
+    `probes` tells adapters apart by what the model makes of a fixed text.
+    """
 
     renderer: ChatRenderer
     context: int | None = None  # longest sequence, in tokens; null for no end
+    probes: Probes
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         return self.renderer.render(prompt, max_tokens, answers)
 
     def load(self) -> None:
-        """Load the weights now and not at the first request, so that it counts as no request's time."""
+        """Load the weights now and not at the first request, so that it counts as no request's time,
+        and see that the adapter in use is at work.
+
+        Raises:
+            UserError: it changes nothing, or acts as another one does.
+        """
+        raise NotImplementedError
 
     def use_adapter(self, folder: Path | None) -> None:
         """Answer and score with this LoRA adapter from now on, or with the base model."""
         raise NotImplementedError
+
+    def release_adapters(self) -> None:
+        """Give back the memory of all adapters but the one in use."""
+
+    def probe(self) -> list[float]:
+        """Log-probabilities of a fixed text, which tell the adapter in use from others."""
+        ids = self.renderer.encode_prompt(QUESTION)[-TOKENS:]
+        return self.score([(ids[:1], ids[1:])])[0]
 
     def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
         """Log-probabilities (nats) of each answer's tokens after its prompt, for one batch."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Any
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.parts import Prompting, Sampling
 from manybaskets.engines import Completion, LocalEngine, Question, Reading, Request
+from manybaskets.engines.probing import Probes
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
@@ -57,6 +60,7 @@ class TransformersEngine(LocalEngine):
 
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
+        started = time.monotonic()
         self.torch = torch
         self.name = name
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -74,8 +78,11 @@ class TransformersEngine(LocalEngine):
         self.context = getattr(settings, "max_position_embeddings", None)  # tokens; null for no end
         self.vocabulary = self.base.get_output_embeddings().weight.shape[0]
         self.tokens = 1 + max(tokenizer.get_vocab().values())  # the rest of `vocabulary` is padding
-        self.adapters: dict[Path, str] = {}
+        self.adapters: dict[Path, str] = {}  # those in memory, by folder
         self.fingerprints: dict[Path, str] = {}
+        self.numbers = itertools.count()
+        self.probes = Probes(name)
+        self.unchecked = False
         self.pad = (
             tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
         )
@@ -93,13 +100,16 @@ class TransformersEngine(LocalEngine):
             "date": prompting.date,
         }
         self.identity = self.base_identity | {"adapter": None}
+        log.info("model '%s' loaded in %.1f s", name, time.monotonic() - started)
 
     def use_adapter(self, folder: Path | None) -> None:
         """Answer and score with this adapter, or with the base model.
 
         Raises:
-            UserError: the adapter belongs to another base model.
+            UserError: the adapter belongs to another base model; it is that of another folder; it
+                does not act, or acts as another one does.
         """
+        self.unchecked = bool(self.adapters)
         if folder is None:
             if self.adapters:
                 self.model.disable_adapter_layers()
@@ -111,19 +121,44 @@ class TransformersEngine(LocalEngine):
         self.model.enable_adapter_layers()
         self.model.set_adapter(self.adapters[folder])
         self.identity = self.base_identity | {"adapter": self.fingerprints[folder]}
+        self.unchecked = True
+        if self.fingerprints[folder] not in self.probes.values:
+            self.load()  # before anything is done with it
+
+    def load(self) -> None:
+        """See that the adapter in use, or the base model, is at work; the weights are there.
+
+        Raises:
+            UserError: it is not.
+        """
+        if self.unchecked:
+            self.probes.check(self.identity["adapter"], self.probe())
+            self.unchecked = False
+
+    def release_adapters(self) -> None:
+        """Give back the memory of all adapters but the one in use."""
+        # Peft's model always keeps one.
+        kept = self.model.active_adapter if self.adapters else None
+        for folder in [folder for folder, name in self.adapters.items() if name != kept]:
+            self.model.delete_adapter(self.adapters.pop(folder))
 
     def _load_adapter(self, folder: Path) -> None:
         from peft import PeftModel
 
         check_adapter_base(folder, self.base_identity["weights"], self.name)
-        adapter = f"adapter{len(self.adapters)}"
-        if self.adapters:
-            self.model.load_adapter(folder, adapter_name=adapter, is_trainable=False)
-        else:
+        weights = fingerprint(folder)
+        self.probes.register(folder, weights)
+        if self.model is self.base:
+            # Before anything is changed in it.
+            self.probes.note_base(self.probe(), self.probe())
+        adapter = f"adapter{next(self.numbers)}"
+        if self.model is self.base:
             self.model = PeftModel.from_pretrained(self.base, folder, adapter_name=adapter)
+        else:
+            self.model.load_adapter(folder, adapter_name=adapter, is_trainable=False)
         self.model.eval()
         self.adapters[folder] = adapter
-        self.fingerprints[folder] = fingerprint(folder)
+        self.fingerprints[folder] = weights
 
     def _left_padded(self, rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
         torch = self.torch

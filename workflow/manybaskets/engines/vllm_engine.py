@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from manybaskets.chat import ChatRenderer
 from manybaskets.config.engines import VllmEngine as Settings
 from manybaskets.config.parts import Prompting, Sampling
 from manybaskets.engines import Completion, LocalEngine, Question, Reading, Request
+from manybaskets.engines.probing import Probes
 from manybaskets.engines.transformers_engine import check_adapter_base
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
@@ -123,6 +125,10 @@ class VllmEngine(LocalEngine):
         self.able = Needs()  # what the running vLLM can do
         self.adapters: dict[Path, Adapter] = {}
         self.adapter: Adapter | None = None
+        self.probes = Probes(name)
+        # The last adapter whose probe was right (None: the base), and whether one is being looked at.
+        self.checked: Adapter | None = None
+        self.checking = False
         self.numbers = itertools.count()
         self.base_identity = {
             "engine": "vllm",
@@ -143,7 +149,8 @@ class VllmEngine(LocalEngine):
         """Answer and score with this adapter, or with the base model.
 
         Raises:
-            UserError: the adapter belongs to another base model, or its rank is beyond vLLM's.
+            UserError: the adapter belongs to another base model, its rank is beyond vLLM's, or another
+                folder holds the same.
         """
         if folder is None:
             self.adapter = None
@@ -151,27 +158,49 @@ class VllmEngine(LocalEngine):
             folder = Path(folder)
             if folder not in self.adapters:
                 check_adapter_base(folder, self.base_identity["weights"], self.name)
+                weights = fingerprint(folder)
+                self.probes.register(folder, weights)
                 number = len(self.adapters) + 1
-                self.adapters[folder] = Adapter(number, folder, _needs(folder), fingerprint(folder))
+                self.adapters[folder] = Adapter(number, folder, _needs(folder), weights)
             self.adapter = self.adapters[folder]
-        weights = self.adapter.weights if self.adapter else None
-        self.identity = self.base_identity | {"adapter": weights}
+        active = self.adapter.weights if self.adapter else None
+        self.identity = self.base_identity | {"adapter": active}
 
     def load(self) -> None:
-        """Start vLLM, unless it runs already and can do what is wanted.
+        """Start vLLM, unless it runs already and can do what is wanted, and see that the adapter in
+        use is at work.
 
         Raises:
-            UserError: vLLM cannot run this model, or this adapter, with these settings.
+            UserError: vLLM cannot run this model, or this adapter, with these settings; the adapter
+                does not act, or acts as another one does.
         """
         wanted = self.able | self.adapter.needs if self.adapter else self.able
         if self.llm is None or wanted != self.able:
             self.close()
+            started = time.monotonic()
             with _refusals(f"model '{self.name}' in {self.folder}"), _script_run_once():
                 self.llm = self._start(wanted)
-            self.able = wanted
+            self.able, self.checked = wanted, None
+            self.probes.forget()
+            log.info("model '%s' loaded in %.1f s", self.name, time.monotonic() - started)
         if self.adapter:
             with _refusals(f"adapter {self.adapter.folder} on model '{self.name}'"):
                 self.llm.llm_engine.add_lora(self._lora())
+        # The probe's own tokens come through here, too.
+        if self.adapter != self.checked and not self.checking:
+            self._check_adapter()
+
+    def _check_adapter(self) -> None:
+        wanted, self.checking = self.adapter, True
+        try:
+            if not self.probes.values:
+                self.adapter = None
+                self.probes.note_base(self.probe(), self.probe())
+            self.adapter = wanted
+            self.probes.check(wanted.weights if wanted else None, self.probe())
+        finally:
+            self.adapter, self.checking = wanted, False
+        self.checked = wanted
 
     def close(self) -> None:
         """Stop vLLM and give its memory back; it starts again when it is needed."""

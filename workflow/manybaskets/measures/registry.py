@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
+from manybaskets.jobs import Progress
 from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
@@ -210,9 +211,9 @@ def compute(
     group = np.repeat(np.arange(len(set_ids)), [len(rows) for rows in set_rows])
 
     found: list[tuple[str, str | None, int, float | None]] = []
-    for wanted in measures:
-        if not wanted.applies_to(prompt_set):
-            continue
+    applying = [each for each in measures if each.applies_to(prompt_set)]
+    progress = Progress(len(applying), f"measures of {mix}, seed {seed}, {prompt_set}")
+    for wanted in applying:
         _check_needs(wanted, inputs, f"model {model}, mix {mix}, prompt set {prompt_set}")
         if wanted.level == "prompt":
             values = wanted.function(inputs)
@@ -221,6 +222,7 @@ def compute(
             for prompt_id in ids:
                 value = _mean([values[row] for row in rows_of[prompt_id]])
                 found.append((wanted.name, prompt_id, 0, value))
+            progress.add(1)
             continue
         evaluate = wanted.function(set_inputs)
         if isinstance(evaluate, Evaluation) and evaluate.left_out:
@@ -236,6 +238,7 @@ def compute(
         found.append((wanted.name, None, USED, float(used)))
         for draw, value in enumerate(values):
             found.append((wanted.name, None, draw, _finite(value)))
+        progress.add(1)
 
     name, prompt_id, draw, value = zip(*found, strict=True) if found else ((), (), (), ())
     constant = {"model": model, "mix": mix, "seed": seed, "prompt_set": prompt_set}

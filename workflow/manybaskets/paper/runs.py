@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Paper
+from manybaskets.jobs import Progress
 from manybaskets.paper import perplexity, self_bleu, semantic, unpaired
 from manybaskets.paper.conditions import Groups, check_labels, pairs, together, versus
 from manybaskets.paper.encoding import Encode
@@ -145,6 +146,7 @@ def _self_bleus(
     how: Procedures,
 ) -> None:
     settings, variant = how.settings, how.variant("individual")
+    progress = Progress(len(answers), "conditions with their Self-BLEU")
     scores = {}
     for place, (mix, each) in enumerate(answers.items()):
         seed = settings.seed + place
@@ -154,6 +156,7 @@ def _self_bleus(
         note = f"sampling seed {seed}; {pool.sentences} sentences pooled; no interval"
         name = how.variant("aggregated")
         who[mix].add(SELF_BLEU, name, {"score": pool.score}, pool.answers, note)
+        progress.add(1)
     target = next(iter(who.values())).target
     for samples in _chosen([*groups.families, *groups.sizes], scores):
         lines.add_tests(SELF_BLEU, variant, target, samples, "mann-whitney")

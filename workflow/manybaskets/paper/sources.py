@@ -7,6 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.jobs import Progress
 from manybaskets.paper import self_bleu, semantic
 from manybaskets.paper.entries import (
     Who,
@@ -39,6 +40,7 @@ def of_sources(
         Rows of the schema `table.PAPER`, with the target `training_data`.
     """
     lines, settings = Lines(TRAIN), how.settings
+    progress = Progress(len(sources), "sources by the published procedures")
     for source, file in sources.items():
         answers = answers_of(file)
         cut = [self_bleu.eligible_sentences(text, how.splitter) for text in answers.texts]
@@ -54,6 +56,7 @@ def of_sources(
             add_heaps(who, variant, each.texts, how.splitter)
             variant = how.variant(f"sentence_pairs:part{part}")
             add_distance(who, variant, sample, len(pool), how.encode, how.work)
+        progress.add(1)
     return lines.frame()
 
 

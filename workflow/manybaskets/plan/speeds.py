@@ -6,7 +6,8 @@ Where they come from:
   take twice as long. vLLM: a 72B model wrote and read 3,163 tokens per second on four GPUs (WILDCHAT-50M's
   slowest). Transformers: Llama 8B, batches of 32 rows of 383 tokens in 44 s; smaller batches as
   measured at 16 and 8. Training: 13 million tokens in 50 minutes on two GPUs for the 8B, in
-  11 hours on four for the 70B, whose layers are spread over them. Scoring is a third of training.
+  11 hours on four for the 70B, whose layers are spread over them. Scoring is a third of training;
+  comparing distributions is scoring, and a fifth for the distributions themselves.
 - Embedded models: measured on two cores of a cloud machine, at the size of config/config.yaml.
 - Loading: 1 GB of weights per second, and a minute for vLLM to compile.
 - A server: two seconds and 60 tokens per second for every answer, as many at a time as the config says.
@@ -34,12 +35,20 @@ class Speed:
     rate: float
 
 
+# What a model does in the jobs of a rule. A new rule with a model has a line here, and one in
+# `plan/work.py` that says how many rows and tokens; without them the plan calls its time unknown.
+TASKS = {
+    "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
+    "train": "train", "likelihood": "likelihood", "scorer": "likelihood", "divergence": "divergence",
+}  # fmt: skip
+
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
 EMBEDDED = {
     "pretrain": Speed(4.0, 15_500.0),
     "answer": Speed(4.7, 12_000.0),
     "train": Speed(6.0, 12_500.0),
     "likelihood": Speed(4.8, 46_000.0),
+    "divergence": Speed(6.0, 25_000.0),
 }
 # Tokens per second, times billions of weights, per GPU; seconds beside the loading of the weights.
 ON_GPU = {
@@ -48,9 +57,13 @@ ON_GPU = {
     "train": Speed(40.0, 17_300.0),
     "train over several GPUs": Speed(90.0, 6_000.0),
     "likelihood": Speed(20.0, 50_000.0),
+    "divergence": Speed(20.0, 40_000.0),
 }
 # The same for a model without a GPU, per core.
-ON_CORES = {"answer": Speed(10.0, 15.0), "train": Speed(15.0, 5.0), "likelihood": Speed(10.0, 15.0)}
+ON_CORES = {
+    "answer": Speed(10.0, 15.0), "train": Speed(15.0, 5.0),
+    "likelihood": Speed(10.0, 15.0), "divergence": Speed(10.0, 12.0),
+}  # fmt: skip
 # Seconds of a job without a model, and seconds per row and per token on top.
 LIGHT = {
     "embed": (6.0, 0.0, 1 / 6_000),
@@ -138,12 +151,13 @@ class Priors:
 
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
-        if job.kind in ("generate", "pilot", "respond"):
-            return "answer"
-        return job.kind if job.kind in ("train", "likelihood", "pretrain") else None
+        alone = job.kind == "scorer" and not self.study.scoring.scorer
+        return None if alone else TASKS.get(job.kind)
 
     def model_of(self, job: PlannedJob) -> str | None:
         """The model that a job runs."""
+        if job.kind == "scorer":
+            return self.study.scoring.scorer
         if "source" in job.wildcards:
             return self.study.sources[job.wildcards["source"]].model
         return job.wildcards.get("target") or job.wildcards.get("model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from manybaskets.config.parts import Sampling
@@ -70,10 +70,16 @@ class WorkOf:
             "generate": self._generate, "pilot": self._pilot, "train": self._train,
             "respond": self._respond, "likelihood": self._likelihood, "pretrain": self._pretrain,
             "embed": self._embed, "measure": self._measure, "lengths": self._lengths,
+            "scorer": self._scorer, "divergence": self._divergence,
             "collect": self._rows_of_source, "replay": self._rows_of_source,
             "human_source": self._rows_of_source, "source_card": self._rows_of_source,
             "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
         }  # fmt: skip
+
+    @property
+    def kinds(self) -> set[str]:
+        """Kinds of jobs whose rows are known."""
+        return set(self._kinds)
 
     def __call__(self, kind: str, wildcards: Mapping[str, str]) -> Work:
         """Work of a job; none to speak of for kinds that read what others made."""
@@ -111,22 +117,49 @@ class WorkOf:
         known = asked if self.rows.train is None else min(asked, self.rows.train)
         return self._asked(known, self.of_source(wildcards["source"]))
 
-    def _answered(self, mix: str) -> int | None:
+    def _answered(self, runs: int) -> int | None:
         sets = self.rows.sets.values()
         if None in sets:
             return None
-        return sum(sets) * len(self.study.seeds_of(mix)) * self.study.responses.samples
+        return sum(sets) * runs * self.study.responses.samples
+
+    def _loaded(self, wildcards: Mapping[str, str]) -> dict[str, int]:
+        """Runs by mix that a job loads a target for: one, or all of the target's."""
+        if "seed" in wildcards:
+            return {wildcards["mix"]: 1}
+        return {mix: len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes]}
 
     def _respond(self, wildcards: Mapping[str, str]) -> Work:
-        mix = wildcards.get("mix", VANILLA)
-        lengths, limit = self.of_mix(mix), self.study.responses.sampling.max_new_tokens
-        return self._asked(self._answered(mix), Lengths(lengths.prompt, min(lengths.answer, limit)))
+        limit, each = self.study.responses.sampling.max_new_tokens, []
+        for mix, runs in self._loaded(wildcards).items():
+            lengths = self.of_mix(mix)
+            shorter = Lengths(lengths.prompt, min(lengths.answer, limit))
+            each.append(self._asked(self._answered(runs), shorter))
+        return _together(each)
 
     def _likelihood(self, wildcards: Mapping[str, str]) -> Work:
-        mix, test = wildcards.get("mix", VANILLA), self.rows.sets["test"]
+        test = self.rows.sets["test"]
         texts = 1 + self.study.responses.samples  # the human answers, and the run's own
-        rows = None if test is None else test * len(self.study.seeds_of(mix)) * texts
-        return self._read(rows, self.of_mix(mix))
+        return _together(
+            self._read(None if test is None else test * runs * texts, self.of_mix(mix))
+            for mix, runs in self._loaded(wildcards).items()
+        )
+
+    def _scorer(self, wildcards: Mapping[str, str]) -> Work:
+        """The human answers once, and one answer of every run."""
+        test = self.rows.sets["test"]
+        rows = test if test is None else test * (1 + self._runs())
+        return self._read(rows if self.study.scoring.scorer else 0.0, prior_lengths(self.study))
+
+    def _divergence(self, wildcards: Mapping[str, str]) -> Work:
+        """Every run reads the same human answers."""
+        test = self.rows.sets["test"]
+        read = None if test is None else min(self.study.divergence.prompts, test) * self._runs()
+        return self._read(read, self.of_source(HUMAN))
+
+    def _runs(self) -> int:
+        """Runs of a target, the untuned one among them."""
+        return sum(len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes])
 
     def _train(self, wildcards: Mapping[str, str]) -> Work:
         training, rows = self.study.training, self.rows
@@ -143,16 +176,14 @@ class WorkOf:
 
     def _embed(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
-        mixes = [VANILLA, *self.study.mixes]
-        runs = sum(len(self.study.seeds_of(mix)) for mix in mixes) * len(self.study.targets)
         if test is None:
             return Work(None, None, None)
-        rows = runs * test * self.study.responses.samples
+        rows = self._runs() * len(self.study.targets) * test * self.study.responses.samples
         return Work(rows, rows * min(256.0, prior_lengths(self.study).answer))
 
     def _measure(self, wildcards: Mapping[str, str]) -> Work:
         mix = wildcards.get("mix", VANILLA)
-        rows = self._answered(mix)
+        rows = self._answered(len(self.study.seeds_of(mix)))
         return (
             Work(None, None, None) if rows is None else Work(rows, rows * self.of_mix(mix).answer)
         )
@@ -170,6 +201,15 @@ class WorkOf:
 
     def _rows_of_mix(self, wildcards: Mapping[str, str]) -> Work:
         return Work(self.rows.train)
+
+
+def _together(works: Iterable[Work]) -> Work:
+    each = list(works)
+    if not all(work.known for work in each):
+        return Work(None, None, None)
+    return Work(
+        *(sum(getattr(work, name) for work in each) for name in ("rows", "tokens_in", "tokens_out"))
+    )
 
 
 def _both(lengths: Lengths) -> tuple[float, float]:

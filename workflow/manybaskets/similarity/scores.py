@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from manybaskets.jobs import Progress
 from manybaskets.measures.tokens import words
 from manybaskets.records import row_seed
 from manybaskets.shared_answers import SharedAnswers
@@ -102,12 +103,14 @@ def _score(
     sources = answers.sources
     shape = (len(sources), len(sources), len(usable))
     scores, shuffled = np.full(shape, np.nan), np.full(shape, np.nan)
+    progress = Progress(len(own) * (len(own) - 1), f"pairs of sources compared by {metric}")
     for row, first in enumerate(own):
         for column in range(row):
             scores[row, column], scores[column, row] = _both(metric, first, own[column])
         for column, other in enumerate(moved):
             if column != row and len(usable) > 1:
                 shuffled[row, column] = _both(metric, first, other)[0]
+                progress.add(1)
     # An answer without words may be the other prompt's: it stays out of the baseline, too.
     empty = np.array([[texts.lengths == 0 for texts in moved]]) | ~usable
     shuffled[np.broadcast_to(empty, shape)] = np.nan

@@ -7,9 +7,13 @@ from pathlib import Path
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.rows import Rows
 
+# Kinds of jobs whose rows are counted.
+HAS_ROWS = {"pilot", "generate", "respond"}
+
 
 def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None) -> float:
-    """Rows of a job that are there: all of a finished one, else those of its outputs and journals."""
+    """Rows of a job of one of the kinds above that are there: all of a finished one, else those of its
+    outputs and journals."""
     if not job.run:
         return expected or 0.0
     if job.kind in ("generate", "pilot"):
@@ -17,10 +21,8 @@ def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None
         if job.kind == "generate":
             place = f"{job.wildcards['shard']}-of-{job.wildcards['shards']}"
         found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
-    elif job.kind == "respond":
-        found = sum(_of_set(results, Path(output), rows) for output in job.outputs)
     else:
-        return 0.0
+        found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)
     # An answer that was not taken has a row for every try.
     return found if expected is None else min(found, expected)
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from manybaskets.config.study import Study
-from manybaskets.machine import Needs
-from manybaskets.plan.graph import PlannedJob
+from manybaskets.plan.graph import PlannedJob, stages_of
 from manybaskets.plan.measured import Speeds, lengths_of_sources
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.status.expected import STAGES, expected_jobs
 from manybaskets.status.failures import Failure, failures
-from manybaskets.status.journals import rows_done
+from manybaskets.status.journals import HAS_ROWS, rows_done
 from manybaskets.status.running import Now, look
+
+# Stages with one of these jobs have a line for every source or target, all others have one line.
+_TOLD_APART = {*HAS_ROWS, "replay", "train", "likelihood"}
 
 
 @dataclass(frozen=True)
@@ -55,43 +56,70 @@ class Status:
         return sum(each.seconds for each in self.progress)
 
 
-def read_status(study: Study, needs: Needs, results: Path) -> Status:
+def read_status(
+    study: Study,
+    sizes: Mapping[str, float | None],
+    jobs: Sequence[PlannedJob],
+    results: Path,
+    stages: Sequence[str],
+) -> Status:
     """Read the status of a study, which may be running or not have begun. Nothing is written.
 
     Args:
+        sizes: number of weights of every model; None for embedded ones.
+        jobs: all jobs of the study; whether one is done is seen from its outputs.
         results: folder of the study, `results/<study>`.
+        stages: names of all stages, in the order of the data.
     """
     root = results.parent.parent
-    jobs = expected_jobs(study, needs, results)
+    jobs = [replace(job, run=not _is_done(job, root)) for job in jobs]
     rows = rows_of(study, results)
-    work = WorkOf(study, rows, lengths_of_sources(jobs, Path()))
-    speeds = Speeds(Priors(study, needs.parameters), work, jobs, Path())
-    groups: dict[tuple[str, str], list[PlannedJob]] = {}
-    for job in jobs:
-        of = next((job.wildcards[key] for key in ("source", "target") if key in job.wildcards), "")
-        groups.setdefault((job.stage, of), []).append(job)
+    work = WorkOf(study, rows, lengths_of_sources(jobs, root))
+    speeds = Speeds(Priors(study, sizes), work, jobs, root)
+    lines = {
+        (stage, of): members
+        for stage, own in stages_of(jobs, stages).items()
+        for of, members in _lines([jobs[index] for index in own]).items()
+    }
 
     def gathered() -> Iterator[Progress]:
-        for (stage, of), members in groups.items():
+        for (stage, of), members in lines.items():
             there, wanted, seconds, measured = 0.0, 0.0, 0.0, True
+            counted = any(job.kind in HAS_ROWS for job in members)
             for job in members:
-                expected = work(job.kind, job.wildcards).rows
-                done = rows_done(job, results, rows, expected)
-                there += done
-                wanted = None if wanted is None or expected is None else wanted + expected
-                if job.run:
-                    estimate, basis = speeds(job, work(job.kind, job.wildcards))
+                work_of_job = work(job.kind, job.wildcards)
+                left = 1.0
+                if job.kind in HAS_ROWS:
+                    expected = work_of_job.rows
+                    done = rows_done(job, results, rows, expected)
+                    there += done
+                    wanted = None if wanted is None or expected is None else wanted + expected
                     left = 1 - done / expected if expected else 1.0
+                if job.run:
+                    estimate, basis = speeds(job, work_of_job)
                     seconds += estimate.setup + estimate.work * left
                     measured &= basis.startswith("measured")
-            counted = stage in ("sources", "responses", "pilots")
             finished = sum(not job.run for job in members)
             yield Progress(
                 stage, of, there if counted else None, wanted if counted else None, finished,
                 len(members), seconds, measured,
             )  # fmt: skip
 
-    order = {stage: place for place, stage in enumerate(dict.fromkeys(STAGES.values()))}
-    progress = sorted(gathered(), key=lambda each: order[each.stage])
+    progress = list(gathered())
     now = look(results, root)
     return Status(study.study, progress, failures(results, now.killed), now)
+
+
+def _is_done(job: PlannedJob, root: Path) -> bool:
+    return all((root / output).exists() for output in job.outputs)
+
+
+def _lines(members: Sequence[PlannedJob]) -> dict[str, list[PlannedJob]]:
+    """Jobs of a stage by source or target; jobs of neither stand under their rule's name."""
+    if not any(job.kind in _TOLD_APART for job in members):
+        return {"": list(members)}
+    found: dict[str, list[PlannedJob]] = {}
+    for job in members:
+        of = (job.wildcards[key] for key in ("source", "target") if key in job.wildcards)
+        found.setdefault(next(of, job.rule), []).append(job)
+    return dict(sorted(found.items()))

@@ -21,6 +21,11 @@ def runs():
     ]
 
 
+def runs_of(target):
+    """Runs of a target as (mix, seed), the untuned one first."""
+    return [(mix, seed) for of, mix, seed in runs() if of == target]
+
+
 def run_files(target, relative, untuned=True):
     """A file of every run of a target, in the order of `runs`; the untuned one may be left out."""
     return [
@@ -28,6 +33,33 @@ def run_files(target, relative, untuned=True):
         for mix in ([VANILLA] if untuned else []) + list(STUDY.mixes)
         for seed in seeds_of(mix)
     ]
+
+
+# What one load of a target answers and scores: one run, or all of the target's.
+BY_TARGET = STUDY.responses.one_load == "target"
+LOADED = "runs/{target}" if BY_TARGET else "runs/{target}/{mix}/seed{seed}"
+LOADED_NAME = "all runs of {wildcards.target}"
+if not BY_TARGET:
+    LOADED_NAME = "{wildcards.target}, run {wildcards.mix}, seed {wildcards.seed}"
+
+
+def loaded_runs(w):
+    """Runs that a job loads a target for, as (mix, seed)."""
+    return runs_of(w.target) if BY_TARGET else [(w.mix, int(w.seed))]
+
+
+def loaded_files(*relative):
+    """Files of every run that a job loads a target for, run by run, with its wildcards in them."""
+    if not BY_TARGET:
+        return [path(f"{LOADED}/{each}") for each in relative]
+    by_file = [run_files("{target}", each) for each in relative]
+    return [file for of_run in zip(*by_file) for file in of_run]
+
+
+def loaded_adapters(w):
+    """Adapters of the runs that a job loads a target for; the untuned one has none."""
+    tuned = [(mix, seed) for mix, seed in loaded_runs(w) if mix != VANILLA]
+    return [f"{run_folder(w.target, mix, seed)}/adapter" for mix, seed in tuned]
 
 
 def adapter_folders():
