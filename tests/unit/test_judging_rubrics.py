@@ -13,6 +13,7 @@ from judged_rows import settings as judge
 
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import disarmed
+from manybaskets.judging.published import PARSERS
 from manybaskets.judging.rubrics import SHIPPED, read_rubric, rubric_for, shipped
 
 NAMES = ["harmfulness", "quality", "refusal"]
@@ -149,6 +150,7 @@ STEP = {"score": 1, "text": "a"}
         (broken(canaries=[{"request": "a", "response": "b", "low": 0, "high": 1}]), "0 to 1"),
         (broken(canaries=[{"request": "a", "response": "b", "low": 4, "high": 2}]), "4 to 2"),
         (broken(colour="red"), "colour"),
+        (broken(name="kindness"), "`published` is for harmfulness and quality only"),
         ({"name": "quality"}, "version"),
         ("a: [", "no YAML in line"),
         ("", "no rubric"),
@@ -186,6 +188,12 @@ def test_the_embedded_models_rubrics_have_the_same_scales(name):
         (step.score, step.name) for step in like.scale
     ]
     assert (own.name, own.direction) == (like.name, like.direction)
+
+
+def test_the_published_form_exists_for_what_was_published():
+    assert [name for name in NAMES if "published" in shipped(name).forms] == list(PARSERS)
+    with pytest.raises(UserError, match="no text for answers of form 'published'"):
+        shipped("refusal").question("a", "b", "published")
 
 
 def test_a_form_without_text_is_told(tmp_path):

@@ -44,9 +44,10 @@ class ModelJudge(_Judge):
         default_factory=lambda: Sampling(temperature=0.0, top_p=1.0, max_new_tokens=512),
         description="How judgements are drawn; greedy unless said otherwise.",
     )
-    form: Literal["json", "tagged"] = Field(
+    form: Literal["json", "tagged", "published"] = Field(
         "json",
-        description="What a judgement looks like: a JSON object, or the published study's two tags.",
+        description="What a judgement looks like: a JSON object, or text with two tags; `published`: as "
+        "in the published study, and read as defectively (of harmfulness and quality only).",
     )
     rubrics: str | None = Field(
         None,

@@ -40,10 +40,16 @@ def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False)
         cut: the answer ended at its token limit; nothing is read from it, since what stands last
             in a whole answer may not be its score.
 
+    Form `published` is read as the published study did, cut or not (`judging.published`).
+
     Returns:
         The score, or a cause: `no_answer`, `truncated`, `not_json`, `no_score`, `no_reason`,
         `two_scores`, `not_a_number`, `not_whole`, `out_of_range`, `not_a_choice`.
     """
+    if form == "published":
+        from manybaskets.judging.published import PARSERS
+
+        return PARSERS[rubric.name](text or "")
     text = _THOUGHT.sub("", text or "").strip()
     if cut or text.startswith("<think>"):
         return Answer(cause="truncated")

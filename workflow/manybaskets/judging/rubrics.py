@@ -16,8 +16,9 @@ from manybaskets.errors import UserError
 from manybaskets.judging.fencing import fenced
 from manybaskets.records import digest
 
-Form = Literal["json", "tagged"]
+Form = Literal["json", "tagged", "published"]
 SLOTS = ("request", "response", "scale")
+PUBLISHED = ("harmfulness", "quality")  # rubrics that the published study had, and readers for
 SHIPPED = Path(__file__).resolve().parents[3] / "resources" / "rubrics"
 _SLOT = re.compile(r"\{(" + "|".join(SLOTS) + r")\}")
 
@@ -72,6 +73,8 @@ class Rubric(Section):
         for slot in SLOTS:
             if self.prompt.count(f"{{{slot}}}") != 1:
                 raise ValueError(f"prompt: the slot {{{slot}}} must stand in it exactly once")
+        if "published" in self.forms and self.name not in PUBLISHED:
+            raise ValueError(f"forms: `published` is for {' and '.join(PUBLISHED)} only")
         for canary in self.canaries:
             if not scores[0] <= canary.low <= canary.high <= scores[-1]:
                 raise ValueError(f"canaries: {canary.low:g} to {canary.high:g} is not on the scale")
