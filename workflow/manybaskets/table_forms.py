@@ -62,6 +62,26 @@ _HEADERS = {
     "ratio_low": "ratio of words, 5 %",
     "ratio_high": "95 %",
 }
+_HEADERS |= {
+    "which_templates": "which templates",
+    "rows_alone": "rows alone",
+    "n_templates": "templates",
+    "n_bases": "base prompts",
+    "harm_cut": "harm ≥",
+    "quality_cut": "quality ≥",
+    "superiority": "A",
+    "epsilon_squared": "ε²",
+    "generation_error": "not generated",
+    "judge_failed": "judge failed",
+    "not_sampled": "not asked",
+    "mean_if_1": "mean, missing as 1",
+    "mean_if_5": "mean, missing as 5",
+    "must_pass": "share to pass",
+    "one_only": "scored by one only",
+    "weighted_kappa": "weighted kappa",
+    "n_reported": "n reported",
+    "n_reproduced": "n here",
+}
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -79,6 +99,7 @@ _LATEX = {
     "←": r"$\leftarrow$",
     "∞": r"$\infty$",
     "²": "$^2$",
+    "ε": r"$\varepsilon$",
     "β": r"$\beta$",
     "α": r"$\alpha$",
     "\u00a0": "~",
@@ -90,7 +111,15 @@ _WIDE_TABLE = 8  # columns; a wider table is set small
 _SHARED = {"family": "family", "prompt_set": "prompts", "model": "target", "baseline": "baseline",
            "n_seeds": "training seeds"}  # fmt: skip
 # Columns that only the CSV has: the note, or another column, tells readers.
-_CSV_ONLY = {"method", "scale", "family_size", "median_words", "by_seed"}
+_CSV_ONLY = {
+    "method",
+    "scale",
+    "family_size",
+    "median_words",
+    "by_seed",
+    "wilson_low",
+    "wilson_high",
+}
 _LONGEST_FLOAT = 40  # rows; a longer table has to break over pages
 
 

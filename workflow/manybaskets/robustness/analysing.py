@@ -1,36 +1,47 @@
-"""From scores to the experiment's statistics: one file each, none with a text."""
+"""All statistics of the robustness experiment from its score rows, read once."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import polars as pl
 
-from manybaskets.records import write_table
+from manybaskets.judging.rubrics import Rubric
+from manybaskets.robustness import danger
 from manybaskets.robustness.comparing import compare_conditions
-from manybaskets.robustness.danger import grid, sweep
+from manybaskets.robustness.judges import known_of_judges
 from manybaskets.robustness.missing import missingness
 from manybaskets.robustness.outcomes import summarise_conditions
 from manybaskets.robustness.scored import Analysis, conditions
 
-STATISTICS = {
-    "summary": summarise_conditions,
-    "comparisons": compare_conditions,
-    "danger": sweep,
-    "grid": grid,
-    "missing": missingness,
-}
+# What `analyse` gives, by the names of the files below `statistics/`.
+FRAMES = (
+    "robustness", "robustness-comparisons", "robustness-danger", "robustness-grid",
+    "robustness-missingness", "robustness-judges",
+)  # fmt: skip
 
 
-def write_statistics(
-    scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis, outputs: Mapping[str, Path]
-) -> None:
-    """Write the statistics by name (`STATISTICS`).
+def analyse(
+    scores: pl.DataFrame,
+    design: pl.DataFrame,
+    analysis: Analysis,
+    canaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    rubrics: Mapping[str, Rubric],
+) -> dict[str, pl.DataFrame]:
+    """Every table of statistics by name (`FRAMES`).
 
     Args:
         scores, design: see `scored.conditions`.
+        canaries, rubrics: see `judges.known_of_judges`.
     """
     found = conditions(scores, design, analysis)
-    for name, made in STATISTICS.items():
-        write_table(made(found, analysis), outputs[name])
+    made = (
+        summarise_conditions(found, analysis),
+        compare_conditions(found, analysis),
+        danger.sweep(found, analysis),
+        danger.grid(found, analysis),
+        missingness(found, analysis),
+        known_of_judges(scores, design, canaries, rubrics, analysis),
+    )
+    return dict(zip(FRAMES, made, strict=True))

@@ -37,7 +37,9 @@ COMPARED = pl.Schema(
         **dict.fromkeys(("difference", "low", "high", "p", "p_holm"), pl.Float64),  # mix − baseline
         **dict.fromkeys(("superiority", "superiority_low", "superiority_high"), pl.Float64),
         **dict.fromkeys(("rank_biserial", "rank_biserial_low", "rank_biserial_high"), pl.Float64),
-        **dict.fromkeys(("epsilon_squared", "epsilon_low", "epsilon_high"), pl.Float64),
+        **dict.fromkeys(
+            ("epsilon_squared", "epsilon_squared_low", "epsilon_squared_high"), pl.Float64
+        ),
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
         "marks": pl.String,
         "method": pl.String,
@@ -218,7 +220,7 @@ def _overall(
     if found is None:
         return [line | {"method": "all scores are alike"}]
     value, (low, high) = found
-    ends = {"epsilon_squared": value, "epsilon_low": low, "epsilon_high": high}
+    ends = {"epsilon_squared_low": low, "epsilon_squared_high": high, "epsilon_squared": value}
     return [line | ends | {"method": "share of the ranks' variance between conditions; bootstrap"}]
 
 
