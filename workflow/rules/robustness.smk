@@ -257,3 +257,34 @@ if ROBUSTNESS:
             "Computing how refusals last"
         script:
             SCRIPTS / "attack_outcomes.py"
+
+    rule attack_examples:
+        """A few answers with their scores, escaped and cut; made only where the config asks for it."""
+        input:
+            prompts=[
+                file
+                for target in STUDY.targets
+                for file in attack_prompt_files(target)
+            ],
+            responses=[
+                file for run in attacked_runs() for file in attack_response_files(*run)
+            ],
+            judged=[file for run in attacked_runs() for file in judged_files(*run)],
+        output:
+            path("restricted/examples.html"),
+        log:
+            log_of("robustness/examples"),
+        conda:
+            ENVS / "light.yaml"
+        params:
+            runs=attacked_runs(),
+            targets=STUDY.targets,
+            prompt_sets=attack_sets(),
+            count=ROBUSTNESS.show_texts,
+            seed=STUDY.seed,
+            restricted=RESTRICTED,
+            version=stage_version("attack_examples"),
+        message:
+            "Showing examples in the restricted folder"
+        script:
+            SCRIPTS / "attack_examples.py"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 import polars as pl
@@ -24,11 +25,13 @@ pre{{white-space:pre-wrap;background:#8881;padding:.6rem}}h3{{margin-bottom:.2re
 
 
 def write_examples(
-    runs: Sequence[str],
-    prompts: Sequence[Mapping[str, Path]],
-    responses: Sequence[Mapping[str, Path]],
-    judged: Sequence[Sequence[Path]],
+    runs: Sequence[tuple[str, str, int]],
+    targets: Sequence[str],
+    prompt_sets: Sequence[str],
     *,
+    prompts: Sequence[str],
+    responses: Sequence[str],
+    judged: Sequence[str],
     count: int,
     seed: int,
     output: Path,
@@ -36,20 +39,29 @@ def write_examples(
     """Write `count` examples of every prompt set and run, escaped and cut, with their scores.
 
     Args:
-        prompts, responses: per run the files by prompt set; judged: per run those of all judges.
+        runs: target, mix and training seed.
+        prompts: files target by target, in each set by set; responses: run by run, likewise.
+        judged: files run by run, in each judge by judge.
     """
+    sets, judges = len(prompt_sets), len(judged) // len(runs)
+    asked = {
+        (target, name): file
+        for (target, name), file in zip(product(targets, prompt_sets), prompts, strict=True)
+    }
     parts = []
-    for run, asked, said, scores in zip(runs, prompts, responses, judged, strict=True):
-        parts.append(f"<h2>{html.escape(run)}</h2>")
-        found = pl.concat([pl.read_parquet(file) for file in scores])
-        for name in asked:
-            rows = pl.read_parquet(asked[name]).join(
-                read_responses(said[name]), on="prompt_id", how="inner"
+    for place, (target, mix, training_seed) in enumerate(runs):
+        parts.append(f"<h2>{html.escape(f'{target}, {mix}, seed {training_seed}')}</h2>")
+        own = judged[place * judges : (place + 1) * judges]
+        scores = pl.concat([pl.read_parquet(file) for file in own])
+        said = responses[place * sets : (place + 1) * sets]
+        for name, file in zip(prompt_sets, said, strict=True):
+            rows = pl.read_parquet(asked[target, name]).join(
+                read_responses(Path(file)), on="prompt_id", how="inner"
             )
             keys = [row_seed(seed, "examples", each) for each in rows["prompt_id"]]
             chosen = rows.with_columns(rank=pl.Series(keys, dtype=pl.Int64)).sort("rank", "sample")
             for row in chosen.head(count).iter_rows(named=True):
-                parts.append(_example(name, row, found))
+                parts.append(_example(name, row, scores))
     write_text(_PAGE.format(body="\n".join(parts)), output)
 
 

@@ -2,13 +2,13 @@
 
 from manybaskets.config.robustness import RUBRICS, chosen_mixes
 from manybaskets.judging.families import family_of
+from manybaskets.judging.rubrics import rubric_file
 from manybaskets.robustness.analysing import STATISTICS
 from manybaskets.robustness.names import target_names
 from manybaskets.robustness.panel import analysis_settings
 from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
-BY_TARGET = globals().get("BY_TARGET", True)
 RESTRICTED = path("restricted")
 SHIPPED_TEMPLATES = "resources/robustness/templates.jsonl"
 
@@ -85,7 +85,8 @@ def robustness_files():
     """All that the experiment gives; nothing where a study leaves it out."""
     if not ROBUSTNESS:
         return []
-    return robustness_statistics()
+    shown = [path("restricted/examples.html")] if ROBUSTNESS.show_texts else []
+    return robustness_statistics() + shown
 
 
 def robustness_statistics():
@@ -150,10 +151,11 @@ def judge_model(w):
 
 def rubric_files(w):
     """Rubrics of a judge, in the order of the panel."""
-    return [
-        f"resources/rubrics/{RUBRICS[key]}.yaml"
+    files = [
+        rubric_file(STUDY.judges[w.judge], RUBRICS[key])
         for key in ROBUSTNESS.rubrics_of(w.judge)
     ]
+    return [str(f.relative_to(ROOT) if f.is_relative_to(ROOT) else f) for f in files]
 
 
 def judged_files(target, mix, seed):

@@ -1,0 +1,23 @@
+"""Rule `attack_examples`: a page of examples, in the restricted folder."""
+
+from pathlib import Path
+
+from manybaskets.jobs import job
+from manybaskets.robustness.restricted import withheld
+
+given, params = snakemake.input, snakemake.params
+
+with job(snakemake.log[0]), withheld(Path(params.restricted), snakemake.log[0]):
+    from manybaskets.robustness.examples import write_examples
+
+    write_examples(
+        [tuple(run) for run in params.runs],
+        params.targets,
+        params.prompt_sets,
+        prompts=given.prompts,
+        responses=given.responses,
+        judged=given.judged,
+        count=params.count,
+        seed=params.seed,
+        output=Path(snakemake.output[0]),
+    )
