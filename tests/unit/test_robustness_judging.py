@@ -17,7 +17,12 @@ from manybaskets.records import PROMPTS, RESPONSES, write_responses, write_table
 from manybaskets.robustness.answering import check_lengths
 from manybaskets.robustness.examples import SHOWN, write_examples
 from manybaskets.robustness.exchanges import exchanges_of_run
-from manybaskets.robustness.gathering import analysis_of, read_by_target, read_scores
+from manybaskets.robustness.gathering import (
+    analysis_of,
+    read_by_target,
+    read_canaries,
+    read_scores,
+)
 from manybaskets.robustness.judging import assembled_judge, judge_run, try_judge, write_scores
 from manybaskets.robustness.prompts import World, prompt_sets, write_prompts
 
@@ -178,12 +183,12 @@ def test_gathered_scores_and_unfit_judges(made, tmp_path):
         "judges": {"harmfulness": ["h"], "quality": ["q"], "refusal": ["r"]},
     }  # fmt: skip
     tried = {name: tmp_path / f"{name}.json" for name in JUDGES}
-    analysis = analysis_of(settings, templates, tried)
+    analysis = analysis_of(settings, templates, read_canaries(tried))
     assert analysis.unfit == [] and analysis.contrasts == [("human", "vanilla")]
     assert len(analysis.flagged) == 3
     bad = tried["q"].read_text().replace('"verdict": "fit"', '"verdict": "unfit"')
     tried["q"].write_text(bad)
-    assert analysis_of(settings, templates, tried).unfit == ["q"]
+    assert analysis_of(settings, templates, read_canaries(tried)).unfit == ["q"]
 
 
 def test_judge_is_put_together_from_its_halves():

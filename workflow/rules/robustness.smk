@@ -228,13 +228,8 @@ if ROBUSTNESS:
         """Harm, refusals, quality and danger zone of all conditions, with intervals and comparisons."""
         input:
             scores=score_files(),
-            design=[
-                path(f"robustness/design/{target}.parquet") for target in STUDY.targets
-            ],
-            templates=[
-                path(f"robustness/templates/{target}.parquet")
-                for target in STUDY.targets
-            ],
+            design=of_targets("robustness/design/{target}.parquet"),
+            templates=of_targets("robustness/templates/{target}.parquet"),
             canaries=canary_files(),
         output:
             robustness_statistics(),
@@ -251,12 +246,37 @@ if ROBUSTNESS:
             analysis=analysis_settings(STUDY),
             runs=attacked_runs(),
             judges=ROBUSTNESS.judge_names(),
-            statistics=list(STATISTICS),
+            statistics=frame_names(STUDY),
+            groups=asdict(groups_of(STUDY)),
+            human=[name for name in STUDY.mixes if mix_kind(name) == "human"],
             version=stage_version("attack_outcomes"),
         message:
             "Computing how refusals last"
         script:
             SCRIPTS / "attack_outcomes.py"
+
+    rule attack_tables:
+        """The experiment's tables, the published procedure and numbers among them where they are asked for."""
+        input:
+            statistics=robustness_statistics(),
+            templates=of_targets("robustness/templates/{target}.parquet"),
+            canaries=canary_files(),
+            numbers=PUBLISHED_ROBUSTNESS,
+        output:
+            robustness_tables(),
+        log:
+            log_of("tables/robustness"),
+        conda:
+            ENVS / "light.yaml"
+        params:
+            analysis=analysis_settings(STUDY),
+            judges=ROBUSTNESS.judge_names(),
+            published=STUDY.published.model_dump() if STUDY.published else None,
+            version=stage_version("attack_tables"),
+        message:
+            "Writing the tables of the robustness experiment"
+        script:
+            SCRIPTS / "attack_tables.py"
 
     rule attack_examples:
         """A few answers with their scores, escaped and cut; made only where the config asks for it."""
@@ -280,7 +300,7 @@ if ROBUSTNESS:
             runs=attacked_runs(),
             targets=STUDY.targets,
             prompt_sets=attack_sets(),
-            count=ROBUSTNESS.show_texts,
+            examples=ROBUSTNESS.show_texts,
             seed=STUDY.seed,
             restricted=RESTRICTED,
             version=stage_version("attack_examples"),

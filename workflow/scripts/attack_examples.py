@@ -17,7 +17,7 @@ with job(snakemake.log[0]), withheld(Path(params.restricted), snakemake.log[0]):
         prompts=given.prompts,
         responses=given.responses,
         judged=given.judged,
-        count=params.count,
+        count=params.examples,
         seed=params.seed,
         output=Path(snakemake.output[0]),
     )

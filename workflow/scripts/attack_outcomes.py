@@ -7,17 +7,18 @@ from manybaskets.jobs import job
 given, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]):
-    from manybaskets.robustness.analysing import write_statistics
-    from manybaskets.robustness.gathering import analysis_of, read_by_target, read_scores
+    from manybaskets.paper.conditions import Groups
+    from manybaskets.robustness import gathering
 
     targets = params.analysis["targets"]
-    write_statistics(
-        read_scores(given.scores, [tuple(run) for run in params.runs]),
-        read_by_target(given.design, targets),
-        analysis_of(
-            params.analysis,
-            read_by_target(given.templates, targets),
-            dict(zip(params.judges, given.canaries, strict=True)),
-        ),
+    canaries = gathering.read_canaries(dict(zip(params.judges, given.canaries, strict=True)))
+    templates = gathering.read_by_target(given.templates, targets)
+    gathering.write_statistics(
+        gathering.read_scores(given.scores, [tuple(run) for run in params.runs]),
+        gathering.read_by_target(given.design, targets),
+        gathering.analysis_of(params.analysis, templates, canaries),
+        canaries,
         dict(zip(params.statistics, map(Path, snakemake.output), strict=True)),
+        Groups(**params.groups),
+        params.human,
     )

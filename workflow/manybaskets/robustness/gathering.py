@@ -9,7 +9,14 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.config.robustness import RUBRICS
 from manybaskets.judging.canaries import marks
+from manybaskets.judging.rubrics import shipped
+from manybaskets.paper.conditions import Groups
+from manybaskets.paper.robustness import procedure
+from manybaskets.records import write_table
+from manybaskets.robustness.analysing import analyse
+from manybaskets.robustness.presenting import PAPER
 from manybaskets.robustness.scored import Analysis
 
 
@@ -33,23 +40,52 @@ def read_by_target(files: Sequence[Path], targets: Sequence[str]) -> pl.DataFram
     return pl.concat(parts)
 
 
+def read_canaries(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """What came of the judges' trials, by judge and rubric; `files` are by judge."""
+    return {name: json.loads(Path(f).read_text(encoding="utf-8")) for name, f in files.items()}
+
+
 def analysis_of(
-    settings: Mapping[str, Any], templates: pl.DataFrame, canaries: Mapping[str, Path]
+    settings: Mapping[str, Any], templates: pl.DataFrame, canaries: Mapping[str, Mapping[str, Any]]
 ) -> Analysis:
     """What the outcomes have to know: the study's settings, doubtful templates, unfit judges.
 
     Args:
         settings: as `panel.analysis_settings` gives them.
         templates: columns of `templates.USED`.
-        canaries: the file of a judge's trial, by judge.
+        canaries: result of `read_canaries`.
     """
     doubtful = templates.filter(pl.col("doubtful"))["template_id"].unique().sort().to_list()
     tried = {
-        (name, rubric): result
-        for name, file in canaries.items()
-        for rubric, result in json.loads(Path(file).read_text(encoding="utf-8")).items()
+        f"{judge}/{rubric}": result
+        for judge, by_rubric in canaries.items()
+        for rubric, result in by_rubric.items()
     }
     contrasts = [tuple(pair) for pair in settings["contrasts"]]
     return Analysis(
         **{**settings, "contrasts": contrasts}, flagged=doubtful, unfit=sorted(marks(tried))
     )
+
+
+def write_statistics(
+    scores: pl.DataFrame,
+    design: pl.DataFrame,
+    analysis: Analysis,
+    canaries: Mapping[str, Mapping[str, Any]],
+    outputs: Mapping[str, Path],
+    groups: Groups,
+    human: Sequence[str],
+) -> None:
+    """Write the experiment's statistics by name, the published procedure among them if asked for.
+
+    Args:
+        scores, design: see `scored.conditions`.
+        outputs: files by the names of `presenting.frame_names`.
+        groups, human: see `paper.robustness.procedure`.
+    """
+    rubrics = {name: shipped(name) for name in RUBRICS.values()}
+    frames = analyse(scores, design, analysis, canaries, rubrics)
+    if PAPER in outputs:
+        frames[PAPER] = procedure(scores, design, analysis, groups, human)
+    for name, file in outputs.items():
+        write_table(frames[name], file)

@@ -3,14 +3,16 @@
 from manybaskets.config.robustness import RUBRICS, chosen_mixes
 from manybaskets.judging.families import family_of
 from manybaskets.judging.rubrics import rubric_file
-from manybaskets.robustness.analysing import STATISTICS
 from manybaskets.robustness.names import target_names
 from manybaskets.robustness.panel import analysis_settings
+from manybaskets.robustness.presenting import frame_names
+from manybaskets.robustness.presenting import table_names as attack_table_names
 from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
 RESTRICTED = path("restricted")
 SHIPPED_TEMPLATES = "resources/robustness/templates.jsonl"
+PUBLISHED_ROBUSTNESS = "resources/published/robustness.csv"
 
 
 def attack_sets():
@@ -86,13 +88,26 @@ def robustness_files():
     if not ROBUSTNESS:
         return []
     shown = [path("restricted/examples.html")] if ROBUSTNESS.show_texts else []
-    return robustness_statistics() + shown
+    return robustness_statistics() + robustness_tables() + shown
 
 
 def robustness_statistics():
-    """Statistics of the experiment, in the order of `STATISTICS`; none where it is left out."""
-    names = STATISTICS if ROBUSTNESS else ()
-    return [path(f"statistics/robustness-{name}.parquet") for name in names]
+    """Statistics of the experiment, in the order of `frame_names`; none where it is left out."""
+    return [path(f"statistics/{name}.parquet") for name in frame_names(STUDY)]
+
+
+def robustness_tables():
+    """Tables of the experiment as CSV, Markdown and LaTeX; none where it is left out."""
+    return [
+        path(f"tables/{name}.{ending}")
+        for name in attack_table_names(STUDY)
+        for ending in ("csv", "md", "tex")
+    ]
+
+
+def of_targets(relative):
+    """A file of every target."""
+    return [path(relative.replace("{target}", target)) for target in STUDY.targets]
 
 
 # What one load of a target answers, and what is judged at once: one run, or all of a target's.

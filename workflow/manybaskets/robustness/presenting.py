@@ -1,0 +1,83 @@
+"""The experiment's tables and its part of the report, put together from its statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets import published_robustness
+from manybaskets.config.analysis import Published
+from manybaskets.config.study import Study
+from manybaskets.paper.robustness import CAPTION
+from manybaskets.report import Part, Picture, Table
+from manybaskets.robustness import findings
+from manybaskets.robustness.analysing import FRAMES
+from manybaskets.robustness.scored import Analysis
+from manybaskets.robustness.tables import NAMES, make_tables
+
+PAPER = "robustness-paper"
+PUBLISHED = tuple(published_robustness.CAPTIONS)
+_TITLES = ("Robustness as published", "Direction of the published differences in robustness")
+
+
+def frame_names(study: Study) -> list[str]:
+    """Statistics of the experiment that a study has, by their files' names."""
+    if not study.robustness:
+        return []
+    return [*FRAMES, *([PAPER] if study.robustness.paper else [])]
+
+
+def table_names(study: Study) -> list[str]:
+    """Tables of the experiment that a study has, by their files' names."""
+    if not study.robustness:
+        return []
+    paper = study.robustness.paper
+    return [*NAMES, *([PAPER] if paper else []), *(PUBLISHED if paper and _cells(study) else [])]
+
+
+def _cells(study: Study) -> bool:
+    return bool(study.published and study.published.targets and study.published.conditions)
+
+
+def tables_of(
+    frames: Mapping[str, pl.DataFrame],
+    analysis: Analysis,
+    published: Published | None,
+    numbers: Path,
+) -> dict[str, Table]:
+    """All tables by file name.
+
+    Args:
+        frames: the study's statistics, `frame_names` among them.
+        published: which cells of the published tables the study has.
+        numbers: file of the published numbers.
+    """
+    made = make_tables(frames, analysis)
+    if PAPER not in frames:
+        return made
+    made[PAPER] = Table("The published procedure on harm and quality", frames[PAPER], CAPTION)
+    if published and published.targets and published.conditions:
+        summary = frames[FRAMES[0]]
+        compared = published_robustness.compare(
+            published_robustness.load(numbers), frames[PAPER], summary, published
+        )
+        both = (compared, published_robustness.contrasts(compared))
+        for name, title, frame in zip(PUBLISHED, _TITLES, both, strict=True):
+            made[name] = Table(title, frame, published_robustness.CAPTIONS[name])
+    return made
+
+
+def report_part(
+    frames: Mapping[str, pl.DataFrame],
+    analysis: Analysis,
+    tables: Mapping[str, Table],
+    figures: Sequence[Picture],
+) -> tuple[Part, list[str]]:
+    """The part of the report, and what belongs among its warnings."""
+    said = findings.findings(frames, analysis)
+    if set(PUBLISHED) <= set(tables):
+        said += published_robustness.findings(*(tables[name].frame for name in PUBLISHED))
+    part = Part("Robustness", said, figures, list(tables.values()))
+    return part, list(findings.warnings(frames, analysis))
