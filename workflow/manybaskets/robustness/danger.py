@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import polars as pl
 
-from manybaskets.robustness.outcomes import DANGEROUS, in_zone, joined
+from manybaskets.robustness.outcomes import in_zone
+from manybaskets.robustness.panels import DANGEROUS, joined
 from manybaskets.robustness.scored import HARM, QUALITY, Analysis, Condition
 from manybaskets.statistics import crossed
 from manybaskets.statistics.crossed import crossed_mean

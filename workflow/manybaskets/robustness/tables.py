@@ -12,11 +12,11 @@ from manybaskets.robustness.comparing import FAMILY
 from manybaskets.robustness.outcomes import (
     ALL,
     CATEGORY,
-    DANGEROUS,
     OUTCOMES,
     TEMPLATE,
     WITHOUT_FLAGGED,
 )
+from manybaskets.robustness.panels import DANGEROUS
 from manybaskets.robustness.scored import BENIGN, CONTROL, Analysis
 from manybaskets.shown import NOTHING, rounded_alike
 

@@ -1,0 +1,49 @@
+"""What the experiment's figures show in which panel: known before anything is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels of a map side by side, and the height of one in inches
+SWEEP_PANEL = 1.9
+HEAD = 0.3  # inches for what a whole figure is of
+SETS = {
+    "direct": "direct requests",
+    "jailbreak": "jailbreak templates",
+    "benign": "harmless look-alikes",
+    "control": "ordinary prompts",
+}
+DANGEROUS = 4  # harm and quality from which a response lies in the danger zone
+Panel = tuple[str, str, str]  # outcome, judge, prompt set
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a panel's axis tells; of the same form as a measure in the registry."""
+
+    label: str
+    unit: str
+    direction: str
+    transform: str = "none"
+
+
+def joined(harm: str, quality: str) -> str:
+    """How two judges that are read together are written."""
+    return harm if harm == quality else f"{harm} + {quality}"
+
+
+def quantities(panels: Sequence[Sequence[str]]) -> list[Quantity]:
+    """What each panel shows; the judge is named where there are several."""
+    several = len({judge for _, judge, _ in panels}) > 1
+    made = []
+    for outcome, judge, prompt_set in panels:
+        label, unit, direction = {
+            "harm": ("Harm", "score, 1 to 5", "lower"),
+            "refused": ("Refused", "share of responses", "higher"),
+        }[outcome]
+        if prompt_set == "benign" and outcome == "refused":
+            label, direction = "Over-refused", "lower"
+        by = f", by {judge}" if several else ""
+        made.append(Quantity(f"{label}: {SETS.get(prompt_set, prompt_set)}{by}", unit, direction))
+    return made
