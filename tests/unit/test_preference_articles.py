@@ -9,7 +9,7 @@ import pytest
 from tiny_adapters import make_adapters
 
 from manybaskets.config.parts import Prompting
-from manybaskets.config.preference import ArticleFields, Preference
+from manybaskets.config.preference import ArticleFields, Summaries
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import PassingError, UserError
 from manybaskets.measures.tokens import sentences
@@ -29,10 +29,9 @@ from manybaskets.records import RESPONSES, check_responses, read_metadata, read_
 from manybaskets.world.notices import make_notices
 
 
-def settings(**changes) -> Preference:
-    summaries = {"sampling": {"temperature": 0.9, "max_new_tokens": 12}, "words": 10}
-    given = {"articles": {"kind": "embedded"}, "authors": ["human", "llama"]}
-    return Preference.model_validate(given | {"summaries": summaries} | changes)
+def settings(**changes) -> Summaries:
+    given = {"sampling": {"temperature": 0.9, "max_new_tokens": 12}, "words": 10}
+    return Summaries.model_validate(given | changes)
 
 
 def sampled(tmp_path, raw, count, seed=42) -> tuple[pl.DataFrame, dict]:
@@ -144,10 +143,10 @@ def test_articles_of_the_hub_are_asked_for_by_configuration_split_and_revision(m
 
 
 def test_requests_hold_article_and_length_or_the_bare_article(notices):
-    asked = summary_prompts(notices, settings().summaries)
+    asked = summary_prompts(notices, settings())
     assert set(asked["instruction"]) == {"Summarise the text above in about 10 words."}
     assert asked["context"].to_list() == notices["article"].to_list()
-    bare = summary_prompts(notices, settings(summaries={"instruction": ""}).summaries)
+    bare = summary_prompts(notices, settings(instruction=""))
     assert bare["instruction"].to_list() == notices["article"].to_list()
     assert set(bare["context"]) == {""}
 
@@ -213,7 +212,7 @@ def test_failed_rows_stop_or_are_counted_as_the_config_says(
             notices, engine, "llama", settings(), study_seed=1, work=tmp_path / "w", output=output
         )
     assert not output.exists()
-    how = settings(summaries={"max_error_share": 0.5, "sampling": {"max_new_tokens": 12}})
+    how = settings(max_error_share=0.5)
     summarise(notices, engine, "llama", how, study_seed=1, work=tmp_path / "v", output=output)
     assert list(texts_of(output).values()).count(None) == 1
 

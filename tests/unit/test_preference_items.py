@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.preference import Preference
+from manybaskets.config.preference import Judging
 from manybaskets.preference.corruption import shuffled
 from manybaskets.preference.items import Panel, filled, lay_out
 from manybaskets.preference.records import corrupted, own_of
@@ -19,9 +19,8 @@ GUEST = own_of("multi", 2)
 ARTICLES = {"a1": "The mill {of} Alden burned.", "a2": "A fair was held."}
 
 
-def settings(**changes) -> Preference:
-    given = {"articles": {"kind": "embedded"}, "authors": AUTHORS[:4], "held_out": ["outsider"]}
-    return Preference.model_validate(given | changes)
+def settings(**changes) -> Judging:
+    return Judging.model_validate(changes)
 
 
 def texts(**changes) -> dict[str, dict[str, str | None]]:
@@ -34,7 +33,7 @@ def texts(**changes) -> dict[str, dict[str, str | None]]:
     return made
 
 
-def asked(how: Preference, made=None, guests=(GUEST,)) -> list:
+def asked(how: Judging, made=None, guests=(GUEST,)) -> list:
     panel = Panel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
     return lay_out(how, panel, ARTICLES, made or texts(), 42)
 

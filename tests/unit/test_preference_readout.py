@@ -13,7 +13,7 @@ import torch
 from tiny_adapters import make_adapters
 
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Preference
+from manybaskets.config.preference import Judging, Summaries
 from manybaskets.engines import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
@@ -45,10 +45,9 @@ TEXTS = {
 }
 
 
-def settings(**changes) -> Preference:
-    given = {"articles": {"kind": "embedded"}, "authors": AUTHORS[:2], "prompts": SHORT}
-    given |= {"paper": {"pairwise_system": "Write A or B.", "absolute_system": "Rate."}}
-    return Preference.model_validate(given | changes)
+def settings(**changes) -> Judging:
+    given = {"paper": {"pairwise_system": "Write A or B.", "absolute_system": "Rate."}}
+    return Judging.model_validate(given | {"prompts": SHORT} | changes)
 
 
 def load(folder, name="llama", **prompting) -> TransformersEngine:
@@ -58,7 +57,7 @@ def load(folder, name="llama", **prompting) -> TransformersEngine:
 def readings(engine, tmp_path, how=None, texts=TEXTS, adapter=None, rows=ROWS) -> pl.DataFrame:
     panel = Panel(AUTHORS, [], AUTHORS[:2])
     judge = Judge("llama", "multi", 1, adapter, panel, texts, tmp_path / "readings.parquet")
-    read_judges(engine, [judge], rows, how or settings(), study_seed=42)
+    read_judges(engine, [judge], rows, how or settings(), summaries=Summaries(), study_seed=42)
     frame = pl.read_parquet(judge.output)
     assert frame.schema == READINGS
     assert set(frame["status"]) <= set(STATUSES)
@@ -107,13 +106,13 @@ def test_ratings_are_means_over_the_digits(tiny_models, tmp_path):
 def test_lengths_and_likelihoods_of_both_texts_stand_in_every_row(tiny_models, tmp_path):
     engine = load(tiny_models["qwen"], "qwen")
     frame = readings(engine, tmp_path)
-    how = settings()
+    how = Summaries()
     for row in frame.filter(protocol="pairwise").iter_rows(named=True):
         for place in ("first", "second"):
             text = TEXTS[row[place]][row["article_id"]]
             assert row[f"words_{place}"] == len([word for word in text.split() if word != "-"])
             article = ROWS.filter(article_id=row["article_id"])["article"][0]
-            request = how.summaries.instruction.format(words=how.summaries.words)
+            request = how.instruction.format(words=how.words)
             prompt = engine.renderer.encode_prompt(f"{article}\n\n{request}")
             answer = engine.renderer.encode_answer(text)
             with torch.inference_mode():

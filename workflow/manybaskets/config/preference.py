@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from manybaskets.config.engines import TargetEngine, TransformersEngine
-from manybaskets.config.parts import Sampling
+from manybaskets.config.parts import Sampling, Source
 from manybaskets.config.sections import Name, Section, Share
 
 if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
 HUMAN, VANILLA = "human", "vanilla"
+KEPT_NAMES = ("own", "gold")  # what readings call a judge's own text and independent judges
+# Summaries cost little beside training data: of a source's spending cap they may use this, too.
+SHARE_OF_CAP = 0.1
 Marker = Annotated[str, Field(min_length=1, max_length=8)]
 Markers = tuple[Marker, Marker]
 Protocol = Literal["pairwise", "absolute", "discrimination"]
@@ -62,6 +65,12 @@ class HubArticles(Section):
 Articles = Annotated[EmbeddedArticles | FileArticles | HubArticles, Field(discriminator="kind")]
 
 
+_LONGEST = (
+    "Longest prompt, in tokens. An article is never cut: what does not fit, or not into the model's own "
+    "context, is left out and counted."
+)
+
+
 def _slots(template: str) -> set[str]:
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
 
@@ -105,6 +114,7 @@ class Summaries(Section):
         ge=1,
         description="Articles per batch of engine `transformers`; others batch themselves.",
     )
+    max_prompt_tokens: int = Field(4096, ge=16, description=_LONGEST)
     max_error_share: Share = Field(
         0.0,
         description="Share of an author's summaries that the engine may fail on; above it the stage "
@@ -203,6 +213,71 @@ class Discrimination(Section):
     )
 
 
+class Judging(Section):
+    """What judges are asked and how their answer is read: one forward pass per question, no draw."""
+
+    operational: ClassVar = frozenset({"batch_tokens"})
+    protocols: list[Protocol] = Field(
+        default=["pairwise", "absolute", "discrimination"],
+        min_length=1,
+        description="What is asked; `discrimination` tells whether a judge can tell at all.",
+    )
+    markers: list[Markers] = Field(
+        default=[("A", "B"), ("1", "2")],
+        min_length=1,
+        description="Marker sets; every pair is asked with each, in both orders.",
+    )
+    scale: tuple[int, int] = Field((1, 5), description="Lowest and highest digit of a rating.")
+    prompts: JudgePrompts = Field(
+        default_factory=JudgePrompts, description="What a judge is asked."
+    )
+    paper: PaperForm | None = Field(
+        default_factory=PaperForm,
+        description="The published form beside the corrected one; null for the latter alone.",
+    )
+    discrimination: Discrimination = Field(
+        default_factory=Discrimination, description="Pairs with a planted gap."
+    )
+    perplexity: bool = Field(
+        True, description="How likely each text is to the judge, as a covariate of its preference."
+    )
+    engine: TargetEngine = Field(
+        default_factory=TransformersEngine,
+        description="How judges are run. Only `transformers` reads the published form.",
+    )
+    max_prompt_tokens: int = Field(4096, ge=16, description=_LONGEST)
+    batch_tokens: int = Field(
+        16384, ge=1, description="Tokens per batch of readings, padding included."
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _digits(cls, scale: tuple[int, int]) -> tuple[int, int]:
+        low, high = scale
+        if not 0 <= low < high <= 9:
+            raise ValueError(f"{list(scale)}: two digits, the lower first, such as [1, 5]")
+        return scale
+
+    @field_validator("markers")
+    @classmethod
+    def _markers_differ(cls, sets: list[Markers]) -> list[Markers]:
+        for one, two in sets:
+            if one == two:
+                raise ValueError(f"[{one}, {two}]: two markers that are the same")
+        if len(set(sets)) < len(sets):
+            raise ValueError("the same marker set twice")
+        return sets
+
+    @model_validator(mode="after")
+    def _engine_fits(self) -> Self:
+        if self.paper and self.engine.kind != "transformers":
+            raise ValueError(
+                f"engine: '{self.engine.kind}' gives no probabilities after temperature and top-p, "
+                "which `paper` reads; use engine `transformers`, or set `paper` to null"
+            )
+        return self
+
+
 class PreferenceStatistics(Section):
     """Intervals and tests; `statistics.confidence` holds here too."""
 
@@ -227,7 +302,6 @@ class PreferenceStatistics(Section):
 class Preference(Section):
     """Self-preference: judges compare and rate summaries of the same articles."""
 
-    operational: ClassVar = frozenset({"batch_tokens"})
     articles: Articles = Field(description="What is summarised.")
     count: int = Field(300, ge=2, description="Articles, a seeded sample of this size.")
     seed: int | None = Field(None, description="Seed of that sample; null for the study's.")
@@ -266,43 +340,7 @@ class Preference(Section):
     summaries: Summaries = Field(
         default_factory=Summaries, description="How summaries are written."
     )
-    protocols: list[Protocol] = Field(
-        default=["pairwise", "absolute", "discrimination"],
-        min_length=1,
-        description="What is asked; `discrimination` tells whether a judge can tell at all.",
-    )
-    markers: list[Markers] = Field(
-        default=[("A", "B"), ("1", "2")],
-        min_length=1,
-        description="Marker sets; every pair is asked with each, in both orders.",
-    )
-    scale: tuple[int, int] = Field((1, 5), description="Lowest and highest digit of a rating.")
-    prompts: JudgePrompts = Field(
-        default_factory=JudgePrompts, description="What a judge is asked."
-    )
-    paper: PaperForm | None = Field(
-        default_factory=PaperForm,
-        description="The published form beside the corrected one; null for the latter alone.",
-    )
-    discrimination: Discrimination = Field(
-        default_factory=Discrimination, description="Pairs with a planted gap."
-    )
-    perplexity: bool = Field(
-        True, description="How likely each text is to the judge, as a covariate of its preference."
-    )
-    engine: TargetEngine = Field(
-        default_factory=TransformersEngine,
-        description="How judges are run. Only `transformers` reads the published form.",
-    )
-    max_prompt_tokens: int = Field(
-        4096,
-        ge=16,
-        description="Longest prompt, in tokens, of summaries and of judging. An article is never cut: "
-        "what does not fit, or not into the model's own context, is left out and counted.",
-    )
-    batch_tokens: int = Field(
-        16384, ge=1, description="Tokens per batch of readings, padding included."
-    )
+    judging: Judging = Field(default_factory=Judging, description="What judges are asked.")
     margin: float = Field(
         0.02,
         gt=0,
@@ -314,29 +352,14 @@ class Preference(Section):
         default_factory=PreferenceStatistics, description="Intervals and tests."
     )
 
-    @field_validator("scale")
-    @classmethod
-    def _digits(cls, scale: tuple[int, int]) -> tuple[int, int]:
-        low, high = scale
-        if not 0 <= low < high <= 9:
-            raise ValueError(f"{list(scale)}: two digits, the lower first, such as [1, 5]")
-        return scale
-
-    @field_validator("markers")
-    @classmethod
-    def _markers_differ(cls, sets: list[Markers]) -> list[Markers]:
-        for one, two in sets:
-            if one == two:
-                raise ValueError(f"[{one}, {two}]: two markers that are the same")
-        if len(set(sets)) < len(sets):
-            raise ValueError("the same marker set twice")
-        return sets
-
     @model_validator(mode="after")
     def _authors_fit(self) -> Self:
         if len(set(self.authors)) < len(self.authors):
             raise ValueError("authors: the same name twice")
-        used = {"held_out": self.held_out, "discrimination.of": self.discrimination.of}
+        used = {
+            "held_out": self.held_out,
+            "judging.discrimination.of": self.judging.discrimination.of,
+        }
         used |= {f"panels.{target}": panel for target, panel in self.panels.items()}
         for key, names in used.items():
             for name in names:
@@ -344,11 +367,6 @@ class Preference(Section):
                     raise ValueError(f"{key}: '{name}' is not among authors")
         if HUMAN in self.held_out:
             raise ValueError("held_out: 'human' is the reference and no family of models")
-        if self.paper and self.engine.kind != "transformers":
-            raise ValueError(
-                f"engine: '{self.engine.kind}' gives no probabilities after temperature and top-p, "
-                "which `paper` reads; use engine `transformers`, or set `paper` to null"
-            )
         return self
 
     def panel(self, target: str) -> list[str]:
@@ -361,6 +379,31 @@ def author_model(study: Study, author: str) -> str | None:
     if author in study.sources:
         return study.sources[author].model
     return author if author in study.models else None
+
+
+def writer(study: Study, author: str) -> Source:
+    """An author as a source: its own engine, the section's sampling and batches."""
+    how = study.preference.summaries
+    if author in study.sources:
+        settings = study.sources[author]
+    else:
+        settings = Source(model=author, engine=study.responses.engine)
+    changes = {"sampling": how.sampling, "batch_size": how.batch_size}
+    return Source(model=settings.model, engine=settings.engine, **changes)
+
+
+def operations(study: Study) -> dict[str, Any]:
+    """What changes no result of this experiment, for the jobs that need it."""
+    how = study.preference
+    if how is None:
+        return {}
+    writers = [name for name in how.authors if name != HUMAN]
+    return {
+        "writers": {name: writer(study, name).operations() for name in writers},
+        "own": {"engine": study.responses.engine.operations()},
+        "summaries": how.summaries.operations(),
+        "judging": how.judging.operations(),
+    }
 
 
 def self_of(study: Study, target: str) -> str:
@@ -403,6 +446,11 @@ def check_preference(study: Study) -> None:
                 f"preference.authors: source '{name}' is a file of ready answers and writes no "
                 "summaries; name its model"
             )
+    for name in [*how.authors, *study.targets]:
+        if name in KEPT_NAMES:
+            raise ValueError(
+                f"preference: '{name}' is kept for a meaning of its own; rename the model"
+            )
     if not study.targets:
         raise ValueError("preference: a study without targets has no judges")
     _check_families(study)
@@ -410,19 +458,17 @@ def check_preference(study: Study) -> None:
 
 def _check_families(study: Study) -> None:
     how = study.preference
-    trained = {source for source in study.mixed_sources() if source != HUMAN}
+    judges = {target: _model_family(study, target) for target in study.targets}
+    taught = {name: author_family(study, name) for name in study.mixed_sources() if name != HUMAN}
+    writers = {name: author_family(study, name) for name in how.authors if name != HUMAN}
     for author in how.held_out:
-        for source in sorted(trained):
-            if _family(study, source) == _family(study, author):
-                raise ValueError(
-                    f"preference.held_out: '{author}' is of the family of source '{source}', which a "
-                    "mix was trained on; name an author of another family"
-                )
-        for target in study.targets:
-            if _family(study, target) == _family(study, author):
-                raise ValueError(
-                    f"preference.held_out: '{author}' is of the family of the judge '{target}'"
-                )
+        for kind, known in (("source", taught), ("judge", judges)):
+            for name, family in known.items():
+                if family == writers[author]:
+                    raise ValueError(
+                        f"preference.held_out: '{author}' is of the family '{family}' of {kind} "
+                        f"'{name}', so it is not held out; name an author of another family"
+                    )
     for target in study.targets:
         panel = how.panel(target)
         if not any(author_model(study, name) == target for name in panel):
@@ -433,18 +479,31 @@ def _check_families(study: Study) -> None:
         if not set(how.held_out) & set(panel) and not how.without_held_out:
             raise ValueError(
                 f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
-                "was trained on, so that a taste for training data and one for their own kind cannot be "
-                "told apart; add one, or say in preference.without_held_out why there is none"
+                "was trained on, so that a taste for training data and one for their own kind cannot "
+                "be told apart; add one, or say in preference.without_held_out why there is none"
             )
     for judge in how.gold_judges:
-        kin = [*study.targets, *trained, *(name for name in how.authors if name != HUMAN)]
-        for name in kin:
-            if _family(study, name) == _family(study, judge):
+        for name, family in (judges | taught | writers).items():
+            if family == _model_family(study, judge):
                 raise ValueError(
-                    f"preference.gold_judges: '{judge}' is of the family of '{name}', and would favour "
-                    "its kin; name an independent model"
+                    f"preference.gold_judges: '{judge}' is of the family '{family}' of '{name}' and "
+                    "would favour its kin; name an independent model"
                 )
 
 
-def _family(study: Study, name: str) -> str:
-    return author_model(study, name) or name
+def author_family(study: Study, author: str) -> str:
+    """Family of an author or source: of its model, else what its server's name for it tells, else
+    its own name."""
+    from manybaskets.judging.families import known_family
+
+    model = author_model(study, author)
+    if model:
+        return _model_family(study, model)
+    served = getattr(study.sources[author].engine, "served_model", author)
+    return known_family(served) or author
+
+
+def _model_family(study: Study, model: str) -> str:
+    from manybaskets.judging.families import family_of
+
+    return family_of(study, model)

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from manybaskets.config import analysis, families, judging, parts
 from manybaskets.config.preference import Preference, check_preference
+from manybaskets.config.preference import operations as preference_operations
 from manybaskets.config.robustness import Robustness, check_robustness
 
 HUMAN = "human"
@@ -275,6 +276,7 @@ class Study(parts.Section):
             "responses": self.responses.operations(),
             "judges": {name: judge.operations() for name, judge in self.judges.items()},
             "attacks": self._attack_operations(),
+            "preference": preference_operations(self),
         }
 
     def _attack_operations(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,23 @@ def embedded_articles(count: int, towns: int, seed: int) -> pl.DataFrame:
             expected="fewer articles, or more towns",
             remedy="lower preference.count or raise dataset.towns",
         ) from None
+
+
+def raw_articles(
+    settings: Mapping[str, Any], files: Sequence[Path], *, count: int, towns: int | None, seed: int
+) -> pl.DataFrame:
+    """Articles and references as they come, of any kind.
+
+    Args:
+        settings: the section `preference.articles`.
+        files: the user's file, or what was fetched; none for the embedded world.
+        count, towns, seed: of the embedded world's notices.
+    """
+    if settings["kind"] == "embedded":
+        return embedded_articles(count, towns, seed)
+    if settings["kind"] == "hub":
+        return pl.read_parquet(files[0])
+    return read_articles(files[0], ArticleFields(**settings["fields"]))
 
 
 def _columns(table: Table, fields: ArticleFields) -> pl.DataFrame:

@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from manybaskets.config.preference import Preference
+from manybaskets.config.preference import Judging
 from manybaskets.preference.corruption import shuffled
 from manybaskets.preference.records import (
     ABSOLUTE,
@@ -73,7 +73,7 @@ class Panel:
 
 
 def lay_out(
-    how: Preference, panel: Panel, articles: Mapping[str, str], texts: Texts, seed: int
+    how: Judging, panel: Panel, articles: Mapping[str, str], texts: Texts, seed: int
 ) -> list[Item]:
     """All questions to one judge, article by article.
 
@@ -106,7 +106,7 @@ class _Article:
     """The questions about one article."""
 
     def __init__(
-        self, how: Preference, article_id: str, article: str, texts: dict[str, str | None]
+        self, how: Judging, article_id: str, article: str, texts: dict[str, str | None]
     ) -> None:
         self.how, self.article_id, self.article, self.texts = how, article_id, article, texts
         self.digits = tuple(str(digit) for digit in range(how.scale[0], how.scale[1] + 1))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from manybaskets.config.analysis import Figures
-from manybaskets.config.preference import Preference
+from manybaskets.config.preference import Judging
 from manybaskets.config.study import Study
 from manybaskets.figures import judges as drawing
 from manybaskets.figures import layout
@@ -21,22 +21,22 @@ def preference_pictures(study: Study) -> Iterator[Planned]:
     how = study.preference
     yield from plan(
         Roles.of(study),
-        ways=ways_of(how),
-        asked=asked_of(how),
+        ways=ways_of(how.judging),
+        asked=asked_of(how.judging),
         golds=len(how.gold_judges),
-        discriminating=DISCRIMINATION in how.protocols,
+        discriminating=DISCRIMINATION in how.judging.protocols,
         settings=study.figures,
     )
 
 
-def ways_of(how: Preference) -> list[list[str]]:
+def ways_of(how: Judging) -> list[list[str]]:
     """Pairs of variant and protocol in which judges are asked, the published ones last."""
     variants = [CORRECTED, *([PAPER] if how.paper else [])]
     protocols = [name for name in (PAIRWISE, ABSOLUTE) if name in how.protocols]
     return [[variant, protocol] for variant in variants for protocol in protocols]
 
 
-def asked_of(how: Preference) -> list[list[str]]:
+def asked_of(how: Judging) -> list[list[str]]:
     """Pairs of variant and set of markers of all comparisons."""
     if PAIRWISE not in how.protocols:
         return []

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.chat import ChatRenderer
-from manybaskets.config.preference import Preference
+from manybaskets.config.preference import Judging, Summaries
 from manybaskets.engines import LocalEngine, Question, Reading
 from manybaskets.generation import prompts_of
 from manybaskets.jobs import git_commit
@@ -24,6 +24,7 @@ from manybaskets.preference.markers import MarkerTokens, marker_tokens
 from manybaskets.preference.records import ABSOLUTE, PAPER, READ, READINGS
 from manybaskets.preference.summaries import summary_prompts
 from manybaskets.records import write_table
+from manybaskets.runs import in_turn
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +46,25 @@ def read_judges(
     engine: LocalEngine,
     judges: Sequence[Judge],
     articles: pl.DataFrame,
-    how: Preference,
+    how: Judging,
     *,
+    summaries: Summaries,
     study_seed: int,
 ) -> None:
     """Write the readings of all judges that share a base model, with one load of it.
 
     Args:
         articles: columns of `records.ARTICLES`.
+        summaries: the request that the likelihood of a text is taken after.
 
     Raises:
         UserError: a marker is no single token of the judge; its logits are no numbers.
     """
-    reader = _Reader(engine, articles, how)
-    for judge in judges:
-        engine.use_adapter(judge.adapter)
+    reader = _Reader(engine, articles, how, summaries)
+    runs = [(judge.mix, judge.seed) for judge in judges]
+    for judge, _ in zip(
+        judges, in_turn(engine, runs, [each.adapter for each in judges]), strict=True
+    ):
         items = lay_out(how, judge.panel, reader.articles, judge.texts, study_seed)
         frame = reader.rows(judge, items)
         counts = Counter(frame["status"].to_list())
@@ -82,12 +87,14 @@ def read_judges(
 class _Reader:
     """A judge's model with what all its runs share: renderers, tokens of the markers."""
 
-    def __init__(self, engine: LocalEngine, articles: pl.DataFrame, how: Preference) -> None:
-        self.engine, self.how = engine, how
+    def __init__(
+        self, engine: LocalEngine, articles: pl.DataFrame, how: Judging, summaries: Summaries
+    ) -> None:
+        self.engine, self.how, self.system = engine, how, summaries.system_prompt
         self.articles = dict(articles.select("article_id", "article").iter_rows())
         self.requests = {
             prompt.prompt_id: prompt.text()
-            for prompt in prompts_of(summary_prompts(articles, how.summaries))
+            for prompt in prompts_of(summary_prompts(articles, summaries))
         }
         self.longest = min(how.max_prompt_tokens, (engine.context or math.inf) - 1)
         self.renderers: dict[str | None, ChatRenderer] = {None: engine.renderer}
@@ -140,7 +147,7 @@ class _Reader:
     def _nats(self, judge: Judge) -> dict[tuple[str, str], float]:
         """Nats per token, with the end token, of every text as the judge's summary, by author and
         article; those that do not fit have none."""
-        renderer = self._renderer(self.how.summaries.system_prompt)
+        renderer = self._renderer(self.system)
         pairs, keys = {}, {}
         longest = self.engine.context or math.inf
         for author in judge.panel.texts():

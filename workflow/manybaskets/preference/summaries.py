@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Preference, Summaries
+from manybaskets.config.preference import Summaries
 from manybaskets.engines import Engine, LocalEngine
 from manybaskets.generation import Answering, answer_prompts, prompts_of
 from manybaskets.measures.style import count_elements
@@ -25,6 +25,7 @@ from manybaskets.records import (
     write_responses,
     write_table,
 )
+from manybaskets.runs import in_turn
 
 log = logging.getLogger(__name__)
 TOO_LONG = "the article is too long for this model"
@@ -42,9 +43,9 @@ def summary_prompts(articles: pl.DataFrame, how: Summaries) -> pl.DataFrame:
     )
 
 
-def prompting_of(prompting: Prompting, how: Preference) -> Prompting:
+def prompting_of(prompting: Prompting, how: Summaries) -> Prompting:
     """How requests for summaries are rendered: nothing of them is ever cut."""
-    system = how.summaries.system_prompt
+    system = how.system_prompt
     changes: dict[str, Any] = {"max_prompt_tokens": how.max_prompt_tokens, "long_prompts": "stop"}
     return prompting.model_copy(
         update=changes | ({} if system is None else {"system_prompt": system})
@@ -60,7 +61,7 @@ def summarise(
     articles: pl.DataFrame,
     engine: Engine,
     who: str,
-    how: Preference,
+    how: Summaries,
     *,
     study_seed: int,
     work: Path,
@@ -78,9 +79,9 @@ def summarise(
     Raises:
         UserError: the engine failed on more rows than the settings allow.
     """
-    prompts, long = summary_prompts(articles, how.summaries), set()
+    prompts, long = summary_prompts(articles, how), set()
     if isinstance(engine, LocalEngine):
-        room = sampling_room(how.summaries.sampling, engine.context, how.max_prompt_tokens)
+        room = sampling_room(how.sampling, engine.context, how.max_prompt_tokens)
         long = {
             prompt.prompt_id
             for prompt in prompts_of(prompts)
@@ -89,13 +90,13 @@ def summarise(
     if long:
         log.warning("%d of %d articles are too long for %s", len(long), prompts.height, who)
     fitting = prompts.filter(~pl.col("prompt_id").is_in(list(long)))
-    seed = how.summaries.seed
+    seed = how.seed
     answering = Answering(
         who=f"summaries/{who}",
-        sampling=how.summaries.sampling,
-        batch_size=how.summaries.batch_size,
+        sampling=how.sampling,
+        batch_size=how.batch_size,
         max_prompt_tokens=how.max_prompt_tokens,
-        max_error_share=how.summaries.max_error_share,
+        max_error_share=how.max_error_share,
         study_seed=study_seed if seed is None else seed,
         work=work,
     )
@@ -127,7 +128,7 @@ def references(articles: pl.DataFrame, output: Path) -> None:
 def summarise_by_runs(
     articles: pl.DataFrame,
     engine: LocalEngine,
-    how: Preference,
+    how: Summaries,
     *,
     target: str,
     runs: Sequence[tuple[str, int]],
@@ -142,8 +143,8 @@ def summarise_by_runs(
         runs: mix and training seed; adapters, outputs: theirs, in the same order.
         work: folder that holds one journal per run.
     """
-    for (mix, seed), adapter, output in zip(runs, adapters, outputs, strict=True):
-        engine.use_adapter(adapter)
+    files = iter(outputs)
+    for mix, seed in in_turn(engine, runs, adapters):
         summarise(
             articles,
             engine,
@@ -151,7 +152,7 @@ def summarise_by_runs(
             how,
             study_seed=study_seed,
             work=work / mix / f"seed{seed}",
-            output=output,
+            output=next(files),
         )
 
 

@@ -17,6 +17,8 @@ from manybaskets.world.language import (
 )
 from manybaskets.world.places import make_towns
 
+TRIES = 1000  # draws in a row that give no new notice: there are hardly any more
+
 
 def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
     """Draw `count` distinct notices: `article` (four to six sentences about one town) and
@@ -29,7 +31,8 @@ def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
     rng = random.Random(f"notices/{seed}")
     summary = KIND_BY_NAME["summary"]
     made: dict[str, dict[str, str]] = {}
-    for _ in range(100 * count):
+    in_vain = 0
+    while in_vain < TRIES:
         facts = asdict(rng.choice(country))
         facts["town"] = facts["name"]
         told, followed, kept = rng.sample(FOLLOWS, 3)
@@ -39,6 +42,7 @@ def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
         said = first_sentence(lead, core.format(**facts))
         # The summary's second sentence repeats one of the notice, so that nothing in it is made up.
         notice = {"article": article, "reference": f"{said} {kept.format(**facts)}"}
+        in_vain = in_vain + 1 if article in made else 0
         made.setdefault(article, notice)
         if len(made) == count:
             return list(made.values())

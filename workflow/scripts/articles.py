@@ -1,0 +1,23 @@
+"""Rule `articles`: the articles that are summarised."""
+
+from pathlib import Path
+
+from manybaskets.jobs import job
+from manybaskets.preference.articles import raw_articles, sample_articles
+
+with job(snakemake.log[0]):
+    params = snakemake.params
+    raw = raw_articles(
+        params.articles,
+        [Path(file) for file in snakemake.input],
+        count=params.count,
+        towns=params.towns,
+        seed=params.seed,
+    )
+    sample_articles(
+        raw,
+        params.count,
+        params.seed,
+        Path(snakemake.output.articles),
+        Path(snakemake.output.counts),
+    )

@@ -1,0 +1,12 @@
+"""Rule `fetch_articles`: articles of the hub."""
+
+from pathlib import Path
+
+from manybaskets.config.preference import HubArticles
+from manybaskets.jobs import job
+from manybaskets.preference.articles import fetch_articles
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    articles = fetch_articles(HubArticles(**snakemake.params.articles))
+    write_table(articles, Path(snakemake.output[0]))

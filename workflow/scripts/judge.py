@@ -1,0 +1,45 @@
+"""Rules `judge`, `judge_gold`: readings of the runs of a target, or of an independent judge."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import Prompting
+from manybaskets.config.preference import Judging, Summaries
+from manybaskets.jobs import job
+from manybaskets.runs import adapters_of
+
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+    from manybaskets.preference.judges import judges_of_load, open_judge
+    from manybaskets.preference.readout import read_judges
+
+    given, params = snakemake.input, snakemake.params
+    how = Judging.assembled(params.judging, snakemake.config["operations"]["preference"]["judging"])
+    target = snakemake.wildcards.get("target") or snakemake.wildcards.model
+    runs = [(mix, seed) for mix, seed in params.runs]
+    judges = judges_of_load(
+        target,
+        runs,
+        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+        summaries=dict(zip(params.panel, map(Path, given.summaries), strict=True)),
+        own={(mix, seed): Path(f) for (mix, seed), f in zip(params.own, given.own, strict=True)},
+        held_out=params.held_out,
+        outputs=[Path(file) for file in snakemake.output],
+    )
+    engine = open_judge(
+        how,
+        Path(given.model),
+        target,
+        prompting=Prompting(**params.prompting),
+        precision=params.precision,
+        threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
+    )
+    read_judges(
+        engine,
+        judges,
+        pl.read_parquet(given.articles),
+        how,
+        summaries=Summaries(**params.request),
+        study_seed=params.seed,
+    )

@@ -1,0 +1,40 @@
+"""Rule `own_summaries`: summaries by the runs that judge."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import Prompting, Source
+from manybaskets.config.preference import Summaries
+from manybaskets.jobs import job
+from manybaskets.preference.summaries import prompting_of, summarise_by_runs
+
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+    from manybaskets.engines.opening import open_engine
+
+    target, params = snakemake.wildcards.target, snakemake.params
+    operations = snakemake.config["operations"]["preference"]
+    how = Summaries.assembled(params.summaries, operations["summaries"])
+    # An engine's settings are read as those of a source: both have the same kinds.
+    source = Source.assembled({"model": target, "engine": params.engine}, operations["own"])
+    engine = open_engine(
+        source.engine,
+        Path(snakemake.input.model),
+        target,
+        prompting=prompting_of(Prompting(**params.prompting), how),
+        sampling=how.sampling,
+        precision=params.precision,
+        threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
+    )
+    summarise_by_runs(
+        pl.read_parquet(snakemake.input.articles),
+        engine,
+        how,
+        target=target,
+        runs=[(mix, seed) for mix, seed in params.runs],
+        adapters=[Path(folder) for folder in snakemake.input.adapters],
+        study_seed=params.seed,
+        work=Path(params.work),
+        outputs=[Path(file) for file in snakemake.output],
+    )

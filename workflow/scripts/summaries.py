@@ -1,0 +1,36 @@
+"""Rules `summaries`, `summaries_vllm`, `summaries_openai`: an author's summaries."""
+
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.parts import Prompting, Source
+from manybaskets.config.preference import SHARE_OF_CAP, Summaries
+from manybaskets.jobs import job
+from manybaskets.preference.summaries import prompting_of, summarise
+from manybaskets.sources import engine_of
+
+with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+    author, params = snakemake.wildcards.author, snakemake.params
+    operations = snakemake.config["operations"]["preference"]
+    source = Source.assembled(params.writer, operations["writers"][author])
+    how = Summaries.assembled(params.summaries, operations["summaries"])
+    prompting = prompting_of(Prompting(**params.prompting), how)
+    engine = engine_of(
+        author,
+        source,
+        {"prompting": prompting.model_dump(), "precision": params.precision},
+        model=snakemake.input.get("model"),
+        threads=snakemake.threads,
+        gpus=snakemake.resources.get("devices", 0),
+        share_of_cap=SHARE_OF_CAP,
+    )
+    summarise(
+        pl.read_parquet(snakemake.input.articles),
+        engine,
+        author,
+        how,
+        study_seed=params.seed,
+        work=Path(params.work),
+        output=Path(snakemake.output[0]),
+    )
