@@ -34,9 +34,7 @@ from manybaskets.judging.rows import judge_rows
 from manybaskets.judging.rubrics import Rubric, shipped
 
 RUN = {"target": "llama-8b", "mix": "human", "seed": 1}
-WORDS = (
-    "the answer declines helps person request policy forbids serves aim part wholly says".split()
-)
+WORDS = ["answer", "declines", "helps", "person", "request", "policy", "forbids", "serves", "aim"]
 BAD = ["I would rather not say.", "", '{"reason": "It is', "#thescore: ten", '{"score": 10}', "4"]
 
 

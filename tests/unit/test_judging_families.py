@@ -127,3 +127,13 @@ def test_an_embedded_model_is_no_classifier():
     }
     with pytest.raises(UserError, match="no classifier"):
         parse_study(settings, "test")
+
+
+def test_a_judge_is_greedy_unless_its_temperature_is_set():
+    longer = {"kind": "model", "model": "big", "sampling": {"max_new_tokens": 2048}}
+    warm = {"kind": "model", "model": "big", "sampling": {"temperature": 0.7, "top_p": 0.9}}
+    judges = study(longer=longer, warm=warm).judges
+    found = [judges[name].sampling for name in ("same", "longer", "warm")]
+    assert [each.temperature for each in found] == [0, 0, 0.7]
+    assert [each.top_p for each in found] == [1, 1, 0.9]
+    assert [each.max_new_tokens for each in found] == [512, 2048, 512]

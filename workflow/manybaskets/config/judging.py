@@ -16,6 +16,16 @@ JudgeEngine = Annotated[
 ]
 
 
+class JudgeSampling(Sampling):
+    """How judgements are drawn: greedy, unless a key says otherwise."""
+
+    temperature: float = Field(0.0, ge=0.0, le=2.0, description="Softmax temperature; 0 is greedy.")
+    top_p: float = Field(
+        1.0, gt=0.0, le=1.0, description="Nucleus: smallest set with this probability."
+    )
+    max_new_tokens: int = Field(512, ge=1, description="Longest judgement, in tokens.")
+
+
 class _Judge(Section):
     """What all judges have: canaries that they must get right before they are used."""
 
@@ -40,9 +50,8 @@ class ModelJudge(_Judge):
         default_factory=TransformersEngine,
         description="How the model is run: the name of an engine, or its section with `kind`.",
     )
-    sampling: Sampling = Field(
-        default_factory=lambda: Sampling(temperature=0.0, top_p=1.0, max_new_tokens=512),
-        description="How judgements are drawn; greedy unless said otherwise.",
+    sampling: JudgeSampling = Field(
+        default_factory=JudgeSampling, description="How judgements are drawn."
     )
     form: Literal["json", "tagged", "published"] = Field(
         "json",

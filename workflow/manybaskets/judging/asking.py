@@ -179,6 +179,8 @@ class _Writer:
             }
             # Shorter ones may stand in any text, and none of them ends a turn.
             self.special = sorted(token for token in special if len(token) > 2)
+            # Some tokenizers have thousands, and hardly a text has the beginning of any.
+            self.heads = {token[:2] for token in self.special}
             known = [engine.context, getattr(engine, "max_model_len", None)]
             self.window = min((size for size in known if size), default=None)
 
@@ -188,7 +190,7 @@ class _Writer:
         parts = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
         texts = [each.request, each.response]
         if self.renderer:
-            texts = [disarmed(text, self.special) for text in texts]
+            texts = [self._disarmed(text) for text in texts]
         question = rubric.question(
             *texts,
             judge.settings.form,
@@ -204,6 +206,10 @@ class _Writer:
             if not self._fits(ids):
                 return None
         return Request(name, each.sample, 0, attempt, row_seed(*parts), messages, ids)
+
+    def _disarmed(self, text: str) -> str:
+        near = any(head in text for head in self.heads)
+        return disarmed(text, self.special) if near else text
 
     def _encoded(self, question: str) -> tuple[int, ...]:
         try:
