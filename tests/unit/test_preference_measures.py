@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -20,6 +22,7 @@ from manybaskets.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Z
 from manybaskets.preference.verdicts import NOT_TESTED
 
 SETTINGS = Statistics(resamples=499, permutations=199)
+NONE_HELD_OUT = replace(ROLES, held_out=())
 
 
 def reading(first, second, z_first, z_second, markers="A/B", **more) -> dict:
@@ -69,7 +72,7 @@ def test_log_odds_and_probabilities_are_means_over_markers_and_orders():
 def test_the_paper_variant_is_the_mean_of_800_warped_values():
     readings = script(100).read(Planted(self_bias=0.5), variant="paper")
     pairs = readings.filter(pl.col("protocol") == PAIRWISE)
-    found = preference_statistics(readings, ROLES, SETTINGS, 1)["preference-matrix"]
+    found = preference_statistics(readings, NONE_HELD_OUT, SETTINGS, 1)["preference-matrix"]
     means = found.filter(pl.col("opponent").is_null(), pl.col("protocol") == PAIRWISE)
     total = 0.0
     for author, value in means.select("author", "value").iter_rows():
@@ -85,7 +88,7 @@ def test_the_paper_variant_is_the_mean_of_800_warped_values():
 @pytest.mark.parametrize("variant", ["corrected", "paper"])
 def test_biases_are_differences_of_means_as_published(variant):
     readings = script().read(Planted(self_bias=0.5), variant=variant)
-    found = preference_statistics(readings, ROLES, SETTINGS, 1)
+    found = preference_statistics(readings, NONE_HELD_OUT, SETTINGS, 1)
     for protocol in (PAIRWISE, ABSOLUTE):
         means = dict(
             found["preference-matrix"]
@@ -117,6 +120,14 @@ def test_a_constant_for_the_first_place_moves_the_bias_of_places_alone(logits, c
     bias = [(each["l_first"] - each["l_second"])[0] / 2 for each in (plain, moved)]
     assert d[0] == pytest.approx(d[1], abs=1e-9)
     assert bias[1] - bias[0] == pytest.approx(constant, abs=1e-9)
+
+
+def test_the_published_form_has_no_held_out_author():
+    readings = script().read(Planted(), variant="paper", authors=["llama", "qwen", "human"])
+    found = preference_statistics(readings, replace(ROLES, models=["llama", "qwen", "mistral"]),
+                                  SETTINGS, 1)["preference"]  # fmt: skip
+    assert found["n_articles"].to_list() == [12, 12]
+    assert found["spb"].null_count() == 0
 
 
 def test_scores_in_standard_deviations_have_mean_0_and_spread_1():

@@ -26,7 +26,8 @@ class Picture:
         title: for the report.
         tables: the tables of `statistics/` that it is drawn from.
         options: what it shows, as plain values.
-        part: the part of the report that shows it: `runs`, `sources` or `making`.
+        part: the part of the report that shows it: `runs`, `sources`, `robustness`,
+            `preference` or `making`.
     """
 
     kind: str
@@ -54,6 +55,8 @@ def pictures(
     parts = {
         "runs": plan.of_runs(),
         "sources": plan.of_sources(),
+        "robustness": plan.of_robustness(),
+        "preference": plan.of_preference(),
         "making": plan.of_making(embedded_sources),
     }
     every = [(part, *each) for part, found in parts.items() for each in found]
@@ -120,6 +123,20 @@ class _Plan:
         yield from self._differences(lambda family: family.prompt_set == TRAIN)
         if not study.targets:
             yield "style", self._style()
+
+    def of_preference(self) -> Iterator[tuple[str, list[Picture]]]:
+        """Figures of whom judges prefer."""
+        if self.study.preference:
+            from manybaskets.preference.pictures import preference_pictures
+
+            yield from preference_pictures(self.study)
+
+    def of_robustness(self) -> Iterator[tuple[str, list[Picture]]]:
+        """Figures of what adversarial prompts brought out of the runs."""
+        if self.study.robustness:
+            from manybaskets.robustness.pictures import robustness_pictures
+
+            yield from robustness_pictures(self.study)
 
     def of_making(self, embedded_sources: Sequence[str]) -> Iterator[tuple[str, list[Picture]]]:
         """Figures of how the runs were made."""

@@ -76,7 +76,7 @@ def asked_of(judge: Judge, roles: Roles) -> list[Asked]:
     """The conditions of a judge: its base model's text as self and, where it read them, its own."""
     if judge.target not in roles.selves:
         return []
-    others = roles.others(judge.target)
+    others = roles.others(judge.target, judge.variant)
     found = [Asked(BASE, roles.selves[judge.target], others, roles.human)]
     if judge.variant == CORRECTED:
         found.append(Asked(OWN, OWN, others, roles.human))

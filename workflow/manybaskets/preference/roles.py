@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.config.preference import author_model, judged_mixes, self_of
+from manybaskets.config.preference import author_family, judged_mixes, self_of
 from manybaskets.config.study import HUMAN, VANILLA, Study
+from manybaskets.preference.records import CORRECTED, PAPER
 
 PROBABILITY, LOG_ODDS, POINTS, Z = "probability", "log-odds", "points", "sd of the judge's scores"
 
@@ -77,9 +78,11 @@ class Roles:
             low_mass=how.statistics.low_mass,
         )
 
-    def others(self, target: str) -> list[str]:
-        """The models whose texts stand against the judge's own and its base model's."""
-        return [n for n in self.panels.get(target, self.models) if n != self.selves[target]]
+    def others(self, target: str, variant: str = CORRECTED) -> list[str]:
+        """The models whose texts stand against the judge's own; the published form has no held-out one."""
+        panel = self.panels.get(target, self.models)
+        unseen = {self.selves[target], *(self.held_out if variant == PAPER else ())}
+        return [name for name in panel if name not in unseen]
 
 
 def settings_of(study: Study) -> Statistics:
@@ -92,11 +95,5 @@ def settings_of(study: Study) -> Statistics:
 
 def _taught(study: Study, mix: str, authors: Sequence[str]) -> list[str]:
     """The authors of the families that answered for a mix."""
-    from manybaskets.judging.families import family_of
-
-    def family(name: str) -> str:
-        model = author_model(study, name)
-        return family_of(study, model) if model else name
-
-    families = {family(source) for source in study.mix_sources(mix) if source != HUMAN}
-    return [name for name in authors if family(name) in families]
+    families = {author_family(study, name) for name in study.mix_sources(mix) if name != HUMAN}
+    return [name for name in authors if author_family(study, name) in families]

@@ -68,6 +68,7 @@ TITLES = {
         "set of markers is a question of its own.",
     ),
 }  # fmt: skip
+_DROPPED = {"self", "statistic"}  # of comparisons, whose texts and measure are told otherwise
 
 
 def preference_tables(frames: Mapping[str, pl.DataFrame]) -> dict[str, Table]:
@@ -93,6 +94,3 @@ def _shown(name: str, frame: pl.DataFrame) -> pl.DataFrame:
     if name == "preference-matrix":
         return frame.filter(pl.col("opponent").is_null()).drop("opponent")
     return frame
-
-
-_DROPPED = {"self", "statistic"}
