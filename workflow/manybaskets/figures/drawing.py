@@ -14,9 +14,11 @@ from manybaskets.figures import (
     growth_curves,
     heatmaps,
     intervals,
+    judges,
     maps,
     plots,
     profiles,
+    robustness,
 )
 from manybaskets.figures.style import Look
 
@@ -29,6 +31,15 @@ DRAWN: dict[str, Callable[..., list[Path]]] = {
     "growth": growth_curves.growth,
     "habits": plots.habits,
     "knowledge": plots.knowledge,
+    "preference-authors": judges.authors,
+    "preference-bias": judges.biases,
+    "preference-discrimination": judges.discrimination,
+    "preference-matrix": judges.matrix,
+    "preference-position": judges.position,
+    "robustness-harm": robustness.outcomes,
+    "robustness-map": robustness.harm_and_quality,
+    "robustness-refusals": robustness.outcomes,
+    "robustness-sweep": robustness.danger_sweep,
     "source-count": ablation.source_counts,
     "source-distances": heatmaps.source_distances,
     "source-map": maps.source_map,
