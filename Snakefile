@@ -25,6 +25,7 @@ include: "workflow/rules/swaps.smk"
 include: "workflow/rules/paper.smk"
 include: "workflow/rules/inheritance.smk"
 include: "workflow/rules/robustness.smk"
+include: "workflow/rules/preference.smk"
 include: "workflow/rules/pictures.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/placement.smk"
@@ -41,6 +42,7 @@ localrules:
     adapters,
     responses,
     robustness,
+    preference,
     measures,
     tables,
     figures,
@@ -59,6 +61,7 @@ rule all:
         response_files(),
         measured_files(),
         robustness_files(),
+        preference_files(),
         table_files(),
         other_table_files(),
         figure_files(),

@@ -43,6 +43,8 @@ STAGES = {
     "summaries": 1,
     "preference_texts": 1,
     "judge": 1,
+    "preference_statistics": 1,
+    "preference_tables": 1,
     "embed": 2,
     "matched": 3,
     "measure": 3,

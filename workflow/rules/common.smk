@@ -62,6 +62,7 @@ wildcard_constraints:
     target="[a-z0-9._-]+",
     mix="[a-z0-9._-]+",
     judge="[a-z0-9._-]+",
+    author="[a-z0-9._-]+",
     prompt_set="[a-z0-9._-]+",
     seed="[0-9]+",
     shard="[0-9]+",
@@ -106,5 +107,6 @@ def embedded_models():
 include: "files/sources.smk"
 include: "files/runs.smk"
 include: "files/robustness.smk"
+include: "files/preference.smk"
 include: "files/tables.smk"
 include: "needs.smk"

@@ -14,7 +14,10 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.preference.readout import read_judges
 
     given, params = snakemake.input, snakemake.params
-    how = Judging.assembled(params.judging, snakemake.config["operations"]["preference"]["judging"])
+    asked = params.asked
+    how = Judging.assembled(
+        asked["judging"], snakemake.config["operations"]["preference"]["judging"]
+    )
     target = snakemake.wildcards.get("target") or snakemake.wildcards.model
     runs = [(mix, seed) for mix, seed in params.runs]
     judges = judges_of_load(
@@ -30,8 +33,8 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         how,
         Path(given.model),
         target,
-        prompting=Prompting(**params.prompting),
-        precision=params.precision,
+        prompting=Prompting(**asked["prompting"]),
+        precision=asked["precision"],
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
@@ -40,6 +43,6 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         judges,
         pl.read_parquet(given.articles),
         how,
-        summaries=Summaries(**params.request),
-        study_seed=params.seed,
+        summaries=Summaries(**asked["request"]),
+        study_seed=asked["seed"],
     )

@@ -1,0 +1,22 @@
+"""Rule `preference_statistics`: biases of all judges, from their readings."""
+
+from pathlib import Path
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.jobs import job
+from manybaskets.records import write_table
+
+with job(snakemake.log[0]):
+    from manybaskets.preference.presenting import read_all
+    from manybaskets.preference.results import preference_statistics
+    from manybaskets.preference.roles import Roles
+
+    params = snakemake.params
+    frames = preference_statistics(
+        read_all(map(Path, snakemake.input)),
+        Roles(**params.roles),
+        Statistics(**params.statistics),
+        params.seed,
+    )
+    for file in map(Path, snakemake.output):
+        write_table(frames[file.stem], file)
