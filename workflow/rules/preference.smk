@@ -40,7 +40,7 @@ if PREFERENCE:
             ENVS / "light.yaml"
         params:
             articles=PREFERENCE.articles.science(),
-            count=PREFERENCE.count,
+            wanted=PREFERENCE.count,
             seed=STUDY.seed if PREFERENCE.seed is None else PREFERENCE.seed,
             towns=STUDY.dataset.towns if EMBEDDED else None,
             version=stage_version("articles"),

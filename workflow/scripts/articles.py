@@ -10,13 +10,13 @@ with job(snakemake.log[0]):
     raw = raw_articles(
         params.articles,
         [Path(file) for file in snakemake.input],
-        count=params.count,
+        count=params.wanted,
         towns=params.towns,
         seed=params.seed,
     )
     sample_articles(
         raw,
-        params.count,
+        params.wanted,
         params.seed,
         Path(snakemake.output.articles),
         Path(snakemake.output.counts),
