@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import platform
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,22 @@ _OF_COUNTING = ("exclusions", "counts")
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
 
 
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment's part of the report, without its figures.
+
+    Args:
+        part: the part of `pictures` that holds its figures.
+        warnings: what stands among the report's own, above everything.
+    """
+
+    part: str
+    title: str
+    sentences: Sequence[str]
+    tables: Sequence[report.Table]
+    warnings: Sequence[str] = ()
+
+
 def assemble(
     study: Study,
     frames: Mapping[str, pl.DataFrame],
@@ -56,6 +74,7 @@ def assemble(
     pilots: Mapping[str, Mapping[str, Any]],
     others: Mapping[str, pl.DataFrame],
     figures: Mapping[str, Path],
+    experiments: Sequence[Experiment] = (),
 ) -> report.Report:
     """Put a study's report together.
 
@@ -67,6 +86,7 @@ def assemble(
         pilots: verdicts of the sources' trials, by source.
         others: tables of `OTHER_TABLES` by name.
         figures: SVG files by name; `workflow/report/` has a paragraph for each kind.
+        experiments: those that the study has, in reading order.
     """
     order, confidence = Order.of(study), study.statistics.confidence
     made = make_tables(table_names(study), frames, order, confidence)
@@ -75,7 +95,7 @@ def assemble(
     )
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
     about_runs = [name for name in made if name not in (*_OF_SOURCES, *_OF_COUNTING)]
-    shown = {"runs": [], "sources": [], "making": []}
+    shown: dict[str, list[report.Picture]] = defaultdict(list)
     for name, plan in pictures(study, embedded_sources).items():
         shown[plan.part].append(_picture(plan, figures[name]))
     inherited = [of_the_sources.pop("style-inheritance", None)]
@@ -97,6 +117,8 @@ def assemble(
                     [*(made[name] for name in _OF_SOURCES if name in made),
                      *of_the_sources.values(),
                      *(table for name, table in listed.items() if name not in published_ones)]),
+        *(report.Part(each.title, each.sentences, shown[each.part], each.tables)
+          for each in experiments),
         report.Part("The published study", _about_published(others),
                     tables=[listed[name] for name in OTHER_TABLES if name in published_ones]),
         report.Part("Making", (), shown["making"],
@@ -104,6 +126,7 @@ def assemble(
         report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
     ]  # fmt: skip
     warnings = report.warnings(summary, compared)
+    warnings += [warning for each in experiments for warning in each.warnings]
     if study.scoring.without_scorer and study.targets:
         warnings.append(
             "Answers are scored under the models of this study alone, which find text of their own "

@@ -167,6 +167,8 @@ rule write_report:
         figures=figure_files(),
         tables=report_table_files(),
         written=table_files(),
+        templates=attack_template_files(),
+        canaries=canary_files(),
     output:
         path("report.html"),
     log:
@@ -178,6 +180,7 @@ rule write_report:
         embedded_sources=embedded_sources(),
         kinds={name: mix_kind(name) for name in STUDY.mixes},
         pilots=piloted_sources(),
+        robustness=PUBLISHED_ROBUSTNESS,
         version=stage_version("report"),
     message:
         "Writing the report"

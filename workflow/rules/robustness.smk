@@ -229,7 +229,7 @@ if ROBUSTNESS:
         input:
             scores=score_files(),
             design=of_targets("robustness/design/{target}.parquet"),
-            templates=of_targets("robustness/templates/{target}.parquet"),
+            templates=attack_template_files(),
             canaries=canary_files(),
         output:
             robustness_statistics(),
@@ -259,7 +259,7 @@ if ROBUSTNESS:
         """The experiment's tables, the published procedure and numbers among them where they are asked for."""
         input:
             statistics=robustness_statistics(),
-            templates=of_targets("robustness/templates/{target}.parquet"),
+            templates=attack_template_files(),
             canaries=canary_files(),
             numbers=PUBLISHED_ROBUSTNESS,
         output:

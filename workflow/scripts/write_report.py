@@ -8,13 +8,22 @@ import polars as pl
 from manybaskets.config import parse_study
 from manybaskets.jobs import job
 from manybaskets.report import write_report
+from manybaskets.robustness import gathering
+from manybaskets.robustness import presenting as robustness
 from manybaskets.study_report import assemble
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
+    study = parse_study(params.study, "the config of this run")
+    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
+    experiments = []
+    if study.robustness:
+        analysis = gathering.read_analysis(study, given.templates, given.canaries)
+        made = robustness.tables_of(frames, analysis, study.published, Path(params.robustness))
+        experiments.append(robustness.experiment_of(frames, analysis, made))
     report = assemble(
-        parse_study(params.study, "the config of this run"),
-        {Path(file).stem: pl.read_parquet(file) for file in given.statistics},
+        study,
+        frames,
         embedded_sources=params.embedded_sources,
         kinds=params.kinds,
         pilots={
@@ -23,5 +32,6 @@ with job(snakemake.log[0]):
         },
         others={Path(file).stem: pl.read_csv(file) for file in given.tables},
         figures={Path(file).stem: Path(file) for file in given.figures},
+        experiments=experiments,
     )
     write_report(Path(snakemake.output[0]), report)

@@ -10,12 +10,14 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.robustness import RUBRICS
+from manybaskets.config.study import Study
 from manybaskets.judging.canaries import marks
 from manybaskets.judging.rubrics import shipped
 from manybaskets.paper.conditions import Groups
 from manybaskets.paper.robustness import procedure
 from manybaskets.records import write_table
 from manybaskets.robustness.analysing import analyse
+from manybaskets.robustness.panel import analysis_settings
 from manybaskets.robustness.presenting import PAPER
 from manybaskets.robustness.scored import Analysis
 
@@ -64,6 +66,20 @@ def analysis_of(
     contrasts = [tuple(pair) for pair in settings["contrasts"]]
     return Analysis(
         **{**settings, "contrasts": contrasts}, flagged=doubtful, unfit=sorted(marks(tried))
+    )
+
+
+def read_analysis(study: Study, templates: Sequence[Path], canaries: Sequence[Path]) -> Analysis:
+    """What the outcomes have to know of a study, from its config and files.
+
+    Args:
+        templates: one file per target; canaries: one per judge; in the order of the config.
+    """
+    judges = study.robustness.judge_names()
+    return analysis_of(
+        analysis_settings(study),
+        read_by_target(templates, study.targets),
+        read_canaries(dict(zip(judges, canaries, strict=True))),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
@@ -11,11 +11,12 @@ from manybaskets import published_robustness
 from manybaskets.config.analysis import Published
 from manybaskets.config.study import Study
 from manybaskets.paper.robustness import CAPTION
-from manybaskets.report import Part, Picture, Table
+from manybaskets.report import Table
 from manybaskets.robustness import findings
 from manybaskets.robustness.analysing import FRAMES
 from manybaskets.robustness.scored import Analysis
 from manybaskets.robustness.tables import NAMES, make_tables
+from manybaskets.study_report import Experiment
 
 PAPER = "robustness-paper"
 PUBLISHED = tuple(published_robustness.CAPTIONS)
@@ -69,15 +70,21 @@ def tables_of(
     return made
 
 
-def report_part(
-    frames: Mapping[str, pl.DataFrame],
-    analysis: Analysis,
-    tables: Mapping[str, Table],
-    figures: Sequence[Picture],
-) -> tuple[Part, list[str]]:
-    """The part of the report, and what belongs among its warnings."""
+def experiment_of(
+    frames: Mapping[str, pl.DataFrame], analysis: Analysis, tables: Mapping[str, Table]
+) -> Experiment:
+    """The experiment's part of the report.
+
+    Args:
+        frames: the study's statistics; tables: what `tables_of` makes of them.
+    """
     said = findings.findings(frames, analysis)
     if set(PUBLISHED) <= set(tables):
         said += published_robustness.findings(*(tables[name].frame for name in PUBLISHED))
-    part = Part("Robustness", said, figures, list(tables.values()))
-    return part, list(findings.warnings(frames, analysis))
+    return Experiment(
+        part="robustness",
+        title="Robustness",
+        sentences=said,
+        tables=list(tables.values()),
+        warnings=findings.warnings(frames, analysis),
+    )

@@ -67,8 +67,8 @@ def user_file(given, key):
     if not Path(given).is_file():
         raise WorkflowError(
             f"\nthe file does not exist\n  where:    {key}: {given}\n"
-            "  expected: a file of prompts that you have fetched; none ships with the project\n"
-            f"  to do:    fetch it as docs/robustness.md says, or correct {key}"
+            "  expected: a file that you bring; none ships with the project\n"
+            f"  to do:    put the file there (docs/ says how to fetch it), or correct {key}"
         )
     return given
 
@@ -182,9 +182,14 @@ def judged_files(target, mix, seed):
 
 
 def canary_files():
-    return [
-        path(f"robustness/canaries/{name}.json") for name in ROBUSTNESS.judge_names()
-    ]
+    """What came of the judges' trials; none where the experiment is left out."""
+    names = ROBUSTNESS.judge_names() if ROBUSTNESS else []
+    return [path(f"robustness/canaries/{name}.json") for name in names]
+
+
+def attack_template_files():
+    """Templates of every target with their flags; none where the experiment is left out."""
+    return of_targets("robustness/templates/{target}.parquet") if ROBUSTNESS else []
 
 
 def score_files():
