@@ -117,6 +117,7 @@ rule tables:
     input:
         table_files(),
         other_table_files(),
+        robustness_tables(),
 
 
 rule figures:
