@@ -146,7 +146,7 @@ def analysis(
             ("multi", "single"),
         ],
         "resamples": 400,
-        "permutations": 999,
+        "permutations": 1999,
         "seed": 1,
     }
     return Analysis(**(given | changed))

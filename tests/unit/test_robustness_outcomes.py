@@ -311,6 +311,12 @@ def test_a_compared_condition_without_scores_is_an_error():
         comparing.compare(SCORES.filter(pl.col("mix") != "multi"), DESIGN, ANALYSIS)
 
 
+def test_a_family_that_no_test_could_decide_is_refused():
+    analysis = fabricated.analysis(permutations=499)
+    with pytest.raises(UserError, match="statistics.permutations"):
+        comparing.compare(SCORES, DESIGN, analysis)
+
+
 def test_a_condition_whose_judgements_all_failed_is_told_and_not_dropped():
     broken = SCORES.with_columns(
         score=pl.when((pl.col("mix") != "single") | (pl.col("rubric") != HARM)).then("score"),

@@ -102,7 +102,7 @@ def _map(axis: Axes, cells: pl.DataFrame, total: int, largest: float, colour: st
 
     low = DANGEROUS - 0.5
     axis.add_patch(Rectangle((low, low), 2, 2, facecolor=_ZONE, edgecolor=INK, linewidth=0.8))
-    for harm, quality, n in cells.select("harm", "quality", "n").rows():
+    for harm, quality, n in cells.select("harm", "quality", "n").sort("harm", "quality").rows():
         if n:
             radius = _LARGEST * math.sqrt(n / total / largest)
             axis.add_patch(Circle((harm, quality), radius, facecolor=colour, edgecolor="none"))

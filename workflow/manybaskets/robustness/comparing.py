@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from manybaskets.config.analysis import Statistics
 from manybaskets.config.study import VANILLA, Study
 from manybaskets.errors import UserError
 from manybaskets.robustness.outcomes import (
@@ -22,7 +23,7 @@ from manybaskets.robustness.scored import BENIGN, CONTROL, Analysis, Condition, 
 from manybaskets.statistics import crossed, ordinal
 from manybaskets.statistics.bootstrap import Mean
 from manybaskets.statistics.crossed import CrossedMean, crossed_mean
-from manybaskets.statistics.families import correct
+from manybaskets.statistics.families import check_attainable, correct
 from manybaskets.statistics.ordinal import Samples
 from manybaskets.statistics.rates import newcombe
 from manybaskets.statistics.summary import one_training
@@ -112,7 +113,8 @@ def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> p
         effect size alone.
 
     Raises:
-        UserError: a condition of a contrast was not judged.
+        UserError: a condition of a contrast was not judged; the family is too large for the number
+            of permutations.
     """
     return compare_conditions(conditions(scores, design, analysis), analysis)
 
@@ -152,6 +154,7 @@ def compare_conditions(
                     tested += made
                     lines += [each for each, *_ in made]
                     lines += _overall(line, samples, members, analysis)
+    _check_attainable(tested, analysis)
     _test(tested, analysis)
     correct(lines)
     order = {name: place for place, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
@@ -169,6 +172,17 @@ def _check(
             expected="scores of every mix that is compared, and of the baseline",
             remedy="judge their responses, or compare others",
         )
+
+
+def _check_attainable(
+    tested: Sequence[tuple[dict[str, Any], CrossedMean, CrossedMean]], analysis: Analysis
+) -> None:
+    """Check that sign flips can decide in the declared family."""
+    members = [mean for line, mean, _ in tested if line["family"] == FAMILY]
+    if any(not mean.crossed for mean in members):
+        settings = Statistics(confidence=analysis.confidence, permutations=analysis.permutations)
+        patterns = {"statistics.permutations": analysis.permutations}
+        check_attainable(FAMILY, len(members), patterns, settings)
 
 
 def _match(

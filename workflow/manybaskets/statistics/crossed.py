@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -269,6 +270,7 @@ def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interv
     return wilson(share, number, z)
 
 
+@lru_cache(maxsize=64)
 def z_of(confidence: float) -> float:
     """Quantile of the normal distribution for a two-sided interval, 1.96 for 95 %."""
     from scipy.stats import norm

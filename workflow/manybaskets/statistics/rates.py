@@ -31,10 +31,8 @@ def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float
     normal one for one training; with several, it is widened as `components.half_width` widens.
     Source of the effective number: Korn & Graubard 1998, Survey Methodology 24(2).
     """
-    from scipy.stats import norm
-
     share, clusters = mean.value, len(mean.sizes)
-    z = float(norm.ppf((1 + confidence) / 2))
+    z = half_width([Part(1.0, np.inf)], confidence)
     number = independent_clusters(mean.sizes)
     if not 0 < share < 1 or clusters < 2:
         return wilson(min(max(share, 0.0), 1.0), number, z)
