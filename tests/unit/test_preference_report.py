@@ -65,6 +65,13 @@ def test_length_is_told_where_it_explains():
     assert "times as long as the other models'" in text
 
 
+def test_a_liking_for_long_summaries_of_models_is_told():
+    given = script(150, words=dict.fromkeys(WORDS, 150.0) | {"human": 50.0}, words_spread=0.6)
+    text = told(given.read(Planted(length=1.0)))
+    assert "models are preferred to people in 2 of 2 rows" in text
+    assert "at equal length in 0 of these" in text
+
+
 def test_an_unfit_independent_judge_is_told():
     given = script()
     text = told(given.read(Planted(self_bias=1.0)),

@@ -251,6 +251,25 @@ def test_no_number_mixes_targets():
         assert same.equals(of_llama.drop(*corrected, "verdict", strict=False)), name
 
 
+def test_gold_judges_have_rows_for_the_panel_of_every_target():
+    roles = Roles(
+        selves={"llama": "llama", "qwen": "qwen"}, models=ROLES.models, mixes=["vanilla"],
+        panels={"llama": ["llama", "gemma"], "qwen": ["qwen", "mistral"]},
+    )  # fmt: skip
+    script = Script(Corpus(articles=10), np.random.default_rng(1))
+    readings = [script.read(Planted(), "gold", target="olmo", mine=())]
+    for target in roles.selves:
+        authors = [*roles.panels[target], "human"]
+        readings.append(script.read(Planted(), target=target, mine=(target,), authors=authors))
+    frame = preference_statistics(pl.concat(readings), roles, SETTINGS, 1)["preference-matrix"]
+    of_gold = frame.filter(pl.col("mix") == "gold", pl.col("opponent").is_null())
+    assert set(of_gold.select("panel", "author").rows()) == {
+        (target, author) for target, panel in roles.panels.items() for author in [*panel, "human"]
+    }
+    of_one = of_gold.filter(pl.col("panel") == "llama", pl.col("protocol") == "pairwise")
+    assert of_one["value"].sum() == pytest.approx(1.5)  # three authors, without those of the other
+
+
 def test_length_stands_wherever_the_bias_for_models_is_printed(found):
     keys = ["target", "mix", "variant", "protocol", "self"]
     printed = set(found["preference"].select(keys).rows())

@@ -52,6 +52,12 @@ def _rows_of(frame: pl.DataFrame, target: str, way: Sequence[str]) -> pl.DataFra
     )
 
 
+def _means(found: pl.DataFrame, target: str) -> pl.DataFrame:
+    """Means of authors in the panel of a target."""
+    is_mean = pl.col("opponent").is_null() & pl.col("value").is_not_null()
+    return found.filter(is_mean, pl.col("panel") == target)
+
+
 def _sorted(rows: pl.DataFrame, look: Look) -> list[dict[str, Any]]:
     """Rows in the order of the config, so that the order drawn is always one."""
     order = in_order(rows["mix"].sort(), list(look.conditions))
@@ -70,7 +76,7 @@ def _name(judge: tuple[str, str]) -> str:
 
 
 def _author_names(rows: pl.DataFrame, authors: Sequence[str]) -> list[str]:
-    return in_order(rows["author"], [*authors, _OWN])
+    return in_order(rows["author"].sort(), [*authors, _OWN])
 
 
 def matrix(
@@ -84,7 +90,7 @@ def matrix(
         authors: in the wanted order.
     """
     settings = look.settings
-    means = found.filter(pl.col("opponent").is_null(), pl.col("value").is_not_null())
+    means = _means(found, target)
     shown = [(way, rows) for way in ways if (rows := _rows_of(means, target, way)).height]
     with looks(settings):
         if not shown:
@@ -152,7 +158,7 @@ def authors(
 ) -> list[Path]:
     """Mean of each author, a line per judge; a panel per way of asking. Arguments as of `matrix`."""
     settings = look.settings
-    means = found.filter(pl.col("opponent").is_null(), pl.col("value").is_not_null())
+    means = _means(found, target)
     shown = [(way, rows) for way in ways if (rows := _rows_of(means, target, way)).height]
     with looks(settings):
         if not shown:

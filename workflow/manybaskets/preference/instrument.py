@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.preference.estimates import Clusters
+from manybaskets.preference.estimates import Clusters, kept
 from manybaskets.preference.measures import (
     IDENTICAL,
     NO_MARKER,
@@ -21,6 +21,7 @@ from manybaskets.preference.measures import (
 from manybaskets.preference.records import (
     ABSOLUTE,
     DISCRIMINATION,
+    GOLD,
     OWN,
     PAIRWISE,
     READ,
@@ -63,7 +64,9 @@ DISCRIMINATED = pl.Schema(
 )
 MATRIX = pl.Schema(
     {
-        **dict.fromkeys((*_JUDGE, "protocol", "unit", "author"), pl.String),
+        **dict.fromkeys((*_JUDGE, "protocol", "unit"), pl.String),
+        "panel": pl.String,  # target whose panel of authors this is; gold judges see them all
+        "author": pl.String,
         "opponent": pl.String,  # null: the mean over all others, or the score
         **_NUMBERS,
         "words": pl.Float64,  # mean of the author's texts; of a mean only
@@ -206,39 +209,55 @@ def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int
     """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).
 
     A mean is over the pairs that SPB rests on: a run's own text and its base model's are never in
-    one field. Other runs' own texts, which only the untuned target and gold judges read, are left
-    out.
+    one field. A gold judge has rows for the panel of every target. Other runs' own texts, which the
+    untuned target reads too, are left out.
     """
     lines, waiting = [], []
     for judge in found:
-        unit = POINTS if judge.protocol == ABSOLUTE else PROBABILITY
-        shown = [name for name in judge.authors if not name.startswith(f"{OWN}:")]
-        for author in shown:
-            others = [name for name in shown if name != author]
-            kin = {OWN} if author != OWN else {roles.selves.get(judge.target)}
-            field = [name for name in shown if name not in kin]
-            cells = [(None, judge.means(unit, author, field))] if len(field) > 1 else []
-            if judge.protocol == PAIRWISE:
-                cells += [(other, judge.against(unit, author, [other])) for other in others]
-            for opponent, values in cells:
-                line = {
-                    "target": judge.target, "mix": judge.mix, "variant": judge.variant,
-                    "protocol": judge.protocol, "unit": unit, "author": author,
-                    "opponent": opponent, "n_seeds": len(judge.seeds),
-                }  # fmt: skip
-                valid = ~np.isnan(values).any(axis=0)
-                line["n_articles"] = int(valid.sum())
-                if opponent is None:
-                    words = judge.words[:, :, judge.place(author)]
-                    known = words[~np.isnan(words)]
-                    line["words"] = float(known.mean()) if known.size else None
+        for panel in roles.selves if judge.mix == GOLD else [judge.target]:
+            for line, values, articles in _cells(judge, panel, roles):
                 lines.append(line)
-                if valid.any():
-                    articles = list(np.array(judge.articles)[valid])
-                    mean = Clusters(articles).mean(values[:, valid], (judge.target, judge.mix))
+                if articles:
+                    mean = Clusters(articles).mean(values, (judge.target, judge.mix))
                     waiting.append(_Waiting(line, ("value", "low", "high"), mean, False))
     _filled(waiting, settings, seed)
     return pl.DataFrame(lines, schema=MATRIX)
+
+
+def _cells(
+    judge: Judge, panel: str, roles: Roles
+) -> Iterator[tuple[dict[str, Any], np.ndarray, list[str]]]:
+    """Lines of the matrix of a judge and a panel, each with its values and their articles."""
+    unit = POINTS if judge.protocol == ABSOLUTE else PROBABILITY
+    base = roles.selves.get(panel)
+    wanted = [base, *roles.others(panel, judge.variant), OWN, roles.human]
+    shown = [name for name in wanted if judge.has(name)]
+    for author in shown:
+        others = [name for name in shown if name != author]
+        kin = OWN if author != OWN else base
+        field = [name for name in shown if name != kin]
+        cells = [(None, judge.means(unit, author, field))] if len(field) > 1 else []
+        if judge.protocol == PAIRWISE:
+            cells += [(other, judge.against(unit, author, [other])) for other in others]
+        for opponent, values in cells:
+            valid = ~np.isnan(values).any(axis=0)
+            line = {
+                "target": judge.target,
+                "mix": judge.mix,
+                "variant": judge.variant,
+                "protocol": judge.protocol,
+                "unit": unit,
+                "panel": panel,
+                "author": author,
+                "opponent": opponent,
+                "n_seeds": len(judge.seeds),
+                "n_articles": int(valid.sum()),
+            }
+            if opponent is None:
+                words = judge.words[:, :, judge.place(author)]
+                known = words[~np.isnan(words)]
+                line["words"] = float(known.mean()) if known.size else None
+            yield line, values[:, valid], kept(judge.articles, valid)
 
 
 def excluded(readings: pl.DataFrame) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.preference.estimates import SAME_OWN
+from manybaskets.preference.lengths import AT_ONE, HUMAN
 from manybaskets.preference.records import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.preference.verdicts import (
     BY_LENGTH,
@@ -32,6 +33,7 @@ _MEANS = {
     NONE: "shows no preference for {whose} beyond the margin set before the run",
     OTHERS: "prefers the other models to {whose}",
 }
+_KEYS = ("target", "mix", "variant", "protocol", "self")
 _LONGER = 1.1  # ratio of words from which a difference in length is told
 _FEW = 3
 
@@ -54,6 +56,7 @@ def preference_findings(
     said = list(_ability(rows, frames["preference-discrimination"], confidence))
     fit = [row for row in rows.iter_rows(named=True) if not _unfit(row)]
     said += _verdicts(fit, confidence)
+    said += _for_models(fit, frames["preference-length"])
     said += _compared(frames["preference-comparisons"], fit, 1 - confidence)
     said += _lengths(rows)
     said += _limits(frames, rows, without_held_out)
@@ -126,6 +129,27 @@ def _verdicts(fit: Sequence[Mapping[str, Any]], confidence: float) -> Iterator[s
             f"({level}{low} to {high}{flag})."
         )
         level = ""
+
+
+def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iterator[str]:
+    """Whether models are preferred to people, and whether that outlasts their length."""
+    at_one = {
+        tuple(row[key] for key in _KEYS): row
+        for row in lengths.filter(
+            pl.col("contrast") == HUMAN, pl.col("statistic") == AT_ONE
+        ).iter_rows(named=True)
+    }
+    for target in dict.fromkeys(row["target"] for row in fit):
+        rows = [row for row in fit if row["target"] == target and row["psb_low"] is not None]
+        liked = [row for row in rows if row["psb_low"] > 0]
+        equal = [at_one[key] for row in liked if (key := tuple(row[k] for k in _KEYS)) in at_one]
+        lasting = [row for row in equal if row["low"] is not None and row["low"] > 0]
+        if rows:
+            yield (
+                f"For judges of {target}, models are preferred to people in {len(liked)} of "
+                f"{len(rows)} rows that can be interpreted (interval of PSB above 0)"
+                + (f"; at equal length in {len(lasting)} of these." if liked else ".")
+            )
 
 
 def _compared(

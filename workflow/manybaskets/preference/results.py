@@ -246,6 +246,7 @@ def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
     """Rows by target and judge in the order of the config; gold judges last."""
     wanted = {
         "target": list(roles.selves),
+        "panel": list(roles.selves),
         "mix": [*roles.mixes, GOLD],
         "variant": [CORRECTED, PAPER],
         "protocol": ["pairwise", ABSOLUTE],
@@ -264,7 +265,7 @@ def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
         if name in frame.columns
     ]
     keys = [place.meta.output_name() for place in places]
-    first = [key for key in ("_target", "_mix", "_variant", "_protocol") if key in keys]
+    first = [key for key in ("_target", "_mix", "_panel", "_variant", "_protocol") if key in keys]
     rest = [key for key in keys if key not in first]
     gold_last = (pl.col("mix") == GOLD).alias("_gold")
     listed = frame.with_columns(*places, gold_last)
