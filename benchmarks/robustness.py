@@ -6,7 +6,7 @@
 First how often 95 % intervals of a mean over templates × base prompts hold the truth, and how often a
 true null has p < .05, under planted variances of templates, base prompts, rows and trainings: the
 project's interval and test, the plain quantiles of the two-way bootstrap, and the procedure that takes
-rows for independent. Then shares. Last, seconds from score rows to written tables for the published
+rows for independent. Then shares, and the probability of superiority. Last, seconds from score rows to written tables for the published
 number of responses (12 runs × 2,006 prompts, two judges of refusals).
 """
 
@@ -33,6 +33,7 @@ from manybaskets.robustness.scored import RUBRICS
 from manybaskets.robustness.tables import make_tables
 from manybaskets.statistics import crossed
 from manybaskets.statistics.crossed import CrossedMean, Draws, crossed_mean
+from manybaskets.statistics.ordinal import Samples, superiority
 from manybaskets.statistics.rates import wilson
 from manybaskets.tables import write_all
 
@@ -162,6 +163,26 @@ def of_shares(studies: int) -> None:
         print(f"{design!s:58} {design.truth:.3f}  {held / studies:6.3f} | {plain / studies:25.3f}")
 
 
+def of_superiority(studies: int) -> None:
+    """Coverage of intervals of A between two conditions that share templates and base prompts."""
+    print(f"\n{'A of two conditions, one of them raised':58} true    held")
+    for templates, bases, raised in ((28, 40, 0.0), (28, 40, 0.5), (6, 8, 0.0), (6, 8, 0.5)):
+        rng = np.random.default_rng(3)
+        template, base = np.divmod(np.arange(templates * bases), bases)
+        found = []
+        for _ in range(studies):
+            shared = 0.5 * rng.normal(size=templates)[template] + 0.5 * rng.normal(size=bases)[base]
+            values = {}
+            for name, shift in (("a", raised), ("b", 0.0)):
+                own = 0.3 * rng.normal(size=templates)[template] + rng.normal(size=len(template))
+                values[name] = 1.0 + np.digitize(shared + own + shift, [-0.5, 0.0, 0.5, 1.0])[None]
+            samples = Samples(values, template, base, RESAMPLES, 1)
+            found.append(superiority(samples, "a", "b", 0.95))
+        true = float(np.mean([value for value, _ in found]))
+        held = np.mean([ends is not None and ends[0] <= true <= ends[1] for _, ends in found])
+        print(f"{f'{templates} × {bases}, raised by {raised:g}':58} {true:.3f}  {held:6.3f}")
+
+
 def of_time() -> None:
     """Seconds from score rows to tables, for the published design."""
     mixes = {
@@ -213,6 +234,7 @@ def main() -> None:
     given = parser.parse_args()
     of_means(given.studies)
     of_shares(given.studies)
+    of_superiority(given.studies // 2)
     print(f"\nsimulation error of 95 %: ±{np.sqrt(0.05 * 0.95 / given.studies):.3f}\n")
     of_time()
 
