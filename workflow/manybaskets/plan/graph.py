@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # Rules that differ from another one only in their inputs or their environment.
-_VARIANT = re.compile(r"_(vllm|openai)$")
+_VARIANT = re.compile(r"_(transformers|vllm|openai)$")
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,7 @@ class Speed:
 TASKS = {
     "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
     "train": "train", "likelihood": "likelihood", "scorer": "likelihood", "divergence": "divergence",
+    "attack_respond": "answer", "attack_judge": "answer", "attack_canaries": "answer",
 }  # fmt: skip
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
@@ -77,6 +78,7 @@ LIGHT = {
     "topics": (15.0, 0.0, 0.0),
     "paper": (43.0, 0.0, 0.0),
     "source_map": (3.4, 0.0, 0.0),
+    "attack_outcomes": (6.0, 0.0, 0.0),
     "figure": (2.0, 0.0, 0.0),
     "write_report": (2.0, 0.0, 0.0),
 }
@@ -151,8 +153,13 @@ class Priors:
 
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
-        alone = job.kind == "scorer" and not self.study.scoring.scorer
-        return None if alone else TASKS.get(job.kind)
+        if job.kind == "scorer" and not self.study.scoring.scorer:
+            return None
+        if "judge" in job.wildcards and TASKS.get(job.kind) == "answer":
+            # A classifier reads and writes nothing; rules and people are no models.
+            kind = self.study.judges[job.wildcards["judge"]].kind
+            return {"model": "answer", "classifier": "likelihood"}.get(kind)
+        return TASKS.get(job.kind)
 
     def model_of(self, job: PlannedJob) -> str | None:
         """The model that a job runs."""
@@ -160,13 +167,17 @@ class Priors:
             return self.study.scoring.scorer
         if "source" in job.wildcards:
             return self.study.sources[job.wildcards["source"]].model
+        if "judge" in job.wildcards:
+            return getattr(self.study.judges[job.wildcards["judge"]], "model", None)
         return job.wildcards.get("target") or job.wildcards.get("model")
 
     def engine_of(self, job: PlannedJob):
         """The engine that answers in a job; None where none does."""
         if job.kind in ("generate", "pilot"):
             return self.study.sources[job.wildcards["source"]].engine
-        return self.study.responses.engine if job.kind == "respond" else None
+        if "judge" in job.wildcards:
+            return getattr(self.study.judges[job.wildcards["judge"]], "engine", None)
+        return self.study.responses.engine if job.kind in ("respond", "attack_respond") else None
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
@@ -205,4 +216,8 @@ class Priors:
     def _batch(self, job: PlannedJob) -> int:
         if "source" in job.wildcards:
             return self.study.sources[job.wildcards["source"]].batch_size
+        if "judge" in job.wildcards:
+            return self.study.judges[job.wildcards["judge"]].batch_size
+        if job.kind == "attack_respond":
+            return self.study.robustness.responses.batch_size
         return self.study.responses.batch_size

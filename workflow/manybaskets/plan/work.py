@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from manybaskets.config.parts import Sampling
 from manybaskets.config.study import HUMAN, VANILLA, Study
+from manybaskets.plan.attacks import Attacks
 from manybaskets.plan.rows import Rows, shard_rows
 
 
@@ -74,7 +75,12 @@ class WorkOf:
             "collect": self._rows_of_source, "replay": self._rows_of_source,
             "human_source": self._rows_of_source, "source_card": self._rows_of_source,
             "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
+            "attack_respond": lambda w: _of(self.attacks.answers(w)),
+            "attack_judge": lambda w: _of(self.attacks.judgements(w, canaries=False)),
+            "attack_canaries": lambda w: _of(self.attacks.judgements(w, canaries=True)),
         }  # fmt: skip
+        prior = prior_lengths(study)
+        self.attacks = Attacks(study, rows.sets["test"], prior.prompt, prior.answer)
 
     @property
     def kinds(self) -> set[str]:
@@ -201,6 +207,10 @@ class WorkOf:
 
     def _rows_of_mix(self, wildcards: Mapping[str, str]) -> Work:
         return Work(self.rows.train)
+
+
+def _of(numbers: tuple[float, float, float] | None) -> Work:
+    return Work(None, None, None) if numbers is None else Work(*numbers)
 
 
 def _together(works: Iterable[Work]) -> Work:

@@ -69,8 +69,28 @@ def write_prompts(
         split: rows of the stage `split`; some of its test prompts are the control.
         sets: file by prompt set.
     """
-    read = read_all_requests(settings, world)
-    requests = _with_base_ids(read)
+    made, used, counted = make_prompts(settings, names, world, shipped, seed)
+    control = _control(split, settings.control_prompts, seed)
+    log.info("prompts: %s; %s", {name: rows.height for name, rows in made.items()}, counted)
+    for name, file in sets.items():
+        write_table(made[name].select(list(RESTRICTED_PROMPTS)).sort("prompt_id"), file)
+    rows = [
+        frame.select(pl.lit(name).alias("prompt_set"), *list(DESIGN)[1:])
+        for name, frame in [*made.items(), (CONTROL, control)]
+    ]
+    ordered = pl.concat(rows).cast(DESIGN).sort("prompt_set", "prompt_id")
+    write_table(ordered, design, counted)
+    write_table(used.drop("template"), templates, counted["templates"])
+
+
+def make_prompts(
+    settings: Prompts, names: Mapping[str, str], world: World | None, shipped: Path, seed: int
+) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, dict[str, Any]]:
+    """The prompts by set, the templates in use (`templates.USED`), and what came in and was left out.
+
+    Args: as of `write_prompts`.
+    """
+    requests = _with_base_ids(read_all_requests(settings, world))
     chosen = sample(requests, settings.per_category, seed)
     kind = settings.templates
     if isinstance(kind, ShippedTemplates):
@@ -88,7 +108,6 @@ def write_prompts(
     }
     if settings.benign:
         made[BENIGN] = _plain(_with_base_ids(read_benign(settings, world)))
-    control = _control(split, settings.control_prompts, seed)
     counted = {
         "requests": requests.height,
         "doubled_requests": requests.height - requests["base_id"].n_unique(),
@@ -96,16 +115,7 @@ def write_prompts(
         "sampled_requests": chosen.height,
         "templates": counts,
     }
-    log.info("prompts: %s; %s", {name: rows.height for name, rows in made.items()}, counted)
-    for name, file in sets.items():
-        write_table(made[name].select(list(RESTRICTED_PROMPTS)).sort("prompt_id"), file)
-    rows = [
-        frame.select(pl.lit(name).alias("prompt_set"), *list(DESIGN)[1:])
-        for name, frame in [*made.items(), (CONTROL, control)]
-    ]
-    ordered = pl.concat(rows).cast(DESIGN).sort("prompt_set", "prompt_id")
-    write_table(ordered, design, counted)
-    write_table(used.drop("template"), templates, counts)
+    return made, used, counted
 
 
 def read_all_requests(settings: Prompts, world: World | None) -> pl.DataFrame:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from manybaskets.plan.graph import PlannedJob
-from manybaskets.plan.rows import Rows
+from manybaskets.plan.rows import Rows, count_rows
 
 # Kinds of jobs whose rows are counted.
-HAS_ROWS = {"pilot", "generate", "respond"}
+HAS_ROWS = {"pilot", "generate", "respond", "attack_respond"}
 
 
 def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None) -> float:
@@ -21,6 +21,8 @@ def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None
         if job.kind == "generate":
             place = f"{job.wildcards['shard']}-of-{job.wildcards['shards']}"
         found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
+    elif job.kind == "attack_respond":
+        found = float(sum(_of_attack(results, results.parent.parent / o) for o in job.outputs))
     else:
         found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)
     # An answer that was not taken has a row for every try.
@@ -34,6 +36,17 @@ def _of_set(results: Path, output: Path, rows: Rows) -> float:
         return (whole or 0) * rows.turns
     target, mix, seed = output.parts[-5:-2]
     return _lines(results / f"work/responses/{target}/{mix}/{seed}/{output.stem}")
+
+
+def _of_attack(results: Path, output: Path) -> int:
+    """The same of `restricted/responses/<target>/<mix>/seed<n>/<set>.parquet`; 0 for who may not look."""
+    try:
+        if output.exists():
+            return count_rows(output)
+        target, mix, seed = output.parts[-4:-1]
+        return _lines(results / f"restricted/work/responses/{target}/{mix}/{seed}/{output.stem}")
+    except PermissionError:
+        return 0
 
 
 def _lines(folder: Path) -> int:
