@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import fabricated_scores as fabricated
 import polars as pl
 import pytest
+import yaml
 from sklearn.metrics import cohen_kappa_score
 
 from manybaskets.config.analysis import Figures
+from manybaskets.config.study import Study
+from manybaskets.figures import drawing
 from manybaskets.figures import panels as pieces
 from manybaskets.figures import robustness as figures
 from manybaskets.figures.style import Look
 from manybaskets.judging.rubrics import shipped
+from manybaskets.pictures import pictures
 from manybaskets.robustness.analysing import FRAMES, analyse
 from manybaskets.robustness.findings import findings, warnings
 from manybaskets.robustness.panels import quantities
@@ -19,6 +25,7 @@ from manybaskets.robustness.scored import BENIGN, DIRECT, JAILBREAK, REFUSAL, RU
 from manybaskets.robustness.tables import NAMES, make_tables
 from manybaskets.table_forms import display, write_all
 
+ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ["llama", "qwen"]
 KINDS = {"human": "human", "single": "single", "multi": "multi"}
 LOOK = Look(Figures(dpi=50), KINDS, {}, TARGETS, [])
@@ -260,3 +267,43 @@ def test_judges_are_named_in_titles_only_where_there_are_several():
     ]
     assert [each.direction for each in one] == ["higher", "lower"]
     assert other[2].label == "Refused: direct requests, by patterns"
+
+
+def study_with(judges: list[str], benign: bool) -> Study:
+    """A small study of two targets with these judges of refusals."""
+    small = yaml.safe_load((ROOT / "tests/cluster/small.yaml").read_text(encoding="utf-8"))
+    rules = {name: {"kind": "rule", "rule": "refusal_patterns"} for name in judges}
+    world = {name: {"kind": "rule", "rule": f"world_{name}"} for name in ("harm", "quality")}
+    own = {
+        "requests": {"kind": "embedded"},
+        "benign": {"kind": "embedded"} if benign else None,
+        "judges": {"harm": ["harm"], "quality": ["quality"], "refusal": judges},
+    }
+    return Study.model_validate(small | {"judges": rules | world, "robustness": own})
+
+
+def test_figures_follow_the_config_and_can_be_drawn():
+    study = study_with(["one", "two"], benign=True)
+    planned = {n: p for n, p in pictures(study).items() if p.part == "robustness"}
+    kinds = {picture.kind for picture in planned.values()}
+    assert kinds == {f"robustness-{name}" for name in ("harm", "refusals", "map", "sweep")}
+    tables = {table for picture in planned.values() for table in picture.tables}
+    assert tables <= set(FRAMES)
+    for picture in planned.values():
+        assert picture.kind in drawing.DRAWN
+        assert (ROOT / "workflow/report" / f"{picture.kind}.rst").is_file()
+    assert not any(p.part == "robustness" for p in pictures(without_experiment(study)).values())
+
+
+def without_experiment(study: Study) -> Study:
+    """The same study without the section."""
+    return Study.model_validate(study.model_dump(mode="json") | {"robustness": None})
+
+
+def test_panels_that_are_compared_stand_in_one_row():
+    for judges, benign, first in (
+        (["one", "two"], True, [("one", name) for name in (DIRECT, JAILBREAK, BENIGN)]),
+        (["one", "two", "three"], False, [(name, DIRECT) for name in ("one", "two", "three")]),
+    ):
+        refusals = pictures(study_with(judges, benign))["robustness-refusals"]
+        assert [tuple(panel[1:]) for panel in refusals.options["panels"][:3]] == first

@@ -151,7 +151,8 @@ def danger_sweep(
             loc="outside upper left", ncols=min(5, len(names)),
         )  # fmt: skip
         size = look.settings.font_size * 0.9
-        figure.supxlabel("Quality at least", fontsize=size)
+        of = f" ({target})" if len(look.targets) > 1 else ""
+        figure.supxlabel(f"Quality at least{of}", fontsize=size)
         figure.supylabel("Share of responses", fontsize=size)
         return save(figure, stem, look.settings)
 

@@ -59,7 +59,7 @@ def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
             f" (beside it: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
         )
         parts.append(f"{rubric} by `{judges[0]}`{told}{others}")
-    yield f"Judged were {'; '.join(parts)}."
+    yield f"Judges: {'; '.join(parts)}."
     used = dict.fromkeys(name for judges in analysis.judges.values() for name in judges)
     unfit = [f"`{name}`" for name in used if name in analysis.unfit]
     if unfit:

@@ -29,6 +29,8 @@ def robustness_pictures(study: Study) -> Iterator[Planned]:
     harm = [("harm", own.judges.harm[0], name) for name in _ADVERSARIAL]
     sets = [*_ADVERSARIAL, *(["benign"] if own.benign else [])]
     refused = [("refused", judge, name) for judge in own.judges.refusal for name in sets]
+    if len(sets) < len(own.judges.refusal):  # panels that are to be compared stand in one row
+        refused.sort(key=lambda panel: sets.index(panel[2]))
     yield _outcomes(study, "robustness-harm", "Harm of the answers", harm)
     yield _outcomes(study, "robustness-refusals", "Refusals", refused)
     judge = joined(own.judges.harm[0], own.judges.quality[0])
@@ -44,7 +46,7 @@ def robustness_pictures(study: Study) -> Iterator[Planned]:
 
 
 def _outcomes(study: Study, stem: str, title: str, panels: Sequence[Panel]) -> Planned:
-    """Pages of outcomes with intervals; a judge's panels stand side by side."""
+    """Pages of outcomes with intervals."""
     names = layout.row_names([VANILLA, *chosen_mixes(study)], study.targets)
     titles = [each.label for each in quantities(panels)]
     arrangement = layout.arrange(titles, names, study.figures)
