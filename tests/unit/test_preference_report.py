@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Script
 
+from manybaskets.config import parse_study
 from manybaskets.config.analysis import Published, Statistics
 from manybaskets.errors import UserError
 from manybaskets.preference.published import (
@@ -17,8 +19,14 @@ from manybaskets.preference.published import (
     load_preference,
     published_findings,
 )
-from manybaskets.preference.report import preference_findings
+from manybaskets.preference.report import (
+    experiment_of,
+    preference_findings,
+    preference_warnings,
+)
 from manybaskets.preference.results import preference_statistics
+from manybaskets.preference.tables import preference_tables
+from manybaskets.report import Table
 
 NUMBERS = Path(__file__).parents[2] / "resources/published/self_preference.csv"
 SETTINGS = Statistics(resamples=499, permutations=199)
@@ -89,6 +97,31 @@ def test_few_trainings_missing_readings_and_no_held_out_family_are_told():
     assert "readings do not count: a text is empty" in text
     assert "all families were needed" in text
     assert "1 training seed(s)" in text
+
+
+def test_unfit_judges_are_warned_of_above_everything():
+    given = script()
+    unfit = given.read(Planted(quality=0.0, noise=0.0), "single", (1, 2, 3))
+    frames = preference_statistics(pl.concat([given.read(Planted()), unfit]), ROLES, SETTINGS, 1)
+    (warning,) = preference_warnings(frames)
+    assert "1 of 2 judges cannot be interpreted (single)" in warning
+
+
+def test_the_report_has_a_part_with_sentences_tables_and_published_numbers():
+    given = script(12)
+    readings = pl.concat([given.read(Planted()), given.read(Planted(), variant="paper")])
+    frames = preference_statistics(readings, replace(ROLES, held_out=()), SETTINGS, 1)
+    tables = preference_tables(frames)
+    tables["published"] = Table("", compare_preference(load_preference(NUMBERS), frames, PUBLISHED))
+    settings = yaml.safe_load((NUMBERS.parents[2] / "config/config.yaml").read_text())
+    settings["preference"] = {
+        "articles": {"kind": "embedded"}, "authors": ["human", "llama", "qwen"],
+        "without_held_out": "a test has none.",
+    }  # fmt: skip
+    part = experiment_of(parse_study(settings, "a test"), frames, tables)
+    assert part.part == "preference" and len(part.tables) == len(tables)
+    assert "a test has none." in "\n".join(part.sentences)
+    assert "published numbers on self-preference" in "\n".join(part.sentences)
 
 
 def test_differences_between_judges_are_told():

@@ -169,6 +169,7 @@ rule write_report:
         written=table_files(),
         templates=attack_template_files(),
         canaries=canary_files(),
+        texts=[path("preference/texts.parquet")] if PREFERENCE else [],
     output:
         path("report.html"),
     log:
@@ -181,6 +182,7 @@ rule write_report:
         kinds={name: mix_kind(name) for name in STUDY.mixes},
         pilots=piloted_sources(),
         robustness=PUBLISHED_ROBUSTNESS,
+        preference=PUBLISHED_PREFERENCE,
         version=stage_version("report"),
     message:
         "Writing the report"

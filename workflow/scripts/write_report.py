@@ -7,6 +7,8 @@ import polars as pl
 
 from manybaskets.config import parse_study
 from manybaskets.jobs import job
+from manybaskets.preference import presenting as preference
+from manybaskets.preference.report import experiment_of
 from manybaskets.report import write_report
 from manybaskets.robustness import gathering
 from manybaskets.robustness import presenting as robustness
@@ -21,6 +23,11 @@ with job(snakemake.log[0]):
         analysis = gathering.read_analysis(study, given.templates, given.canaries)
         made = robustness.tables_of(frames, analysis, study.published, Path(params.robustness))
         experiments.append(robustness.experiment_of(frames, analysis, made))
+    if study.preference:
+        names = preference.table_names(study)
+        texts, numbers = pl.read_parquet(given.texts[0]), Path(params.preference)
+        made = preference.tables_of(frames, texts, names, study.published, numbers)
+        experiments.append(experiment_of(study, frames, made))
     report = assemble(
         study,
         frames,

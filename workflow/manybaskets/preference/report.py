@@ -7,8 +7,10 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.config.study import Study
 from manybaskets.preference.estimates import SAME_OWN
 from manybaskets.preference.lengths import AT_ONE, HUMAN
+from manybaskets.preference.published import COMPARED, published_findings
 from manybaskets.preference.records import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.preference.verdicts import (
     BY_LENGTH,
@@ -19,7 +21,9 @@ from manybaskets.preference.verdicts import (
     OTHERS,
     SELF,
 )
+from manybaskets.report import Table
 from manybaskets.shown import rounded_alike
+from manybaskets.study_report import Experiment
 
 _ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
 _UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
@@ -61,6 +65,43 @@ def preference_findings(
     said += _lengths(rows)
     said += _limits(frames, rows, without_held_out)
     return said
+
+
+def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What stands above everything in the report: judges whose lack of bias means nothing."""
+    rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
+    judges = rows.unique(["target", "mix"], maintain_order=True).rows(named=True)
+    unfit = [_judge(row, rows["target"].n_unique() > 1) for row in judges if _unfit(row)]
+    if not unfit:
+        return []
+    return [
+        f"Self-preference: {len(unfit)} of {len(judges)} judges cannot be interpreted "
+        f"({', '.join(unfit)}); that they show no bias is no finding."
+    ]
+
+
+def experiment_of(
+    study: Study, frames: Mapping[str, pl.DataFrame], tables: Mapping[str, Table]
+) -> Experiment:
+    """The experiment's part of the report.
+
+    Args:
+        frames: the study's statistics.
+        tables: the experiment's, by name; the published numbers among them where there are any.
+    """
+    said = preference_findings(
+        frames, study.statistics.confidence, study.preference.without_held_out
+    )
+    for table in tables.values():
+        if table.frame.schema == COMPARED:
+            said += published_findings(table.frame)
+    return Experiment(
+        part="preference",
+        title="Self-preference",
+        sentences=said,
+        tables=list(tables.values()),
+        warnings=preference_warnings(frames),
+    )
 
 
 def _unfit(row: Mapping[str, Any]) -> bool:

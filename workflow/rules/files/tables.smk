@@ -63,7 +63,7 @@ def statistics_files():
     """Tables of `statistics/` that the report is made of."""
     names = ["summary", "comparisons", "counts"]
     names += ["knowledge"] if embedded_sources() else []
-    names += source_table_names() + frame_names(STUDY)
+    names += source_table_names() + frame_names(STUDY) + preference_frames(STUDY)
     return [path(f"statistics/{name}.parquet") for name in names] + divergence_files()
 
 
