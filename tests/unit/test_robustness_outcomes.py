@@ -329,3 +329,43 @@ def test_a_condition_whose_judgements_all_failed_is_told_and_not_dropped():
     assert set(found["n_prompts"]) == {0}
     compared = comparing.compare(broken, DESIGN, ANALYSIS).filter(outcome="harm", prompt_set=DIRECT)
     assert compared["p"].null_count() == compared.height
+
+
+def test_a_difference_that_all_prompts_show_alike_has_an_interval_and_the_p_of_its_levels():
+    """Everyone refuses untuned, nobody does after human data."""
+    mixes = ["vanilla", "human"]
+    design = fabricated.design(templates=4, bases=6)
+    scores = fabricated.scores(design, mixes=mixes).with_columns(
+        score=pl.when(pl.col("rubric") != REFUSAL)
+        .then("score")
+        .when(pl.col("mix") == "vanilla")
+        .then(1.0)
+        .otherwise(0.0)
+    )
+    analysis = fabricated.analysis(mixes=mixes, contrasts=[("human", "vanilla")])
+    found = comparing.compare(scores, design, analysis).filter(outcome="refused", judge="judge")
+    crossed = found.filter(prompt_set=JAILBREAK, family="robustness").row(0, named=True)
+    assert crossed["difference"] == -1
+    assert crossed["low"] == -1 < crossed["high"] < 0
+    assert crossed["p"] == 2.0**-3
+    assert crossed["superiority"] == 0 and crossed["superiority_low"] is None
+    assert "Newcombe" in crossed["method"]
+    plain = found.filter(prompt_set=DIRECT).row(0, named=True)
+    assert plain["low"] == -1 < plain["high"] < 0
+    assert plain["p"] == 1 / 2000  # no pattern of 1,999 reaches it
+
+
+def test_intervals_stay_on_the_scale():
+    """Two trainings far apart: one degree of freedom widens everything beyond its bounds."""
+    mixes = ["vanilla", "human"]
+    design = fabricated.design()
+    scores = fabricated.scores(design, mixes=mixes, seeds=(1, 2)).with_columns(
+        score=pl.when((pl.col("mix") == "human") & (pl.col("rubric") == HARM))
+        .then(pl.when(pl.col("seed") == 1).then(1.0).otherwise(5.0))
+        .otherwise("score")
+    )
+    analysis = fabricated.analysis(mixes=mixes, contrasts=[("human", "vanilla")])
+    harm = summarise(scores, design, analysis).filter(outcome="harm", mix="human", by="all")
+    assert set(harm["low"]) == {1.0} and set(harm["high"]) == {5.0}
+    compared = comparing.compare(scores, design, analysis).filter(outcome="harm", mix="human")
+    assert compared["low"].min() >= -4 and compared["high"].max() <= 4

@@ -252,11 +252,14 @@ def _test(
         over = "templates and base prompts" if mean.crossed else "base prompts"
         seeds = " and seeds" if mean.seeds else ""
         method = f"paired bootstrap over {over}{seeds}; {_test_name(mean)}{seeds}"
-        if OUTCOMES[line["outcome"]].share:
-            if interval is None or not mean.varies:
-                interval = _newcombe(mix, baseline, analysis.confidence)
-                method = f"Newcombe on Wilson, all differences being alike; {_test_name(mean)}"
-            interval = max(-1.0, interval[0]), min(1.0, interval[1])
+        outcome = OUTCOMES[line["outcome"]]
+        if outcome.share and (interval is None or not mean.varies):
+            interval = _newcombe(mix, baseline, analysis.confidence)
+            method = f"Newcombe on Wilson, all differences being alike; {_test_name(mean)}"
+        if interval is not None:
+            # Widened by few trainings, an interval may leave what a difference can be.
+            widest = outcome.ends[1] - outcome.ends[0]
+            interval = max(-widest, interval[0]), min(widest, interval[1])
         runs = one_training(
             {"model": line["target"], "mix": line["mix"], "n_seeds": line["n_seeds"]}
         )

@@ -187,12 +187,12 @@ def summarise_conditions(
         [mean for _, mean in waiting], analysis.resamples, analysis.confidence, analysis.seed
     )
     for (line, mean), interval in zip(waiting, intervals, strict=True):
-        line |= (
-            {"low": None, "high": None}
-            if interval is None
-            else dict(zip(("low", "high"), interval, strict=True))
-        )
-        line["method"] = method_of(mean, line) if interval else "one base prompt, hence no interval"
+        if interval is None:
+            line["method"] = "one base prompt, hence no interval"
+            continue
+        # Widened by few trainings, an interval may leave the scale.
+        low, high = np.clip(interval, *OUTCOMES[line["outcome"]].ends)
+        line |= {"low": float(low), "high": float(high), "method": method_of(mean, line)}
     return pl.DataFrame(lines, schema=SUMMARY)
 
 
