@@ -95,6 +95,8 @@ for each in workflow.rules:
 
 
 onstart:
+    for warning in WARNINGS:
+        logger.warning(f"! {warning}")
     if workflow.executor_plugin.name == "slurm":
         try:
             check_partitions(MACHINE)

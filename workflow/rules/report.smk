@@ -169,6 +169,8 @@ rule write_report:
         written=table_files(),
         templates=attack_template_files(),
         canaries=canary_files(),
+        robustness=[PUBLISHED_ROBUSTNESS] if ROBUSTNESS else [],
+        preference=[PUBLISHED_PREFERENCE] if PREFERENCE else [],
         texts=[path("preference/texts.parquet")] if PREFERENCE else [],
     output:
         path("report.html"),
@@ -181,8 +183,6 @@ rule write_report:
         embedded_sources=embedded_sources(),
         kinds={name: mix_kind(name) for name in STUDY.mixes},
         pilots=piloted_sources(),
-        robustness=PUBLISHED_ROBUSTNESS,
-        preference=PUBLISHED_PREFERENCE,
         version=stage_version("report"),
     message:
         "Writing the report"

@@ -16,6 +16,7 @@ if ROBUSTNESS:
         input:
             split=path("data/split.parquet"),
             files=attack_inputs(),
+            shipped=SHIPPED_TEMPLATES,
         output:
             sets=attack_prompt_files(),
             design=path("robustness/design/{target}.parquet"),
@@ -28,7 +29,6 @@ if ROBUSTNESS:
             prompts=ROBUSTNESS.prompts().model_dump(),
             names=lambda w: attack_names(w.target),
             sets=attack_sets(),
-            shipped=SHIPPED_TEMPLATES,
             world=attack_world(),
             seed=STUDY.seed,
             restricted=RESTRICTED,

@@ -18,7 +18,7 @@ with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
         Prompts(**snakemake.params.prompts),
         snakemake.params.names,
         world=World(**world) if world else None,
-        shipped=Path(snakemake.params.shipped),
+        shipped=Path(snakemake.input.shipped),
         seed=snakemake.params.seed,
         split=pl.read_parquet(snakemake.input.split),
         sets=dict(zip(snakemake.params.sets, map(Path, snakemake.output.sets), strict=True)),

@@ -196,7 +196,7 @@ def rubric_file(judge: Judge, name: str) -> Path:
     """File of a rubric as a judge is to read it: from the judge's own folder where it has one, which
     must then hold all that the judge is asked on, else the one that ships."""
     own = judge.rubrics if isinstance(judge, ModelJudge) else None
-    return (Path(own) if own else SHIPPED) / f"{name}.yaml"
+    return (SHIPPED.parents[1] / own if own else SHIPPED) / f"{name}.yaml"
 
 
 def rubric_for(judge: Judge, name: str) -> Rubric:

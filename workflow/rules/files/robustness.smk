@@ -11,8 +11,8 @@ from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
 RESTRICTED = path("restricted")
-SHIPPED_TEMPLATES = "resources/robustness/templates.jsonl"
-PUBLISHED_ROBUSTNESS = "resources/published/robustness.csv"
+SHIPPED_TEMPLATES = ROOT / "resources/robustness/templates.jsonl"
+PUBLISHED_ROBUSTNESS = ROOT / "resources/published/robustness.csv"
 
 
 def attack_sets():
@@ -49,17 +49,15 @@ def attack_response_files(target="{target}", mix="{mix}", seed="{seed}"):
 
 
 def attack_inputs():
-    """The user's files of requests, templates and look-alikes, and the shipped ones that are used."""
+    """The user's files of requests, templates and look-alikes."""
     parts = {
         key: getattr(ROBUSTNESS, key) for key in ("requests", "templates", "benign")
     }
-    files = [
+    return [
         user_file(part.path, f"robustness.{key}.path")
         for key, part in parts.items()
         if part and part.kind == "file"
     ]
-    shipped = parts["templates"].kind == "shipped"
-    return files + ([SHIPPED_TEMPLATES] if shipped else [])
 
 
 def user_file(given, key):
@@ -166,11 +164,8 @@ def judge_model(w):
 
 def rubric_files(w):
     """Rubrics of a judge, in the order of the panel."""
-    files = [
-        rubric_file(STUDY.judges[w.judge], RUBRICS[key])
-        for key in ROBUSTNESS.rubrics_of(w.judge)
-    ]
-    return [str(f.relative_to(ROOT) if f.is_relative_to(ROOT) else f) for f in files]
+    judge = STUDY.judges[w.judge]
+    return [rubric_file(judge, RUBRICS[key]) for key in ROBUSTNESS.rubrics_of(w.judge)]
 
 
 def judged_files(target, mix, seed):
