@@ -182,10 +182,10 @@ if PREFERENCE:
         benchmark:
             benchmark_of(f"preference/readings/{JUDGING}")
         wildcard_constraints:
-            target=one_of(STUDY.targets),
+            target=judged_with("transformers", STUDY.targets),
             mix=one_of(preference_mixes()),
         conda:
-            ENVS / JUDGE_ENV
+            ENVS / "main.yaml"
         threads: 1
         resources:
             gpu=lambda w: judge_needs_of(w.target).gpus,
@@ -195,13 +195,22 @@ if PREFERENCE:
             asked=judging_params(),
             runs=lambda w: loaded_judges(w),
             panel=lambda w: PREFERENCE.panel(w.target),
-            held_out=PREFERENCE.held_out,
+            published=lambda w: PREFERENCE.published(
+                w.target, PREFERENCE.panel(w.target)
+            ),
             own=lambda w: own_seen(w),
             version=stage_version("judge"),
         message:
             f"The summaries are judged by {JUDGING_NAME}"
         script:
             SCRIPTS / "judge.py"
+
+    use rule judge as judge_vllm with:
+        wildcard_constraints:
+            target=judged_with("vllm", STUDY.targets),
+            mix=one_of(preference_mixes()),
+        conda:
+            ENVS / "vllm.yaml"
 
     use rule judge as judge_gold with:
         input:
@@ -217,7 +226,7 @@ if PREFERENCE:
         benchmark:
             benchmark_of("preference/readings/gold/{model}")
         wildcard_constraints:
-            model=one_of(PREFERENCE.gold_judges),
+            model=judged_with("transformers", PREFERENCE.gold_judges),
         resources:
             gpu=lambda w: judge_needs_of(w.model).gpus,
             mem_mb=lambda w: judge_needs_of(w.model).memory_mb,
@@ -226,11 +235,17 @@ if PREFERENCE:
             asked=judging_params(),
             runs=[(GOLD, 0)],
             panel=PREFERENCE.authors,
-            held_out=PREFERENCE.held_out,
+            published=lambda w: PREFERENCE.published(w.model, PREFERENCE.authors),
             own=[],
             version=stage_version("judge"),
         message:
             "The summaries are judged by {wildcards.model}, an independent judge"
+
+    use rule judge_gold as judge_gold_vllm with:
+        wildcard_constraints:
+            model=judged_with("vllm", PREFERENCE.gold_judges),
+        conda:
+            ENVS / "vllm.yaml"
 
     rule preference_statistics:
         """Biases of all judges with intervals, tests and verdicts."""

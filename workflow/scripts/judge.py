@@ -26,7 +26,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
         summaries=dict(zip(params.panel, map(Path, given.summaries), strict=True)),
         own={(mix, seed): Path(f) for (mix, seed), f in zip(params.own, given.own, strict=True)},
-        held_out=params.held_out,
+        published=params.published,
         outputs=[Path(file) for file in snakemake.output],
     )
     engine = open_judge(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import string
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from manybaskets.config.engines import TargetEngine, TransformersEngine
+from manybaskets.config.engines import TargetEngine, TransformersEngine, VllmEngine
 from manybaskets.config.parts import Sampling, Source
 from manybaskets.config.sections import Name, Section, Share
 
@@ -163,6 +163,11 @@ class JudgePrompts(Section):
 class PaperForm(Section):
     """The published form: no article is shown, a system prompt of its own, warped probabilities."""
 
+    judges: list[Name] | None = Field(
+        None,
+        description="Targets, and gold judges, that are asked in this form too; null for all. Their engine "
+        "must be `transformers`, which alone gives warped probabilities.",
+    )
     markers: Markers = Field(("A", "B"), description="The markers of both slots.")
     pairwise_system: str = Field(
         "You will be given two summaries, A and B. Decide which of them is better. Write only the "
@@ -245,6 +250,9 @@ class Judging(Section):
         default_factory=TransformersEngine,
         description="How judges are run. Only `transformers` reads the published form.",
     )
+    engines: dict[Name, TargetEngine] = Field(
+        default={}, description="Targets or gold judges with another engine than that."
+    )
     max_prompt_tokens: int = Field(4096, ge=16, description=_LONGEST)
     batch_tokens: int = Field(
         16384, ge=1, description="Tokens per batch of readings, padding included."
@@ -268,14 +276,14 @@ class Judging(Section):
             raise ValueError("the same marker set twice")
         return sets
 
-    @model_validator(mode="after")
-    def _engine_fits(self) -> Self:
-        if self.paper and self.engine.kind != "transformers":
-            raise ValueError(
-                f"engine: '{self.engine.kind}' gives no probabilities after temperature and top-p, "
-                "which `paper` reads; use engine `transformers`, or set `paper` to null"
-            )
-        return self
+    def engine_of(self, judge: str) -> TransformersEngine | VllmEngine:
+        """The engine of a target or gold judge."""
+        return self.engines.get(judge, self.engine)
+
+    def asks_published(self, judge: str) -> bool:
+        """Whether a target or gold judge is asked in the published form too."""
+        paper = self.paper
+        return paper is not None and (paper.judges is None or judge in paper.judges)
 
 
 class PreferenceStatistics(Section):
@@ -302,6 +310,7 @@ class PreferenceStatistics(Section):
 class Preference(Section):
     """Self-preference: judges compare and rate summaries of the same articles."""
 
+    operational: ClassVar = frozenset({"one_load"})
     articles: Articles = Field(description="What is summarised.")
     count: int = Field(300, ge=2, description="Articles, a seeded sample of this size.")
     seed: int | None = Field(None, description="Seed of that sample; null for the study's.")
@@ -341,6 +350,11 @@ class Preference(Section):
         default_factory=Summaries, description="How summaries are written."
     )
     judging: Judging = Field(default_factory=Judging, description="What judges are asked.")
+    one_load: Literal["run", "target"] | None = Field(
+        None,
+        description="What one load of a target summarises and judges with: one `run`, or all runs of the "
+        "`target`; null: as in `responses.one_load`.",
+    )
     margin: float = Field(
         0.02,
         gt=0,
@@ -352,26 +366,16 @@ class Preference(Section):
         default_factory=PreferenceStatistics, description="Intervals and tests."
     )
 
-    @model_validator(mode="after")
-    def _authors_fit(self) -> Self:
-        if len(set(self.authors)) < len(self.authors):
-            raise ValueError("authors: the same name twice")
-        used = {
-            "held_out": self.held_out,
-            "judging.discrimination.of": self.judging.discrimination.of,
-        }
-        used |= {f"panels.{target}": panel for target, panel in self.panels.items()}
-        for key, names in used.items():
-            for name in names:
-                if name not in self.authors:
-                    raise ValueError(f"{key}: '{name}' is not among authors")
-        if HUMAN in self.held_out:
-            raise ValueError("held_out: 'human' is the reference and no family of models")
-        return self
-
     def panel(self, target: str) -> list[str]:
         """Authors that the judges of a target see, in the order of the config."""
         return [name for name in self.authors if name in self.panels.get(target, self.authors)]
+
+    def published(self, judge: str, panel: list[str]) -> list[str]:
+        """Authors of the published form for a judge: none that are held out; nobody where it is not
+        asked in that form."""
+        if not self.judging.asks_published(judge):
+            return []
+        return [name for name in panel if name not in self.held_out]
 
 
 def author_model(study: Study, author: str) -> str | None:
@@ -433,6 +437,14 @@ def check_preference(study: Study) -> None:
         return
     writers = {HUMAN, *study.sources, *study.models}
     study._require("preference.authors", how.authors, writers, "sources or models")
+    if len(set(how.authors)) < len(how.authors):
+        raise ValueError("preference.authors: the same name twice")
+    named = {"held_out": how.held_out, "judging.discrimination.of": how.judging.discrimination.of}
+    named |= {f"panels.{target}": panel for target, panel in how.panels.items()}
+    for key, names in named.items():
+        study._require(f"preference.{key}", names, how.authors, "preference.authors")
+    if HUMAN in how.held_out:
+        raise ValueError("preference.held_out: 'human' is the reference and no family of models")
     study._require("preference.mixes", how.mixes or [], [*study.mixes, VANILLA], "mixes")
     study._require("preference.gold_judges", how.gold_judges, study.models, "models")
     study._require("preference.panels", list(how.panels), study.targets, "targets")
@@ -450,6 +462,19 @@ def check_preference(study: Study) -> None:
         if name in KEPT_NAMES:
             raise ValueError(
                 f"preference: '{name}' is kept for a meaning of its own; rename the model"
+            )
+    judges = [*study.targets, *how.gold_judges]
+    paper = how.judging.paper
+    either = "targets or preference.gold_judges"
+    study._require("preference.judging.engines", list(how.judging.engines), judges, either)
+    study._require("preference.judging.paper.judges", paper and paper.judges or [], judges, either)
+    for name in judges:
+        kind = how.judging.engine_of(name).kind
+        if how.judging.asks_published(name) and kind != "transformers":
+            raise ValueError(
+                f"preference.judging: the judge '{name}' has engine '{kind}', which gives no "
+                "probabilities after temperature and top-p as the published form reads them; use engine "
+                "'transformers', leave the judge out of paper.judges, or set `paper` to null"
             )
     if not study.targets:
         raise ValueError("preference: a study without targets has no judges")

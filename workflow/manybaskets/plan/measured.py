@@ -79,7 +79,9 @@ class Speeds:
 
     def _levels(self, job: PlannedJob) -> list[tuple]:
         """Groups of jobs that tell of this one, the nearest first."""
-        who = tuple(job.wildcards.get(key) for key in ("source", "target", "model", "judge"))
+        who = tuple(
+            job.wildcards.get(key) for key in ("source", "target", "model", "judge", "author")
+        )
         device = self.priors.device_of(job)
         levels: list[tuple] = [(job.kind, who)]
         engine = self.priors.engine_of(job)

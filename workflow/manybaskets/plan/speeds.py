@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from manybaskets.config.engines import OpenAIEngine, VllmEngine
+from manybaskets.config.preference import author_model, writer
 from manybaskets.config.study import Study
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.work import Work
@@ -41,6 +42,7 @@ TASKS = {
     "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
     "train": "train", "likelihood": "likelihood", "scorer": "likelihood", "divergence": "divergence",
     "attack_respond": "answer", "attack_judge": "answer", "attack_canaries": "answer",
+    "summaries": "answer", "own_summaries": "answer", "judge": "likelihood", "judge_gold": "likelihood",
 }  # fmt: skip
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
@@ -169,6 +171,8 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].model
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "model", None)
+        if "author" in job.wildcards:
+            return author_model(self.study, job.wildcards["author"])
         return job.wildcards.get("target") or job.wildcards.get("model")
 
     def engine_of(self, job: PlannedJob):
@@ -177,7 +181,12 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].engine
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "engine", None)
-        return self.study.responses.engine if job.kind in ("respond", "attack_respond") else None
+        if job.kind == "summaries":
+            return writer(self.study, job.wildcards["author"]).engine
+        if job.kind in ("judge", "judge_gold"):
+            return self.study.preference.judging.engine_of(self.model_of(job))
+        of_targets = ("respond", "attack_respond", "own_summaries")
+        return self.study.responses.engine if job.kind in of_targets else None
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
@@ -220,4 +229,6 @@ class Priors:
             return self.study.judges[job.wildcards["judge"]].batch_size
         if job.kind == "attack_respond":
             return self.study.robustness.responses.batch_size
+        if job.kind in ("summaries", "own_summaries"):
+            return self.study.preference.summaries.batch_size
         return self.study.responses.batch_size

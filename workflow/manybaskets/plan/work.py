@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from manybaskets.config.parts import Sampling
 from manybaskets.config.study import HUMAN, VANILLA, Study
 from manybaskets.plan.attacks import Attacks
+from manybaskets.plan.judging import Preferences
 from manybaskets.plan.rows import Rows, shard_rows
 
 
@@ -78,9 +79,14 @@ class WorkOf:
             "attack_respond": lambda w: _of(self.attacks.answers(w)),
             "attack_judge": lambda w: _of(self.attacks.judgements(w, canaries=False)),
             "attack_canaries": lambda w: _of(self.attacks.judgements(w, canaries=True)),
+            "summaries": lambda w: _of(self.preferences.summaries(w)),
+            "own_summaries": lambda w: _of(self.preferences.summaries(w)),
+            "judge": lambda w: _of(self.preferences.readings(w)),
+            "judge_gold": lambda w: _of(self.preferences.readings(w)),
         }  # fmt: skip
         prior = prior_lengths(study)
         self.attacks = Attacks(study, rows.sets["test"], prior.prompt, prior.answer)
+        self.preferences = Preferences(study)
 
     @property
     def kinds(self) -> set[str]:

@@ -102,6 +102,21 @@ def lay_out(
     return items
 
 
+def number_of_questions(how: Judging, panel: Panel) -> dict[tuple[str, str], int]:
+    """How many questions a judge is asked about each article, by protocol and variant."""
+    forms = 2 * len(how.markers)  # orders and sets of markers
+    planted = [author for author in how.discrimination.of if author in panel.authors]
+    every = {
+        (PAIRWISE, CORRECTED): forms * len(list(panel.pairs())),
+        (ABSOLUTE, CORRECTED): len(panel.texts()),
+        (DISCRIMINATION, CORRECTED): forms * len(planted),
+    }
+    if how.paper:
+        every[PAIRWISE, PAPER] = len(panel.published) * (len(panel.published) - 1)
+        every[ABSOLUTE, PAPER] = len(panel.published)
+    return {key: number for key, number in every.items() if key[0] in how.protocols}
+
+
 class _Article:
     """The questions about one article."""
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Judging
-from manybaskets.config.study import VANILLA
+from manybaskets.config.preference import Judging, judged_mixes
+from manybaskets.config.study import VANILLA, Study
 from manybaskets.engines import LocalEngine
 from manybaskets.engines.opening import open_engine
 from manybaskets.preference.items import Panel
@@ -25,34 +25,53 @@ def judges_of_load(
     adapters: Sequence[Path | None],
     summaries: Mapping[str, Path],
     own: Mapping[Run, Path],
-    held_out: Sequence[str],
+    published: Sequence[str],
     outputs: Sequence[Path],
 ) -> list[Judge]:
     """The runs of a target that judge, each with its panel.
 
     A tuned run sees its own summaries beside the authors'. The untuned target sees those of all
-    runs, each against the authors. The published form has the authors that are not held out.
+    runs, each against the authors.
 
     Args:
         runs: mix and training seed; adapters, outputs: theirs, in the same order.
         summaries: file by author, in the order of the config.
         own: file of every run's own summaries.
+        published: authors of the published form; none where it is not asked.
     """
     texts = {author: texts_of(file) for author, file in summaries.items()}
     of_runs = {run: texts_of(file) for run, file in own.items()}
-    authors = list(summaries)
-    published = [author for author in authors if author not in held_out]
+    texts |= {own_of(*run): written for run, written in of_runs.items()}
     judges = []
     for run, adapter, output in zip(runs, adapters, outputs, strict=True):
-        shown, panel = dict(texts), Panel(authors, [], published)
-        if run[0] == VANILLA:
-            shown |= {own_of(*each): written for each, written in of_runs.items()}
-            panel = Panel(authors, [own_of(*each) for each in of_runs], published)
-        elif run[0] != GOLD and run in of_runs:
-            shown[OWN] = of_runs[run]
-            panel = Panel([*authors, OWN], [], published)
+        panel = panel_of(run, list(summaries), list(of_runs), published)
+        shown = texts | ({OWN: of_runs[run]} if run in of_runs else {})
         judges.append(Judge(target, *run, adapter, panel, shown, output))
     return judges
+
+
+def panel_of(
+    run: Run, authors: Sequence[str], writers: Sequence[Run], published: Sequence[str]
+) -> Panel:
+    """Whose texts a run sees.
+
+    Args:
+        writers: runs that summarise themselves.
+    """
+    if run[0] == VANILLA:
+        return Panel(authors, [own_of(*each) for each in writers], published)
+    return Panel([*authors, OWN] if run in writers else authors, [], published)
+
+
+def panel_in(study: Study, judge: str, run: Run) -> Panel:
+    """The panel of a run of a target, or of a gold judge."""
+    how = study.preference
+    if run[0] == GOLD:
+        return panel_of(run, how.authors, [], how.published(judge, how.authors))
+    mixes = judged_mixes(study) if how.own else []
+    writers = [(mix, seed) for mix in mixes for seed in study.seeds_of(mix)]
+    panel = how.panel(judge)
+    return panel_of(run, panel, writers, how.published(judge, panel))
 
 
 def open_judge(
@@ -67,7 +86,7 @@ def open_judge(
 ) -> LocalEngine:
     """The engine of a judge. Prompts are never cut; system prompt and date are those of training."""
     return open_engine(
-        how.engine,
+        how.engine_of(name),
         folder,
         name,
         prompting=prompting.model_copy(

@@ -52,8 +52,8 @@ def tables_of(
     made[TEXTS] = Table(
         "Length and form of the summaries",
         forms_of(texts),
-        "Means over the articles that an author wrote a summary of; `truncated` and `with a list` "
-        "are shares. An own text is named after the run that wrote it.",
+        "Means over the articles that an author wrote a summary of; `with a list` and `truncated` (cut "
+        "at the token limit) are shares. An own text is named after mix and seed of its run.",
     )
     if PUBLISHED in names and published is not None:
         compared = theirs.compare_preference(theirs.load_preference(numbers), frames, published)
@@ -67,13 +67,13 @@ def forms_of(texts: pl.DataFrame) -> pl.DataFrame:
     mean = {
         "words": pl.col("words"),
         "sentences": pl.col("sentences"),
-        "with_list": pl.col("list_items") > 0,
+        "with a list": pl.col("list_items") > 0,
         "truncated": pl.col("truncated"),
     }
-    return texts.group_by("author", "target", maintain_order=True).agg(
-        written.sum().cast(pl.Int64).alias("n_written"),
-        (pl.col("status") == "empty").sum().cast(pl.Int64).alias("n_empty"),
-        (pl.col("status") == "failed").sum().cast(pl.Int64).alias("n_failed"),
+    return texts.group_by("target", "author", maintain_order=True).agg(
+        written.sum().cast(pl.Int64).alias("written"),
+        (pl.col("status") == "empty").sum().cast(pl.Int64).alias("empty"),
+        (pl.col("status") == "failed").sum().cast(pl.Int64).alias("failed"),
         *(each.filter(written).mean().alias(name) for name, each in mean.items()),
     )
 

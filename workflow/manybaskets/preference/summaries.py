@@ -165,15 +165,15 @@ def describe_texts(files: Iterable[tuple[str, str, Path]], output: Path) -> None
     """Write length and form of every summary, with the columns of `records.TEXTS`.
 
     Args:
-        files: author, target (of an own text, else empty) and file of its summaries.
+        files: author, target (of an own text, else empty) and file of its summaries, in the order in
+            which rows will stand.
     """
     rows = [
         _described(author, target, row)
         for author, target, file in files
         for row in read_responses(file).iter_rows(named=True)
     ]
-    frame = pl.DataFrame(rows, schema=TEXTS).sort("author", "target", "article_id")
-    write_table(frame, output)
+    write_table(pl.DataFrame(rows, schema=TEXTS), output)
 
 
 def _described(author: str, target: str, row: Mapping[str, Any]) -> dict[str, Any]:

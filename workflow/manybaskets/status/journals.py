@@ -8,7 +8,7 @@ from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.rows import Rows, count_rows
 
 # Kinds of jobs whose rows are counted.
-HAS_ROWS = {"pilot", "generate", "respond", "attack_respond"}
+HAS_ROWS = {"pilot", "generate", "respond", "attack_respond", "summaries", "own_summaries"}
 
 
 def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None) -> float:
@@ -23,6 +23,8 @@ def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None
         found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
     elif job.kind == "attack_respond":
         found = float(sum(_of_attack(results, results.parent.parent / o) for o in job.outputs))
+    elif job.kind in ("summaries", "own_summaries"):
+        found = float(sum(_of_summaries(results, results.parent.parent / o) for o in job.outputs))
     else:
         found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)
     # An answer that was not taken has a row for every try.
@@ -47,6 +49,14 @@ def _of_attack(results: Path, output: Path) -> int:
         return _lines(results / f"restricted/work/responses/{target}/{mix}/{seed}/{output.stem}")
     except PermissionError:
         return 0
+
+
+def _of_summaries(results: Path, output: Path) -> int:
+    """The same of `preference/summaries/<author>.parquet`, `preference/own/<target>/<mix>/seed<n>.parquet`."""
+    if output.exists():
+        return count_rows(output)
+    place = output.relative_to(results / "preference").with_suffix("")
+    return _lines(results / "work/preference" / place)
 
 
 def _lines(folder: Path) -> int:

@@ -70,15 +70,18 @@ def reading_file(target, mix, seed):
 
 
 # What one load of a target reads: one run, or all of the target's that judge.
-JUDGING = "{target}" if BY_TARGET else "{target}/{mix}/seed{seed}"
+JUDGES_BY_TARGET = BY_TARGET
+if PREFERENCE and PREFERENCE.one_load:
+    JUDGES_BY_TARGET = PREFERENCE.one_load == "target"
+JUDGING = "{target}" if JUDGES_BY_TARGET else "{target}/{mix}/seed{seed}"
 JUDGING_NAME = "all runs of {wildcards.target}"
-if not BY_TARGET:
+if not JUDGES_BY_TARGET:
     JUDGING_NAME = "{wildcards.target}, run {wildcards.mix}, seed {wildcards.seed}"
 
 
 def loaded_judges(w):
     """Runs that a job loads a target for, as (mix, seed)."""
-    if not BY_TARGET:
+    if not JUDGES_BY_TARGET:
         return [(w.mix, int(w.seed))]
     return [(mix, seed) for _, mix, seed in judging_runs(w.target)]
 
@@ -99,7 +102,7 @@ def adapters_of_runs(target, some):
 
 def written_files():
     """Own summaries of the runs that a job loads a target for."""
-    if not BY_TARGET:
+    if not JUDGES_BY_TARGET:
         return [own_file("{target}", "{mix}", "{seed}")]
     runs = own_runs(STUDY.targets[0])
     return [own_file("{target}", mix, seed) for mix, seed in runs]
@@ -107,7 +110,7 @@ def written_files():
 
 def judged_by_load():
     """Readings of the runs that a job loads a target for."""
-    if not BY_TARGET:
+    if not JUDGES_BY_TARGET:
         return [reading_file("{target}", "{mix}", "{seed}")]
     runs = judging_runs(STUDY.targets[0])
     return [reading_file("{target}", mix, seed) for _, mix, seed in runs]
@@ -141,7 +144,7 @@ def reading_files():
 
 def judge_needs_of(model):
     """What a job asks for in which a model judges."""
-    return engine_needs(model, PREFERENCE.judging.engine, 4000)
+    return engine_needs(model, PREFERENCE.judging.engine_of(model), 4000)
 
 
 def judge_minutes(w, first=180, further=60):
@@ -149,11 +152,11 @@ def judge_minutes(w, first=180, further=60):
     return first + further * (len(loaded_judges(w)) - 1)
 
 
-JUDGE_ENV = (
-    "vllm.yaml"
-    if PREFERENCE and PREFERENCE.judging.engine.kind == "vllm"
-    else "main.yaml"
-)
+def judged_with(engine, names):
+    """Pattern of those of some judges that an engine runs."""
+    return one_of(
+        name for name in names if PREFERENCE.judging.engine_of(name).kind == engine
+    )
 
 
 def judging_params():
