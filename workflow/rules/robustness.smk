@@ -83,6 +83,7 @@ if ROBUSTNESS:
         input:
             rubrics=rubric_files,
             model=judge_model,
+            labels=judge_labels,
         output:
             path("robustness/canaries/{judge}.json"),
         log:
@@ -133,6 +134,7 @@ if ROBUSTNESS:
         input:
             rubrics=rubric_files,
             model=judge_model,
+            labels=judge_labels,
             canaries=ancient(path("robustness/canaries/{judge}.json")),
             design=path("robustness/design/{target}.parquet"),
             prompts=attack_prompt_files(),

@@ -162,6 +162,13 @@ def judge_model(w):
     return [model_input(model)] if model else []
 
 
+def judge_labels(w):
+    """File of people's labels; none for other judges."""
+    judge = STUDY.judges[w.judge]
+    labels = judge.kind == "labels"
+    return [user_file(judge.path, f"judges.{w.judge}.path")] if labels else []
+
+
 def rubric_files(w):
     """Rubrics of a judge, in the order of the panel."""
     judge = STUDY.judges[w.judge]
