@@ -104,3 +104,6 @@ include: "files/sources.smk"
 include: "files/runs.smk"
 include: "files/tables.smk"
 include: "needs.smk"
+
+
+config["operations"]["training"] = training_operations()

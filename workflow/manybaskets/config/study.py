@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config import analysis, families, parts
+from manybaskets.config.training import Training
 
 HUMAN = "human"
 VANILLA = "vanilla"
@@ -51,7 +52,7 @@ class Study(parts.Section):
     targets: list[parts.Name] = Field(
         default=[], description="Models that are fine-tuned; none for a study of sources alone."
     )
-    training: parts.Training = Field(default_factory=parts.Training, description="The LoRA recipe.")
+    training: Training = Field(default_factory=Training, description="The LoRA recipe.")
     prompt_sets: dict[parts.Name, parts.PromptSet] = Field(
         default={}, description="Prompt sets beside `test`."
     )
@@ -126,6 +127,8 @@ class Study(parts.Section):
                 raise ValueError(f"{key}.mixes: holds the baseline '{family.baseline}' itself")
         if self.describe:
             self._require("describe.sources", self.describe.sources or [], sources, "sources")
+        self._require("training.per_target", list(self.training.per_target), self.models, "models")
+        self._require("training.launch", list(self.training.launch), self.models, "models")
         if self.scoring.scorer:
             self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
         if self.published:
@@ -240,6 +243,7 @@ class Study(parts.Section):
         return {
             "sources": {name: source.operations() for name, source in self.sources.items()},
             "responses": self.responses.operations(),
+            "training": self.training.operations(),
         }
 
     def mix_sources(self, mix: str) -> list[str]:
