@@ -107,6 +107,16 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batches(
     assert not list((tmp_path / "work").iterdir())
 
 
+LONG = {"epochs": 12, "evaluations": 8, "learning_rate": 1e-3}
+
+
+@pytest.fixture(scope="module")
+def alone_for_long(tiny_models, tmp_path_factory):
+    """The same for more passes, so that there is time to end it; nothing disturbs it."""
+    folder = tmp_path_factory.mktemp("alone_for_long")
+    return folder, train(tiny_models["llama"], folder, accumulation=2, **LONG)
+
+
 JOB = """
 import json, sys
 from pathlib import Path
@@ -137,40 +147,35 @@ def processes_of(folder: Path) -> list[int]:
     ("strategy", "end"), [("ddp", signal.SIGTERM), ("fsdp", signal.SIGKILL)], ids=str
 )
 def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
-    tiny_models, tmp_path, strategy, end
+    tiny_models, tmp_path, alone_for_long, strategy, end
 ):
-    long = {"epochs": 12, "evaluations": 8, "dropout": 0.05, "processes": 2}
-    long["launch"] = {"llama": {"strategy": strategy}}
-    whole, ended = tmp_path / "whole", tmp_path / "ended"
-    undisturbed = start_job(tiny_models["llama"], whole, long)
-    ended.mkdir()
-    job = start_job(tiny_models["llama"], ended, long)
+    whole, undisturbed = alone_for_long
+    settings = LONG | {"processes": 2, "launch": {"llama": {"strategy": strategy}}}
+    job = start_job(tiny_models["llama"], tmp_path, settings)
     deadline = time.monotonic() + 240
-    while not list(ended.glob("work/*/checkpoint-12/trainer_state.json")):
+    while not list(tmp_path.glob("work/*/checkpoint-12/complete.json")):
         assert job.poll() is None, job.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    assert len(processes_of(ended)) >= 3, "the launcher and two processes"
+    assert len(processes_of(tmp_path)) >= 3, "the launcher and two processes"
     job.send_signal(end)
     printed = job.communicate(timeout=60)[0]
     assert job.returncode != 0
     assert ("told to end (SIGTERM)" in printed) == (end == signal.SIGTERM)
     gone = time.monotonic() + 20
-    while processes_of(ended) and time.monotonic() < gone:
+    while processes_of(tmp_path) and time.monotonic() < gone:
         time.sleep(0.1)
-    assert processes_of(ended) == []
-    assert not (ended / "adapter").exists()
-    assert len(list(ended.glob("work/*/checkpoint-*"))) <= 3
+    assert processes_of(tmp_path) == []
+    assert not (tmp_path / "adapter").exists()
+    assert len(list(tmp_path.glob("work/*/checkpoint-*"))) <= 3
+    # One in whose writing it was ended is not gone on from.
+    torn = next(tmp_path.glob("work/*/checkpoint-12")).with_name("checkpoint-42")
+    torn.mkdir()
+    (torn / "optimizer.pt").write_bytes(b"half")
 
-    again = start_job(tiny_models["llama"], ended, long)
-    for each in (undisturbed, again):
-        said = each.communicate(timeout=240)[0]
-        assert each.returncode == 0, said
-    one, other = (
-        json.loads((folder / "adapter/manifest.json").read_text()) for folder in (ended, whole)
-    )
-    assert one["launch"]["went_on_from_step"] >= 12 and other["launch"]["went_on_from_step"] == 0
-    check_same(one, other, ended, whole, TOLERANCE)
+    manifest = train(tiny_models["llama"], tmp_path, **settings)
+    assert 12 <= manifest["launch"]["went_on_from_step"] < 42
+    check_same(manifest, undisturbed, tmp_path, whole, TOLERANCE)
 
 
 def test_what_a_process_stops_with_is_what_the_job_stops_with(tiny_models, tmp_path):
@@ -218,9 +223,9 @@ def test_the_launch_is_of_this_job_alone(tmp_path, monkeypatch):
 
 
 def test_the_launch_of_a_70b(tmp_path):
-    how = Launch(strategy="fsdp", wrap=["LlamaDecoderLayer"])
-    task = task_of(tmp_path, processes=4, precision="bfloat16", launch={"llama": how})
-    config = launching.accelerate_config(task, how, "fsdp", cpu=False)
+    how = {"llama": Launch(strategy="fsdp", wrap=["LlamaDecoderLayer"])}
+    task = task_of(tmp_path, processes=4, precision="bfloat16", launch=how)
+    config = launching.accelerate_config(task, cpu=False)
     assert config["distributed_type"] == "FSDP" and config["num_processes"] == 4
     assert config["mixed_precision"] == "bf16" and not config["use_cpu"]
     assert config["fsdp_config"] == {

@@ -24,7 +24,7 @@ from manybaskets.training.checkpoints import (
     export,
     kept_evaluation,
 )
-from manybaskets.training.launching import launch
+from manybaskets.training.launching import launch, strategy_of
 from manybaskets.training.process import RESULT, Task, steps_of, write_task
 from manybaskets.training.rows import encode_rows
 
@@ -79,7 +79,9 @@ def train_adapter(
         [[row["prompt_id"], row["messages"]] for split in sorted(rows) for row in rows[split]]
     )
     recipe = _recipe(training)
-    key = digest(weights, recipe, prompting.model_dump(), seed, data)[:24]
+    # Checkpoints of one way to share the model out are of no use to another.
+    way = strategy_of(training, name)
+    key = digest(weights, recipe, way, prompting.model_dump(), seed, data)[:24]
     folder = work / key
     folder.mkdir(parents=True, exist_ok=True)
     pad = tokenizer.pad_token_id
@@ -95,7 +97,7 @@ def train_adapter(
         run=run or name,
     )
     write_task(task, encoded, folder)
-    how = launch(task, folder)
+    launch(task, folder)
     curve = curve_of(json.loads((folder / RESULT).read_text())["history"])
     kept = kept_evaluation(curve, training.keep)
     manifest = {
@@ -112,7 +114,7 @@ def train_adapter(
         "kept_eval_loss": kept["loss"],
         "curve": curve,
         "launch": {
-            "strategy": how,
+            "strategy": way,
             "processes": training.processes,
             "settings": training.launch[name].model_dump(),
             "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import re
 import shutil
@@ -13,7 +14,9 @@ from typing import Any
 from manybaskets.errors import UserError
 from manybaskets.records import write_json
 
+log = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
+_COMPLETE = "complete.json"
 _OF_TRAINING = ("learning_rate", "grad_norm")
 
 
@@ -58,11 +61,7 @@ def kept_evaluation(curve: Sequence[Mapping[str, Any]], keep: str) -> Mapping[st
 
 def drop_checkpoints(folder: Path, curve: Sequence[Mapping[str, Any]], keep: str) -> None:
     """Delete the checkpoints that can no longer be kept; the last one stays, to go on from."""
-    steps = {
-        int(found[1]): path
-        for path in folder.iterdir()
-        if (found := _CHECKPOINT.fullmatch(path.name))
-    }
+    steps = _checkpoints(folder)
     evaluated = [point for point in curve if point["step"] in steps]
     wanted = {max(steps, default=0)}
     if any(point["kind"] == "eval" and point["step"] > 0 for point in evaluated):
@@ -70,6 +69,27 @@ def drop_checkpoints(folder: Path, curve: Sequence[Mapping[str, Any]], keep: str
     for step, path in steps.items():
         if step not in wanted:
             shutil.rmtree(path)
+
+
+def mark_complete(folder: Path, step: int) -> None:
+    """Say of a checkpoint that all processes have written all of it."""
+    write_json({"step": step}, folder / f"checkpoint-{step}" / _COMPLETE)
+
+
+def drop_torn_checkpoints(folder: Path) -> None:
+    """Delete checkpoints in whose writing a training was killed: nothing goes on from them."""
+    for path in _checkpoints(folder).values():
+        if not (path / _COMPLETE).exists():
+            log.info("%s was not finished and is dropped", path)
+            shutil.rmtree(path)
+
+
+def _checkpoints(folder: Path) -> dict[int, Path]:
+    return {
+        int(found[1]): path
+        for path in folder.iterdir()
+        if (found := _CHECKPOINT.fullmatch(path.name))
+    }
 
 
 def export(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> None:
@@ -134,6 +154,7 @@ def check_adapter_acts(
     import torch
     from peft import PeftModel, load_peft_weights
 
+    free_memory()
     try:
         model = PeftModel.from_pretrained(
             load_base(model_folder, precision, spread=torch.cuda.is_available()), adapter
@@ -168,6 +189,17 @@ def load_base(model_folder: Path, precision: str, *, spread: bool = False) -> An
         use_safetensors=True,
         **({"device_map": "auto"} if spread else {}),
     )
+
+
+def free_memory() -> None:
+    """Give back what models that are no longer used hold on the GPU."""
+    import gc
+
+    import torch
+
+    if torch.cuda.is_available():
+        gc.collect()
+        torch.cuda.empty_cache()
 
 
 def _without_effect(name: str) -> UserError:

@@ -10,7 +10,7 @@ from typing import Any
 
 from manybaskets.errors import UserError
 from manybaskets.jobs import Progress
-from manybaskets.training.checkpoints import curve_of, drop_checkpoints
+from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
 from manybaskets.training.rows import LengthBuckets, answer_tokens, filler_row, pad_batch
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,7 @@ def fit(
         UserError: a loss is no number, or the first validation loss is at its limit.
     """
     import torch
+    from accelerate import PartialState
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -134,7 +135,9 @@ def fit(
                 raise RuntimeError("strategy fsdp was asked for, and the model is not sharded")
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            PartialState().wait_for_everyone()
             if state.is_world_process_zero:
+                mark_complete(folder, state.global_step)
                 drop_checkpoints(folder, curve_of(state.log_history), keep)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:

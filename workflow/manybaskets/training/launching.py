@@ -15,10 +15,11 @@ from typing import Any
 
 import yaml
 
-from manybaskets.config.training import Launch
+from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.records import write_text
 from manybaskets.training import process
+from manybaskets.training.checkpoints import drop_torn_checkpoints
 from manybaskets.training.process import Task
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,8 @@ _OF_A_PROCESS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER
 _SECONDS_TO_END = 30.0
 
 
-def launch(task: Task, folder: Path) -> str:
-    """Train what lies in a folder, and return how: `one process`, `ddp` or `fsdp`.
+def launch(task: Task, folder: Path) -> None:
+    """Train what lies in a folder, going on from the last checkpoint that is whole.
 
     Raises:
         UserError: what a process stopped with.
@@ -38,25 +39,29 @@ def launch(task: Task, folder: Path) -> str:
     for left in (*folder.glob("error-*.json"), *folder.glob("process-*.json")):
         left.unlink()
     (folder / process.RESULT).unlink(missing_ok=True)
-    training = task.training
+    drop_torn_checkpoints(folder)
     with _trackers(task):
-        if training.processes == 1:
+        if task.training.processes == 1:
             process.run(folder)
-            return "one process"
-        how = training.launch[task.name]
-        strategy = how.strategy or "ddp"
-        _start(task, how, strategy, folder)
-    return strategy
+        else:
+            _start(task, folder)
 
 
-def accelerate_config(task: Task, how: Launch, strategy: str, *, cpu: bool) -> dict[str, Any]:
+def strategy_of(training: Training, name: str) -> str:
+    """How the processes of a training share it: `one process`, `ddp` or `fsdp`."""
+    if training.processes == 1:
+        return "one process"
+    return training.launch[name].strategy or "ddp"
+
+
+def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
     """The accelerate config of one job.
 
     Args:
-        strategy: `ddp` or `fsdp`.
         cpu: the processes have no GPUs.
     """
     training = task.training
+    how, strategy = training.launch[task.name], strategy_of(training, task.name)
     settings: dict[str, Any] = {
         "compute_environment": "LOCAL_MACHINE",
         "distributed_type": "FSDP" if strategy == "fsdp" else "MULTI_GPU",
@@ -86,7 +91,7 @@ def accelerate_config(task: Task, how: Launch, strategy: str, *, cpu: bool) -> d
     return settings
 
 
-def _start(task: Task, how: Launch, strategy: str, folder: Path) -> None:
+def _start(task: Task, folder: Path) -> None:
     import torch
 
     processes = task.training.processes or 1
@@ -100,13 +105,14 @@ def _start(task: Task, how: Launch, strategy: str, folder: Path) -> None:
             "slurm/machine.yaml",
         )
     config = folder / "accelerate.yaml"
-    settings = accelerate_config(task, how, strategy, cpu=gpus == 0)
+    settings = accelerate_config(task, cpu=gpus == 0)
     write_text(yaml.safe_dump(settings, sort_keys=False), config)
     threads = max(1, task.threads // processes)
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config),
                "--num_cpu_threads_per_process", str(threads),
                "-m", "manybaskets.training.process", str(folder)]  # fmt: skip
-    log.info("%d processes, %s: %s", processes, strategy, " ".join(command))
+    how = strategy_of(task.training, task.name)
+    log.info("%d processes, %s: %s", processes, how, " ".join(command))
     code = _relay(command, _environment())
     if code:
         raise _failure(folder, code)

@@ -18,6 +18,7 @@ import signal
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ import polars as pl
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.records import write_json, write_table
-from manybaskets.training.checkpoints import check_whole, load_base
+from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.fitting import fit
 from manybaskets.training.rows import longest
 
@@ -93,7 +94,11 @@ def run(folder: Path) -> None:
     training = task.training
     start = time.monotonic()
     torch.set_num_threads(max(1, task.threads // (training.processes or 1)))
-    here = PartialState(cpu=not torch.cuda.is_available())
+    wait = timedelta(minutes=training.launch[task.name].timeout)
+    here = PartialState(
+        cpu=not torch.cuda.is_available(),
+        **({"timeout": wait} if (training.processes or 1) > 1 else {}),
+    )
     train, validation = _rows(folder, "train"), _rows(folder, "validation")
     last = get_last_checkpoint(str(folder))
     try:
@@ -226,7 +231,7 @@ def _smoke(
         save_steps=steps,
         **_arguments(task),
     )
-    _free_memory()
+    free_memory()
     model = build(task)
     if here.is_main_process:
         saved = load_peft_weights(str(place / f"checkpoint-{steps}"), device="cpu")
@@ -244,17 +249,6 @@ def _smoke(
 def _rows(folder: Path, split: str) -> list[dict]:
     frame = pl.read_parquet(folder / ROWS).filter(pl.col("split") == split)
     return frame.select("input_ids", "labels").to_dicts()
-
-
-def _free_memory() -> None:
-    """Give back what the trial's model held on the GPU, before the next one is loaded."""
-    import gc
-
-    import torch
-
-    if torch.cuda.is_available():
-        gc.collect()
-        torch.cuda.empty_cache()
 
 
 def _peak_bytes() -> int:
