@@ -6,6 +6,7 @@ from manybaskets.config.parts import Prompting
 from manybaskets.config.training import Training
 from manybaskets.jobs import job
 from manybaskets.mixes import read_mix
+from manybaskets.runs import name_of
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.training.adapters import train_adapter
@@ -24,5 +25,5 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         work=Path(snakemake.params.work),
         output=Path(snakemake.output[0]),
         trackers=Path(snakemake.log[0]).with_name("trackers"),
-        run=f"{target} {mix} seed {seed}",
+        run=name_of(target, mix, int(seed)),
     )

@@ -57,7 +57,7 @@ def train_adapter(
         output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
             evaluation and at the end, one is kept, as `training.keep` says.
         trackers: folder for what trackers write; `work` unless given.
-        run: name of the run in trackers.
+        run: name of the run in trackers, and in the manifest, by which its adapter is known.
 
     Raises:
         UserError: a row is too long, a tracker is not installed, or as `process.run` and
@@ -106,6 +106,7 @@ def train_adapter(
         "training": recipe,
         "prompting": prompting.model_dump(),
         "template": renderer.template_hash,
+        "run": run,
         "seed": seed,
         "rows": {split: len(encoded[split]) for split in encoded},
         "rows_per_step": training.rows_per_step(name),
