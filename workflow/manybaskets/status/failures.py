@@ -62,7 +62,7 @@ def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
 
 
 def failed_in_run(results: Path, since: float) -> str:
-    """What the jobs of a run said when they failed, each message once; empty where none said anything.
+    """What the jobs of a run said when they failed, each message once.
 
     Args:
         since: when the run began, in seconds since 1970.
@@ -78,7 +78,9 @@ def failed_in_run(results: Path, since: float) -> str:
         parts.append(f"{message}\n  log:      {log}{f', and {others} more' if others else ''}")
     if len(found) > _MOST:
         parts.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
-    return "\n\n".join(["What failed:", *parts]) if parts else ""
+    if not parts:
+        return "What failed: no job left a message of its own; the logs that are named above say why."
+    return "\n\n".join(["What failed:", *parts])
 
 
 def last_error(log: Path) -> str | None:
