@@ -79,7 +79,9 @@ def failed_in_run(results: Path, since: float) -> str:
     if len(found) > _MOST:
         parts.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
     if not parts:
-        return "What failed: no job left a message of its own; the logs that are named above say why."
+        return (
+            "What failed: no job left a message of its own; the logs that are named above say why."
+        )
     return "\n\n".join(["What failed:", *parts])
 
 
