@@ -211,6 +211,23 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(tiny_models, tmp_pa
     assert all((one[key] - other[key]).abs().max() < 1e-5 for key in one)
 
 
+def test_a_run_killed_after_its_last_step_is_only_finished(tiny_models, tmp_path, monkeypatch):
+    whole = train(tiny_models, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("manybaskets.training.adapters.export", die)
+        train(tiny_models, tmp_path / "killed")
+    finished = train(tiny_models, tmp_path / "killed")
+    assert finished["launch"]["went_on_from_step"] == whole["steps"] == 12
+    assert finished["curve"] == whole["curve"] and finished["kept_step"] == whole["kept_step"]
+
+
 def test_labels_at_chance_stop_the_run_before_its_first_step(tiny_models, tmp_path, monkeypatch):
     def no_step(*_, **__):
         raise AssertionError("a step was made")
@@ -302,7 +319,12 @@ def test_the_manifest_tells_how_it_was_trained(tiny_models, tmp_path):
     assert how["versions"]["torch"] == torch.__version__
     assert how["versions"]["transformers"] == transformers.__version__
     assert set(how["versions"]) == {"torch", "transformers", "peft", "accelerate"}
-    assert 0 < how["seconds"] < 600 and how["peak_bytes_of_a_process"] > 1e8
+    assert how["trial_seconds"] + how["training_seconds"] < how["seconds"] < 600
+    assert (
+        how["trial_seconds"] > 0
+        and how["training_seconds"] > 0
+        and how["peak_bytes_of_a_process"] > 1e8
+    )
     assert how["went_on_from_step"] == 0
     steps = [point for point in manifest["curve"] if point["kind"] == "train"]
     assert max(point["learning_rate"] for point in steps) == pytest.approx(5e-3)

@@ -50,6 +50,7 @@ def fit(
     """
     import torch
     from accelerate import PartialState
+    from torch.distributed.fsdp import MixedPrecisionPolicy
     from transformers import Trainer, TrainerCallback, TrainingArguments
     from transformers.trainer_utils import get_last_checkpoint
 
@@ -155,6 +156,11 @@ def fit(
         data_collator=lambda batch_rows: pad_batch(batch_rows, pad),
         callbacks=[Keeping()],
     )
+    if sharded and settings.bf16:
+        # accelerate's own policy would round every loss, and sum up gradients, in bfloat16.
+        trainer.accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16, reduce_dtype=torch.float32
+        )
     last = get_last_checkpoint(str(folder))
     if last:
         log.info("going on from %s", last)
