@@ -12,6 +12,8 @@ little: this shows what the launch costs, not what GPUs give.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
 import json
 import os
 import statistics
@@ -74,7 +76,11 @@ def measure(model: Path, rows: int, changes: dict[str, Any]) -> dict[str, float]
 
     recipe = {"epochs": 1, "learning_rate": 1e-3, "batch_size": 8, "max_length": 256,
               "evaluations": 2, "precision": "float32", "max_first_loss": 2.0}  # fmt: skip
-    with tempfile.TemporaryDirectory() as place:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
         folder, start = Path(place), time.perf_counter()
         train_adapter(
             model,

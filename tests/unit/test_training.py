@@ -221,7 +221,7 @@ def test_a_run_killed_after_its_last_step_is_only_finished(tiny_models, tmp_path
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr("manybaskets.training.adapters.export", die)
+        patch.setattr("manybaskets.training.adapters.exported", die)
         train(tiny_models, tmp_path / "killed")
     finished = train(tiny_models, tmp_path / "killed")
     assert finished["launch"]["went_on_from_step"] == whole["steps"] == 12
@@ -242,6 +242,33 @@ def test_an_adapter_that_does_nothing_is_no_result(tiny_models, tmp_path):
     with pytest.raises(UserError, match="does not change what the model says"):
         train(tiny_models, tmp_path, learning_rate=1e-30)
     assert not (tmp_path / "adapter").exists()
+
+
+def test_weights_that_add_nothing_or_are_missing_are_no_adapter(tiny_models):
+    """The check that stands before every training and after it, on weights made up for it."""
+    import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+    from manybaskets.training.checkpoints import check_whole, load_base
+
+    base = load_base(tiny_models["qwen"], "float32")
+    model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    fresh = get_peft_model_state_dict(model, save_embedding_layers=False)
+    with pytest.raises(UserError, match="does not change what the model says"):
+        check_whole(model, fresh, "qwen")  # LoRA starts with B = 0
+    one = next(key for key in fresh if "lora_B" in key)
+    trained = {key: weight + (key == one) for key, weight in fresh.items()}
+    check_whole(model, trained, "qwen")
+    shard = trained | {one: trained[one][:1]}
+    lacking = {key: weight for key, weight in trained.items() if key != one}
+    broken = trained | {one: trained[one] * torch.nan}
+    for wrong, words in (
+        (shard, "1 weights"),
+        (lacking, "1 weights"),
+        (broken, "says, or makes it say nothing"),
+    ):
+        with pytest.raises(UserError, match=words):
+            check_whole(model, wrong, "qwen")
 
 
 @pytest.mark.parametrize("smoke_steps", [0, 2])

@@ -21,7 +21,7 @@ from manybaskets.records import digest
 from manybaskets.training.checkpoints import (
     check_adapter_acts,
     curve_of,
-    export,
+    exported,
     kept_evaluation,
 )
 from manybaskets.training.launching import launch, strategy_of
@@ -123,9 +123,9 @@ def train_adapter(
         },
         "git_commit": git_commit(),
     }
-    export(folder / f"checkpoint-{kept['step']}", manifest, output)
     ids = encoded["validation"][0]["input_ids"]
-    check_adapter_acts(model_folder, output, ids, training.precision, name)
+    with exported(folder / f"checkpoint-{kept['step']}", manifest, output) as made:
+        check_adapter_acts(model_folder, made, ids, training.precision, name)
     shutil.rmtree(folder)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -92,8 +93,12 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
     }
 
 
-def export(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> None:
-    """Copy an adapter out of its checkpoint, with its manifest; it appears whole, by one rename."""
+@contextlib.contextmanager
+def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Iterator[Path]:
+    """Copy an adapter out of its checkpoint, with its manifest, to a folder where it can be checked.
+
+    It becomes `output` by one rename when nothing was wrong with it, and goes away otherwise.
+    """
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -104,6 +109,11 @@ def export(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> None:
     config["base_model_name_or_path"] = manifest["base_model"]
     write_json(config, partial / "adapter_config.json")
     write_json(manifest, partial / "manifest.json")
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
 
@@ -144,9 +154,7 @@ def check_whole(model: Any, saved: Mapping[str, Any], name: str) -> None:
 def check_adapter_acts(
     model_folder: Path, adapter: Path, ids: Sequence[int], precision: str, name: str
 ) -> None:
-    """Load an exported adapter on its untuned base and see that it changes the logits.
-
-    The adapter is deleted if it does not.
+    """Load an adapter on its untuned base and see that it changes the logits.
 
     Raises:
         UserError: it is not whole, changes nothing, or makes the model say nothing.
@@ -155,22 +163,17 @@ def check_adapter_acts(
     from peft import PeftModel, load_peft_weights
 
     free_memory()
-    try:
-        model = PeftModel.from_pretrained(
-            load_base(model_folder, precision, spread=torch.cuda.is_available()), adapter
-        )
-        check_whole(model, load_peft_weights(str(adapter), device="cpu"), name)
-        model.eval()
-        row = torch.tensor([list(ids)], device=next(model.parameters()).device)
-        with torch.inference_mode():
-            tuned = model(input_ids=row).logits
-            with model.disable_adapter():
-                untuned = model(input_ids=row).logits
-        if torch.equal(tuned, untuned) or not torch.isfinite(tuned).all():
-            raise _without_effect(name)
-    except BaseException:
-        shutil.rmtree(adapter)
-        raise
+    base = load_base(model_folder, precision, spread=torch.cuda.is_available())
+    model = PeftModel.from_pretrained(base, adapter)
+    check_whole(model, load_peft_weights(str(adapter), device="cpu"), name)
+    model.eval()
+    row = torch.tensor([list(ids)], device=next(model.parameters()).device)
+    with torch.inference_mode():
+        tuned = model(input_ids=row).logits
+        with model.disable_adapter():
+            untuned = model(input_ids=row).logits
+    if torch.equal(tuned, untuned) or not torch.isfinite(tuned).all():
+        raise _without_effect(name)
 
 
 def load_base(model_folder: Path, precision: str, *, spread: bool = False) -> Any:
