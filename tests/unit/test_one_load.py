@@ -16,7 +16,7 @@ from manybaskets.errors import UserError
 from manybaskets.models.folder import fingerprint
 from manybaskets.records import read_metadata, read_responses
 from manybaskets.responding import respond
-from manybaskets.runs import adapters_of, check_made_for, in_turn, name_of
+from manybaskets.runs import adapters_of, check_made_for, checked_adapters, in_turn, name_of
 
 RUNS = [("vanilla", 0), ("human", 1), ("human", 2), ("single", 1)]
 SETS = {"test": 9, "refused": 5}
@@ -227,6 +227,9 @@ def test_swapped_folders_are_noticed_by_what_training_wrote(load, folders, promp
     for run in [("llama", "human", 2), ("llama", "single", 1), ("qwen", "human", 1)]:
         with pytest.raises(UserError, match="another run: llama human seed 1"):
             check_made_for(made[0], *run)
+    assert checked_adapters("llama", RUNS[1:3], made) == made
+    with pytest.raises(UserError, match="another run: llama human seed 2"):
+        checked_adapters("llama", RUNS[1:3], made[::-1])
     with pytest.raises(UserError, match="another run: llama human seed 2"):
         answer(load(), tmp_path, prompts, RUNS[1:2], made[1:])
     assert not list(tmp_path.glob("*.parquet"))

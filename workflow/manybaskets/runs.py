@@ -63,6 +63,17 @@ def check_made_for(adapter: Path, target: str, mix: str, seed: int) -> None:
         )
 
 
+def checked_adapters(target: str, runs: Sequence[Run], adapters: Sequence[Path]) -> list[Path]:
+    """These adapters, each of which training made for its run.
+
+    Raises:
+        UserError: one of them is another run's.
+    """
+    for (mix, seed), adapter in zip(runs, adapters, strict=True):
+        check_made_for(adapter, target, mix, seed)
+    return list(adapters)
+
+
 def name_of(target: str, mix: str, seed: int) -> str:
     """What an adapter's manifest calls the run that it was trained for."""
     return f"{target} {mix} seed {seed}"
