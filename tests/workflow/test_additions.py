@@ -126,7 +126,7 @@ def test_a_source_runs_itself_and_its_mix_for_real(copy):
     """First the mixes: the old ones come out as they were, so that only the new one is trained on."""
     old = ("runs/*/*/*/adapter/*", "runs/*/*/*/responses/*", "runs/*/*/*/target-likelihood.parquet",
            "work/**/*.jsonl", "work/likelihood/**/*", "sources/llama/**/*", "models/**/*", "data/**/*",
-           "benchmarks/runs/**/*.tsv")  # fmt: skip
+           "benchmarks/runs/*/*/*/*.tsv")  # fmt: skip
     before = stamps(copy, *old)
     mixes = {
         name: copy.path(f"mixes/{name}/train.jsonl", "small").read_bytes()
@@ -161,7 +161,8 @@ def test_a_failed_stage_runs_again_by_the_same_command(copy):
     """Nothing upstream runs; the result is that of a study in which nothing failed."""
     lost = copy.path("runs/llama/human/seed1/likelihood.parquet", "small")
     before = lost.read_bytes()
-    for file in (lost, lost.with_name("target-likelihood.parquet")):
+    measured = copy.path("measures/llama/human.parquet", "small")
+    for file in (lost, lost.with_name("target-likelihood.parquet"), measured):
         file.unlink()
     shutil.rmtree(copy.path("work/likelihood/llama/human", "small"))
     script = copy.folder / "workflow/scripts/likelihood.py"
