@@ -11,9 +11,17 @@ export PATH := $(abspath $(BIN)):$(PATH)
 study: setup
 	snakemake --cores $(CORES)
 
+# Two runs of pytest side by side, since many tests keep one core busy; what the second says comes at the end.
 # Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
+BESIDE := $(VENV)/tests-of-the-library.log
 test: setup setup-vllm
-	python -m pytest tests/unit tests/engines tests/workflow tests/cluster
+	@echo "tests/unit and tests/engines run beside these; their output follows ($(BESIDE))"
+	@python -m pytest tests/unit tests/engines >$(BESIDE) 2>&1 & beside=$$!; \
+	trap 'kill $$beside' INT TERM; \
+	python -m pytest tests/workflow tests/cluster; here=$$?; \
+	wait $$beside; there=$$?; cat $(BESIDE); \
+	[ $$here = 0 ] && [ $$there = 0 ] || \
+		{ echo "tests failed: workflow and cluster ended with $$here, unit and engines with $$there"; exit 1; }
 
 test-cluster: setup
 	python -m pytest tests/cluster

@@ -50,7 +50,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "project"
         copy.mkdir()
-        for part in ("workflow", "config", "envs"):
+        for part in ("workflow", "config", "envs", "resources", "slurm", "profiles"):
             shutil.copytree(ROOT / part, copy / part)
         shutil.copy2(ROOT / "Snakefile", copy)
         dry = []

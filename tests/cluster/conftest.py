@@ -115,19 +115,22 @@ def new_cluster_project(lab, tmp_path_factory):
 @pytest.fixture(scope="session")
 def time_limit(new_cluster_project) -> tuple[ClusterProject, subprocess.Popen]:
     """The stages from the raw rows to the trial of the source, on their way through the cluster beside
-    all other tests. The first job `clean` takes longer than its limit."""
+    all other tests. The first job `clean` takes longer than its limit, and says which hubs it may ask; the
+    trial asks for a GPU."""
     project = new_cluster_project()
     project.edit(
         "workflow/scripts/clean.py",
         "with job(snakemake.log[0]):\n",
         "with job(snakemake.log[0]):\n"
-        "    import time\n\n"
+        "    import os\n    import time\n\n"
+        "    Path('switches').write_text(' '.join(f'{k}={v}' for k, v in os.environ.items() if 'OFFLINE' in k))\n"
         "    tried = Path('tried')\n"
         "    tried.touch() if not tried.exists() else tried.rename('again')\n"
         "    time.sleep(200 if tried.exists() else 0)\n",
     )
-    limit = ["--set-resources", "clean:runtime=1", "clean:mem_mb=1000", "--"]
-    return project, project.start(*limit, project.target("sources/llama/pilot.json"))
+    asked = ["--set-resources", "clean:runtime=1", "clean:mem_mb=1000", "pilot:gpu=1", "--"]
+    target = project.target("sources/llama/pilot.json")
+    return project, project.start(*asked, target, HF_HUB_OFFLINE="0")
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +144,9 @@ def prepared(time_limit, new_cluster_project) -> ClusterProject:
 @pytest.fixture(scope="session", autouse=True)
 def study(prepared, new_cluster_project) -> tuple[ClusterProject, subprocess.Popen]:
     """The stages from the source's answers to the report, on their way through the cluster beside all
-    other tests; with WHOLE_STUDY in the environment those before, too."""
+    other tests; with WHOLE_STUDY in the environment those before, too. Answering asks for two GPUs, in
+    the form `gres`."""
     whole = os.environ.get("WHOLE_STUDY")
     project = new_cluster_project(None if whole else prepared)
-    return project, project.start("report")
+    project.edit("slurm/machine.yaml", "request: gpu #", "request: gres #")
+    return project, project.start("--set-resources", "respond:gpu=2", "--", "report")

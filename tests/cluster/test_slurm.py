@@ -193,6 +193,25 @@ def test_a_job_that_hits_its_time_limit_gets_more(time_limit, lab):
     assert pl.read_parquet(project.path("data/clean.parquet")).height > 300
 
 
+def test_jobs_are_offline_and_get_gpus_of_their_own(time_limit, study, lab):
+    """Both forms of the request, as a real sbatch takes them; a job fails that sees fewer than it asked
+    for."""
+    early, driver = time_limit
+    assert early.finish(driver)[0] == 0
+    switches = (early.folder / "switches").read_text().split()
+    assert set(switches) == {
+        f"{hub}_OFFLINE=1" for hub in ("HF_HUB", "TRANSFORMERS", "HF_DATASETS")
+    }
+    (pilot,) = (lab.job(number) for number in early.jobs_of("pilot"))
+    assert (pilot["TresPerJob"], pilot["Partition"]) == ("gres:gpu:h100:1", "gpu")
+    late, driver = study
+    assert late.finish(driver, 900)[0] == 0
+    for answering in map(lab.job, late.jobs_of("respond")):
+        assert (answering["TresPerNode"], answering["Partition"]) == ("gres:gpu:h100:2", "gpu")
+        assert answering["NumCPUs"] == "16" and answering["JobState"] == "COMPLETED"
+    assert late.jobs_of("respond")
+
+
 def test_every_job_goes_through_sbatch_and_keeps_its_log(study, time_limit, lab):
     project, driver = study
     status, printed = project.finish(driver, 900)

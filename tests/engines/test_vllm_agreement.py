@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from answer_with import opened, take
+from safetensors.numpy import load_file, save_file
 from scipy.stats import chi2_contingency, ks_2samp
 
 from manybaskets.models.folder import fingerprint
@@ -33,17 +34,28 @@ def changed_copy(folder: Path, to: Path, file: str, **changes: Any) -> Path:
     return to
 
 
+def scaled_copy(folder: Path, to: Path, factor: float) -> Path:
+    """A copy of an adapter that acts so many times as much."""
+    shutil.copytree(folder, to)
+    file = to / "adapter_model.safetensors"
+    weights = {n: w * (factor if "lora_B" in n else 1.0) for n, w in load_file(file).items()}
+    save_file({n: w.astype(np.float32) for n, w in weights.items()}, file, {"format": "pt"})
+    return to
+
+
 @pytest.fixture(scope="module")
 def broken(models, adapters, tmp_path_factory) -> dict[str, Path]:
     """Adapters that cannot be used."""
     made = tmp_path_factory.mktemp("broken")
     base = {"base_weights": fingerprint(models["gemma"])}
+    # Of other weights: an adapter under two names is refused for that.
+    other = scaled_copy(adapters[0], made / "scaled", 0.9)
     return {
         "other base": changed_copy(adapters[0], made / "other", "manifest.json", **base),
         "huge rank": changed_copy(adapters[0], made / "huge", "adapter_config.json", r=1024),
-        "unknown kind": changed_copy(
-            adapters[0], made / "dora", "adapter_config.json", use_dora=True
-        ),
+        "unknown kind": changed_copy(other, made / "dora", "adapter_config.json", use_dora=True),
+        "no effect": scaled_copy(adapters[0], made / "zero", 0.0),
+        "second name": shutil.copytree(adapters[1], made / "copy"),
     }
 
 
@@ -78,6 +90,11 @@ def steps(questions, adapters) -> dict[str, dict[str, dict[str, Any]]]:
             "scores": score(None),
             "scores of the second adapter": score(adapters[1]),
         },
+        # One adapter for the whole life of an engine.
+        "llama alone": {
+            "second adapter": greedy(adapters[1]),
+            "scores of the second adapter": score(adapters[1]),
+        },
         "gemma": {"base": greedy(None), "scores": score(None)},
     }
 
@@ -102,6 +119,7 @@ def vllm(run_vllm, models, broken, steps, tmp_path_factory) -> dict[str, dict[st
     }
     plan = {
         "llama": (llama, steps["llama"] | more),
+        "llama alone": (llama, steps["llama alone"]),
         "gemma": (engine_task("vllm", "gemma", models["gemma"], **quick), steps["gemma"]),
         **{
             name: (engine_task("vllm", "llama", models["llama"], **quick, **bad), {name: base})
@@ -122,7 +140,8 @@ def vllm(run_vllm, models, broken, steps, tmp_path_factory) -> dict[str, dict[st
 def transformers(models, steps) -> dict[str, dict[str, Any]]:
     """What transformers made of the same steps."""
     results = {}
-    for name, own in steps.items():
+    for name in models:
+        own = steps[name]
         engine = opened(engine_task("transformers", name, models[name]))
         results[name] = {
             step: take(engine, own[step], ROOM["max_prompt_tokens"])
@@ -170,6 +189,17 @@ def test_every_adapter_answers_for_itself(vllm, adapters):
     assert made["first adapter"]["identity"]["adapter"] == fingerprint(adapters[0])
     assert made["second adapter"]["identity"]["adapter"] == fingerprint(adapters[1])
     assert made["base again"]["identity"]["adapter"] is None
+
+
+def test_an_adapter_among_others_answers_and_scores_as_alone(vllm):
+    """One load for all against a load of its own."""
+    among, alone = vllm["llama"], vllm["llama alone"]
+    assert among["second adapter"]["answers"] == alone["second adapter"]["answers"]
+    pairs = zip(
+        *(each["scores of the second adapter"]["scores"] for each in (among, alone)), strict=True
+    )
+    for one, other in pairs:
+        assert np.allclose(one, other, rtol=0, atol=1e-5)
 
 
 def test_who_answered_is_recorded(vllm, transformers, models):
@@ -262,6 +292,8 @@ def test_what_nobody_waits_for_does_not_come_later(vllm):
         ("llama", "other base", ["another base than 'llama'"]),
         ("llama", "huge rank", ["has rank 1024", "at most 512", "engine `transformers`"]),
         ("llama", "unknown kind", ["vLLM cannot run this", "DoRA", "adapter"]),
+        ("llama", "no effect", ["the adapter does not act", "zero", "beside the base model"]),
+        ("llama", "second name", ["two runs have the same adapter", "copy"]),
         ("fp8", "fp8", ["quantization is fp8", "build for CPUs", "null on a CPU"]),
         (
             "beyond the context",

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets import training
-from manybaskets.config.parts import Prompting, Training
+from manybaskets.config.parts import Prompting
+from manybaskets.config.training import Training
+from manybaskets.training import fitting, process
+from manybaskets.training.adapters import train_adapter
+from manybaskets.training.checkpoints import curve_of, drop_checkpoints, kept_evaluation
 
 
 def curve(*losses: float, every: int = 10) -> list[dict]:
@@ -36,8 +41,8 @@ def curve(*losses: float, every: int = 10) -> list[dict]:
     ],
 )
 def test_the_lowest_evaluation_and_of_equals_the_first(losses, lowest):
-    assert training.kept_evaluation(curve(*losses), "lowest")["step"] == lowest
-    assert training.kept_evaluation(curve(*losses), "last")["step"] == 10 * (len(losses) - 1)
+    assert kept_evaluation(curve(*losses), "lowest")["step"] == lowest
+    assert kept_evaluation(curve(*losses), "last")["step"] == 10 * (len(losses) - 1)
 
 
 @given(st.lists(st.floats(0, 20), min_size=2, max_size=12), st.randoms())
@@ -45,15 +50,51 @@ def test_the_order_of_the_log_means_nothing(losses, random):
     """A run that goes on from a checkpoint logs the evaluation there again."""
     points = curve(*losses)
     random.shuffle(points)
-    kept = training.kept_evaluation(points, "lowest")
+    kept = kept_evaluation(points, "lowest")
     assert kept["kind"] == "eval" and kept["loss"] == min(losses[1:])
     assert kept["step"] == 10 * (1 + losses[1:].index(min(losses[1:])))
-    assert training.kept_evaluation(points, "last")["step"] == 10 * (len(losses) - 1)
+    assert kept_evaluation(points, "last")["step"] == 10 * (len(losses) - 1)
 
 
-@pytest.mark.parametrize(("keep", "step"), [("lowest", 2), ("last", 5)])
+def test_a_run_that_went_on_has_no_point_twice():
+    history = [
+        {"step": 0, "eval_loss": 3.0, "epoch": 0},
+        {"step": 2, "loss": 2.5, "learning_rate": 0.1, "grad_norm": 4.0},
+        {"step": 4, "loss": 2.25, "learning_rate": 0.2, "grad_norm": 3.0},
+        {"step": 4, "eval_loss": 2.0},
+        {"step": 4, "eval_loss": 2.0},  # evaluated again when it went on
+        {"step": 6, "loss": 1.5, "learning_rate": 0.05, "grad_norm": 2.0},
+        {"step": 6, "eval_loss": 1.0},
+        {"step": 6, "train_loss": 2.0, "train_runtime": 9.0},
+    ]
+    points = curve_of(history)
+    assert [(p["step"], p["kind"], p["loss"]) for p in points] == [
+        (0, "eval", 3.0), (2, "train", 2.5), (4, "eval", 2.0), (4, "train", 2.25), (6, "eval", 1.0),
+        (6, "train", 1.5),
+    ]  # fmt: skip
+    assert [p["learning_rate"] for p in points if p["kind"] == "train"] == [0.1, 0.2, 0.05]
+    assert [p["grad_norm"] for p in points if p["kind"] == "train"] == [4.0, 3.0, 2.0]
+
+
+@given(st.lists(st.floats(0, 20), min_size=1, max_size=8), st.sampled_from(["lowest", "last"]))
+def test_what_is_dropped_is_never_missed(losses, keep):
+    """Saved one after the other: the kept one and the last are there at any time, and no more."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "smoke").mkdir()
+        for count in range(1, len(losses) + 1):
+            (folder / f"checkpoint-{10 * count}").mkdir()
+            points = curve(9.0, *losses[:count])
+            drop_checkpoints(folder, points, keep)
+            kept = {kept_evaluation(points, keep)["step"], 10 * count}
+            assert {path.name for path in folder.iterdir()} == {
+                "smoke", *(f"checkpoint-{step}" for step in kept)
+            }  # fmt: skip
+
+
+@pytest.mark.parametrize(("keep", "step", "on_disk"), [("lowest", 2, [2, 5]), ("last", 5, [5])])
 def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
-    tiny_models, tmp_path, monkeypatch, keep, step
+    tiny_models, tmp_path, monkeypatch, keep, step, on_disk
 ):
     """Five steps, so that the last evaluation is none of the equal intervals of two steps."""
     rows = [
@@ -68,26 +109,25 @@ def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
         for number in range(14)
     ]
     weights = {}
-    fit = training.fit
+    fit = process.fit
 
-    def fit_that_gets_worse(*arguments, work, key, **others):
-        history = fit(*arguments, work=work, key=key, **others)
-        for checkpoint in (work / key).glob("checkpoint-*"):
+    def watched(*arguments, folder, **others):
+        history = fit(*arguments, folder=folder, **others)
+        for checkpoint in folder.glob("checkpoint-*"):
             file = checkpoint / "adapter_model.safetensors"
             weights[int(checkpoint.name.split("-")[1])] = file.read_bytes()
-        return [
-            entry | {"eval_loss": entry["step"] / 10} if "eval_loss" in entry else entry
-            for entry in history
-        ]
+        return history
 
-    monkeypatch.setattr(training, "fit", fit_that_gets_worse)
-    monkeypatch.setattr(training, "SANE_SHARE_OF_CHANCE", 2.0)
-    training.train_adapter(
+    monkeypatch.setattr(process, "fit", watched)
+    monkeypatch.setattr(
+        fitting, "_validation_loss", lambda trainer, rows: trainer.state.global_step / 10
+    )
+    train_adapter(
         tiny_models["llama"],
         {"train": rows[:10], "validation": rows[10:]},
         training=Training(
             rank=4, epochs=1, learning_rate=5e-3, batch_size=2, max_length=128, evaluations=3,
-            precision="float32", keep=keep,
+            precision="float32", keep=keep, smoke_steps=0,
         ),
         prompting=Prompting(),
         seed=3,
@@ -96,7 +136,7 @@ def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
         work=tmp_path / "work",
         output=tmp_path / "adapter",
     )  # fmt: skip
-    assert sorted(weights) == [2, 4, 5] and len(set(weights.values())) == 3
+    assert sorted(weights) == on_disk and len(set(weights.values())) == len(on_disk)
     manifest = json.loads((tmp_path / "adapter/manifest.json").read_text())
     assert (tmp_path / "adapter/adapter_model.safetensors").read_bytes() == weights[step]
     assert manifest["kept_step"] == step and manifest["training"]["keep"] == keep

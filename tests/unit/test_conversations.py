@@ -36,7 +36,7 @@ from manybaskets.generation import Answering, answer_prompts, human_responses
 from manybaskets.lengths import count_tokens
 from manybaskets.likelihood import score_runs
 from manybaskets.measuring import match_prompts, valid_answers
-from manybaskets.training import IGNORED, encode_rows
+from manybaskets.training.rows import IGNORED, encode_rows
 
 FIELDS = Fields(messages="conversation")
 SOURCES = ("hen", "duck", "goose")

@@ -116,3 +116,16 @@ def test_the_package_index_has_what_an_environment_asks_for(file, tmp_path):
     pip = [sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--quiet"]
     done = subprocess.run([*pip, "-r", str(listed)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_cluster_s_page_installs_the_plugins_that_were_tested():
+    """vLLM's environment takes them without what they depend on: so they are named with their versions,
+    and the rest of what they depend on is named or there."""
+    page, exact = (ROOT / "docs/cluster.md").read_text(), constraints()
+    for plugin in ("snakemake-executor-plugin-slurm", "snakemake-executor-plugin-slurm-jobstep"):
+        assert f"{plugin}=={exact[plugin]}" in page
+    line = next(line for line in page.splitlines() if " -e . vllm " in line)
+    needed = {name(each) for each in distribution("snakemake-executor-plugin-slurm").requires}
+    of_snakemake = {name(each) for each in distribution("snakemake").requires}
+    own = {"snakemake-executor-plugin-slurm-jobstep", *of_snakemake, *pins("light.yaml")}
+    assert needed - own <= set(line.split()[line.split().index("vllm") :])

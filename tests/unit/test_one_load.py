@@ -16,7 +16,7 @@ from manybaskets.errors import UserError
 from manybaskets.models.folder import fingerprint
 from manybaskets.records import read_metadata, read_responses
 from manybaskets.responding import respond
-from manybaskets.runs import adapters_of, check_made_for, in_turn
+from manybaskets.runs import adapters_of, check_made_for, checked_adapters, in_turn, name_of
 
 RUNS = [("vanilla", 0), ("human", 1), ("human", 2), ("single", 1)]
 SETS = {"test": 9, "refused": 5}
@@ -97,7 +97,7 @@ def test_a_run_that_is_added_is_answered_alone(load, folders, prompts, tmp_path,
 def test_adapters_that_have_answered_leave_the_memory(load, folders, monkeypatch):
     engine = load()
     tuned = RUNS[1:]
-    for (mix, seed), folder in zip(in_turn(engine, tuned, folders), folders, strict=True):
+    for (mix, seed), folder in zip(in_turn(engine, "llama", tuned, folders), folders, strict=True):
         assert list(engine.adapters) == [folder], (mix, seed)
         kept = {
             name.rsplit(".", 2)[1]
@@ -215,14 +215,24 @@ def test_noise_of_the_machine_is_no_effect(tmp_path):
     probes.check("a", [-1.049, -2.001])
 
 
-def test_swapped_folders_are_noticed_by_what_training_wrote(folders, tmp_path):
-    made = shutil.copytree(folders[0], tmp_path / "adapter")
-    manifest = json.loads((made / "manifest.json").read_text())
-    (made / "manifest.json").write_text(json.dumps(manifest | {"mix": "human", "seed": 2}))
-    check_made_for(made, "human", 2)
-    for mix, seed in (("human", 1), ("single", 2)):
-        with pytest.raises(UserError, match="trained for mix human, seed 2"):
-            check_made_for(made, mix, seed)
+def test_swapped_folders_are_noticed_by_what_training_wrote(load, folders, prompts, tmp_path):
+    """Also where a job has one run only, and so nothing to compare it with."""
+    made = []
+    for folder, (mix, seed) in zip(folders[:2], RUNS[1:3], strict=True):
+        made.append(shutil.copytree(folder, tmp_path / f"{mix}{seed}"))
+        manifest = json.loads((folder / "manifest.json").read_text())
+        named = manifest | {"run": name_of("llama", mix, seed)}
+        (made[-1] / "manifest.json").write_text(json.dumps(named))
+    check_made_for(made[0], "llama", "human", 1)
+    for run in [("llama", "human", 2), ("llama", "single", 1), ("qwen", "human", 1)]:
+        with pytest.raises(UserError, match="another run: llama human seed 1"):
+            check_made_for(made[0], *run)
+    assert checked_adapters("llama", RUNS[1:3], made) == made
+    with pytest.raises(UserError, match="another run: llama human seed 2"):
+        checked_adapters("llama", RUNS[1:3], made[::-1])
+    with pytest.raises(UserError, match="another run: llama human seed 2"):
+        answer(load(), tmp_path, prompts, RUNS[1:2], made[1:])
+    assert not list(tmp_path.glob("*.parquet"))
 
 
 def test_adapters_belong_to_the_tuned_runs_in_their_order(tmp_path):

@@ -50,9 +50,14 @@ def leaves(settings: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, A
 
 
 def effective(study: Any, path: str) -> Any:
-    for step in path.split("."):
-        study = study[step] if isinstance(study, dict) else getattr(study, step)
-    return study
+    if isinstance(study, dict):  # names may have dots
+        step = next(name for name in study if f"{path}.".startswith(f"{name}."))
+        inner = study[step]
+    else:
+        step = path.split(".")[0]
+        inner = getattr(study, step)
+    rest = path[len(step) + 1 :]
+    return effective(inner, rest) if rest else inner
 
 
 @pytest.fixture(scope="module")
@@ -124,12 +129,29 @@ def test_the_recipe_and_the_sampling_of_synthetic_eggs(eggs, paper):
         assert (recipe.rank, recipe.alpha, recipe.dropout) == (16, 32, 0.1)
         assert (recipe.epochs, recipe.learning_rate) == (3, 5e-5)
         assert (recipe.warmup_share, recipe.weight_decay, recipe.max_length) == (0.03, 0.01, 1024)
-        assert recipe.batch_size * recipe.accumulation == 64
-        assert len(recipe.modules) == 7
+        assert recipe.rows_per_step("llama-3.1-8b") == 64
+        assert len(recipe.modules) == 7 and recipe.tf32
         assert study.responses.engine.kind == "vllm"
         assert study.seed == 42 and study.split.test_share == 0.1
         assert study.split.validation_share == 0.05
         assert study.prompting.system_prompt == "You are a helpful assistant."
+
+
+def test_the_steps_of_the_paper(eggs, paper):
+    """12,833 training rows: 603 steps of 64 rows for the 8B, 303 of 128 for the 70B."""
+    from manybaskets.training.process import steps_of
+
+    batches = {}
+    for target in eggs.targets:
+        own = paper.training.of_target(target, gpus=1)
+        batches[target] = (own.batch_size, own.accumulation, own.processes)
+        batches[target] += (steps_of(own, 12_833), own.launch[target].strategy)
+    assert batches == {
+        "llama-3.1-8b": (4, 8, 2, 603, "ddp"),
+        "llama-3.1-70b": (1, 32, 4, 303, "fsdp"),
+    }
+    assert paper.training.launch["llama-3.1-70b"].wrap == ["LlamaDecoderLayer"]
+    assert {eggs.training.rows_per_step(target, gpus=1) for target in eggs.targets} == {64}
 
 
 def test_the_paper_file_holds_only_keys_that_differ(eggs, paper):
@@ -223,7 +245,7 @@ def test_token_budgets_of_wildchat(wildchat, published):
         assert sampling.max_new_tokens == int(budgets[context]["max_output_tokens"]), name
         assert (sampling.temperature, sampling.top_p) == (1.0, 1.0)
     assert wildchat.seed == 0 and wildchat.training.max_length == 8192
-    assert wildchat.training.batch_size * wildchat.training.accumulation == 64
+    assert {wildchat.training.rows_per_step(target, gpus=8) for target in wildchat.targets} == {64}
 
 
 def test_every_published_name_stands_on_the_page(wildchat, published):

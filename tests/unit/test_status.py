@@ -10,7 +10,15 @@ from planned_jobs import dry_run, study
 
 from manybaskets.machine import model_sizes
 from manybaskets.records import RESPONSES, write_responses
-from manybaskets.status.failures import FAILED, REFUSED, ROWS, SILENT, failures, last_error
+from manybaskets.status.failures import (
+    FAILED,
+    REFUSED,
+    ROWS,
+    SILENT,
+    failed_in_run,
+    failures,
+    last_error,
+)
 from manybaskets.status.reading import read_status
 from manybaskets.status.running import look
 from manybaskets.status.text import as_text
@@ -136,6 +144,26 @@ def test_the_last_message_of_a_long_log_is_found(tmp_path):
     )
     assert last_error(log) == "the disk is full"
     assert last_error(write(tmp_path / "b.log")) is None
+
+
+def test_the_end_of_a_run_tells_each_of_its_messages_once_and_where(results):
+    for number in range(3):
+        write(
+            results / f"logs/sources/a/{number}-of-3.log",
+            f"loading\n\nERROR: {number} of 9 rows failed\n  to do:    run again\n",
+        )
+    write(results / "logs/runs/b.log", "\nERROR: the disk is full\n  where:    here\n")
+    write(results / "logs/runs/fine.log", "done\n")
+    old = write(results / "logs/runs/old.log", "\nERROR: of an earlier run\n")
+    os.utime(old, (1000, 1000))
+    text = failed_in_run(results, 2000.0)
+    assert text.splitlines() == [
+        "What failed:", "",
+        "the disk is full", "  where:    here", f"  log:      {results}/logs/runs/b.log", "",
+        "0 of 9 rows failed", "  to do:    run again",
+        f"  log:      {results}/logs/sources/a/0-of-3.log, and 2 more",
+    ]  # fmt: skip
+    assert "no job left a message of its own" in failed_in_run(results, 1e12)
 
 
 def test_answers_set_apart_and_failed_rows_are_counted(results):

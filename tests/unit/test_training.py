@@ -10,21 +10,18 @@ import pytest
 from safetensors.torch import load_file
 
 from manybaskets.chat import ChatRenderer, Prompt
-from manybaskets.config.parts import Prompting, Training
+from manybaskets.config.parts import Prompting
+from manybaskets.config.training import Launch, Training
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.training import IGNORED, encode_rows, pad_batch, train_adapter
+from manybaskets.training.adapters import train_adapter
+from manybaskets.training.rows import IGNORED, encode_rows, pad_batch
 
+# The models of these tests know nothing, so their first loss is at chance.
 SETTINGS = Training(
     rank=4, epochs=2, learning_rate=5e-3, batch_size=4, max_length=128, evaluations=4,
-    precision="float32", dropout=0.05,
+    precision="float32", dropout=0.05, max_first_loss=2.0,
 )  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def untrained_models_may_be_tuned(monkeypatch):
-    """The models of these tests know nothing, so their first loss is at chance."""
-    monkeypatch.setattr("manybaskets.training.SANE_SHARE_OF_CHANCE", 2.0)
 
 
 def chat_rows(count: int, start: int = 0) -> list[dict]:
@@ -160,10 +157,10 @@ def test_the_kind_of_loss_reaches_the_trainer(tiny_models, tmp_path, monkeypatch
         seen["labels"] = [label for row in [*train, *validation] for label in row["labels"]]
         raise Stopped
 
-    monkeypatch.setattr("manybaskets.training.fit", fit)
+    monkeypatch.setattr("manybaskets.training.process.fit", fit)
     for loss, ignored in (("all", 30), ("answers", None)):
         with pytest.raises(Stopped):
-            train(tiny_models, tmp_path, loss=loss)
+            train(tiny_models, tmp_path, loss=loss, smoke_steps=0)
         count = seen["labels"].count(IGNORED)
         assert count == ignored if ignored else count > 30  # one BOS for each of 24 + 6 rows
 
@@ -214,10 +211,30 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(tiny_models, tmp_pa
     assert all((one[key] - other[key]).abs().max() < 1e-5 for key in one)
 
 
-def test_labels_at_chance_stop_the_run(tiny_models, tmp_path, monkeypatch):
-    monkeypatch.setattr("manybaskets.training.SANE_SHARE_OF_CHANCE", 0.01)
+def test_a_run_killed_after_its_last_step_is_only_finished(tiny_models, tmp_path, monkeypatch):
+    whole = train(tiny_models, tmp_path / "whole")
+
+    class Killed(Exception):
+        pass
+
+    def die(*_):
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("manybaskets.training.adapters.exported", die)
+        train(tiny_models, tmp_path / "killed")
+    finished = train(tiny_models, tmp_path / "killed")
+    assert finished["launch"]["went_on_from_step"] == whole["steps"] == 12
+    assert finished["curve"] == whole["curve"] and finished["kept_step"] == whole["kept_step"]
+
+
+def test_labels_at_chance_stop_the_run_before_its_first_step(tiny_models, tmp_path, monkeypatch):
+    def no_step(*_, **__):
+        raise AssertionError("a step was made")
+
+    monkeypatch.setattr("transformers.Trainer.training_step", no_step)
     with pytest.raises(UserError, match="before training the loss"):
-        train(tiny_models, tmp_path)
+        train(tiny_models, tmp_path, max_first_loss=0.01, smoke_steps=0)
     assert not (tmp_path / "adapter").exists()
 
 
@@ -225,6 +242,143 @@ def test_an_adapter_that_does_nothing_is_no_result(tiny_models, tmp_path):
     with pytest.raises(UserError, match="does not change what the model says"):
         train(tiny_models, tmp_path, learning_rate=1e-30)
     assert not (tmp_path / "adapter").exists()
+
+
+def test_weights_that_add_nothing_or_are_missing_are_no_adapter(tiny_models):
+    """The check that stands before every training and after it, on weights made up for it."""
+    import torch
+    from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+
+    from manybaskets.training.checkpoints import check_whole, load_base
+
+    base = load_base(tiny_models["qwen"], "float32")
+    model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
+    fresh = get_peft_model_state_dict(model, save_embedding_layers=False)
+    with pytest.raises(UserError, match="does not change what the model says"):
+        check_whole(model, fresh, "qwen")  # LoRA starts with B = 0
+    one = next(key for key in fresh if "lora_B" in key)
+    trained = {key: weight + (key == one) for key, weight in fresh.items()}
+    check_whole(model, trained, "qwen")
+    shard = trained | {one: trained[one][:1]}
+    lacking = {key: weight for key, weight in trained.items() if key != one}
+    broken = trained | {one: trained[one] * torch.nan}
+    for wrong, words in (
+        (shard, "1 weights"),
+        (lacking, "1 weights"),
+        (broken, "says, or makes it say nothing"),
+    ):
+        with pytest.raises(UserError, match=words):
+            check_whole(model, wrong, "qwen")
+
+
+@pytest.mark.parametrize("smoke_steps", [0, 2])
+def test_a_loss_that_is_no_number_stops_the_run_at_once(tiny_models, tmp_path, smoke_steps):
+    with pytest.raises(UserError, match="loss is nan at step [234]\\n"):
+        train(tiny_models, tmp_path, learning_rate=1e30, epochs=50, smoke_steps=smoke_steps)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_the_trial_sees_the_longest_rows_and_changes_nothing(tiny_models, tmp_path, monkeypatch):
+    from manybaskets.training import process
+
+    seen = []
+    fit = process.fit
+
+    def watched(model, rows, validation, **settings):
+        seen.append([len(row["input_ids"]) for row in rows])
+        return fit(model, rows, validation, **settings)
+
+    monkeypatch.setattr(process, "fit", watched)
+    manifests = [
+        train(tiny_models, tmp_path / str(steps), smoke_steps=steps, batch_size=2)
+        for steps in (3, 0)
+    ]
+    trial, whole, alone = seen
+    assert trial == sorted(whole, reverse=True)[:6] and whole == alone and len(whole) == 24
+    assert max(whole) > min(whole), "rows of one length would show nothing"
+    assert manifests[0]["curve"] == manifests[1]["curve"]
+    one, other = (
+        (tmp_path / name / "adapter/adapter_model.safetensors").read_bytes() for name in ("3", "0")
+    )
+    assert one == other
+
+
+def test_a_trial_that_fails_is_the_end(tiny_models, tmp_path, monkeypatch):
+    """A checkpoint that lacks weights is found before the training, not after."""
+    from safetensors.torch import save_file
+    from transformers import Trainer
+
+    save = Trainer._save
+
+    def half(self, output_dir=None, state_dict=None):
+        save(self, output_dir, state_dict)
+        file = f"{output_dir}/adapter_model.safetensors"
+        weights = load_file(file)
+        weights.pop(sorted(weights)[0])
+        save_file(weights, file)
+
+    monkeypatch.setattr(Trainer, "_save", half)
+    with pytest.raises(UserError, match="1 weights of the saved adapter") as told:
+        train(tiny_models, tmp_path)
+    assert "lora_A" in told.value.where and "saved None" in told.value.where
+    assert not list(tmp_path.glob("work/*/checkpoint-*"))
+
+
+def test_computing_activations_again_changes_no_result(tiny_models, tmp_path):
+    """Also with dropout, which has to be drawn the same again."""
+    manifests = [
+        train(tiny_models, tmp_path / str(again), dropout=0.3,
+              launch={"llama": Launch(gradient_checkpointing=again)})
+        for again in (True, False)
+    ]  # fmt: skip
+    ours, theirs = ([p["loss"] for p in manifest["curve"]] for manifest in manifests)
+    assert ours == pytest.approx(theirs, abs=1e-5)
+
+
+def test_the_manifest_tells_how_it_was_trained(tiny_models, tmp_path):
+    import torch
+    import transformers
+
+    manifest = train(tiny_models, tmp_path, accumulation=2)
+    assert manifest["rows_per_step"] == 8 and manifest["steps"] == 6
+    how = manifest["launch"]
+    assert (how["strategy"], how["processes"], how["device"]) == ("one process", 1, "cpu")
+    assert how["versions"]["torch"] == torch.__version__
+    assert how["versions"]["transformers"] == transformers.__version__
+    assert set(how["versions"]) == {"torch", "transformers", "peft", "accelerate"}
+    assert how["trial_seconds"] + how["training_seconds"] < how["seconds"] < 600
+    assert (
+        how["trial_seconds"] > 0
+        and how["training_seconds"] > 0
+        and how["peak_bytes_of_a_process"] > 1e8
+    )
+    assert how["went_on_from_step"] == 0
+    steps = [point for point in manifest["curve"] if point["kind"] == "train"]
+    assert max(point["learning_rate"] for point in steps) == pytest.approx(5e-3)
+    assert all(point["grad_norm"] > 0 for point in steps)
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch", "accumulation", "processes", "epochs", "steps"),
+    [(12_833, 4, 8, 2, 3, 603), (12_833, 1, 32, 4, 3, 303), (25, 4, 1, 1, 2, 14), (24, 4, 1, 1, 2, 12),
+     (25, 4, 2, 1, 1, 4), (25, 4, 1, 2, 1, 4), (3, 4, 1, 1, 1, 1), (10, 4, 1, 1, 0.5, 2)],
+)  # fmt: skip
+def test_whole_passes_see_every_row(rows, batch, accumulation, processes, epochs, steps):
+    """Steps counted as transformers counts those of one pass."""
+    from manybaskets.training.process import steps_of
+
+    settings = SETTINGS.model_copy(
+        update={"batch_size": batch, "accumulation": accumulation, "processes": processes,
+                "epochs": epochs}
+    )  # fmt: skip
+    assert steps_of(settings, rows) == steps
+
+
+def test_a_tracker_that_is_not_installed_is_named(tiny_models, tmp_path, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="tracker 'wandb' is not installed"):
+        train(tiny_models, tmp_path, report_to=["wandb"])
+    assert not (tmp_path / "work").exists()
 
 
 def test_a_row_that_is_too_long_is_named(tiny_models, tmp_path):

@@ -133,7 +133,8 @@ def test_bad_rows_name_file_and_place(project, tiny_models, content, changes, ex
     text = message_of(project, "data", "--cores", "1", "--configfile", "own.yaml")
     for part in expected:
         assert part in text, text[-3000:]
-    assert "results/own/logs/data/" in text
+    last = text[text.index("What failed:") :]
+    assert "results/own/logs/data/" in last
     assert not project.path("data/split.parquet", "own").exists()
     assert not list(project.path("data", "own").glob("*.partial"))
 

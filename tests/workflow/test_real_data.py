@@ -20,7 +20,8 @@ def make_tiny_model(dolly, folder, work) -> None:
     """A model that has read some Dolly rows: its words come out, its sentences make no sense."""
     from manybaskets.chat import ChatRenderer
     from manybaskets.models import embedded
-    from manybaskets.training import encode_rows, fit
+    from manybaskets.training.fitting import fit
+    from manybaskets.training.rows import encode_rows
 
     size = TinySize(hidden=64, layers=2, heads=2, vocabulary=1500, max_length=1024)
     rows = read_rows(dolly, Fields()).filter(pl.col("response").str.len_chars() < 300).head(3000)
@@ -39,7 +40,7 @@ def make_tiny_model(dolly, folder, work) -> None:
         }
         for row in rows.iter_rows(named=True)
     ]
-    fit(model, encode_rows(chats, renderer, 1024), [], pad=tokenizer.pad_token_id, work=work, key="tiny",
+    fit(model, encode_rows(chats, renderer, 1024), [], pad=tokenizer.pad_token_id, folder=work / "tiny",
         max_steps=1200, per_device_train_batch_size=8, learning_rate=4e-3, warmup_steps=10,
         logging_steps=50, save_strategy="no")  # fmt: skip
     embedded.save(model, tokenizer, folder)

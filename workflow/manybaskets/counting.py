@@ -102,6 +102,8 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
 def training_curves(adapters: Sequence[tuple[tuple[str, str, int], Path]]) -> pl.DataFrame:
     """Losses of all runs from their manifests: model, mix, seed, step, kind (train, eval), loss.
 
+    Of the training losses also the learning rate and the norm of the gradient, where they are known.
+
     Args:
         adapters: pairs of (target, mix, seed) and adapter folder.
     """
@@ -112,9 +114,11 @@ def training_curves(adapters: Sequence[tuple[tuple[str, str, int], Path]]) -> pl
         "step": pl.Int64,
         "kind": pl.String,
         "loss": pl.Float64,
+        "learning_rate": pl.Float64,
+        "grad_norm": pl.Float64,
     }
     rows = [
-        (*run, point["step"], point["kind"], point["loss"])
+        (*run, point["step"], point["kind"], point["loss"], *map(point.get, list(columns)[-2:]))
         for run, folder in adapters
         for point in json.loads((folder / "manifest.json").read_text())["curve"]
     ]

@@ -75,7 +75,7 @@ def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[s
             where=f"devices {', '.join(devices)}",
             expected=f"at least {count}",
             remedy="say in slurm/machine.yaml what a GPU of this machine holds (gpu.memory_gib) and "
-            "how many there are (gpu.per_node); or lower `tensor_parallel` or `training.gpus`",
+            "how many there are (gpu.per_node); or lower `tensor_parallel`, or `processes` in `training.per_target`",
         )
     folder = Path(tempfile.gettempdir()) / f"manybaskets-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)

@@ -211,7 +211,7 @@ def score_runs(
     given = _content(prompts, humans, max_prompt_tokens, how)
     answered = zip(adapters, responses, outputs, strict=True)
     for (mix, seed), (adapter, answers, output) in zip(
-        in_turn(engine, runs, adapters), answered, strict=True
+        in_turn(engine, target, runs, adapters), answered, strict=True
     ):
         check_answers(answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"])
         own = _first_answers(answers)

@@ -184,6 +184,13 @@ class Needs:
             )
         return wanted
 
+    def holds(self, model: str, precision: str) -> bool:
+        """Whether one GPU holds a model in training; without GPUs nothing has to be shared out."""
+        gpu, size = self.machine.gpu, self.parameters[model]
+        if gpu is None or size is None or size < gpu.from_billions * 1e9:
+            return True
+        return size * _BYTES[precision] <= gpu.memory_gib * _GIB * _ROOM_TO_TRAIN
+
     def request(
         self, model: str, precision: str, base: int, *, training: bool = False, given: int = 0
     ) -> Request:

@@ -37,7 +37,7 @@ def respond(
         outputs: files in the order run, then prompt set.
     """
     files = iter(outputs)
-    for mix, seed in in_turn(engine, runs, adapters):
+    for mix, seed in in_turn(engine, target, runs, adapters):
         for name, prompts in prompt_sets.items():
             how = Answering(
                 who=who_answered(target, mix, seed, name),

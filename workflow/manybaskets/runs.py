@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from manybaskets.config.study import VANILLA
 from manybaskets.engines import LocalEngine
@@ -26,7 +25,7 @@ def adapters_of(runs: Sequence[Run], folders: Sequence[Path]) -> list[Path | Non
 
 
 def in_turn(
-    engine: LocalEngine, runs: Sequence[Run], adapters: Sequence[Path | None]
+    engine: LocalEngine, target: str, runs: Sequence[Run], adapters: Sequence[Path | None]
 ) -> Iterator[Run]:
     """Every run, with its adapter in use and those before it dropped; the log tells the seconds.
 
@@ -36,7 +35,7 @@ def in_turn(
     for place, ((mix, seed), adapter) in enumerate(zip(runs, adapters, strict=True), start=1):
         started = time.monotonic()
         if adapter is not None:
-            check_made_for(adapter, mix, seed)
+            check_made_for(adapter, target, mix, seed)
         engine.use_adapter(adapter)
         engine.release_adapters()
         switched = time.monotonic() - started
@@ -47,26 +46,37 @@ def in_turn(
         )  # fmt: skip
 
 
-def check_made_for(adapter: Path, mix: str, seed: int) -> None:
-    """Check that training made an adapter for this mix and seed.
+def check_made_for(adapter: Path, target: str, mix: str, seed: int) -> None:
+    """Check that training made an adapter for this run.
 
     Raises:
-        UserError: its manifest names another one.
+        UserError: its manifest names another run. One that was trained elsewhere may name none.
     """
-    made = json.loads((adapter / "manifest.json").read_text(encoding="utf-8"))
-    expected = {"mix": mix, "seed": seed}
-    named = {key: made[key] for key in expected if key in made}
-    if named != {key: expected[key] for key in named}:
+    made = json.loads((adapter / "manifest.json").read_text(encoding="utf-8")).get("run")
+    wanted = name_of(target, mix, seed)
+    if made and made != wanted:
         raise UserError(
-            what=f"the adapter was trained for {_told(named)}",
+            what=f"the adapter is that of another run: {made}",
             where=str(adapter),
-            expected=_told(expected),
+            expected=wanted,
             remedy="folders were swapped or copied: delete this one and train its run again",
         )
 
 
-def _told(values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in values.items())
+def checked_adapters(target: str, runs: Sequence[Run], adapters: Sequence[Path]) -> list[Path]:
+    """These adapters, each of which training made for its run.
+
+    Raises:
+        UserError: one of them is another run's.
+    """
+    for (mix, seed), adapter in zip(runs, adapters, strict=True):
+        check_made_for(adapter, target, mix, seed)
+    return list(adapters)
+
+
+def name_of(target: str, mix: str, seed: int) -> str:
+    """What an adapter's manifest calls the run that it was trained for."""
+    return f"{target} {mix} seed {seed}"
 
 
 def who_answered(target: str, mix: str, seed: int, prompt_set: str) -> str:

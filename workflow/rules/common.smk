@@ -110,3 +110,6 @@ include: "files/robustness.smk"
 include: "files/preference.smk"
 include: "files/tables.smk"
 include: "needs.smk"
+
+
+config["operations"]["training"] = training_operations()

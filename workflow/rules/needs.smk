@@ -39,11 +39,35 @@ def fixed_scorer_needs(base_mb=4000):
 
 
 def training_needs(target, base_mb=4000):
-    """What a training run asks for."""
-    given = STUDY.training.gpus.get(target, 0)
+    """What a training run asks for: a GPU for each process, where there are any."""
+    given = STUDY.training.batch_of(target).processes or 0
     return NEEDS.request(
         target, STUDY.training.precision, base_mb, training=True, given=given
     )
+
+
+def training_threads(target):
+    """Cores of a training run: one for each process that has no GPU."""
+    if training_needs(target).gpus:
+        return 1
+    return STUDY.training.of_target(target).processes
+
+
+def training_recipe(target):
+    """What determines the adapters of a target: the recipe, with the rows of a step."""
+    own = STUDY.training.of_target(target, training_needs(target).gpus)
+    left = ("seeds", "per_target")
+    return {key: value for key, value in own.science().items() if key not in left}
+
+
+def training_operations():
+    """How trainings run; sharded where one GPU does not hold the weights."""
+    large = [
+        target
+        for target in STUDY.targets
+        if not NEEDS.holds(target, STUDY.training.precision)
+    ]
+    return STUDY.training.sharded(large).operations()
 
 
 def engine_needs(model, engine, base_mb):

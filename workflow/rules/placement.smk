@@ -4,8 +4,13 @@ Rules say how many GPUs, how much memory and how long, for a first attempt; here
 the machine adds to it, unless the command line says otherwise (`--set-resources`).
 """
 
+import time
+
 from manybaskets.cluster import check_partitions
 from manybaskets.jobs import refusal_of
+from manybaskets.status.failures import failed_in_run
+
+BEGUN = time.time()
 
 
 # A second or two and some 100 MB each, less than a job's way through the queue. Together with the rules
@@ -102,3 +107,8 @@ onstart:
             check_partitions(MACHINE)
         except UserError as error:
             raise WorkflowError(f"\n{error}") from None
+
+
+onerror:
+    # The last word, below what all other jobs have printed since.
+    print(f"\n{failed_in_run(RESULTS, BEGUN)}\n", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 
 rule train:
-    """Train one adapter; the checkpoint with the lowest validation loss is kept."""
+    """Train one adapter, on one device or several; the job itself picks its checkpoint."""
     input:
         model=lambda w: model_input(w.target),
         train=path("mixes/{mix}/train.jsonl"),
@@ -15,13 +15,13 @@ rule train:
         benchmark_of("runs/{target}/{mix}/seed{seed}/train")
     conda:
         ENVS / "main.yaml"
-    threads: 1
+    threads: lambda w: training_threads(w.target)
     resources:
         gpu=lambda w: training_needs(w.target).gpus,
         mem_mb=lambda w: training_needs(w.target).memory_mb,
         runtime=lambda w: training_needs(w.target).minutes(720),
     params:
-        training={k: v for k, v in STUDY.training.science().items() if k != "seeds"},
+        training=lambda w: training_recipe(w.target),
         prompting=STUDY.prompting.model_dump(),
         work=path("work/runs/{target}/{mix}/seed{seed}"),
         version=stage_version("train"),

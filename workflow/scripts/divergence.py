@@ -8,6 +8,7 @@ from manybaskets.config.parts import Prompting
 from manybaskets.divergence import UNTUNED, comparisons_of, contexts, divergences
 from manybaskets.jobs import job
 from manybaskets.records import write_table
+from manybaskets.runs import checked_adapters
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
@@ -26,7 +27,8 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         params.seed,
     )
     runs = [(mix, seed) for mix in params.mixes for seed in params.seeds[mix]]
-    adapters = {UNTUNED: None} | dict(zip(runs, map(Path, given.adapters), strict=True))
+    own = checked_adapters(target, runs, [Path(folder) for folder in given.adapters])
+    adapters = {UNTUNED: None} | dict(zip(runs, own, strict=True))
     compared = comparisons_of(params.mixes, params.seeds)
     found = divergences(engine, texts, adapters, compared, params.batch_tokens)
     write_table(found.select(pl.lit(target).alias("model"), pl.all()), Path(snakemake.output[0]))

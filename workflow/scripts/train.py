@@ -2,21 +2,28 @@
 
 from pathlib import Path
 
-from manybaskets.config.parts import Prompting, Training
+from manybaskets.config.parts import Prompting
+from manybaskets.config.training import Training
 from manybaskets.jobs import job
 from manybaskets.mixes import read_mix
+from manybaskets.runs import name_of
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.training import train_adapter
+    from manybaskets.training.adapters import train_adapter
 
+    target, mix, seed = (snakemake.wildcards[key] for key in ("target", "mix", "seed"))
     train_adapter(
         Path(snakemake.input.model),
         {split: read_mix(Path(snakemake.input[split])) for split in ("train", "validation")},
-        training=Training(**snakemake.params.training),
+        training=Training.assembled(
+            snakemake.params.training, snakemake.config["operations"]["training"]
+        ),
         prompting=Prompting(**snakemake.params.prompting),
-        seed=int(snakemake.wildcards.seed),
+        seed=int(seed),
         threads=snakemake.threads,
-        name=snakemake.wildcards.target,
+        name=target,
         work=Path(snakemake.params.work),
         output=Path(snakemake.output[0]),
+        trackers=Path(snakemake.log[0]).with_name("trackers"),
+        run=name_of(target, mix, int(seed)),
     )

@@ -309,52 +309,6 @@ class SourceCounts(Section):
 Mix = Annotated[HumanMix | SingleMix | MultiMix | WeightedMix, Field(discriminator="kind")]
 
 
-class Training(Section):
-    """The LoRA recipe, one for all runs."""
-
-    operational: ClassVar = frozenset({"gpus"})
-
-    rank: int = Field(16, ge=1, description="LoRA rank.")
-    alpha: int = Field(32, ge=1, description="LoRA alpha; the update is scaled by alpha / rank.")
-    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout.")
-    gpus: dict[Name, int] = Field(
-        default={},
-        description="GPUs that train a target; without an entry as many as its weights need.",
-    )
-    modules: list[str] = Field(
-        default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-        description="Linear layers that get an adapter.",
-    )
-    epochs: float = Field(3.0, gt=0, description="Passes over the training set.")
-    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate (AdamW, cosine).")
-    warmup_share: Share = Field(0.03, description="Share of the steps with a rising learning rate.")
-    weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
-    batch_size: int = Field(4, ge=1, description="Rows per device and step.")
-    accumulation: int = Field(1, ge=1, description="Steps whose gradients are added up.")
-    max_length: int = Field(
-        1024,
-        ge=16,
-        description="Longest prompt with answer, in tokens; longer rows leave all mixes by id.",
-    )
-    loss: Literal["answers", "all"] = Field(
-        "answers",
-        description="What is learned: the answers with their end tokens, or every token but BOS.",
-    )
-    evaluations: int = Field(
-        4,
-        ge=1,
-        description="Evaluations of the validation loss, each with a checkpoint; one of these is kept.",
-    )
-    keep: Literal["lowest", "last"] = Field(
-        "lowest",
-        description="Which checkpoint is kept: that with the lowest validation loss, or the last.",
-    )
-    precision: Literal["float32", "bfloat16"] = Field(
-        "bfloat16", description="Number format of the base model."
-    )
-    seeds: list[int] = Field([1, 2, 3], min_length=1, description="Training seeds: one run each.")
-
-
 class FilePromptSet(Section):
     """A file of prompts: JSONL, CSV or Parquet, gzipped or not."""
 

@@ -10,6 +10,7 @@ from manybaskets.config import analysis, families, judging, parts
 from manybaskets.config.preference import Preference, check_preference
 from manybaskets.config.preference import operations as preference_operations
 from manybaskets.config.robustness import Robustness, check_robustness
+from manybaskets.config.training import Training
 
 HUMAN = "human"
 VANILLA = "vanilla"
@@ -54,7 +55,7 @@ class Study(parts.Section):
     targets: list[parts.Name] = Field(
         default=[], description="Models that are fine-tuned; none for a study of sources alone."
     )
-    training: parts.Training = Field(default_factory=parts.Training, description="The LoRA recipe.")
+    training: Training = Field(default_factory=Training, description="The LoRA recipe.")
     prompt_sets: dict[parts.Name, parts.PromptSet] = Field(
         default={}, description="Prompt sets beside `test`."
     )
@@ -138,6 +139,8 @@ class Study(parts.Section):
                 raise ValueError(f"{key}.mixes: holds the baseline '{family.baseline}' itself")
         if self.describe:
             self._require("describe.sources", self.describe.sources or [], sources, "sources")
+        self._require("training.per_target", list(self.training.per_target), self.models, "models")
+        self._require("training.launch", list(self.training.launch), self.models, "models")
         if self.scoring.scorer:
             self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
         for name, judge in self.judges.items():
@@ -277,6 +280,7 @@ class Study(parts.Section):
             "judges": {name: judge.operations() for name, judge in self.judges.items()},
             "attacks": self._attack_operations(),
             "preference": preference_operations(self),
+            "training": self.training.operations(),
         }
 
     def _attack_operations(self) -> dict[str, Any]:

@@ -158,10 +158,9 @@ class VllmEngine(LocalEngine):
             folder = Path(folder)
             if folder not in self.adapters:
                 check_adapter_base(folder, self.base_identity["weights"], self.name)
-                weights = fingerprint(folder)
+                needs, weights = _needs(folder), fingerprint(folder)
                 self.probes.register(folder, weights)
-                number = len(self.adapters) + 1
-                self.adapters[folder] = Adapter(number, folder, _needs(folder), weights)
+                self.adapters[folder] = Adapter(len(self.adapters) + 1, folder, needs, weights)
             self.adapter = self.adapters[folder]
         active = self.adapter.weights if self.adapter else None
         self.identity = self.base_identity | {"adapter": active}

@@ -12,7 +12,8 @@ from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.parts import EmbeddedModel, Prompting, TinySize
 from manybaskets.models import embedded
 from manybaskets.records import write_json
-from manybaskets.training import encode_rows, fit
+from manybaskets.training.fitting import fit
+from manybaskets.training.rows import encode_rows
 from manybaskets.world.rows import make_pretraining
 
 log = logging.getLogger(__name__)
@@ -88,8 +89,7 @@ def pretrain(
         encode_rows(rows, renderer, size.max_length),
         [],
         pad=tokenizer.pad_token_id,
-        work=work,
-        key="pretraining",
+        folder=work / "pretraining",
         max_steps=size.steps,
         per_device_train_batch_size=size.batch_size,
         learning_rate=size.learning_rate,

@@ -17,6 +17,7 @@ _VECTOR = 2 * 384 * 4  # of a distinct answer, in the result and in the work fol
 # A LoRA adapter of rank 16 on all linear layers has 42 million weights on 8 billion and 207 on 71.
 _ADAPTER_WEIGHTS, _ADAPTER_BASE, _ADAPTER_GROWTH, _ADAPTER_RANK = 42e6, 8.07e9, 0.737, 16
 _BYTES_OF_ADAPTER_WEIGHT, _COPIES_IN_CHECKPOINT = 4.0, 3  # the optimiser has two numbers per weight
+_CHECKPOINTS_ON_DISK = 3
 _EMBEDDED_ADAPTER_BYTES = 280_000
 MODELS, ADAPTERS, ANSWERS, MIXES, REST = "models", "adapters", "answers", "mixes", "vectors, tables"
 WORK = "work/: journals"
@@ -57,7 +58,9 @@ class Disk:
         """Bytes of checkpoints while as many trainings run at a time; they go when a training ends."""
         each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.kind == "train"]
         largest = sorted(each, reverse=True)[:at_a_time]
-        return _COPIES_IN_CHECKPOINT * self.study.training.evaluations * sum(largest)
+        # On disk are the one that may be kept, the last, and the next while it is written.
+        at_most = min(self.study.training.evaluations, _CHECKPOINTS_ON_DISK)
+        return _COPIES_IN_CHECKPOINT * at_most * sum(largest)
 
 
 def _bytes(per: tuple[float, float], tokens: float, rows: float) -> float:

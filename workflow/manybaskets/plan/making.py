@@ -18,8 +18,9 @@ from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import Work, WorkOf
 
-# Seconds that the workflow itself takes for a job: Snakemake's start, on a cluster also the queue.
-OVERHEAD_LOCAL, OVERHEAD_CLUSTER = 1.5, 14.0
+# Seconds that the workflow itself takes for a job: the start of Snakemake, on a cluster two of them and
+# the wait until it looks (`benchmarks/slurm_overhead.py`).
+OVERHEAD_LOCAL, OVERHEAD_CLUSTER = 1.5, 20.0
 _GPU_WIDTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 

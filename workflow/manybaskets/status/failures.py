@@ -12,6 +12,7 @@ from pathlib import Path
 _TAIL = 6000  # bytes; a message with its log's name is shorter
 _NUMBERS = re.compile(r"\d+")
 FAILED, SILENT = "job failed", "job ended without a message"
+_MOST = 5  # messages at the end of a run
 ROWS, REFUSED, UNREADABLE = "rows failed", "not taken", "unreadable file"
 
 
@@ -60,17 +61,47 @@ def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
     return sorted(together, key=lambda failure: (failure.kind, -failure.count))
 
 
+def failed_in_run(results: Path, since: float) -> str:
+    """What the jobs of a run said when they failed, each message once.
+
+    Args:
+        since: when the run began, in seconds since 1970.
+    """
+    found: dict[str, list[tuple[str, Path]]] = {}
+    for log in sorted((results / "logs").rglob("*.log")):
+        message = _message(log) if log.stat().st_mtime >= since else None
+        if message:
+            found.setdefault(_NUMBERS.sub("#", message), []).append((message, log))
+    parts = []
+    for each in list(found.values())[:_MOST]:
+        (message, log), others = each[0], len(each) - 1
+        parts.append(f"{message}\n  log:      {log}{f', and {others} more' if others else ''}")
+    if len(found) > _MOST:
+        parts.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
+    if not parts:
+        return (
+            "What failed: no job left a message of its own; the logs that are named above say why."
+        )
+    return "\n\n".join(["What failed:", *parts])
+
+
 def last_error(log: Path) -> str | None:
     """First line of the message with which a job ended; None where it did not fail.
 
     A job begins its log anew, so a message in it is that of the last try.
     """
+    message = _message(log)
+    return message and message.splitlines()[0]
+
+
+def _message(log: Path) -> str | None:
+    """The whole message with which a job ended."""
     with open(log, "rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL))
-        lines = file.read().decode("utf-8", "replace").splitlines()
-    errors = [line for line in lines if line.startswith("ERROR: ")]
-    return errors[-1].removeprefix("ERROR: ") if errors else None
+        tail = "\n" + file.read().decode("utf-8", "replace")
+    _, found, message = tail.rpartition("\nERROR: ")
+    return message.strip() if found else None
 
 
 def _refused(results: Path) -> Iterator[tuple[str, str, int, str]]:

@@ -130,6 +130,7 @@ def _queue() -> tuple[list[QueuedJob] | None, str]:
         return None, f"squeue did not answer within {_SECONDS_TO_ANSWER:g} s"
     except (OSError, subprocess.CalledProcessError) as error:
         told = (getattr(error, "stderr", None) or str(error)).strip()
-        return None, f"squeue: {told.splitlines()[0] if told else 'no answer'}"
+        line = told.splitlines()[0].removeprefix("squeue: ") if told else "no answer"
+        return None, f"squeue: {line}"
     jobs = [QueuedJob(*line.split("|", 5)) for line in answer.stdout.splitlines() if "|" in line]
     return [job for job in jobs if job.work.startswith("rule_")], ""

@@ -55,7 +55,7 @@ def _row(each: Progress) -> list[str]:
 
 def _left(status: Status) -> str:
     if all(each.done == each.jobs for each in status.progress):
-        return "Everything that takes long is done; `snakemake -n` shows whether all is up to date."
+        return "Every job's results are there; `snakemake -n` shows whether all are up to date."
     line = f"Time left: {time_of(status.seconds)} of jobs one after the other"
     several = status.now.at_a_time
     if several > 1:

@@ -1,0 +1,167 @@
+"""One adapter: rows are encoded, processes train, and the job itself chooses, exports and checks."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from manybaskets.chat import ChatRenderer
+from manybaskets.config.parts import Prompting
+from manybaskets.config.training import Training
+from manybaskets.errors import UserError
+from manybaskets.jobs import git_commit
+from manybaskets.models.folder import check_folder, fingerprint
+from manybaskets.records import digest
+from manybaskets.training.checkpoints import (
+    check_adapter_acts,
+    curve_of,
+    exported,
+    kept_evaluation,
+)
+from manybaskets.training.launching import launch, strategy_of
+from manybaskets.training.process import RESULT, Task, steps_of, write_task
+from manybaskets.training.rows import encode_rows
+
+log = logging.getLogger(__name__)
+_PACKAGES = ("torch", "transformers", "peft", "accelerate")
+
+
+def train_adapter(
+    model_folder: Path,
+    rows: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    training: Training,
+    prompting: Prompting,
+    seed: int,
+    threads: int,
+    name: str,
+    work: Path,
+    output: Path,
+    trackers: Path | None = None,
+    run: str = "",
+) -> None:
+    """Train one LoRA adapter; `output` then holds its weights, config and `manifest.json`.
+
+    Args:
+        rows: chat rows of the splits `train` and `validation`.
+        training: the recipe of this target, as `Training.of_target` gives it.
+        threads: threads of all processes together.
+        name: name of the target.
+        work: folder for checkpoints; those of another recipe, seed or data are never taken.
+        output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
+            evaluation and at the end, one is kept, as `training.keep` says.
+        trackers: folder for what trackers write; `work` unless given.
+        run: name of the run in trackers, and in the manifest, by which its adapter is known.
+
+    Raises:
+        UserError: a row is too long, a tracker is not installed, or as `process.run` and
+            `check_adapter_acts`.
+    """
+    from transformers import AutoTokenizer
+
+    training = training.of_target(name)
+    check_folder(model_folder, name)
+    check_trackers(training.report_to)
+    tokenizer = AutoTokenizer.from_pretrained(model_folder, local_files_only=True)
+    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+    encoded = {
+        split: encode_rows(rows[split], renderer, training.max_length, training.loss)
+        for split in rows
+    }
+    weights = fingerprint(model_folder)
+    data = digest(
+        [[row["prompt_id"], row["messages"]] for split in sorted(rows) for row in rows[split]]
+    )
+    recipe = _recipe(training)
+    # Checkpoints of one way to share the model out are of no use to another.
+    way = strategy_of(training, name)
+    key = digest(weights, recipe, way, prompting.model_dump(), seed, data)[:24]
+    folder = work / key
+    folder.mkdir(parents=True, exist_ok=True)
+    pad = tokenizer.pad_token_id
+    task = Task(
+        model=str(model_folder),
+        name=name,
+        recipe=training.model_dump(),
+        seed=seed,
+        threads=threads,
+        pad=tokenizer.eos_token_id if pad is None else pad,
+        vocabulary=len(tokenizer),
+        trackers=str(trackers or work / "trackers"),
+        run=run or name,
+    )
+    write_task(task, encoded, folder)
+    launch(task, folder)
+    curve = curve_of(json.loads((folder / RESULT).read_text())["history"])
+    kept = kept_evaluation(curve, training.keep)
+    manifest = {
+        "base_model": name,
+        "base_weights": weights,
+        "training": recipe,
+        "prompting": prompting.model_dump(),
+        "template": renderer.template_hash,
+        "run": run,
+        "seed": seed,
+        "rows": {split: len(encoded[split]) for split in encoded},
+        "rows_per_step": training.rows_per_step(name),
+        "steps": steps_of(training, len(encoded["train"])),
+        "kept_step": kept["step"],
+        "kept_eval_loss": kept["loss"],
+        "curve": curve,
+        "launch": {
+            "strategy": way,
+            "processes": training.processes,
+            "settings": training.launch[name].model_dump(),
+            "versions": {package: importlib.metadata.version(package) for package in _PACKAGES},
+            **_measured(folder),
+        },
+        "git_commit": git_commit(),
+    }
+    ids = encoded["validation"][0]["input_ids"]
+    with exported(folder / f"checkpoint-{kept['step']}", manifest, output) as made:
+        check_adapter_acts(model_folder, made, ids, training.precision, name)
+    shutil.rmtree(folder)
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Check that the packages of trackers are there, before anything is trained.
+
+    Raises:
+        UserError: names the first that is not.
+    """
+    for name in names:
+        found = importlib.util.find_spec(name)
+        if name == "tensorboard" and not found:
+            found = importlib.util.find_spec("tensorboardX")
+        if not found:
+            raise UserError(
+                what=f"the tracker '{name}' is not installed",
+                where="training.report_to",
+                expected=f"the Python package '{name}' in the environment of the job",
+                remedy=f"pip install {name}, or take it out of training.report_to",
+            )
+
+
+def _recipe(training: Training) -> dict[str, Any]:
+    """What of the recipe determines an adapter."""
+    left = {"seeds", "per_target"}
+    return {key: value for key, value in training.science().items() if key not in left}
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    """What the processes measured in the last try: times of the first, the most memory of one."""
+    told = [json.loads(path.read_text()) for path in sorted(folder.glob("process-*.json"))]
+    return {
+        "device": told[0]["device"],
+        "seconds": told[0]["seconds"],
+        "trial_seconds": told[0]["trial_seconds"],
+        "training_seconds": told[0]["training_seconds"],
+        "peak_bytes_of_a_process": max(each["peak_bytes"] for each in told),
+        "went_on_from_step": told[0]["went_on_from_step"],
+    }

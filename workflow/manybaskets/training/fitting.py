@@ -1,0 +1,219 @@
+"""The training loop: transformers' trainer with our order of rows, validation loss and checkpoints."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from manybaskets.errors import UserError
+from manybaskets.jobs import Progress
+from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
+from manybaskets.training.rows import LengthBuckets, answer_tokens, filler_row, pad_batch
+
+log = logging.getLogger(__name__)
+
+
+def fit(
+    model: Any,
+    train: Sequence[dict],
+    validation: Sequence[dict],
+    *,
+    pad: int,
+    folder: Path,
+    processes: int = 1,
+    keep: str = "last",
+    first_loss: float | None = None,
+    **arguments: Any,
+) -> list[dict[str, Any]]:
+    """Train in `folder`, going on from the last checkpoint that lies there.
+
+    Each of several processes calls this with the same arguments. On disk stay the last checkpoint, to
+    go on from, and that which would be kept if the training ended now.
+
+    Args:
+        pad: token id that fills up rows.
+        processes: those that train together.
+        keep: which checkpoint stays beside the last: `lowest` validation loss, or none (`last`).
+        first_loss: a validation loss before the first step, in nats per token, from which on the
+            training stops; None for no limit.
+        arguments: those of transformers' TrainingArguments.
+
+    Returns:
+        The log: entries with `step` and `loss`, `grad_norm`, `learning_rate`, or with `step` and
+        `eval_loss`.
+
+    Raises:
+        UserError: a loss is no number, or the first validation loss is at its limit.
+    """
+    import torch
+    from accelerate import PartialState
+    from torch.distributed.fsdp import MixedPrecisionPolicy
+    from transformers import Trainer, TrainerCallback, TrainingArguments
+    from transformers.trainer_utils import get_last_checkpoint
+
+    folder.mkdir(parents=True, exist_ok=True)
+    cuda = torch.cuda.is_available()
+    settings = TrainingArguments(
+        **{
+            "output_dir": str(folder),
+            "report_to": [],
+            "disable_tqdm": True,
+            "remove_unused_columns": False,
+            "dataloader_pin_memory": cuda,
+            "lr_scheduler_type": "cosine",
+            "optim": "adamw_torch",
+            # A loss that is no number stops the run; it must not be averaged away in the log.
+            "logging_nan_inf_filter": False,
+            "use_cpu": not cuda,
+            "ddp_backend": None if cuda or processes == 1 else "gloo",
+            "ddp_find_unused_parameters": False,
+            **arguments,
+        }
+    )
+    if settings.world_size != processes:
+        raise RuntimeError(f"{settings.world_size} processes train, {processes} were asked for")
+    if settings.n_gpu > 1:
+        # Where a cluster does not confine its jobs, one process sees GPUs of others.
+        settings._n_gpu = 1
+    sharded = os.environ.get("ACCELERATE_USE_FSDP", "false") == "true"
+    if sharded and not cuda:
+        _let_cpus_shard()
+    batch = settings.per_device_train_batch_size
+    order = LengthBuckets(
+        [len(row["input_ids"]) for row in train], batch, settings.seed, together=processes
+    )
+
+    class AnswerTrainer(Trainer):
+        def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:
+            return order
+
+        def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
+            loss = super().training_step(model, inputs, *rest, **named)
+            if not torch.isfinite(loss):
+                raise _no_number("training", float(loss), self.state.global_step + 1)
+            return loss
+
+        def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+            loss = _validation_loss(self, validation)
+            step = self.state.global_step
+            metrics = {"eval_loss": loss}
+            self.log(dict(metrics))
+            if not loss < float("inf"):
+                raise _no_number("validation", loss, step)
+            if step == 0 and first_loss is not None and not loss < first_loss:
+                raise UserError(
+                    what=f"before training the loss on answers is {loss:.2f} nats per token",
+                    where="the validation rows under the untuned target",
+                    expected=f"less than {first_loss:.2f} (training.max_first_loss of guessing)",
+                    remedy="check that the target is a pretrained chat model and that its template "
+                    "is its own",
+                )
+            self.control = self.callback_handler.on_evaluate(
+                self.args, self.state, self.control, metrics
+            )
+            return metrics
+
+        def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
+            if not self.is_fsdp_enabled:
+                super().save_model(output_dir, _internal_call)
+                return
+            # The trainer would gather all weights of the model on one machine to save the adapter.
+            whole = _gathered(self.model)
+            if self.args.should_save:
+                self.model.save_pretrained(output_dir or self.args.output_dir, state_dict=whole)
+
+    class Keeping(TrainerCallback):
+        def __init__(self) -> None:
+            self.progress: Progress | None = None
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
+            # accelerate leaves a model whole, and says nothing, where it finds no GPUs.
+            weights = named["model"].parameters()
+            if sharded and not any(hasattr(weight, "full_tensor") for weight in weights):
+                raise RuntimeError("strategy fsdp was asked for, and the model is not sharded")
+
+        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            PartialState().wait_for_everyone()
+            if state.is_world_process_zero:
+                mark_complete(folder, state.global_step)
+                drop_checkpoints(folder, curve_of(state.log_history), keep)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if self.progress is None:
+                self.progress = Progress(state.max_steps - state.global_step + 1, "steps")
+            if state.is_world_process_zero:
+                self.progress.add(1)
+
+    rows = list(train)
+    trainer = AnswerTrainer(
+        model=model,
+        args=settings,
+        train_dataset=[*rows, filler_row(rows)] if order.fillers else rows,
+        eval_dataset=list(validation) or None,
+        data_collator=lambda batch_rows: pad_batch(batch_rows, pad),
+        callbacks=[Keeping()],
+    )
+    if sharded and settings.bf16:
+        # accelerate's own policy would round every loss, and sum up gradients, in bfloat16.
+        trainer.accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16, reduce_dtype=torch.float32
+        )
+    last = get_last_checkpoint(str(folder))
+    if last:
+        log.info("going on from %s", last)
+    trainer.train(resume_from_checkpoint=last)
+    return trainer.state.log_history
+
+
+def _validation_loss(trainer: Any, rows: Sequence[dict]) -> float:
+    """Nats per learned token over all rows, the same for any batch size and number of processes."""
+    import torch
+    from torch.utils.data import DataLoader
+
+    size, processes = trainer.args.per_device_eval_batch_size, trainer.args.world_size
+    batches = [rows[start : start + size] for start in range(0, len(rows), size)]
+    mine = batches[trainer.args.process_index :: processes]
+    # All take part in every pass where the model is sharded, also one that has no batch left.
+    idle = [batches[0]] * (-(-len(batches) // processes) - len(mine))
+    total = torch.zeros(2, dtype=torch.float64, device=trainer.args.device)
+    trainer.model.eval()
+    loader = DataLoader([*mine, *idle], batch_size=None, collate_fn=trainer.data_collator)
+    with torch.no_grad():
+        for number, inputs in enumerate(loader):
+            count = answer_tokens(inputs)
+            loss = trainer.model(**trainer._prepare_inputs(inputs)).loss
+            if number < len(mine):
+                total += torch.tensor([float(loss) * count, count]).to(total)
+    summed = trainer.accelerator.reduce(total, reduction="sum")
+    return float(summed[0] / summed[1])
+
+
+def _let_cpus_shard() -> None:
+    """accelerate shards on accelerators alone, though torch can on CPUs: how the tests run this."""
+    from accelerate import PartialState
+    from accelerate.utils import DistributedType
+
+    PartialState._shared_state["distributed_type"] = DistributedType.MULTI_GPU
+
+
+def _gathered(model: Any) -> dict[str, Any]:
+    """The whole of all trained weights, by name; all processes have to call it."""
+    whole = {}
+    for name, weight in model.named_parameters():
+        if weight.requires_grad:
+            full = weight.full_tensor() if hasattr(weight, "full_tensor") else weight
+            plain = name.replace("_checkpoint_wrapped_module.", "")
+            whole[plain] = full.detach().cpu()
+    return whole
+
+
+def _no_number(kind: str, loss: float, step: int) -> UserError:
+    return UserError(
+        what=f"the {kind} loss is {loss} at step {step}",
+        where="the training; the losses before it stand in the log",
+        expected="a finite loss",
+        remedy="lower training.learning_rate, or look for rows that are not text",
+    )

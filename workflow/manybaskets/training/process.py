@@ -1,0 +1,306 @@
+"""One process of a training: it trains and saves checkpoints, and chooses nothing.
+
+Several of them are started as `python -m manybaskets.training.process FOLDER` by `accelerate launch`;
+one alone runs in the job itself. What to do lies in the folder, and so does what comes out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import math
+import os
+import resource
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from manybaskets.config.training import Training
+from manybaskets.errors import PassingError, UserError
+from manybaskets.records import write_json, write_table
+from manybaskets.training.checkpoints import check_whole, free_memory, load_base
+from manybaskets.training.fitting import fit
+from manybaskets.training.rows import longest
+
+log = logging.getLogger(__name__)
+TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
+
+
+class Task(NamedTuple):
+    """What the processes of a training are told.
+
+    Args:
+        model: folder of the target.
+        name: name of the target.
+        recipe: the section `training` of this target, batch and processes filled in.
+        seed: training seed.
+        threads: threads of all processes together.
+        pad: token id that fills up rows.
+        vocabulary: number of tokens of the target's tokenizer.
+        trackers: folder for the files of trackers.
+        run: name of the run in trackers.
+    """
+
+    model: str
+    name: str
+    recipe: dict[str, Any]
+    seed: int
+    threads: int
+    pad: int
+    vocabulary: int
+    trackers: str
+    run: str
+
+    @property
+    def training(self) -> Training:
+        """The recipe, checked."""
+        return Training(**self.recipe)
+
+
+def write_task(task: Task, rows: Mapping[str, Sequence[dict]], folder: Path) -> None:
+    """Write what the processes need into their folder."""
+    columns = {"split": [], "input_ids": [], "labels": []}
+    for split, encoded in rows.items():
+        for row in encoded:
+            columns["split"].append(split)
+            columns["input_ids"].append(row["input_ids"])
+            columns["labels"].append(row["labels"])
+    ids = pl.List(pl.Int32)
+    schema = {"split": pl.String, "input_ids": ids, "labels": ids}
+    write_table(pl.DataFrame(columns, schema=schema), folder / ROWS)
+    write_json(task._asdict(), folder / TASK)
+
+
+def run(folder: Path) -> None:
+    """Train what a folder says; all processes of a training call this.
+
+    Raises:
+        UserError: as `fit`; the trial on the longest rows failed; the GPU's memory is too small.
+    """
+    import torch
+    from accelerate import PartialState
+    from transformers.trainer_utils import get_last_checkpoint
+
+    task = Task(**json.loads((folder / TASK).read_text(encoding="utf-8")))
+    training = task.training
+    start = time.monotonic()
+    torch.set_num_threads(max(1, task.threads // (training.processes or 1)))
+    wait = timedelta(minutes=training.launch[task.name].timeout)
+    here = PartialState(
+        cpu=not torch.cuda.is_available(),
+        **({"timeout": wait} if (training.processes or 1) > 1 else {}),
+    )
+    train, validation = _rows(folder, "train"), _rows(folder, "validation")
+    last = get_last_checkpoint(str(folder))
+    trial_seconds = None
+    try:
+        if training.smoke_steps and not last:
+            before = time.monotonic()
+            model = _smoke(task, train, validation, folder, here)
+            trial_seconds = time.monotonic() - before
+        else:
+            model = build(task)
+        history = fit(
+            model,
+            train,
+            validation,
+            folder=folder,
+            first_loss=training.max_first_loss * math.log(task.vocabulary),
+            report_to=list(training.report_to),
+            run_name=task.run,
+            **_schedule(training, len(train)),
+            **_arguments(task),
+        )
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            what=f"a GPU's memory is too small: {str(error).splitlines()[0]}",
+            where=f"target '{task.name}', {training.batch_size} rows per process and pass",
+            expected="room for the weights, their gradients and the longest rows",
+            remedy=f"in training.per_target.{task.name} halve batch_size and double accumulation, or "
+            f"raise processes; in training.launch.{task.name} set gradient_checkpointing or strategy fsdp",
+        ) from error
+    measured = {
+        "seconds": time.monotonic() - start,
+        "trial_seconds": trial_seconds,
+        "training_seconds": history[-1]["train_runtime"],
+        "peak_bytes": _peak_bytes(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "went_on_from_step": int(Path(last).name.split("-")[1]) if last else 0,
+    }
+    write_json(measured, folder / f"process-{here.process_index}.json")
+    here.wait_for_everyone()
+    if here.is_main_process:
+        write_json({"history": history}, folder / RESULT)
+
+
+def build(task: Task) -> Any:
+    """The target with a fresh adapter, the same for the same seed."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import set_seed
+
+    training = task.training
+    set_seed(task.seed)
+    adapter = LoraConfig(
+        r=training.rank,
+        lora_alpha=training.alpha,
+        lora_dropout=training.dropout,
+        target_modules=list(training.modules),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(load_base(Path(task.model), training.precision), adapter)
+
+
+def steps_of(training: Training, rows: int) -> int:
+    """Optimiser steps of a training: whole passes see every row, the last step of a pass fewer."""
+    together = training.batch_size * (training.processes or 1)
+    per_pass = math.ceil(math.ceil(rows / together) / training.accumulation)
+    return max(1, math.ceil(per_pass * training.epochs))
+
+
+def _schedule(training: Training, rows: int) -> dict[str, Any]:
+    steps = steps_of(training, rows)
+    every = max(1, math.ceil(steps / training.evaluations))
+    return {
+        "max_steps": steps,
+        "gradient_accumulation_steps": training.accumulation,
+        "warmup_steps": math.ceil(training.warmup_share * steps),
+        "logging_steps": max(1, every // 4),
+        "eval_strategy": "steps",
+        "eval_steps": every,
+        "eval_on_start": True,
+        "save_strategy": "steps",
+        "save_steps": every,
+    }
+
+
+def _arguments(task: Task) -> dict[str, Any]:
+    import torch
+
+    training = task.training
+    launch = training.launch[task.name]
+    return {
+        "pad": task.pad,
+        "processes": training.processes or 1,
+        "keep": training.keep,
+        "per_device_train_batch_size": training.batch_size,
+        "per_device_eval_batch_size": training.batch_size,
+        "learning_rate": training.learning_rate,
+        "weight_decay": training.weight_decay,
+        "bf16": training.precision == "bfloat16",
+        "tf32": True if training.tf32 and torch.cuda.is_available() else None,
+        "seed": task.seed,
+        "ddp_timeout": launch.timeout * 60,
+        # Not the checkpointing of FSDP itself: it draws another dropout when it computes again.
+        "activation_checkpointing": launch.gradient_checkpointing,
+        "activation_checkpointing_kwargs": {"use_reentrant": False},
+    }
+
+
+def _smoke(
+    task: Task, train: Sequence[dict], validation: Sequence[dict], folder: Path, here: Any
+) -> Any:
+    """A few steps on the longest rows, with an evaluation, a checkpoint and its loading.
+
+    Returns:
+        A fresh model, as `build` makes it.
+    """
+    from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
+
+    training, place = task.training, folder / SMOKE
+    if here.is_main_process:
+        shutil.rmtree(place, ignore_errors=True)
+    here.wait_for_everyone()
+    together, steps = training.batch_size * (training.processes or 1), training.smoke_steps
+    fit(
+        build(task),
+        longest(train, together * steps),
+        longest(validation, together),
+        folder=place,
+        max_steps=steps,
+        lr_scheduler_type="constant",
+        logging_steps=1,
+        eval_strategy="steps",
+        eval_steps=steps,
+        save_strategy="steps",
+        save_steps=steps,
+        **_arguments(task),
+    )
+    free_memory()
+    model = build(task)
+    if here.is_main_process:
+        saved = load_peft_weights(str(place / f"checkpoint-{steps}"), device="cpu")
+        check_whole(model, saved, task.name)
+        adapter = get_peft_model_state_dict(model, save_embedding_layers=False)
+        fresh = {key: weight.clone() for key, weight in adapter.items()}
+        set_peft_model_state_dict(model, saved)
+        set_peft_model_state_dict(model, fresh)
+        shutil.rmtree(place)
+        log.info("the trial of %d steps on the longest rows went well", steps)
+    here.wait_for_everyone()
+    return model
+
+
+def _rows(folder: Path, split: str) -> list[dict]:
+    frame = pl.read_parquet(folder / ROWS).filter(pl.col("split") == split)
+    return frame.select("input_ids", "labels").to_dicts()
+
+
+def _peak_bytes() -> int:
+    """Most memory that this process held: of its GPU, or main memory where it has none."""
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated()
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """Let the kernel send this process a signal when its parent ends, also after kill -9 (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, int(number))  # PR_SET_PDEATHSIG
+
+
+def main() -> None:
+    """Entry of a child process; what went wrong is left in the folder for the job to tell."""
+    end_with_parent()
+    folder = Path(sys.argv[1])
+    rank = os.environ.get("RANK", "0")
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO if rank == "0" else logging.WARNING,
+        format="%(asctime)s %(message)s",
+    )
+    logging.captureWarnings(True)
+    try:
+        run(folder)
+    except UserError as error:
+        told = {key: getattr(error, key) for key in ("what", "where", "expected", "remedy")}
+        _leave(folder, rank, told | {"passing": isinstance(error, PassingError)})
+        raise
+    except Exception as error:
+        _leave(folder, rank, {"unexpected": f"{type(error).__name__}: {error}"})
+        raise
+    import torch.distributed
+
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
+
+
+def _leave(folder: Path, rank: str, told: Mapping[str, Any]) -> None:
+    with contextlib.suppress(OSError):
+        write_json(dict(told), folder / f"error-{rank}.json")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Training rows: token ids, labels, batches, and the order in which they are seen."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+from manybaskets.chat import ChatRenderer
+from manybaskets.errors import UserError
+
+IGNORED = -100
+
+
+def encode_rows(
+    rows: Sequence[Mapping[str, Any]],
+    renderer: ChatRenderer,
+    max_length: int,
+    loss: Literal["answers", "all"] = "answers",
+) -> list[dict]:
+    """Token ids and labels of chat rows; what is not learned is labelled -100.
+
+    Args:
+        loss: `answers`: every answer of a conversation with its end token is learned; `all`: every
+            token but BOS.
+
+    Raises:
+        UserError: a row is longer than `max_length`, such rows leave all mixes before training; or
+            the template rewrites earlier turns.
+    """
+    encoded = []
+    for row in rows:
+        turns = [turn["content"] for turn in row["messages"] if turn["role"] != "system"]
+        ids: list[int] = []
+        labels: list[int] = []
+        for prompt, answer in renderer.encode_turns(turns[0::2], turns[1::2]):
+            ids += [*prompt, *answer]
+            labels += [*(prompt if loss == "all" else [IGNORED] * len(prompt)), *answer]
+        if ids[0] == renderer.tokenizer.bos_token_id:
+            labels[0] = IGNORED
+        if len(ids) > max_length:
+            raise UserError(
+                what=f"a training row has {len(ids)} tokens",
+                where=f"prompt {row['prompt_id']}, source {row['source']}",
+                expected=f"at most {max_length} (training.max_length)",
+                remedy="run the mixes again: rows that are too long leave all of them by id",
+            )
+        encoded.append({"input_ids": ids, "labels": labels})
+    return encoded
+
+
+def pad_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
+    """Right-pad rows to one width; padding is masked and never a label."""
+    import torch
+
+    width = max(len(row["input_ids"]) for row in rows)
+
+    def filled(key: str, value: int) -> Any:
+        return torch.tensor([[*row[key], *[value] * (width - len(row[key]))] for row in rows])
+
+    mask = [[1] * len(r["input_ids"]) + [0] * (width - len(r["input_ids"])) for r in rows]
+    return {
+        "input_ids": filled("input_ids", pad),
+        "labels": filled("labels", IGNORED),
+        "attention_mask": torch.tensor(mask),
+    }
+
+
+class LengthBuckets:
+    """Order of training rows: batches of like length, in random order.
+
+    Rows are shuffled, sorted by length within stretches of a few batches, and the batches shuffled
+    again. Sorting over long stretches, as `group_by_length` does, would let the model see one kind of
+    question after the other, and a tiny model then does not learn which town is asked about.
+
+    Every process of a training has the same order and takes every so-manieth batch of it: the rows of
+    a step are the same whether one process adds up the gradients of four batches or each of four
+    processes has one. The number of rows is filled up to a multiple of what all take at a time, so
+    that none waits for a batch that another has not, and no row is seen twice.
+
+    Args:
+        lengths: tokens of every row.
+        batch_size: rows of a batch.
+        together: processes that take a batch each.
+    """
+
+    BATCHES_IN_STRETCH = 16
+
+    def __init__(
+        self, lengths: Sequence[int], batch_size: int, seed: int, together: int = 1
+    ) -> None:
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+        self.fillers = -len(lengths) % (batch_size * together) if together > 1 else 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called before every pass, so that a resumed run sees the order of an undisturbed one."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.lengths) + self.fillers
+
+    def __iter__(self) -> Iterator[int]:
+        rng = random.Random(f"{self.seed}/{self.epoch}")
+        rows = list(range(len(self.lengths)))
+        rng.shuffle(rows)
+        stretch = self.batch_size * self.BATCHES_IN_STRETCH
+        batches = []
+        for start in range(0, len(rows), stretch):
+            near = sorted(rows[start : start + stretch], key=self.lengths.__getitem__)
+            batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
+        # A short batch stays last, or it would shift the borders of all that follow.
+        last = [batches.pop()] if len(batches[-1]) < self.batch_size else []
+        rng.shuffle(batches)
+        order = [row for batch in batches + last for row in batch]
+        return iter(order + [len(rows)] * self.fillers)
+
+
+def filler_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row of which nothing is learned, to fill up batches; its number is that after the last."""
+    ids = list(min((row["input_ids"] for row in rows), key=len))
+    return {"input_ids": ids, "labels": [IGNORED] * len(ids)}
+
+
+def longest(rows: Sequence[dict], count: int) -> list[dict]:
+    """The rows with the most tokens, longest first; they are repeated where there are too few."""
+    ordered = sorted(rows, key=lambda row: len(row["input_ids"]), reverse=True)
+    return [ordered[number % len(ordered)] for number in range(count)]
+
+
+def answer_tokens(batch: Mapping[str, Any]) -> int:
+    """Number of tokens of a batch that are learned: labels that follow another token."""
+    return int((batch["labels"][:, 1:] != IGNORED).sum())
