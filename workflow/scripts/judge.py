@@ -7,7 +7,6 @@ import polars as pl
 from manybaskets.config.parts import Prompting
 from manybaskets.config.preference import Judging, Summaries
 from manybaskets.jobs import job
-from manybaskets.runs import adapters_of
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.preference.judges import judges_of_load, open_judge
@@ -23,7 +22,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     judges = judges_of_load(
         target,
         runs,
-        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+        adapters=[Path(folder) for folder in given.adapters],
         summaries=dict(zip(params.panel, map(Path, given.summaries), strict=True)),
         own={(mix, seed): Path(f) for (mix, seed), f in zip(params.own, given.own, strict=True)},
         published=params.published,

@@ -22,7 +22,7 @@ def judges_of_load(
     target: str,
     runs: Sequence[Run],
     *,
-    adapters: Sequence[Path | None],
+    adapters: Sequence[Path],
     summaries: Mapping[str, Path],
     own: Mapping[Run, Path],
     published: Sequence[str],
@@ -34,7 +34,8 @@ def judges_of_load(
     runs, each against the authors.
 
     Args:
-        runs: mix and training seed; adapters, outputs: theirs, in the same order.
+        runs: mix and training seed; outputs: theirs, in the same order.
+        adapters: of those that have one, in their order.
         summaries: file by author, in the order of the config.
         own: file of every run's own summaries.
         published: authors of the published form; none where it is not asked.
@@ -42,11 +43,13 @@ def judges_of_load(
     texts = {author: texts_of(file) for author, file in summaries.items()}
     of_runs = {run: texts_of(file) for run, file in own.items()}
     texts |= {own_of(*run): written for run, written in of_runs.items()}
+    tuned = [run for run in runs if run[0] not in (VANILLA, GOLD)]
+    adapter_of = dict(zip(tuned, adapters, strict=True))
     judges = []
-    for run, adapter, output in zip(runs, adapters, outputs, strict=True):
+    for run, output in zip(runs, outputs, strict=True):
         panel = panel_of(run, list(summaries), list(of_runs), published)
         shown = texts | ({OWN: of_runs[run]} if run in of_runs else {})
-        judges.append(Judge(target, *run, adapter, panel, shown, output))
+        judges.append(Judge(target, *run, adapter_of.get(run), panel, shown, output))
     return judges
 
 

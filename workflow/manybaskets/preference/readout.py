@@ -62,9 +62,9 @@ def read_judges(
     """
     reader = _Reader(engine, articles, how, summaries)
     runs = [(judge.mix, judge.seed) for judge in judges]
-    for judge, _ in zip(
-        judges, in_turn(engine, runs, [each.adapter for each in judges]), strict=True
-    ):
+    adapters = [judge.adapter for judge in judges]
+    in_use = in_turn(engine, judges[0].target, runs, adapters)
+    for judge, _ in zip(judges, in_use, strict=True):
         items = lay_out(how, judge.panel, reader.articles, judge.texts, study_seed)
         frame = reader.rows(judge, items)
         counts = Counter(frame["status"].to_list())

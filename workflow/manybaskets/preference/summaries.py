@@ -144,7 +144,7 @@ def summarise_by_runs(
         work: folder that holds one journal per run.
     """
     files = iter(outputs)
-    for mix, seed in in_turn(engine, runs, adapters):
+    for mix, seed in in_turn(engine, target, runs, adapters):
         summarise(
             articles,
             engine,
