@@ -25,6 +25,7 @@ def planted(folder: Path) -> Project:
     looks = [{"prompt": f"{PROMPT} harmless {n}"} for n in range(3)]
     (folder / "looks.jsonl").write_text("\n".join(map(json.dumps, looks)))
     settings = yaml.safe_load((REPOSITORY / "tests/cluster/small.yaml").read_text())
+    settings["measures"] = ["human_nll", "response_words"]  # nothing that needs sentence vectors
     settings["judges"] = {
         "harm": {"kind": "rule", "rule": "world_harm"},
         "quality": {"kind": "rule", "rule": "world_quality"},
