@@ -61,3 +61,9 @@ def test_intervals_of_shares_cover(design: Refusals) -> None:
         low, high = wilson_of(mean, answers, 0.95)
         covered.append(low <= design.share <= high)
     assert 0.92 <= np.mean(covered) <= 0.985
+
+
+@pytest.mark.parametrize("number", [3, 20, 24, 71, 886])
+def test_none_and_all_have_an_exact_end(number):
+    assert wilson(0.0, number, 1.959964)[0] == 0.0
+    assert wilson(1.0, number, 1.959964)[1] == 1.0

@@ -13,7 +13,9 @@ def wilson(share: float, number: float, z: float) -> tuple[float, float]:
     below = 1 + z**2 / number
     middle = (share + z**2 / (2 * number)) / below
     half = z / below * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
+    # At its ends the interval is exact, where a rounding error would be shown as 1e-17.
+    low = max(0.0, float(middle - half)) if share > 0 else 0.0
+    return low, min(1.0, float(middle + half)) if share < 1 else 1.0
 
 
 def independent_clusters(sizes: np.ndarray) -> float:
