@@ -98,10 +98,10 @@ def test_a_cap_that_will_not_do_is_told(tmp_path):
 
 
 def test_a_kind_of_job_that_nobody_timed_is_no_light_job(tmp_path):
-    given = [*jobs(), job("judge", 4, stage="judging", gpus=4)]
+    given = [*jobs(), job("untimed", 4, stage="untimed", gpus=4)]
     made = plan(tmp_path, given=given)
-    assert {stage.stage: stage.basis for stage in made.stages}["judging"] == {"no prior": 1}
-    assert any("jobs of the stage judging" in note for note in made.notes)
+    assert {stage.stage: stage.basis for stage in made.stages}["untimed"] == {"no prior": 1}
+    assert any("jobs of the stage untimed" in note for note in made.notes)
 
 
 def test_what_is_not_known_is_called_unknown(tmp_path):
