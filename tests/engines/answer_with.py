@@ -1,8 +1,9 @@
 """Run tasks on engines and write what came of each: `answer_with.py TASKS.json RESULTS.json`.
 
 A task has `engine` (kind, folder, settings, name) and `steps`. A step has an `adapter` (or null)
-and either `prompts` with `sampling`, or `pairs` of prompt and answer to score. `repeat` answers a
-step's only prompt under so many seeds. An error that is the user's is the result of its step.
+and either `prompts` with `sampling`, or `pairs` of prompt and answer to score, or `questions` whose next
+token is read (`wanted` are token ids; `warp` asks for warped probabilities). `repeat` answers a step's only
+prompt under so many seeds. An error that is the user's is the result of its step.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 from manybaskets.chat import Prompt
 from manybaskets.config.engines import TransformersEngine, VllmEngine
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import LocalEngine, Request
+from manybaskets.engines import LocalEngine, Question, Request
 from manybaskets.engines.opening import open_engine
 from manybaskets.errors import UserError
 from manybaskets.records import row_seed
@@ -59,6 +60,18 @@ def take(engine: LocalEngine, step: dict[str, Any], max_tokens: int) -> dict[str
             for question, answer in step["pairs"]
         ]
         return result | {"scores": engine.score(pairs)}
+    if "questions" in step:
+        warp = Sampling(temperature=0.7) if step.get("warp") else None
+        asked = [
+            Question(engine.renderer.encode_prompt(text), tuple(step["wanted"]), warp)
+            for text in step["questions"]
+        ]
+        return result | {
+            "readings": [
+                [logit - reading.log_total for logit in reading.logits]
+                for reading in engine.read(asked, 2048)
+            ]
+        }
     asked = requests_of(engine, step, max_tokens)
     answers = {}
     for request, completion in engine.generate(asked, Sampling(**step["sampling"])):

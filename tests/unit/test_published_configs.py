@@ -173,12 +173,21 @@ def test_the_paper_file_switches_to_what_the_paper_did(paper):
     assert paper.training.evaluations == 603 // 100
 
 
-def test_every_switch_of_the_page_is_a_key(eggs):
-    table = PAGE.split("### The paper's settings")[1].split("### Time")[0]
+@pytest.mark.parametrize(
+    ("heading", "more", "fewest"),
+    [("The paper's settings", [], 10), ("Refusals", ["robustness"], 5), ("Self-preference", ["preference"], 8)],
+)  # fmt: skip
+def test_every_switch_of_the_page_is_a_key(heading, more, fewest):
+    files = [EGGS, *(EGGS.with_suffix(f".{name}.yaml") for name in more)]
+    settings: dict[str, Any] = {}
+    for file in files:
+        settings = merged(settings, yaml.safe_load(file.read_text(encoding="utf-8")))
+    study = study_of_run(settings, files, ROOT / "config/config.yaml")
+    table = PAGE.split(f"### {heading}")[1].split("\n### ")[0]
     switches = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)(?:: \w+)?`", table)
-    assert len(switches) >= 10
+    assert len(switches) >= fewest
     for path in switches:
-        effective(eggs, path)
+        effective(study, path)
 
 
 def test_what_cleaning_leaves_of_dolly_fits_without_cutting_a_question(eggs, dolly):
