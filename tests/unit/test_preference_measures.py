@@ -242,17 +242,22 @@ def test_a_pair_in_one_order_only_does_not_count_and_is_counted():
 
 
 def test_a_reading_without_surviving_marker_is_a_half_and_counted():
-    readings = script().read(Planted(), variant="paper").filter(pl.col("protocol") == PAIRWISE)
+    readings = script().read(Planted(), variant="paper")
     none = pl.col("article_id") == "a00003-0"
     warped = readings.with_columns(
         pi_first=pl.when(~none).then("pi_first"),
+        expected=pl.when(~none).then("expected"),
         status=pl.when(none).then(pl.lit("no_marker")).otherwise("status"),
     )
-    (judge,) = judges(checked(warped))
+    judge, _ = judges(checked(warped))
     of_article = judge.values[PROBABILITY][0, judge.articles.index("a00003-0")]
     assert (of_article[~np.eye(5, dtype=bool)] == 0.5).all()
-    assert mass(warped, 0.5)["n_none"].to_list() == [20]
-    assert excluded(warped)["n"].sum() == 20
+    assert sorted(mass(warped, 0.5)["n_none"].to_list()) == [5, 20]
+    counted = excluded(warped).group_by("counted").agg(pl.col("n").sum())
+    assert dict(counted.rows()) == {
+        "as a half: no preference was expressed": 20,
+        "not at all": 5,  # a score has no half
+    }
 
 
 def test_every_article_of_an_absolute_judge_is_a_score():

@@ -260,6 +260,9 @@ def _biases(
         filled = tested and row["p_holm"] is not None and row["p_holm"] < pieces.ALPHA
         marker = "x" if unfit else "D" if own else "o"
         pieces.point(axis, place, shown, GREY if unfit else colour, marker, filled or not tested)
+    if len(ends) == 1:
+        pieces.without_values(axis)
+        return
     pieces.scale(axis, ends, logarithmic=False)
     axis.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
 

@@ -85,6 +85,7 @@ _COUNTED = {
     IDENTICAL: "as a tie: both orders ask the same question",
     NO_MARKER: "as a half: no preference was expressed",
 }
+_NOT_AT_ALL = "not at all"
 _ONE_ORDER = "one order only was read"
 
 
@@ -267,12 +268,14 @@ def excluded(readings: pl.DataFrame) -> pl.DataFrame:
     """
     missing = readings.filter(pl.col("status") != READ).with_columns(
         reason=pl.col("status").replace_strict(STATUSES),
-        counted=pl.col("status").replace_strict(_COUNTED, default="not at all"),
+        counted=pl.when(pl.col("protocol") == ABSOLUTE)
+        .then(pl.lit(_NOT_AT_ALL))
+        .otherwise(pl.col("status").replace_strict(_COUNTED, default=_NOT_AT_ALL)),
         author=pl.min_horizontal("first", "second"),
         opponent=pl.when(pl.col("second").is_not_null()).then(pl.max_horizontal("first", "second")),
     )
     alone = one_order_only(readings).with_columns(
-        reason=pl.lit(_ONE_ORDER), counted=pl.lit("not at all")
+        reason=pl.lit(_ONE_ORDER), counted=pl.lit(_NOT_AT_ALL)
     )
     keys = [*_JUDGE, "protocol", "author", "opponent", "reason", "counted"]
     parts = [
