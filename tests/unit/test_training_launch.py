@@ -190,6 +190,13 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
     assert processes_of(tmp_path) == []
     assert not (tmp_path / "adapter").exists()
     assert len(list(tmp_path.glob("work/*/checkpoint-*"))) <= 3
+    # Of the base nothing is stored, and nothing in shards.
+    kept = next(tmp_path.glob("work/*/checkpoint-*/complete.json")).parent
+    adapter = (kept / "adapter_model.safetensors").stat().st_size
+    base = (tiny_models["llama"] / "model.safetensors").stat().st_size
+    stored = sum(file.stat().st_size for file in kept.iterdir())
+    assert all(file.is_file() for file in kept.iterdir())
+    assert stored < 4 * adapter + 120_000 < 4 * adapter + base
     # One in whose writing it was ended is not gone on from.
     torn = next(tmp_path.glob("work/*/checkpoint-12")).with_name("checkpoint-42")
     torn.mkdir()
