@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import shutil
 from itertools import groupby
 
 import pytest
 from safetensors.torch import load_file
 
+from manybaskets import versions
 from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.parts import Prompting
 from manybaskets.config.training import Launch, Training
@@ -177,7 +179,27 @@ def test_an_adapter_is_learned_kept_at_its_best_and_loads(tiny_models, tmp_path)
     untuned = sum(engine.score(pair)[0])
     engine.use_adapter(tmp_path / "adapter")
     assert sum(engine.score(pair)[0]) > untuned + 1
-    assert not list((tmp_path / "work").glob("*")), "checkpoints are gone once the adapter is there"
+    left = {path.name for path in (tmp_path / "work").glob("*/*")}
+    assert left == {"adapter"}, "checkpoints are gone once the adapter is there"
+
+
+def test_the_same_rows_are_not_trained_on_twice(tiny_models, tmp_path, monkeypatch):
+    """A mix that was made again with the same content finds its adapter; another recipe trains."""
+    train(tiny_models, tmp_path)
+    files = ("adapter_model.safetensors", "adapter_config.json", "manifest.json")
+    before = [(tmp_path / "adapter" / name).read_bytes() for name in files]
+    shutil.rmtree(tmp_path / "adapter")
+    with monkeypatch.context() as patch:
+        patch.setattr("manybaskets.training.adapters.launch", lambda *_: pytest.fail("trained"))
+        train(tiny_models, tmp_path)
+    assert [(tmp_path / "adapter" / name).read_bytes() for name in files] == before
+    train(tiny_models, tmp_path, alpha=7)
+    assert (tmp_path / "adapter" / files[0]).read_bytes() != before[0]
+    assert len(list(tmp_path.glob("work/*"))) == 1, "the adapter of the old recipe is gone"
+    monkeypatch.setitem(versions.STAGES, "train", versions.STAGES["train"] + 1)
+    monkeypatch.setattr("manybaskets.training.adapters.launch", lambda *_: pytest.fail("trained"))
+    with pytest.raises(pytest.fail.Exception, match="trained"):
+        train(tiny_models, tmp_path, alpha=7)
 
 
 def test_a_killed_run_goes_on_to_the_same_losses_and_weights(tiny_models, tmp_path, monkeypatch):

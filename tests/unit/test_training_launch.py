@@ -104,7 +104,7 @@ def test_two_processes_learn_what_one_learns_with_twice_the_batches(
     assert (told["strategy"], told["processes"]) == (strategy, 2)
     assert manifest["rows_per_step"] == 8 == manifest_alone["rows_per_step"]
     assert "the trial of 1 steps" in capsys.readouterr().out, "the processes' words are in the log"
-    assert not list((tmp_path / "work").iterdir())
+    assert {path.name for path in (tmp_path / "work").glob("*/*")} == {"adapter"}
 
 
 def test_a_sharded_bfloat16_model_loses_no_digits_of_its_losses(tiny_models, tmp_path):
@@ -190,6 +190,13 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
     assert processes_of(tmp_path) == []
     assert not (tmp_path / "adapter").exists()
     assert len(list(tmp_path.glob("work/*/checkpoint-*"))) <= 3
+    # Of the base nothing is stored, and nothing in shards.
+    kept = next(tmp_path.glob("work/*/checkpoint-*/complete.json")).parent
+    adapter = (kept / "adapter_model.safetensors").stat().st_size
+    base = (tiny_models["llama"] / "model.safetensors").stat().st_size
+    stored = sum(file.stat().st_size for file in kept.iterdir())
+    assert all(file.is_file() for file in kept.iterdir())
+    assert stored < 4 * adapter + 120_000 < 4 * adapter + base
     # One in whose writing it was ended is not gone on from.
     torn = next(tmp_path.glob("work/*/checkpoint-12")).with_name("checkpoint-42")
     torn.mkdir()

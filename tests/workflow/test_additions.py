@@ -148,6 +148,27 @@ def test_a_source_runs_itself_and_its_mix_for_real(copy):
     assert {name: after[name] for name in before} == before
 
 
+def test_a_source_by_one_command_trains_only_its_mix(copy):
+    """Snakemake plans all trainings before the mixes are there; those of the same rows end at once."""
+    before = stamps(
+        copy, "runs/*/*/*/adapter/adapter_model.safetensors", "work/responses/**/*.jsonl"
+    )
+    with_a_source(copy)
+    assert own(copy.planned(*CONFIG))["train"] == 3
+    copy.run("--cores", "2", *CONFIG)
+    logs = copy.path("logs/runs/llama", "small")
+    taken = {
+        mix: "nothing is trained" in (logs / mix / "seed1/train.log").read_text()
+        for mix in ("human", "single", "single-ready")
+    }
+    assert taken == {"human": True, "single": True, "single-ready": False}
+    after = stamps(
+        copy, "runs/*/*/*/adapter/adapter_model.safetensors", "work/responses/**/*.jsonl"
+    )
+    assert {name: after[name] for name in before} == before
+    assert copy.planned(*CONFIG) == {}
+
+
 def test_a_source_that_fails_on_a_prompt_takes_it_from_all_mixes(copy):
     """Then they are other training sets, and all runs are new: the comparison stays controlled."""
     with_a_source(copy, empty=1)

@@ -6,7 +6,6 @@ import importlib.metadata
 import importlib.util
 import json
 import logging
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,14 @@ from manybaskets.training.checkpoints import (
     check_adapter_acts,
     curve_of,
     exported,
+    keep_finished,
     kept_evaluation,
+    take_finished,
 )
 from manybaskets.training.launching import launch, strategy_of
 from manybaskets.training.process import RESULT, Task, steps_of, write_task
 from manybaskets.training.rows import encode_rows
+from manybaskets.versions import stage_version
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
@@ -53,7 +55,8 @@ def train_adapter(
         training: the recipe of this target, as `Training.of_target` gives it.
         threads: threads of all processes together.
         name: name of the target.
-        work: folder for checkpoints; those of another recipe, seed or data are never taken.
+        work: folder for checkpoints and the finished adapter; those of another recipe, seed or data
+            are never taken.
         output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
             evaluation and at the end, one is kept, as `training.keep` says.
         trackers: folder for what trackers write; `work` unless given.
@@ -81,8 +84,12 @@ def train_adapter(
     recipe = _recipe(training)
     # Checkpoints of one way to share the model out are of no use to another.
     way = strategy_of(training, name)
-    key = digest(weights, recipe, way, prompting.model_dump(), seed, data)[:24]
+    version = stage_version("train")
+    key = digest(version, weights, recipe, way, prompting.model_dump(), seed, data)[:24]
     folder = work / key
+    # A mix that was made again may have come out the same.
+    if take_finished(folder, output):
+        return
     folder.mkdir(parents=True, exist_ok=True)
     pad = tokenizer.pad_token_id
     task = Task(
@@ -126,7 +133,7 @@ def train_adapter(
     ids = encoded["validation"][0]["input_ids"]
     with exported(folder / f"checkpoint-{kept['step']}", manifest, output) as made:
         check_adapter_acts(model_folder, made, ids, training.precision, name)
-    shutil.rmtree(folder)
+    keep_finished(output, folder)
 
 
 def check_trackers(names: Sequence[str]) -> None:

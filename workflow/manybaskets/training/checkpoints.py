@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import math
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from manybaskets.records import write_json
 log = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _COMPLETE = "complete.json"
+_FINISHED = "adapter"
 _OF_TRAINING = ("learning_rate", "grad_norm")
 
 
@@ -116,6 +118,48 @@ def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Ite
         raise
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
+
+
+def keep_finished(output: Path, folder: Path) -> None:
+    """Leave in a run's work folder its finished adapter alone, as links that take no space.
+
+    Finished adapters of the same run by other recipes or data go away.
+    """
+    partial = folder / f".{_FINISHED}.partial"
+    _linked(output, partial)
+    partial.rename(folder / _FINISHED)
+    for path in folder.iterdir():
+        if path.name != _FINISHED:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    for other in folder.parent.glob(f"*/{_FINISHED}"):
+        if other.parent != folder:
+            shutil.rmtree(other.parent)
+
+
+def take_finished(folder: Path, output: Path) -> bool:
+    """Put the adapter that a run has finished before in its place; False where there is none."""
+    finished = folder / _FINISHED
+    if not finished.is_dir():
+        return False
+    log.info("nothing is trained: the same rows, recipe and seed gave %s", finished)
+    partial = output.with_name(f".{output.name}.partial")
+    _linked(finished, partial)
+    shutil.rmtree(output, ignore_errors=True)
+    partial.rename(output)
+    return True
+
+
+def _linked(folder: Path, copy: Path) -> None:
+    """A copy of a folder whose files are links where the file system has them."""
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir(parents=True)
+    for file in folder.iterdir():
+        if file.name.startswith("."):
+            continue  # the workflow's own time stamp
+        try:
+            os.link(file, copy / file.name)
+        except OSError:
+            shutil.copy2(file, copy / file.name)
 
 
 def check_whole(model: Any, saved: Mapping[str, Any], name: str) -> None:
