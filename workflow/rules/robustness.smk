@@ -31,7 +31,7 @@ if ROBUSTNESS:
             sets=attack_sets(),
             world=attack_world(),
             seed=STUDY.seed,
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_prompts"),
         message:
             "Writing the adversarial prompts for {wildcards.target}"
@@ -69,7 +69,7 @@ if ROBUSTNESS:
             precision=STUDY.training.precision,
             seed=STUDY.seed,
             work=path("restricted/work/responses/{target}"),
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_respond"),
         message:
             f"The adversarial prompts are answered by {ATTACKED}".replace(
@@ -104,7 +104,7 @@ if ROBUSTNESS:
             opening=judge_opening(),
             share_of_cap=0.05,
             work=path("restricted/work/canaries"),
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_canaries"),
         message:
             "Trying judge {wildcards.judge} on answers that are known"
@@ -171,7 +171,7 @@ if ROBUSTNESS:
             share_of_cap=0.95 / len(attacked_runs()),
             seed=STUDY.seed,
             work=path("restricted/work/judged"),
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_judge"),
         message:
             "Judge {wildcards.judge} scores the answers of {wildcards.target}"
@@ -219,7 +219,7 @@ if ROBUSTNESS:
         conda:
             ENVS / "light.yaml"
         params:
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_scores"),
         message:
             "Gathering the scores of {wildcards.target}"
@@ -304,7 +304,7 @@ if ROBUSTNESS:
             prompt_sets=attack_sets(),
             examples=ROBUSTNESS.show_texts,
             seed=STUDY.seed,
-            restricted=RESTRICTED,
+            restricted=lambda w: RESTRICTED,
             version=stage_version("attack_examples"),
         message:
             "Showing examples in the restricted folder"
