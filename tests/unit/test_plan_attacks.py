@@ -12,6 +12,7 @@ from test_robustness_prompts import SIZES
 
 from manybaskets.config.loading import parse_study, read_yaml
 from manybaskets.machine import model_sizes
+from manybaskets.plan.costs import bills
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
@@ -84,6 +85,24 @@ def test_gpu_hours_of_answers_and_judges(published):
     rule = planned("attack_judge", judge="patterns", **run)
     assert priors.model_of(rule) is None and priors.task_of(rule) is None
     assert priors(rule, work("attack_judge", rule.wildcards)).total < 5
+
+
+def test_a_judge_behind_a_server_has_its_bill(published):
+    settings = published.model_dump(mode="json")
+    engine = {"kind": "openai", "base_url": "https://a.example/v1", "served_model": "m",
+              "price_in": 2.0, "price_out": 8.0}  # fmt: skip
+    settings["judges"]["olmo"] |= {"model": None, "engine": engine, "family": "olmo"}
+    hosted = parse_study(settings, "config")
+    work, priors = work_of(hosted), Priors(hosted, model_sizes(hosted))
+    run = {"target": "llama-3.1-8b", "mix": "human", "judge": "olmo"}
+    jobs = [
+        planned("attack_judge_openai", seed, seed=str(seed), run=seed > 1, **run) for seed in (1, 2)
+    ]
+    works = {index: work(job.kind, job.wildcards) for index, job in enumerate(jobs)}
+    (bill,) = bills(priors, jobs, works, {})
+    assert bill.asked == "judge olmo"
+    assert bill.to_spend == pytest.approx((works[1].tokens_in * 2 + works[1].tokens_out * 8) / 1e6)
+    assert bill.spent == pytest.approx(bill.to_spend), "the other run is done, and recorded nothing"
 
 
 def test_full_input_reads_more(published):

@@ -75,7 +75,7 @@ def test_the_plan_counts_jobs_rows_tokens_and_money(tmp_path):
     assert sources.tokens_in == pytest.approx(2 * shard * 133)
     bill = made.bills[0]
     assert bill.to_spend == pytest.approx(shard * (133 * 2.5 + 250 * 10) / 1e6)
-    assert (bill.source, bill.cap, bill.spent) == ("gpt-4o", 80, 0)
+    assert (bill.asked, bill.cap, bill.spent) == ("source gpt-4o", 80, 0)
     assert training.gpu_hours == pytest.approx(training.job_hours)
     assert made.wall == pytest.approx(made.longest_path)
     assert made.peak_gpus == 1

@@ -22,6 +22,7 @@ _EMBEDDED_ADAPTER_BYTES = 280_000
 MODELS, ADAPTERS, ANSWERS, MIXES, REST = "models", "adapters", "answers", "mixes", "vectors, tables"
 WORK = "work/: journals"
 CHECKPOINTS = "work/: checkpoints"
+_ASKED = ("source", "judge", "author")  # wildcards that name who is asked
 
 
 class Disk:
@@ -69,15 +70,16 @@ def _bytes(per: tuple[float, float], tokens: float, rows: float) -> float:
 
 @dataclass(frozen=True)
 class Bill:
-    """Money for a hosted source, in USD, at the prices of the config.
+    """Money for what is asked over the network, in USD, at the prices of the config.
 
     Args:
+        asked: the source, judge or author.
         to_spend: of the jobs that would run; None where nothing tells how many rows there are.
-        spent: of the jobs that are done.
-        cap: what the source may cost; None without a cap.
+        spent: of the jobs that are done, as estimated where they recorded no tokens.
+        cap: what it may cost; None without a cap.
     """
 
-    source: str
+    asked: str
     tokens_in: float
     tokens_out: float
     to_spend: float | None
@@ -86,37 +88,49 @@ class Bill:
 
 
 def bills(
-    study: Study,
+    priors: Priors,
     jobs: Sequence[PlannedJob],
     works: Mapping[int, Work],
     usages: Mapping[int, Mapping[str, float]],
 ) -> list[Bill]:
-    """What every source that is asked over the network costs.
+    """What every source, judge and author costs that is asked over the network.
 
     Args:
         works: work of every job, by position.
         usages: what finished jobs have recorded, by position.
     """
-    found = []
-    for name, source in study.sources.items():
-        engine = source.engine
-        own = [i for i, job in enumerate(jobs) if job.kind in ("generate", "pilot")
-               and job.wildcards["source"] == name]  # fmt: skip
-        if not isinstance(engine, OpenAIEngine) or not own:
-            continue
-        coming = [works[index] for index in own if jobs[index].run]
-        tokens_in = sum(work.tokens_in or 0 for work in coming)
-        tokens_out = sum(work.tokens_out or 0 for work in coming)
-        known = all(work.known for work in coming)
-        paid = [usages[index] for index in own if index in usages]
-        spent = price(
-            engine,
-            sum(usage["prompt_tokens"] for usage in paid),
-            sum(usage["completion_tokens"] for usage in paid),
-        )
-        due = price(engine, tokens_in, tokens_out) if known else None
-        found.append(Bill(name, tokens_in, tokens_out, due, spent, engine.spending_cap))
-    return found
+    engines: dict[str, OpenAIEngine] = {}
+    of: dict[str, list[int]] = {}
+    for index in works:
+        engine, wildcards = priors.engine_of(jobs[index]), jobs[index].wildcards
+        asked = next((f"{kind} {wildcards[kind]}" for kind in _ASKED if kind in wildcards), None)
+        if asked and isinstance(engine, OpenAIEngine):
+            engines[asked] = engine
+            of.setdefault(asked, []).append(index)
+    return [_bill(name, engines[name], own, jobs, works, usages) for name, own in of.items()]
+
+
+def _bill(
+    asked: str,
+    engine: OpenAIEngine,
+    own: Sequence[int],
+    jobs: Sequence[PlannedJob],
+    works: Mapping[int, Work],
+    usages: Mapping[int, Mapping[str, float]],
+) -> Bill:
+    coming = [works[index] for index in own if jobs[index].run]
+    tokens_in = sum(work.tokens_in or 0 for work in coming)
+    tokens_out = sum(work.tokens_out or 0 for work in coming)
+    spent = 0.0
+    for index in own:
+        if index in usages:
+            used = usages[index]
+            spent += price(engine, used["prompt_tokens"], used["completion_tokens"])
+        elif not jobs[index].run:
+            spent += price(engine, works[index].tokens_in or 0, works[index].tokens_out or 0)
+    known = all(work.known for work in coming)
+    due = price(engine, tokens_in, tokens_out) if known else None
+    return Bill(asked, tokens_in, tokens_out, due, spent, engine.spending_cap)
 
 
 def price(engine: OpenAIEngine, tokens_in: float, tokens_out: float) -> float:

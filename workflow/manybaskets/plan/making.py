@@ -151,7 +151,7 @@ def make_plan(
         ],
         requests=_requests(jobs, {i: estimates[i][0].total for own in members.values() for i in own if i in estimates}),
         reasons=_reasons([jobs[i] for own in members.values() for i in own if jobs[i].run]),
-        bills=bills(study, jobs, works, usages),
+        bills=bills(speeds.priors, jobs, works, usages),
         gigabytes=dict(gigabytes),
         free_gigabytes=shutil.disk_usage(_existing(results)).free / 1e9,
         rows=rows,
@@ -254,7 +254,7 @@ def _notes(plan: Plan) -> list[str]:
     for bill in plan.bills:
         if bill.cap and bill.to_spend is not None and bill.spent + bill.to_spend > bill.cap:
             notes.append(
-                f"{bill.source} may cost {bill.spent + bill.to_spend:.2f} USD, its cap is {bill.cap:g}."
+                f"{bill.asked} may cost {bill.spent + bill.to_spend:.2f} USD, its cap is {bill.cap:g}."
             )
     needed = sum(plan.gigabytes.values())
     if needed > plan.free_gigabytes:

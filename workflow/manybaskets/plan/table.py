@@ -162,7 +162,7 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
         )
     if plan.bills:
         rows = [
-            [bill.source, _tokens(bill.tokens_in), _tokens(bill.tokens_out), f"{bill.spent:.2f}",
+            [bill.asked, _tokens(bill.tokens_in), _tokens(bill.tokens_out), f"{bill.spent:.2f}",
              "unknown" if bill.to_spend is None else f"{bill.to_spend:.2f}",
              NOTHING if bill.cap is None else f"{bill.cap:g}"]
             for bill in plan.bills
@@ -171,8 +171,10 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
         rows.append(
             ["total", "", "", f"{sum(b.spent for b in plan.bills):.2f}", f"{total:.2f}", ""]
         )
-        header = ("source", "tokens in", "tokens out", "spent", "to spend", "cap")
-        tables.append(("Hosted sources, in USD at the prices of the config", (header, rows)))
+        header = ("asked", "tokens in", "tokens out", "spent", "to spend", "cap")
+        tables.append(
+            ("Asked over the network, in USD at the prices of the config", (header, rows))
+        )
     if plan.gigabytes:
         rows = [[kind, _gigabytes(amount)] for kind, amount in plan.gigabytes.items()]
         rows.append(["free now", _gigabytes(plan.free_gigabytes)])
