@@ -25,8 +25,9 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
+from manybaskets.config.articles import Summaries  # noqa: E402
+from manybaskets.config.asking import Judging  # noqa: E402
 from manybaskets.config.parts import Prompting, TinySize  # noqa: E402
-from manybaskets.config.preference import Judging, Summaries  # noqa: E402
 from manybaskets.engines import Question, Reading  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
 from manybaskets.engines.transformers_reading import read  # noqa: E402

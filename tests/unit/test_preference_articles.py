@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from tiny_adapters import make_adapters
 
+from manybaskets.config.articles import ArticleFields, Summaries
 from manybaskets.config.parts import Prompting
-from manybaskets.config.preference import ArticleFields, Summaries
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import PassingError, UserError
 from manybaskets.measures.tokens import sentences
@@ -112,7 +112,7 @@ def test_a_wrong_column_or_a_number_is_told_with_its_key(tmp_path):
 def test_articles_of_the_hub_that_cannot_be_fetched_may_be_tried_again(monkeypatch):
     import datasets
 
-    from manybaskets.config.preference import HubArticles
+    from manybaskets.config.articles import HubArticles
 
     def refuse(*_, **__):
         raise ConnectionError("no network here")
@@ -127,7 +127,7 @@ def test_articles_of_the_hub_that_cannot_be_fetched_may_be_tried_again(monkeypat
 def test_articles_of_the_hub_are_asked_for_by_configuration_split_and_revision(monkeypatch):
     import datasets
 
-    from manybaskets.config.preference import HubArticles
+    from manybaskets.config.articles import HubArticles
 
     asked = []
 

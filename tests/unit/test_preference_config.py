@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from manybaskets.config import parse_study
+from manybaskets.config.articles import Summaries
+from manybaskets.config.asking import Judging
 from manybaskets.config.preference import (
-    Judging,
-    Summaries,
     judged_mixes,
     operations,
     self_of,

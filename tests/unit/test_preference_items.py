@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.preference import Judging
+from manybaskets.config.asking import Judging
 from manybaskets.preference.corruption import shuffled
 from manybaskets.preference.items import Panel, filled, lay_out
 from manybaskets.preference.records import corrupted, own_of

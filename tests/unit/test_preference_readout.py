@@ -12,8 +12,9 @@ import pytest
 import torch
 from tiny_adapters import make_adapters
 
+from manybaskets.config.articles import Summaries
+from manybaskets.config.asking import Judging
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Judging, Summaries
 from manybaskets.engines import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError

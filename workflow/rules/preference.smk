@@ -230,7 +230,7 @@ if PREFERENCE:
         resources:
             gpu=lambda w: judge_needs_of(w.model).gpus,
             mem_mb=lambda w: judge_needs_of(w.model).memory_mb,
-            runtime=lambda w: judge_needs_of(w.model).minutes(180),
+            runtime=lambda w: judge_needs_of(w.model).minutes(240),
         params:
             asked=judging_params(),
             runs=[(GOLD, 0)],

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manybaskets.config.preference import HubArticles
+from manybaskets.config.articles import HubArticles
 from manybaskets.jobs import job
 from manybaskets.preference.articles import fetch_articles
 from manybaskets.records import write_table

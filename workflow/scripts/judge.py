@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.config.articles import Summaries
+from manybaskets.config.asking import Judging
 from manybaskets.config.parts import Prompting
-from manybaskets.config.preference import Judging, Summaries
 from manybaskets.jobs import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.config.articles import Summaries
 from manybaskets.config.parts import Prompting, Source
-from manybaskets.config.preference import Summaries
 from manybaskets.jobs import job
 from manybaskets.preference.summaries import prompting_of, summarise_by_runs
 

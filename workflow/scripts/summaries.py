@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.config.articles import Summaries
 from manybaskets.config.parts import Prompting, Source
-from manybaskets.config.preference import SHARE_OF_CAP, Summaries
+from manybaskets.config.preference import SHARE_OF_CAP
 from manybaskets.jobs import job
 from manybaskets.preference.summaries import prompting_of, summarise
 from manybaskets.sources import engine_of

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.preference import ArticleFields, HubArticles
+from manybaskets.config.articles import ArticleFields, HubArticles
 from manybaskets.data.reading import Table, read_table
 from manybaskets.errors import PassingError, UserError
 from manybaskets.preference.records import ARTICLES

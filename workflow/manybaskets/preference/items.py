@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from manybaskets.config.preference import Judging
+from manybaskets.config.asking import Judging
 from manybaskets.preference.corruption import shuffled
 from manybaskets.preference.records import (
     ABSOLUTE,

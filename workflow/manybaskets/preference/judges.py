@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from manybaskets.config.asking import Judging
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Judging, judged_mixes
+from manybaskets.config.preference import judged_mixes
 from manybaskets.config.study import VANILLA, Study
 from manybaskets.engines import LocalEngine
 from manybaskets.engines.opening import open_engine

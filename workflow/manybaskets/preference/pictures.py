@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from manybaskets.config.analysis import Figures
-from manybaskets.config.preference import Judging
+from manybaskets.config.asking import Judging
 from manybaskets.config.study import Study
 from manybaskets.figures import judges as drawing
 from manybaskets.figures import layout

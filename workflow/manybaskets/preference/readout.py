@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from manybaskets.chat import ChatRenderer
-from manybaskets.config.preference import Judging, Summaries
+from manybaskets.config.articles import Summaries
+from manybaskets.config.asking import Judging
 from manybaskets.engines import LocalEngine, Question, Reading
 from manybaskets.generation import prompts_of
 from manybaskets.jobs import git_commit

@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.config.articles import Summaries
 from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.config.preference import Summaries
 from manybaskets.engines import Engine, LocalEngine
 from manybaskets.generation import Answering, answer_prompts, prompts_of
 from manybaskets.measures.style import count_elements

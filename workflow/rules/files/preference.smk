@@ -147,7 +147,7 @@ def judge_needs_of(model):
     return engine_needs(model, PREFERENCE.judging.engine_of(model), 4000)
 
 
-def judge_minutes(w, first=180, further=60):
+def judge_minutes(w, first=240, further=60):
     """Minutes for the judges that a job loads a target for, where the first gets `first`."""
     return first + further * (len(loaded_judges(w)) - 1)
 
