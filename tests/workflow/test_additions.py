@@ -154,7 +154,7 @@ def test_a_source_by_one_command_trains_only_its_mix(copy):
     def made() -> dict:
         results = copy.path("", "small")
         found = [
-            *results.glob("runs/*/*/*/adapter/*.*"),
+            *results.glob("runs/*/*/*/adapter/[!.]*"),
             *results.glob("work/responses/**/*.jsonl"),
         ]
         return {file: file.read_bytes() for file in found}
