@@ -88,6 +88,7 @@ def test_a_study_of_sources_alone_needs_no_target_and_a_half_one_is_refused():
 def test_only_sources_that_mixes_use_are_described_unless_named():
     mixes = {"human": {"kind": "human"}, "one": {"kind": "single", "source": "qwen"}}
     settings = SHIPPED | {"describe": {"measures": ["response_words"]}, "mixes": mixes}
+    settings["preference"] = None  # names mixes, too
     settings |= {"comparisons": {}, "source_counts": {}}
     made = parse_study(settings, "c.yaml")
     assert made.described_sources() == ["human", "qwen"] == made.used_sources()

@@ -56,6 +56,8 @@ def missing_dataset(settings):
         settings["models"][model] = {"kind": "hub", "repo": f"a/{model}-1b", "revision": "v1"}
     settings["measures"] = ["response_words"]
     settings["comparisons"] = {}
+    for section in ("robustness", "preference"):  # of the embedded world, too
+        settings.pop(section)
 
 
 @pytest.mark.parametrize(
