@@ -14,9 +14,12 @@ study: setup
 # Two runs of pytest side by side, since many tests keep one core busy; what the second says comes at the end.
 # Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
 BESIDE := $(VENV)/tests-of-the-library.log
-test: setup setup-vllm
-	@echo "tests/unit and tests/engines run beside these; their output follows ($(BESIDE))"
-	@python -m pytest tests/unit tests/engines >$(BESIDE) 2>&1 & beside=$$!; \
+# By another name, or `make -n test` would run the tests.
+AGAIN := $(MAKE)
+test: setup
+	@echo "tests/unit, vLLM's environment and tests/engines run beside these; their output follows ($(BESIDE))"
+	@{ python -m pytest tests/unit; units=$$?; $(AGAIN) setup-vllm && python -m pytest tests/engines && \
+		exit $$units; } >$(BESIDE) 2>&1 & beside=$$!; \
 	trap 'kill $$beside' INT TERM; \
 	python -m pytest tests/workflow tests/cluster; here=$$?; \
 	wait $$beside; there=$$?; cat $(BESIDE); \

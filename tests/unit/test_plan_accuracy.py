@@ -45,6 +45,7 @@ def small():
     settings["responses"]["one_load"] = "run"
     settings["prompt_sets"]["refused"]["count"] = 16
     settings |= {"comparisons": {}, "source_counts": {}, "describe": None}
+    settings |= {"judges": {}, "robustness": None, "preference": None}
     settings["scoring"] = {"without_scorer": "a small study"}
     settings["measures"] = [name for name in settings["measures"] if "scorer" not in name]
     return study(**settings)
