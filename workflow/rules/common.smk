@@ -74,6 +74,14 @@ def path(relative):
     return str(RESULTS / relative)
 
 
+def shipped(file):
+    """A file that ships with the workflow, as an input: named from the folder of the workflow where
+    Snakemake runs there, so that in a project that was moved it is no other input."""
+    file = ROOT / file
+    inside = Path.cwd() == ROOT and file.is_relative_to(ROOT)
+    return str(file.relative_to(ROOT) if inside else file)
+
+
 def log_of(relative):
     """The log of a job, beside the results that it makes."""
     return path(f"logs/{relative}.log")

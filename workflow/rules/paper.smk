@@ -57,7 +57,7 @@ rule paper_variants:
 rule published:
     """Reported against reproduced, where the study has a published cell."""
     input:
-        numbers=ROOT / "resources/published/collapse.csv",
+        numbers=shipped("resources/published/collapse.csv"),
         paper=path("measures/paper.parquet"),
         summary=path("statistics/summary.parquet"),
     output:
@@ -79,7 +79,7 @@ rule published:
 rule published_similarity:
     """How alike the sources' answers are, reported against reproduced."""
     input:
-        numbers=ROOT / "resources/published/wildchat50m.csv",
+        numbers=shipped("resources/published/wildchat50m.csv"),
         similarity=path("statistics/similarity.parquet"),
     output:
         published_similarity_files(),

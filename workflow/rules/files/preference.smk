@@ -7,7 +7,7 @@ from manybaskets.preference.records import GOLD, own_of
 from manybaskets.preference.roles import Roles, settings_of
 
 PREFERENCE = STUDY.preference
-PUBLISHED_PREFERENCE = ROOT / "resources/published/self_preference.csv"
+PUBLISHED_PREFERENCE = shipped("resources/published/self_preference.csv")
 
 
 def article_files():

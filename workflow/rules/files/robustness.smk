@@ -11,8 +11,8 @@ from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
 RESTRICTED = path("restricted")
-SHIPPED_TEMPLATES = ROOT / "resources/robustness/templates.jsonl"
-PUBLISHED_ROBUSTNESS = ROOT / "resources/published/robustness.csv"
+SHIPPED_TEMPLATES = shipped("resources/robustness/templates.jsonl")
+PUBLISHED_ROBUSTNESS = shipped("resources/published/robustness.csv")
 
 
 def attack_sets():
@@ -172,7 +172,10 @@ def judge_labels(w):
 def rubric_files(w):
     """Rubrics of a judge, in the order of the panel."""
     judge = STUDY.judges[w.judge]
-    return [rubric_file(judge, RUBRICS[key]) for key in ROBUSTNESS.rubrics_of(w.judge)]
+    return [
+        shipped(rubric_file(judge, RUBRICS[key]))
+        for key in ROBUSTNESS.rubrics_of(w.judge)
+    ]
 
 
 def judged_files(target, mix, seed):
