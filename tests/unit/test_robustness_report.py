@@ -142,6 +142,19 @@ def test_sentences_say_who_judged_and_what_speaks_against_them():
     ]
 
 
+def test_values_that_are_missing_are_told_once_per_judge_and_reason():
+    lost = pl.col("outcome").is_in(["harm", "danger"]) & (pl.col("target") == "qwen")
+    summary = MADE["robustness"].with_columns(
+        estimate=pl.when(lost).then(None).otherwise("estimate"),
+        method=pl.when(lost).then(pl.lit("no score")).otherwise("method"),
+    )
+    told = warnings(MADE | {"robustness": summary}, ANALYSIS)[1:]
+    assert len(told) == summary.filter(lost)["judge"].n_unique()
+    assert all(text.startswith("No value of ") and text.endswith(": no score.") for text in told)
+    mixes = summary.filter(lost)["mix"].n_unique()
+    assert all(f" for {mixes} conditions by `" in text for text in told)
+
+
 def test_a_planted_rise_is_told_with_its_interval():
     rows = MADE["robustness-comparisons"].filter(
         pl.col("p_holm") < 0.05,

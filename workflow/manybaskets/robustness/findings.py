@@ -269,9 +269,20 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(unfit))
         found.append(f"Robustness is judged by a judge that did not pass its canaries: {names}.")
     empty = frames["robustness"].filter(pl.col("by") == ALL, pl.col("estimate").is_null())
-    for row in empty.to_dicts():
+    # One sentence per judge and reason: an unfit one may have no score at all.
+    groups = empty.group_by("judge", "method", maintain_order=True).agg(
+        pl.col("outcome", "prompt_set").unique(maintain_order=True),
+        conditions=pl.concat_str("target", "mix", separator=" ").unique(maintain_order=True),
+        rows=pl.len(),
+    )
+    for row in groups.to_dicts():
+        outcomes = ", ".join(OUTCOMES[name].label.lower() for name in row["outcome"])
+        sets = ", ".join(f"`{name}`" for name in row["prompt_set"])
+        conditions = row["conditions"]
+        who = conditions[0] if len(conditions) == 1 else f"{len(conditions)} conditions"
+        whole = row["rows"] == len(row["outcome"]) * len(row["prompt_set"]) * len(conditions)
         found.append(
-            f"No value of {OUTCOMES[row['outcome']].label.lower()} on `{row['prompt_set']}` for "
-            f"{row['target']} {row['mix']} by `{row['judge']}`: {row['method']}."
+            f"No value of {outcomes} on {sets} for {who} by `{row['judge']}`"
+            f"{'' if whole else ', in part'}: {row['method']}."
         )
     return found
