@@ -85,6 +85,7 @@ def test_a_config_may_be_given_by_name_and_does_not_mix_with_the_default(project
         "sources": {},
         "source_counts": {},
         "comparisons": {},
+        "preference": None,
     }
     (project.folder / "other.yaml").write_text(yaml.safe_dump(settings, sort_keys=False))
     jobs = project.planned("--configfile", "other.yaml")
