@@ -67,10 +67,13 @@ def test_toy_judges_cannot_judge_and_the_verdict_says_so(finished):
 
 
 def test_the_report_says_it_in_words(finished):
+    """Before the numbers, and in the experiment's own part."""
     text = finished.path("report.html").read_text()
-    assert "Self-preference" in text
-    part = text[text.index("Self-preference") :]
-    assert "cannot" in part[:6000]
+    assert "4 of 4 judges cannot be interpreted" in text
+    assert "no conclusion is drawn from it" in text
+    assert (
+        "nothing is said on whether the origin of the training data changes self-preference" in text
+    )
 
 
 def test_summaries_know_who_wrote_them(finished):
