@@ -12,16 +12,18 @@ study: setup
 	snakemake --cores $(CORES)
 
 # Two runs of pytest side by side, since many tests keep one core busy; what the second says comes at the end.
+# It takes two studies of its own beside the library's tests, and is done before the first comes to SLURM.
 # Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
 BESIDE := $(VENV)/tests-of-the-library.log
+ASIDE := tests/workflow/test_restricted_texts.py tests/workflow/test_training.py
 # By another name, or `make -n test` would run the tests.
 AGAIN := $(MAKE)
 test: setup
-	@echo "tests/unit, vLLM's environment and tests/engines run beside these; their output follows ($(BESIDE))"
-	@{ python -m pytest tests/unit; units=$$?; $(AGAIN) setup-vllm && python -m pytest tests/engines && \
+	@echo "tests/unit, tests/engines and $(ASIDE) run beside these; their output follows ($(BESIDE))"
+	@{ python -m pytest tests/unit $(ASIDE); units=$$?; $(AGAIN) setup-vllm && python -m pytest tests/engines && \
 		exit $$units; } >$(BESIDE) 2>&1 & beside=$$!; \
 	trap 'kill $$beside' INT TERM; \
-	python -m pytest tests/workflow tests/cluster; here=$$?; \
+	python -m pytest tests/workflow tests/cluster $(ASIDE:%=--ignore=%); here=$$?; \
 	wait $$beside; there=$$?; cat $(BESIDE); \
 	[ $$here = 0 ] && [ $$there = 0 ] || \
 		{ echo "tests failed: workflow and cluster ended with $$here, unit and engines with $$there"; exit 1; }
