@@ -15,7 +15,7 @@ study: setup
 # It takes two studies of its own beside the library's tests, and is done before the first comes to SLURM.
 # Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
 BESIDE := $(VENV)/tests-of-the-library.log
-ASIDE := tests/workflow/test_restricted_texts.py tests/workflow/test_training.py
+ASIDE := tests/workflow/test_restricted_texts.py tests/workflow/test_training_stage.py
 # By another name, or `make -n test` would run the tests.
 AGAIN := $(MAKE)
 test: setup
