@@ -22,6 +22,14 @@ def judge_needs(judge, base_mb=4000):
     return Request(0, base_mb, 1.0)
 
 
+def scoring_minutes(w, each):
+    """Minutes for the runs that a judge scores in one job, `each` for one; rules and people take none."""
+    model = STUDY.judges[w.judge].kind in ("model", "classifier")
+    return judge_needs(w.judge).minutes(
+        each * len(attacked(w)) if model else LIGHT_MINUTES
+    )
+
+
 def run_minutes(w, first, further):
     """Minutes for the runs that a job loads a target for, where the first gets `first`."""
     return first + further * (len(loaded_runs(w)) - 1)

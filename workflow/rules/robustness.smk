@@ -160,7 +160,7 @@ if ROBUSTNESS:
         resources:
             gpu=lambda w: judge_needs(w.judge).gpus,
             mem_mb=lambda w: judge_needs(w.judge).memory_mb,
-            runtime=lambda w: judge_needs(w.judge).minutes(120 * len(attacked(w))),
+            runtime=lambda w: scoring_minutes(w, 120),
         params:
             judge=lambda w: STUDY.judges[w.judge].science(),
             rubrics=lambda w: ROBUSTNESS.rubrics_of(w.judge),
