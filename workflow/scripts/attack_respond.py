@@ -13,7 +13,8 @@ restricted = Path(params.restricted)
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     make_private(restricted)
     from manybaskets.engines.opening import open_engine
-    from manybaskets.robustness.answering import answer_attacks
+    from manybaskets.responding import respond
+    from manybaskets.robustness.answering import check_prompts
 
     prompting = Prompting(**params.prompting)
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["attacks"])
@@ -28,13 +29,15 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
+    prompt_sets = dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True))
     with withheld(restricted, snakemake.log[0]):
-        answer_attacks(
+        check_prompts(engine, prompt_sets, prompting.max_prompt_tokens)
+        respond(
             engine,
             target,
             runs=runs,
             adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
-            prompt_sets=dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True)),
+            prompt_sets=prompt_sets,
             responses=responses,
             max_prompt_tokens=prompting.max_prompt_tokens,
             study_seed=params.seed,

@@ -1,52 +1,21 @@
-"""Answers of a target's runs to the adversarial prompts."""
+"""Before a target answers the adversarial prompts: none of them is cut."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Responses
 from manybaskets.engines import LocalEngine
 from manybaskets.errors import UserError
 from manybaskets.generation import prompts_of
-from manybaskets.responding import respond
-from manybaskets.runs import Run
 
 
-def answer_attacks(
-    engine: LocalEngine,
-    target: str,
-    *,
-    runs: Sequence[Run],
-    adapters: Sequence[Path | None],
-    prompt_sets: Mapping[str, Path],
-    responses: Responses,
-    max_prompt_tokens: int,
-    study_seed: int,
-    work: Path,
-    outputs: Sequence[Path],
-) -> None:
-    """As `responding.respond`, after a check that no prompt is too long; errors quote no prompt.
-
-    Raises:
-        UserError: prompts with more tokens than `max_prompt_tokens`.
-    """
+def check_prompts(engine: LocalEngine, prompt_sets: Mapping[str, Path], limit: int) -> None:
+    """`check_lengths` of all prompt sets."""
     for name, file in prompt_sets.items():
-        check_lengths(engine, pl.read_parquet(file), name, max_prompt_tokens)
-    respond(
-        engine,
-        target,
-        runs=runs,
-        adapters=adapters,
-        prompt_sets=prompt_sets,
-        responses=responses,
-        max_prompt_tokens=max_prompt_tokens,
-        study_seed=study_seed,
-        work=work,
-        outputs=outputs,
-    )
+        check_lengths(engine, pl.read_parquet(file), name, limit)
 
 
 def check_lengths(engine: LocalEngine, prompts: pl.DataFrame, name: str, limit: int) -> None:
