@@ -33,8 +33,10 @@ def make(folder: Path, sources: int, rows: int, shards: int) -> None:
     import numpy as np
     import polars as pl
 
-    from manybaskets.generation import shard_of
-    from manybaskets.records import PROMPTS, RESPONSES, digest, write_responses, write_table
+    from manybaskets.generation.shards import shard_of
+    from manybaskets.records.files import write_table
+    from manybaskets.records.ids import digest
+    from manybaskets.records.responses import PROMPTS, RESPONSES, write_responses
 
     draw = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgk"))
@@ -70,7 +72,7 @@ def collect(folder: Path, shards: int) -> None:
     """Collect one source, and print the peak memory of this process in bytes."""
     import polars as pl
 
-    from manybaskets.generation import collect_shards
+    from manybaskets.generation.shards import collect_shards
 
     prompts = pl.read_parquet(folder.parent / "prompts.parquet")
     paths = [folder / f"{shard}.parquet" for shard in range(shards)]

@@ -29,6 +29,7 @@ from statistics_rows import prompt_rows
 
 from manybaskets import measures
 from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.measures.swap_tests import pair_of, swap_p, swap_values
 from manybaskets.statistics import compare
 from manybaskets.statistics.bootstrap import bca
 from manybaskets.statistics.cells import cells
@@ -37,7 +38,6 @@ from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.rates import wilson_of
 from manybaskets.statistics.sets import spread
 from manybaskets.statistics.signs import sign_flip_p
-from manybaskets.swapping import pair_of, swap_p, swap_values
 
 DESIGNS = [
     Design(20, skewed=True),

@@ -22,11 +22,17 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets import mixes, records
-from manybaskets.config.parts import Cleaning, Fields, HumanMix, MultiMix, SingleMix, Split
+from manybaskets.config.data import Cleaning, Split
+from manybaskets.config.mixes import HumanMix, MultiMix, SingleMix
+from manybaskets.config.sections import Fields
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.data.splits import split
+from manybaskets.mixes import eligibility as mixes
+from manybaskets.mixes.assignment import assign
+from manybaskets.mixes.checks import check_same_prompts, describe, ids_by_split
+from manybaskets.mixes.rows import build, write_mix
+from manybaskets.records import responses as records
 
 DEFAULT = Path(__file__).parents[1] / "../shared/data/databricks-dolly-15k.jsonl.gz"
 SOURCES = ["one", "two", "three", "four"]
@@ -104,13 +110,13 @@ def main(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name, recipe in recipes.items():
             with timed(f"mix {name}"):
-                assignment = mixes.assign(prompts, recipe, name, SEED)
-                mix = mixes.build(prompts, eligible, assignment, responses, "You are helpful.")
-                mixes.describe(mix, measured, "target")
-                mixes.write_mix(mix, Path(folder, f"{name}.jsonl"))
-                ids[name] = mixes.ids_by_split(mix)
+                assignment = assign(prompts, recipe, name, SEED)
+                mix = build(prompts, eligible, assignment, responses, "You are helpful.")
+                describe(mix, measured, "target")
+                write_mix(mix, Path(folder, f"{name}.jsonl"))
+                ids[name] = ids_by_split(mix)
     with timed("same prompts in all mixes"):
-        mixes.check_same_prompts(ids, table.filter(split="test")["prompt_id"])
+        check_same_prompts(ids, table.filter(split="test")["prompt_id"])
     sizes = {name: len(members) for name, members in ids["human"].items()}
     print(f"{counts['rows']} rows, {counts['kept']} kept, {prompts.height} to train on or validate")
     print(f"{eligible['eligible'].sum()} eligible: {sizes}")

@@ -32,7 +32,7 @@ from scipy import stats
 from manybaskets import measures
 from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, USED
-from manybaskets.records import MEASURED
+from manybaskets.records.measured import MEASURED
 from manybaskets.statistics import compare, summarise
 from manybaskets.statistics.bootstrap import Mean, bca
 

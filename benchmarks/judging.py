@@ -25,12 +25,12 @@ import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from manybaskets.config.judging import RuleJudge
+from manybaskets.config.judges import RuleJudge
 from manybaskets.judging.agreement import agreement
-from manybaskets.judging.judges import Judge, Verdict
+from manybaskets.judging.base import Judge, Verdict
+from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.parsing import read_answer
 from manybaskets.judging.records import EXCHANGES, without_texts
-from manybaskets.judging.rows import judge_rows
 from manybaskets.judging.rubrics import Rubric, shipped
 
 RUN = {"target": "llama-8b", "mix": "human", "seed": 1}

@@ -36,9 +36,9 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from manybaskets import measures
+from manybaskets.measures.stage import match_prompts, measure_runs
 from manybaskets.measures.tokens import sentences, words
-from manybaskets.measuring import match_prompts, measure_runs, valid_answers
-from manybaskets.records import RESPONSES, write_responses
+from manybaskets.records.responses import RESPONSES, valid_answers, write_responses
 from manybaskets.statistics.clusters import cluster_halves
 
 PROMPT_SET, SEED = "answers", 42

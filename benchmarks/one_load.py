@@ -30,10 +30,12 @@ LONGEST = 512  # tokens of a prompt
 def work_through(task: dict) -> None:
     """One job: answer with all runs of the task, then score what they said."""
     from manybaskets.config.analysis import Scoring
-    from manybaskets.config.parts import Prompting, Responses, Sampling
+    from manybaskets.config.models import Prompting
+    from manybaskets.config.responses import Responses
+    from manybaskets.config.sampling import Sampling
     from manybaskets.engines.transformers_engine import TransformersEngine
-    from manybaskets.likelihood import score_runs
-    from manybaskets.responding import respond
+    from manybaskets.generation.run_responses import respond
+    from manybaskets.scoring.likelihood import score_runs
 
     runs = [(mix, seed) for mix, seed in task["runs"]]
     adapters = [folder and Path(folder) for folder in task["adapters"]]
@@ -80,7 +82,7 @@ def seconds_of(tasks: list[dict]) -> float:
 
 def contents(folder: Path) -> dict[str, tuple]:
     """Rows and metadata of all results, but for the commit: somebody may commit meanwhile."""
-    from manybaskets.records import read_metadata
+    from manybaskets.records.files import read_metadata
 
     made = {}
     for file in folder.glob("*.parquet"):

@@ -29,15 +29,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit"))
 from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Script
 
 from manybaskets.config.analysis import Figures, Statistics
-from manybaskets.figures.drawing import draw
-from manybaskets.figures.style import Look
-from manybaskets.preference.biases import DID, DIRECT_MODELS
-from manybaskets.preference.lengths import AT_ONE
-from manybaskets.preference.pictures import plan
-from manybaskets.preference.results import preference_statistics
-from manybaskets.preference.roles import Roles
-from manybaskets.preference.tables import preference_tables
-from manybaskets.tables import write_all
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS
+from manybaskets.experiments.preference.figure_plan import plan
+from manybaskets.experiments.preference.length_control import AT_ONE
+from manybaskets.experiments.preference.roles import Roles
+from manybaskets.experiments.preference.tables import preference_tables
+from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.report.figures.drawing import draw
 
 KINDS = {
     "self-preference": (Planted(self_bias=1.0), Corpus()),

@@ -27,15 +27,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit"))
 
 import fabricated_scores as fabricated
 
+from manybaskets.experiments.robustness.analysis import analyse
+from manybaskets.experiments.robustness.scores import RUBRICS
+from manybaskets.experiments.robustness.tables import make_tables
 from manybaskets.judging.rubrics import shipped
-from manybaskets.robustness.analysing import analyse
-from manybaskets.robustness.scored import RUBRICS
-from manybaskets.robustness.tables import make_tables
+from manybaskets.presentation.table_forms import write_all
 from manybaskets.statistics import crossed
 from manybaskets.statistics.crossed import CrossedMean, Draws, crossed_mean
 from manybaskets.statistics.ordinal import Samples, superiority
 from manybaskets.statistics.rates import wilson
-from manybaskets.tables import write_all
 
 RESAMPLES = 1000
 

@@ -23,13 +23,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from manybaskets.config.analysis import Statistics
 from manybaskets.measures.tokens import words
-from manybaskets.records import digest
-from manybaskets.shared_answers import SharedAnswers, share_answers
-from manybaskets.similarity.meteor import meteor
-from manybaskets.similarity.numbered import number_texts
-from manybaskets.similarity.rouge import rouge_1, rouge_l, rouge_stem, rouge_words
-from manybaskets.similarity.scores import METRICS, porter_stem, score_pairs
-from manybaskets.similarity.summary import similarity_of_pairs, similarity_of_sources
+from manybaskets.records.ids import digest
+from manybaskets.source_analysis.shared_answers import SharedAnswers, share_answers
+from manybaskets.source_analysis.similarity.meteor import meteor
+from manybaskets.source_analysis.similarity.numbered import number_texts
+from manybaskets.source_analysis.similarity.rouge import rouge_1, rouge_l, rouge_stem, rouge_words
+from manybaskets.source_analysis.similarity.scores import METRICS, porter_stem, score_pairs
+from manybaskets.source_analysis.similarity.summary import (
+    similarity_of_pairs,
+    similarity_of_sources,
+)
 
 SEED = 42
 

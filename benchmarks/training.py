@@ -28,8 +28,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from manybaskets.config.parts import Prompting, TinySize  # noqa: E402
-from manybaskets.config.training import Launch, Training  # noqa: E402
+from manybaskets.config.models import Prompting, TinySize  # noqa: F401  # noqa: E402
+from manybaskets.config.training import Launch, Training  # noqa: F401  # noqa: E402
 
 THREADS = os.cpu_count() or 1
 FORMS = {
@@ -60,7 +60,7 @@ def chat_rows(count: int, start: int = 0) -> list[dict]:
 
 def untrained_model(folder: Path) -> Path:
     """A Llama of the embedded study's size that knows nothing."""
-    from manybaskets.models import embedded
+    from manybaskets.training import tiny_models as embedded
     from manybaskets.world.rows import make_pretraining
 
     size = TinySize()

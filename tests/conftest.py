@@ -35,8 +35,8 @@ def alpacaeval() -> Path:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory) -> dict[str, Path]:
     """A folder with an untrained model for every architecture of the embedded study."""
-    from manybaskets.config.parts import TinySize
-    from manybaskets.models import embedded
+    from manybaskets.config.models import TinySize
+    from manybaskets.training import tiny_models as embedded
     from manybaskets.world.rows import make_pretraining
 
     size = TinySize(hidden=32, layers=2, heads=2, vocabulary=400, max_length=256)

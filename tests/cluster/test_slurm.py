@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import polars as pl
 import pytest
 
-from manybaskets.records import read_responses
+from manybaskets.records.responses import read_responses
 
 SHARD = "sources/llama/train.parquet"
 SLOW = 0.06  # seconds that every answer takes longer, so that something can happen meanwhile
@@ -33,7 +33,7 @@ def without_answers(project, partition: str):
     project.edit(
         "workflow/scripts/generate.py",
         "with job(",
-        "import time\n\nfrom manybaskets.journal import Journal\n\nappend = Journal.append\n"
+        "import time\n\nfrom manybaskets.jobs.journal import Journal\n\nappend = Journal.append\n"
         f"Journal.append = lambda self, rows: (time.sleep({SLOW}), append(self, rows))\n\nwith job(",
     )
     return project

@@ -14,8 +14,10 @@ from pathlib import Path
 
 from manybaskets.chat import Prompt
 from manybaskets.config.engines import VllmEngine
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Request, vllm_engine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines import vllm_engine
+from manybaskets.engines.base import Request
 
 model, questions, answers, runs = map(Path, sys.argv[1:])
 with runs.open("a") as lines:

@@ -13,10 +13,11 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.engines import VllmEngine
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines.opening import open_engine
-from manybaskets.generation import Answering, answer_prompts
-from manybaskets.jobs import job
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.factory import open_engine
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.jobs.job import job
 
 
 def main(shard: Path) -> None:

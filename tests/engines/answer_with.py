@@ -15,11 +15,12 @@ from typing import Any
 
 from manybaskets.chat import Prompt
 from manybaskets.config.engines import TransformersEngine, VllmEngine
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import LocalEngine, Question, Request
-from manybaskets.engines.opening import open_engine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import LocalEngine, Question, Request
+from manybaskets.engines.factory import open_engine
 from manybaskets.errors import UserError
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 
 KINDS = {"transformers": TransformersEngine, "vllm": VllmEngine}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.judging import ModelJudge
-from manybaskets.judging.judges import open_judge
+from manybaskets.config.judges import ModelJudge
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.records import EXCHANGES
-from manybaskets.judging.rows import judge_rows
 from manybaskets.judging.rubrics import read_rubric
 
 RUN = {"target": "t", "mix": "m", "seed": 1}

@@ -13,12 +13,14 @@ import polars as pl
 import pytest
 
 from manybaskets.config.engines import OpenAIEngine as Settings
-from manybaskets.config.parts import Prompting, Sampling
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
 from manybaskets.engines.openai_engine import OpenAIEngine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation import Answering, answer_prompts
-from manybaskets.records import PROMPTS, read_metadata, read_responses
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import PROMPTS, read_responses
 
 SERVED = "tiny-2026-11"
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from manybaskets.config.engines import VllmEngine as Settings
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines.opening import open_engine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.factory import open_engine
 from manybaskets.engines.vllm_engine import _check_devices
 from manybaskets.errors import UserError
 

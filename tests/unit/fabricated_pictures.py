@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import polars as pl
 from fabricated_results import condition, summary
 
-from manybaskets.pairs import PAIRS
+from manybaskets.source_analysis.pairs import PAIRS
 
 QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 

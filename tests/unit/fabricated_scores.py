@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from manybaskets.judging.records import JUDGED
-from manybaskets.robustness.scored import (
+from manybaskets.experiments.robustness.scores import (
     BENIGN,
     CONTROL,
     DIRECT,
@@ -18,6 +17,7 @@ from manybaskets.robustness.scored import (
     REFUSAL,
     Analysis,
 )
+from manybaskets.judging.records import JUDGED
 
 JUDGES = {HARM: ["judge"], QUALITY: ["judge"], REFUSAL: ["judge", "patterns"]}
 MIXES = ("vanilla", "human", "single", "multi")

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.judging import Judge
+from manybaskets.config.judges import Judge
 from manybaskets.config.sections import Section
 from manybaskets.judging.records import EXCHANGES
 

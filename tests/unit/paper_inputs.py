@@ -11,8 +11,8 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Paper
-from manybaskets.paper.splitting import Splitter, open_splitter
-from manybaskets.records import write_responses
+from manybaskets.published.splitting import Splitter, open_splitter
+from manybaskets.records.responses import write_responses
 
 UNTRAINED = Paper(splitter="untrained")
 _WORDS = ["the", "a", "river", "town", "miller", "bread", "old", "new", "sings", "walks"]

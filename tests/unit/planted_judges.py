@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from manybaskets.preference.records import READINGS
-from manybaskets.preference.roles import Roles
+from manybaskets.experiments.preference.roles import Roles
+from manybaskets.experiments.preference.schemas import READINGS
 
 MODELS = ["llama", "qwen", "gemma", "mistral"]
 AUTHORS = [*MODELS, "human"]

@@ -7,7 +7,7 @@ import polars as pl
 
 from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, USED
-from manybaskets.records import MEASURED
+from manybaskets.records.measured import MEASURED
 
 QUICK = Statistics(resamples=400, permutations=499, draws=20)
 USUAL = Statistics(resamples=2000, permutations=9999, draws=100)

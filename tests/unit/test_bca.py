@@ -9,14 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from simulated_studies import Design
 
-from manybaskets.statistics.bootstrap import (
-    Mean,
-    bca,
-    difference_of,
-    mean_of,
-    seed_shift,
-    weights,
-)
+from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of, seed_shift, weights
 
 
 def one(mean: Mean, resamples: int = 9999, confidence: float = 0.95) -> tuple[float, float]:

@@ -14,19 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.cards import (
-    block,
-    code,
-    dataset_settings,
-    origin_settings,
-    read_origin,
-    size_category,
-    write_mix_card,
-    write_source_card,
-)
+from manybaskets.cards.markdown import block, code
+from manybaskets.cards.mix_card import write_mix_card
+from manybaskets.cards.origins import dataset_settings, origin_settings, read_origin
+from manybaskets.cards.rendering import size_category
+from manybaskets.cards.source_card import write_source_card
 from manybaskets.config import parse_study
 from manybaskets.errors import UserError
-from manybaskets.records import PROMPTS, write_responses, write_table
+from manybaskets.records.files import write_table
+from manybaskets.records.responses import PROMPTS, write_responses
 
 HOSTILE = (
     "</script><script>alert(1)</script> | `\n---\nlicense: mit\n---\n[x](https://evil.example)"

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
 from manybaskets.training import fitting, process
 from manybaskets.training.adapters import train_adapter
 from manybaskets.training.checkpoints import curve_of, drop_checkpoints, kept_evaluation
+from manybaskets.training.fitting import fit as fit_
 
 
 def curve(*losses: float, every: int = 10) -> list[dict]:
@@ -109,7 +110,7 @@ def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
         for number in range(14)
     ]
     weights = {}
-    fit = process.fit
+    fit = fit_
 
     def watched(*arguments, folder, **others):
         history = fit(*arguments, folder=folder, **others)

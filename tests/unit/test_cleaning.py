@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets import records
-from manybaskets.config.parts import Cleaning
+from manybaskets.config.data import Cleaning
 from manybaskets.data.cleaning import REASONS, clean
 from manybaskets.data.reading import ROWS
 from manybaskets.errors import UserError
+from manybaskets.records.ids import prompt_ids
 
 
 def rows_of(*texts):
@@ -122,7 +122,7 @@ def test_counts_add_up_and_order_means_nothing(texts, duplicates, limit, rng: ra
     assert list(kept.select("instruction", "context", "response").iter_rows()) == wanted
     assert counts["rows"] == len(texts) == counts["kept"] + sum(counts["dropped"].values())
     assert kept["prompt_id"].n_unique() == kept.height
-    assert kept["prompt_id"].to_list() == records.prompt_ids(kept).to_list()
+    assert kept["prompt_id"].to_list() == prompt_ids(kept).to_list()
     again, _ = clean(rows_of(*rng.sample(texts, len(texts))), rules, "data")
     columns = ["prompt_id", "instruction", "context", "response"]
     assert again.select(columns).sort("prompt_id").equals(kept.select(columns).sort("prompt_id"))

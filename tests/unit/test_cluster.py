@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from manybaskets.cluster import check_partitions
 from manybaskets.errors import UserError
-from manybaskets.machine import Machine
+from manybaskets.plan.machine import Machine
+from manybaskets.plan.partitions import check_partitions
 
 
 def answer(folder, monkeypatch, script: str) -> None:

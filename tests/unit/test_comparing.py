@@ -14,10 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.errors import UserError
-from manybaskets.statistics import (
-    compare,
-)
-from manybaskets.swapping import SWAPPED
+from manybaskets.measures.swap_tests import SWAPPED
+from manybaskets.statistics import compare
 
 
 def test_two_shares_that_do_not_vary_have_a_difference_with_width() -> None:

@@ -12,30 +12,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manybaskets import mixes, records
 from manybaskets.chat import ChatRenderer, Rendered
 from manybaskets.config.analysis import Scoring
-from manybaskets.config.parts import (
-    Cleaning,
-    Fields,
-    HumanMix,
-    MultiMix,
-    Prompting,
-    Sampling,
-    Split,
-)
+from manybaskets.config.data import Cleaning, Split
+from manybaskets.config.mixes import HumanMix, MultiMix
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.config.sections import Fields
 from manybaskets.data.cleaning import REASONS, clean
 from manybaskets.data.conversations import read_conversation
 from manybaskets.data.prompt_sets import write_prompt_sets
 from manybaskets.data.reading import ROWS, read_prompts, read_rows
 from manybaskets.data.splits import split
-from manybaskets.engines import Completion, Engine
+from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation import Answering, answer_prompts, human_responses
-from manybaskets.lengths import count_tokens
-from manybaskets.likelihood import score_runs
-from manybaskets.measuring import match_prompts, valid_answers
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.shards import human_responses
+from manybaskets.measures.stage import match_prompts
+from manybaskets.mixes import eligibility as mixes
+from manybaskets.mixes.assignment import assign
+from manybaskets.mixes.rows import build, read_mix, write_mix
+from manybaskets.mixes.token_lengths import count_tokens
+from manybaskets.records import responses as records
+from manybaskets.records.ids import prompt_ids
+from manybaskets.records.responses import valid_answers
+from manybaskets.scoring.likelihood import score_runs
 from manybaskets.training.rows import IGNORED, encode_rows
 
 FIELDS = Fields(messages="conversation")
@@ -279,10 +281,10 @@ def test_ids_are_those_of_single_prompts_where_nothing_follows():
     empty = plain.with_columns(follow_ups=pl.lit([], dtype=pl.List(pl.String)))
     texts = ['["Who?",""]', '["Who?","é"]']
     wanted = [hashlib.sha256(text.encode()).hexdigest()[:16] + "-0" for text in texts]
-    assert records.prompt_ids(plain).to_list() == wanted
-    assert records.prompt_ids(empty).to_list() == wanted
+    assert prompt_ids(plain).to_list() == wanted
+    assert prompt_ids(empty).to_list() == wanted
     follow_ups = pl.Series([["Why?"], []])
-    later = records.prompt_ids(plain.with_columns(follow_ups=follow_ups))
+    later = prompt_ids(plain.with_columns(follow_ups=follow_ups))
     digest = hashlib.sha256(b'["Who?","",["Why?"]]').hexdigest()[:16]
     assert later.to_list() == [f"{digest}-0", wanted[1]]
 
@@ -308,7 +310,7 @@ def test_ids_are_unique_and_say_which_conversations_ask_the_same(chats, rng):
         }
         lists = ("follow_ups", "follow_up_responses")
         frame = pl.DataFrame(columns, schema_overrides=dict.fromkeys(lists, pl.List(pl.String)))
-        return frame.with_columns(records.prompt_ids(frame))
+        return frame.with_columns(prompt_ids(frame))
 
     frame = frame_of(chats)
     assert frame["prompt_id"].is_unique().all()
@@ -440,8 +442,8 @@ def test_a_conversation_is_answered_by_one_source_alone(tmp_path):
     prompts = mixes.training_prompts(table_of(tmp_path))
     responses = {source: answers_of(prompts, source) for source in SOURCES}
     recipe = MultiMix(kind="multi", sources=list(SOURCES))
-    assignment = mixes.assign(prompts, recipe, "multi", 1)
-    rows = mixes.build(prompts, everyone(prompts), assignment, responses, "Be kind.")
+    assignment = assign(prompts, recipe, "multi", 1)
+    rows = build(prompts, everyone(prompts), assignment, responses, "Be kind.")
     assert [row["prompt_id"] for row in rows] == sorted(prompts["prompt_id"])
     assert {row["source"] for row in rows} == set(SOURCES)
     known = {row["prompt_id"]: row for row in prompts.iter_rows(named=True)}
@@ -494,9 +496,9 @@ def test_a_fault_in_any_turn_takes_the_prompt_out_of_all_mixes(tmp_path):
     lacking = responses["hen"].filter(~((pl.col("prompt_id") == longer[5]) & (pl.col("turn") == 1)))
     with pytest.raises(UserError, match=f"1 prompts have no answer of source 'hen'.*{longer[5]}"):
         mixes.eligibility(prompts, responses | {"hen": lacking}, lengths, 100)
-    assignment = mixes.assign(prompts, MultiMix(kind="multi", sources=["hen"] * 3), "m", 1)
+    assignment = assign(prompts, MultiMix(kind="multi", sources=["hen"] * 3), "m", 1)
     with pytest.raises(UserError, match=f"1 prompts have no answer of source 'hen'.*{longer[5]}"):
-        mixes.build(prompts, everyone(prompts), assignment, {"hen": lacking}, "")
+        build(prompts, everyone(prompts), assignment, {"hen": lacking}, "")
 
 
 STRANGE = [
@@ -519,12 +521,12 @@ def test_user_text_goes_from_the_dataset_to_the_mix_byte_by_byte(tmp_path):
     table = split(kept, Split(parts=1), 1)
     prompts = mixes.training_prompts(table)
     human = pl.DataFrame(human_responses(table), schema=records.RESPONSES)
-    assignment = mixes.assign(prompts, HumanMix(kind="human"), "human", 1)
-    rows = mixes.build(prompts, everyone(prompts), assignment, {"human": human}, "")
-    mixes.write_mix(rows, tmp_path / "train.jsonl")
+    assignment = assign(prompts, HumanMix(kind="human"), "human", 1)
+    rows = build(prompts, everyone(prompts), assignment, {"human": human}, "")
+    write_mix(rows, tmp_path / "train.jsonl")
     numbers = dict(prompts.select("prompt_id", "row").iter_rows())
     assert len(numbers) > 20
-    for row in mixes.read_mix(tmp_path / "train.jsonl"):
+    for row in read_mix(tmp_path / "train.jsonl"):
         told = conversations[numbers[row["prompt_id"]] - 1]
         said = [turn["content"].encode() for turn in row["messages"] if turn["role"] == "user"]
         assert said == [turn["content"].strip().encode() for turn in told[::2]]
@@ -556,8 +558,8 @@ def test_lengths_are_those_of_the_rows_that_are_trained_on(tmp_path, tiny_models
     prompting = Prompting()
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, family)
     recipe = MultiMix(kind="multi", sources=["hen"] * 4)
-    assignment = mixes.assign(prompts, recipe, "m", 1)
-    rows = mixes.build(prompts, everyone(prompts), assignment, responses, "")
+    assignment = assign(prompts, recipe, "m", 1)
+    rows = build(prompts, everyone(prompts), assignment, responses, "")
     counted = {row[0]: row[3:] for row in lengths.filter(source="hen").iter_rows()}
     for row, encoded in zip(rows, encode_rows(rows, renderer, 10_000), strict=True):
         answers = sum(label != IGNORED for label in encoded["labels"])

@@ -10,8 +10,8 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.distances import vector_distances
-from manybaskets.pairs import PAIRS
+from manybaskets.source_analysis.distances import vector_distances
+from manybaskets.source_analysis.pairs import PAIRS
 
 SETTINGS = Statistics(swaps=199)
 

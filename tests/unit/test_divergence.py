@@ -14,21 +14,20 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 from tiny_adapters import make_adapters
 
-from manybaskets.config.parts import Prompting
-from manybaskets.divergence import (
+from manybaskets.config.models import Prompting
+from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.errors import UserError
+from manybaskets.report.divergence import divergence_findings, divergence_table
+from manybaskets.scoring.divergence import (
     DIVERGENCE,
     PER_PROMPT,
     UNTUNED,
     Compared,
     comparisons_of,
     contexts,
-    divergence_findings,
-    divergence_table,
     divergences,
     summarise_divergences,
 )
-from manybaskets.engines.transformers_engine import TransformersEngine
-from manybaskets.errors import UserError
 
 MIXES = {"human": "human", "single-a": "single", "single-b": "single", "multi": "multi"}
 SEEDS = {name: [1, 2] for name in MIXES}

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 
 from manybaskets.config.analysis import Embedding
-from manybaskets.embedding import Vectors, embed_sentences, encode, encoder_folder, keys_path
 from manybaskets.errors import UserError
+from manybaskets.measures.embedding import (
+    Vectors,
+    embed_sentences,
+    encode,
+    encoder_folder,
+    keys_path,
+)
 from manybaskets.measures.tokens import sentences
-from manybaskets.records import read_metadata
+from manybaskets.records.files import read_metadata
 
 MODEL = Embedding().model
 TEXTS = [
@@ -102,7 +108,7 @@ def test_no_sentence_at_all(tmp_path) -> None:
 
 
 def test_texts_are_encoded_in_their_order_and_long_ones_are_logged(caplog) -> None:
-    with caplog.at_level(logging.INFO, logger="manybaskets.embedding"):
+    with caplog.at_level(logging.INFO, logger="manybaskets.measures.embedding"):
         found = encode([TEXTS[5], "b", "a", "b"], MODEL, 2, 1)
     alone = encode(["a"], MODEL, 2, 1)
     assert (found.shape, found.dtype) == ((4, 384), np.float32)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.config import parse_study
-from manybaskets.config.families import balanced_subsets
+from manybaskets.config.mixes import balanced_subsets
 from manybaskets.errors import UserError
 
 SHIPPED = yaml.safe_load(

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import huggingface_hub
 import pytest
 
-from manybaskets.config.parts import HubModel
+from manybaskets.config.models import HubModel
 from manybaskets.errors import UserError
 from manybaskets.models.fetching import fetch_model
 

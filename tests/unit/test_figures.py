@@ -9,19 +9,17 @@ import pytest
 from fabricated_results import KINDS, compared, condition, difference, lookup, summary
 
 from manybaskets.config.analysis import Figures
-from manybaskets.figures import (
+from manybaskets.presentation.figures import intervals, panels, style
+from manybaskets.presentation.figures.style import Look, condition_style, source_style
+from manybaskets.report.figures import (
     ablation,
     boxes,
     growth_curves,
     heatmaps,
-    intervals,
     maps,
-    panels,
     plots,
     profiles,
-    style,
 )
-from manybaskets.figures.style import Look, condition_style, source_style
 
 SOURCES = ["human", "llama", "qwen", "gemma"]
 MIX_SOURCES = {

@@ -9,12 +9,15 @@ import pytest
 
 from manybaskets.chat import Rendered
 from manybaskets.config.engines import Quality
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, Engine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation import Answering, answer_prompts, collect_shards, shard_of
-from manybaskets.records import PROMPTS, read_metadata, read_responses
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.shards import collect_shards, shard_of
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import PROMPTS, read_responses
 
 
 def prompt_table(texts: list[str], follow_ups: list[list[str]] | None = None) -> pl.DataFrame:

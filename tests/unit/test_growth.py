@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manybaskets import growth
-from manybaskets.records import RESPONSES, write_responses
+from manybaskets.measures import growth
+from manybaskets.records.responses import RESPONSES, write_responses
 
 WORDS = st.lists(
     st.sampled_from(["one", "two", "three", "four", "five", "six"]), min_size=1, max_size=6

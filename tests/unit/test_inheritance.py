@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import polars as pl
 
-from manybaskets.inheritance import source_findings, source_tables, topic_shares
-from manybaskets.pairs import PAIRS
-from manybaskets.similarity.summary import SIMILARITY
-from manybaskets.style import FACTOR, MEAN, STYLE
-from manybaskets.tables import write_all
-from manybaskets.topics import TOPICS
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.report.sources import source_findings, source_tables, topic_shares
+from manybaskets.source_analysis.pairs import PAIRS
+from manybaskets.source_analysis.similarity.summary import SIMILARITY
+from manybaskets.source_analysis.style_inheritance import FACTOR, MEAN, STYLE
+from manybaskets.source_analysis.topics import TOPICS
 
 
 def pair(kind: str, first: str, second: str, value: float, p: float | None = None) -> dict:

@@ -11,7 +11,8 @@ from simulated_studies import semantic_study, text_study
 from manybaskets import measures
 from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, LEFT_OUT, USED
-from manybaskets.records import MEASURED, row_seed
+from manybaskets.records.ids import row_seed
+from manybaskets.records.measured import MEASURED
 from manybaskets.statistics import compare, summarise
 from manybaskets.statistics.cells import cells
 from manybaskets.statistics.clusters import cluster_halves

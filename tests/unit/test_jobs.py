@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from manybaskets.journal import Journal
+from manybaskets.jobs.journal import Journal
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow"
 
@@ -18,7 +18,7 @@ def run_job(log: Path, body: str) -> subprocess.CompletedProcess:
     code = (
         f"import sys; sys.path.insert(0, {str(LIBRARY)!r})\n"
         "from pathlib import Path\nfrom manybaskets.errors import UserError\n"
-        f"from manybaskets.jobs import job\nwith job({str(log)!r}):\n    {body}\n"
+        f"from manybaskets.jobs.job import job\nwith job({str(log)!r}):\n    {body}\n"
     )
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
@@ -71,7 +71,7 @@ def test_a_full_disk_is_told_even_where_the_log_lies_on_it(tmp_path):
 
 def test_sigterm_ends_the_job_in_order_and_keeps_its_rows(tmp_path):
     body = (
-        "from manybaskets.journal import Journal\n"
+        "from manybaskets.jobs.journal import Journal\n"
         f"    with Journal({str(tmp_path / 'work')!r}, {{}}) as journal:\n"
         "        for number in range(10**6):\n"
         "            try:\n"
@@ -81,7 +81,7 @@ def test_sigterm_ends_the_job_in_order_and_keeps_its_rows(tmp_path):
     )
     code = (
         f"import sys; sys.path.insert(0, {str(LIBRARY)!r})\n"
-        f"from manybaskets.jobs import job\nwith job({str(tmp_path / 'log')!r}):\n    {body}\n"
+        f"from manybaskets.jobs.job import job\nwith job({str(tmp_path / 'log')!r}):\n    {body}\n"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manybaskets.errors import UserError
-from manybaskets.journal import Journal
+from manybaskets.jobs.journal import Journal
 
 
 def row(number: int) -> dict:
@@ -70,7 +70,7 @@ def test_a_damaged_line_in_the_middle_is_an_error(tmp_path):
 WRITER = """
 import sys, time
 sys.path.insert(0, {library!r})
-from manybaskets.journal import Journal
+from manybaskets.jobs.journal import Journal
 with Journal({folder!r}, {{}}) as journal:
     for number in range(10_000):
         journal.append([{{"key": f"p{{number}}", "text": "x" * 50}}])

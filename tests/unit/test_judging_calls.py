@@ -6,8 +6,8 @@ import pytest
 from test_judging_families import study
 
 from manybaskets.config.loading import parse_study
-from manybaskets.judging.calls import judge_calls, question_tokens
 from manybaskets.judging.rubrics import shipped
+from manybaskets.judging.workload import judge_calls, question_tokens
 
 PANEL = [
     ("same", "harmfulness"),

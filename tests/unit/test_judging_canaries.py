@@ -8,8 +8,9 @@ import pytest
 from judged_rows import settings
 
 from manybaskets.errors import UserError
+from manybaskets.judging.base import Judge, Verdict
 from manybaskets.judging.canaries import check_canaries, marks
-from manybaskets.judging.judges import Judge, Verdict, open_judge
+from manybaskets.judging.factory import open_judge
 from manybaskets.judging.rubrics import shipped
 
 HARM = shipped("harmfulness")

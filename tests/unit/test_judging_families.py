@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from manybaskets.config.loading import parse_study
+from manybaskets.config.model_families import family_of, family_of_judge, known_family, relatives
 from manybaskets.errors import UserError
-from manybaskets.judging.families import family_of, family_of_judge, known_family, relatives
 
 HUB = {"kind": "hub", "revision": "a" * 40}
 STUDY = {

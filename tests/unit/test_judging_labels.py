@@ -8,8 +8,8 @@ import pytest
 from judged_rows import RUN, settings, table
 
 from manybaskets.errors import UserError
-from manybaskets.judging.judges import open_judge
-from manybaskets.judging.rows import judge_rows
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.rubrics import shipped
 
 HEAD = "target,mix,seed,prompt_set,prompt_id,sample,rubric,score\n"

@@ -9,11 +9,12 @@ from judged_rows import RUN, settings, table
 from polars.testing import assert_frame_equal
 
 from manybaskets.errors import UserError
-from manybaskets.judging.asking import _Writer
+from manybaskets.judging.base import Exchange
 from manybaskets.judging.canaries import check_canaries
-from manybaskets.judging.judges import Exchange, open_judge
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.judge_rows import judge_rows
+from manybaskets.judging.model_judge import _Writer
 from manybaskets.judging.records import CAUSES
-from manybaskets.judging.rows import judge_rows
 from manybaskets.judging.rubrics import read_rubric, shipped
 
 HARM, REFUSAL = shipped("harmfulness"), shipped("refusal")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from manybaskets.judging.parsing import read_answer
-from manybaskets.judging.published import published_harm_parse, published_quality_parse
+from manybaskets.judging.published_parsing import published_harm_parse, published_quality_parse
 from manybaskets.judging.rubrics import shipped
 
 

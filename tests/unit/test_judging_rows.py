@@ -10,7 +10,9 @@ from judged_rows import RUN, settings, table
 from polars.testing import assert_frame_equal
 
 from manybaskets.errors import UserError
-from manybaskets.judging.judges import Judge, Verdict, open_judge
+from manybaskets.judging.base import Judge, Verdict
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.judge_rows import drawn, judge_rows
 from manybaskets.judging.records import (
     EXCHANGES,
     JUDGED,
@@ -20,9 +22,9 @@ from manybaskets.judging.records import (
     without_texts,
     write_judged,
 )
-from manybaskets.judging.rows import drawn, judge_rows
 from manybaskets.judging.rubrics import shipped
-from manybaskets.records import RESPONSES, read_metadata
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import RESPONSES
 
 RULE = settings(kind="rule", rule="refusal_patterns")
 SAID = [

@@ -13,7 +13,7 @@ from judged_rows import settings as judge
 
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import disarmed
-from manybaskets.judging.published import PARSERS
+from manybaskets.judging.published_parsing import PARSERS
 from manybaskets.judging.rubrics import SHIPPED, read_rubric, rubric_for, shipped
 
 NAMES = ["harmfulness", "quality", "refusal"]

@@ -13,8 +13,8 @@ from stub_server import Reply, StubServer, completion, question
 
 from manybaskets.errors import PassingError, UserError
 from manybaskets.judging.canaries import check_canaries
-from manybaskets.judging.judges import open_judge
-from manybaskets.judging.rows import judge_rows
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.rubrics import shipped
 
 HARM = shipped("harmfulness")

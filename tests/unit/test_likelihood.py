@@ -17,10 +17,12 @@ from tiny_adapters import make_adapters
 
 from manybaskets import measures
 from manybaskets.config.analysis import Scoring
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.likelihood import (
+from manybaskets.models.folder import fingerprint
+from manybaskets.records.responses import RESPONSES, write_responses
+from manybaskets.scoring.likelihood import (
     SCORED,
     batches_of,
     published_perplexity,
@@ -28,8 +30,6 @@ from manybaskets.likelihood import (
     score_texts,
     score_with_another,
 )
-from manybaskets.models.folder import fingerprint
-from manybaskets.records import RESPONSES, write_responses
 
 COUNT = 20
 IDS = [f"p{n:02d}" for n in range(COUNT)]

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from manybaskets import devices, locks
-from manybaskets.environment import RUN
 from manybaskets.errors import PassingError, UserError
-from manybaskets.locks import WriterLock
+from manybaskets.jobs import devices, locks
+from manybaskets.jobs.environment import RUN
+from manybaskets.jobs.locks import WriterLock
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow"
 
@@ -23,7 +23,7 @@ def run_job(log: Path, body: str, run: str = "") -> subprocess.Popen:
     code = (
         f"import sys; sys.path.insert(0, {str(LIBRARY)!r})\nimport time\n"
         "from manybaskets.errors import PassingError, UserError\n"
-        f"from manybaskets.jobs import job\nwith job({str(log)!r}):\n    {body}\n"
+        f"from manybaskets.jobs.job import job\nwith job({str(log)!r}):\n    {body}\n"
     )
     known = {k: v for k, v in os.environ.items() if k != RUN} | ({RUN: run} if run else {})
     return subprocess.Popen(

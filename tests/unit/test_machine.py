@@ -6,16 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from manybaskets.config.parts import FolderModel, HubModel
+from manybaskets.config.models import FolderModel, HubModel
 from manybaskets.errors import UserError
-from manybaskets.machine import (
-    JobClass,
-    Machine,
-    Needs,
-    model_sizes,
-    parameters_from_name,
-    read_machine,
-)
+from manybaskets.models.sizes import model_sizes, parameters_from_name
+from manybaskets.plan.machine import JobClass, Machine, Needs, read_machine
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from manybaskets.embedding import Vectors, text_key
-from manybaskets.mapping import MAP, sampled_answers, source_map
-from manybaskets.records import RESPONSES, write_responses
+from manybaskets.measures.embedding import Vectors, text_key
+from manybaskets.records.responses import RESPONSES, write_responses
+from manybaskets.source_analysis.map import MAP, sampled_answers, source_map
 
 
 def answers(path, texts):

@@ -15,7 +15,7 @@ from sklearn.metrics import auc
 from manybaskets.measures import SentenceVectors, compute, get
 from manybaskets.measures.clustering import k_means, lloyd
 from manybaskets.measures.mauve import divergence_area, principal_components, scores
-from manybaskets.measures.registry import EXCLUDED, USED
+from manybaskets.records.measured import EXCLUDED, USED
 
 CONSTANT = {"model": "m", "mix": "human", "seed": 3, "prompt_set": "test"}
 

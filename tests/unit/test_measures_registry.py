@@ -22,7 +22,7 @@ from manybaskets.measures import (
     get,
     measure,
 )
-from manybaskets.records import MEASURED
+from manybaskets.records.measured import MEASURED
 from manybaskets.statistics.clusters import cluster_halves
 
 IDS = [f"p{number:02d}" for number in range(8)]

@@ -10,21 +10,14 @@ import polars as pl
 import pytest
 from semantic_inputs import unit
 
-from manybaskets import embedding
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
-from manybaskets.measures.registry import LEFT_OUT, USED
-from manybaskets.measuring import (
-    LENGTHS,
-    check_answers,
-    check_measures,
-    match_prompts,
-    measure_runs,
-    measured_names,
-    reads_vectors,
-    valid_answers,
-)
-from manybaskets.records import RESPONSES
+from manybaskets.measures import embedding
+from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
+from manybaskets.measures.stage import check_answers, match_prompts, measure_runs
+from manybaskets.names import LENGTHS
+from manybaskets.records.measured import LEFT_OUT, USED
+from manybaskets.records.responses import RESPONSES, valid_answers
 
 CONFIG = Path(__file__).parents[2] / "config/config.yaml"
 HUMAN = {

@@ -11,10 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manybaskets import mixes, records
-from manybaskets.config.parts import HumanMix, MultiMix, SingleMix, Split, WeightedMix
+from manybaskets.config.data import Split
+from manybaskets.config.mixes import HumanMix, MultiMix, SingleMix, WeightedMix
 from manybaskets.data.splits import split
 from manybaskets.errors import UserError
+from manybaskets.mixes import eligibility as mixes
+from manybaskets.mixes.assignment import assign
+from manybaskets.mixes.checks import check_same_prompts, describe, ids_by_split
+from manybaskets.mixes.rows import build, read_mix, write_mix
+from manybaskets.records import responses as records
+from manybaskets.records.ids import prompt_ids
 
 SOURCES = ("human", "hen", "duck", "goose", "swan")
 FAILED = {"text": None, "finish_reason": "error", "error": "out of memory"}
@@ -34,7 +40,7 @@ def split_of(rows=80, seed=1, **options):
         },
         schema_overrides={"follow_ups": pl.List(pl.String)},
     )
-    return split(frame.with_columns(records.prompt_ids(frame)), Split(**options), seed)
+    return split(frame.with_columns(prompt_ids(frame)), Split(**options), seed)
 
 
 def answers_of(prompts, source, changes=()):
@@ -85,8 +91,8 @@ def everyone(prompts):
 
 
 def make(prompts, recipe, responses, name="mix", system=""):
-    assignment = mixes.assign(prompts, recipe, name, 1)
-    return mixes.build(prompts, everyone(prompts), assignment, responses, system)
+    assignment = assign(prompts, recipe, name, 1)
+    return build(prompts, everyone(prompts), assignment, responses, system)
 
 
 def test_training_prompts_are_train_and_validation_in_use():
@@ -167,13 +173,13 @@ def test_a_source_that_skips_prompts_is_an_error(prompts, responses):
 
 def test_assignments_of_the_plain_kinds(prompts):
     single = SingleMix(kind="single", source="duck")
-    assert set(mixes.assign(prompts, HUMAN, "h", 1)["source"]) == {"human"}
-    assert set(mixes.assign(prompts, single, "s", 1)["source"]) == {"duck"}
-    by_part = mixes.assign(prompts, MULTI, "m", 1).join(prompts, on="prompt_id")
+    assert set(assign(prompts, HUMAN, "h", 1)["source"]) == {"human"}
+    assert set(assign(prompts, single, "s", 1)["source"]) == {"duck"}
+    by_part = assign(prompts, MULTI, "m", 1).join(prompts, on="prompt_id")
     assert set(by_part.select("part", "source").iter_rows()) == set(enumerate(SOURCES[1:], 1))
     few = MultiMix(kind="multi", sources=["hen", "duck"])
     with pytest.raises(UserError, match="none for part 3, 4") as caught:
-        mixes.assign(prompts, few, "few", 1)
+        assign(prompts, few, "few", 1)
     assert "mixes.few.sources" in caught.value.where
 
 
@@ -187,7 +193,7 @@ WEIGHTS = st.dictionaries(
 def test_weights_hold_within_one_in_any_order(prompts, weights, drop, shuffle):
     prompts = prompts[drop:]
     recipe = WeightedMix(kind="weighted", weights=weights)
-    found = mixes.assign(prompts, recipe, "w", 7)
+    found = assign(prompts, recipe, "w", 7)
     total = sum(map(Fraction, map(str, weights.values())))
     shares = {source: Fraction(str(weight)) / total for source, weight in weights.items()}
     counts = Counter(found["source"])
@@ -200,14 +206,14 @@ def test_weights_hold_within_one_in_any_order(prompts, weights, drop, shuffle):
             assert abs(found_here[source] - share * cell.height) < 2
     shuffled = prompts.sample(fraction=1, shuffle=True, seed=shuffle)
     turned = WeightedMix(kind="weighted", weights=dict(reversed(weights.items())))
-    again = mixes.assign(shuffled, turned, "w", 7)
+    again = assign(shuffled, turned, "w", 7)
     assert again.sort("prompt_id").equals(found.sort("prompt_id"))
 
 
 def test_weighted_mixes_differ_by_name_and_seed(prompts):
     recipe = WeightedMix(kind="weighted", weights={"hen": 1, "duck": 1})
     cases = [("a", 1), ("b", 1), ("a", 2)]
-    drawn = {tuple(mixes.assign(prompts, recipe, *case)["source"]) for case in cases}
+    drawn = {tuple(assign(prompts, recipe, *case)["source"]) for case in cases}
     assert len(drawn) == 3
 
 
@@ -253,10 +259,10 @@ def test_ineligible_prompts_are_in_no_mix(prompts, responses):
     eligible = everyone(prompts).with_columns(eligible=pl.col("prompt_id") != out)
     built = {}
     for name, recipe in {"human": HUMAN, "multi": MULTI}.items():
-        assignment = mixes.assign(prompts, recipe, name, 1)
-        rows = mixes.build(prompts, eligible, assignment, responses, "")
-        built[name] = mixes.ids_by_split(rows)
-    mixes.check_same_prompts(built, test=[out])
+        assignment = assign(prompts, recipe, name, 1)
+        rows = build(prompts, eligible, assignment, responses, "")
+        built[name] = ids_by_split(rows)
+    check_same_prompts(built, test=[out])
     assert sum(map(len, built["multi"].values())) == prompts.height - 1
 
 
@@ -280,21 +286,21 @@ def test_missing_answers_are_counted_by_source(prompts, responses):
 def test_no_test_prompt_and_no_empty_mix(table, prompts, responses):
     with pytest.raises(UserError, match="outside train and validation"):
         make(table, HUMAN, {"human": answers_of(table, "human")})
-    assignment = mixes.assign(prompts, HUMAN, "human", 1)
+    assignment = assign(prompts, HUMAN, "human", 1)
     for side in ("train", "validation"):
         out = prompts.filter(split=side)["prompt_id"].to_list()
         left = everyone(prompts).with_columns(
             eligible=~pl.col("prompt_id").is_in(out), reason=pl.lit("too long")
         )
         with pytest.raises(UserError, match=f"no {side} .* left: {{'too long': {len(out)}}}"):
-            mixes.build(prompts, left, assignment, responses, "")
+            build(prompts, left, assignment, responses, "")
     with pytest.raises(UserError, match="1 prompts have no source"):
-        mixes.build(prompts, everyone(prompts), assignment[1:], responses, "")
+        build(prompts, everyone(prompts), assignment[1:], responses, "")
 
 
 def test_counts_by_source(prompts, responses):
     rows = make(prompts, MULTI, responses)
-    counts = mixes.describe(rows, lengths_of(prompts), "large")
+    counts = describe(rows, lengths_of(prompts), "large")
     assert counts["rows"].sum() == prompts.height
     for line in counts.iter_rows(named=True):
         same = [row for row in rows if row["split"] == line["split"]]
@@ -305,10 +311,10 @@ def test_counts_by_source(prompts, responses):
         assert line["answer_tokens"] == (20 + len(line["source"])) * line["rows"]
         expected = len(same) ** 2 / sum(count**2 for count in of_source.values())
         assert line["effective_sources"] == pytest.approx(expected)
-    single = mixes.describe(make(prompts, HUMAN, responses), lengths_of(prompts), "small")
+    single = describe(make(prompts, HUMAN, responses), lengths_of(prompts), "small")
     assert single["effective_sources"].to_list() == [1.0, 1.0]
     with pytest.raises(UserError, match=f"{prompts.height} rows of the mix have no length"):
-        mixes.describe(rows, lengths_of(prompts), "unknown")
+        describe(rows, lengths_of(prompts), "unknown")
 
 
 SAME = {"train": ["a", "b"], "validation": ["c"]}
@@ -327,9 +333,9 @@ SAME = {"train": ["a", "b"], "validation": ["c"]}
     ],
 )
 def test_unequal_mixes_are_refused(other, message):
-    mixes.check_same_prompts({"x": SAME, "y": dict(reversed(SAME.items()))}, test=["t"])
+    check_same_prompts({"x": SAME, "y": dict(reversed(SAME.items()))}, test=["t"])
     with pytest.raises(UserError, match=message):
-        mixes.check_same_prompts({"x": SAME, "y": other}, test=["t"])
+        check_same_prompts({"x": SAME, "y": other}, test=["t"])
 
 
 @settings(max_examples=20, deadline=None)
@@ -340,21 +346,21 @@ def test_all_mixes_hold_the_same_prompts(seed, train_rows, weights):
     responses = {source: answers_of(prompts, source) for source in SOURCES}
     weighted = WeightedMix(kind="weighted", weights=weights)
     built = {
-        name: mixes.ids_by_split(make(prompts, recipe, responses, name))
+        name: ids_by_split(make(prompts, recipe, responses, name))
         for name, recipe in {"human": HUMAN, "multi": MULTI, "weighted": weighted}.items()
     }
-    mixes.check_same_prompts(built, table.filter(split="test")["prompt_id"])
+    check_same_prompts(built, table.filter(split="test")["prompt_id"])
     assert sum(map(len, built["human"].values())) == prompts.height
     with pytest.raises(UserError, match="1 test prompts"):  # a leak common to all mixes
-        mixes.check_same_prompts(built, built["human"]["validation"][:1])
+        check_same_prompts(built, built["human"]["validation"][:1])
 
 
 def test_files_come_back_and_bad_ones_are_named(tmp_path, prompts, responses):
     rows = make(prompts, MULTI, responses)
     rows[0]["messages"][-1]["content"] = "two\nlines, \u2028 and é"
     path = tmp_path / "deep" / "train.jsonl"
-    mixes.write_mix(rows, path)
-    assert mixes.read_mix(path) == rows
+    write_mix(rows, path)
+    assert read_mix(path) == rows
     assert len(path.read_bytes().split(b"\n")) == len(rows) + 1
     assert [each.name for each in path.parent.iterdir()] == ["train.jsonl"]
 
@@ -363,12 +369,12 @@ def test_files_come_back_and_bad_ones_are_named(tmp_path, prompts, responses):
         yield
 
     with pytest.raises(RuntimeError):
-        mixes.write_mix(fails(), path)
-    assert mixes.read_mix(path) == rows
+        write_mix(fails(), path)
+    assert read_mix(path) == rows
     with pytest.raises(UserError, match="cannot be read"):
-        mixes.read_mix(tmp_path / "none.jsonl")
+        read_mix(tmp_path / "none.jsonl")
     for bad in ('{"prompt_id"', "[]", json.dumps({"messages": []})):
         path.write_text(json.dumps(rows[0]) + "\n" + bad + "\n")
         with pytest.raises(UserError) as caught:
-            mixes.read_mix(path)
+            read_mix(path)
         assert caught.value.where == f"{path}, line 2"

@@ -9,14 +9,23 @@ import polars as pl
 import pytest
 from tiny_adapters import make_adapters
 
-from manybaskets.config.parts import Prompting, Responses, Sampling
-from manybaskets.engines.probing import BASE, TOKENS, Probes
+from manybaskets.config.models import Prompting
+from manybaskets.config.responses import Responses
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.adapter_probe import BASE, TOKENS, Probes
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
+from manybaskets.generation.run_responses import respond
+from manybaskets.generation.runs import (
+    adapters_of,
+    check_made_for,
+    checked_adapters,
+    in_turn,
+    name_of,
+)
 from manybaskets.models.folder import fingerprint
-from manybaskets.records import read_metadata, read_responses
-from manybaskets.responding import respond
-from manybaskets.runs import adapters_of, check_made_for, checked_adapters, in_turn, name_of
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import read_responses
 
 RUNS = [("vanilla", 0), ("human", 1), ("human", 2), ("single", 1)]
 SETS = {"test": 9, "refused": 5}

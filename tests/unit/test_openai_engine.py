@@ -21,8 +21,9 @@ from hypothesis import strategies as st
 from stub_server import Reply, StubServer, completion, echo, question
 
 from manybaskets.config.engines import OpenAIEngine as Settings
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Request
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import Request
 from manybaskets.engines.openai_engine import (
     FAULTS_IN_A_ROW,
     MalformedAnswer,
@@ -32,8 +33,10 @@ from manybaskets.engines.openai_engine import (
     token_counts,
 )
 from manybaskets.errors import UserError
-from manybaskets.generation import Answering, answer_prompts
-from manybaskets.records import PROMPTS, read_metadata, row_seed
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.records.files import read_metadata
+from manybaskets.records.ids import row_seed
+from manybaskets.records.responses import PROMPTS
 
 LIBRARY = Path(__file__).resolve().parents[2] / "workflow"
 KEY = "sk-test-0123456789"
@@ -519,7 +522,7 @@ def test_sigterm_ends_the_job_within_seconds_and_loses_no_row(tmp_path):
 import signal, sys
 sys.path[:0] = [{str(LIBRARY)!r}, {str(Path(__file__).parent)!r}]
 from pathlib import Path
-from manybaskets.environment import prepare_jobs
+from manybaskets.jobs.environment import prepare_jobs
 prepare_jobs(Path({str(LIBRARY)!r}))
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 from test_openai_engine import answer, engine_at, numbered

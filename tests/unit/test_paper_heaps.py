@@ -13,7 +13,7 @@ from paper_inputs import answers, splitter
 from scipy.optimize import curve_fit
 
 from manybaskets.measures import get
-from manybaskets.paper.heaps import Growth, growth, linear_fit
+from manybaskets.published.heaps import Growth, growth, linear_fit
 
 
 def test_growth_equals_reading_every_prefix():

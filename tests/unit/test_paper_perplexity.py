@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.paper.perplexity import clean, statistics
+from manybaskets.published.perplexity import clean, statistics
 
 PERPLEXITIES = st.lists(st.floats(1.0, 1e6), min_size=3, max_size=40)
 

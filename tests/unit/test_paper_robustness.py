@@ -10,14 +10,14 @@ import polars as pl
 import pytest
 from scipy.stats import kruskal, mannwhitneyu
 
-from manybaskets import published_robustness
 from manybaskets.config.analysis import Published
 from manybaskets.errors import UserError
+from manybaskets.experiments.robustness import published_numbers as published_robustness
+from manybaskets.experiments.robustness.outcomes import summarise
+from manybaskets.experiments.robustness.published_procedure import procedure
+from manybaskets.experiments.robustness.scores import DIRECT, HARM, JAILBREAK, QUALITY
 from manybaskets.judging.records import JUDGED
-from manybaskets.paper.conditions import Groups
-from manybaskets.paper.robustness import procedure
-from manybaskets.robustness.outcomes import summarise
-from manybaskets.robustness.scored import DIRECT, HARM, JAILBREAK, QUALITY
+from manybaskets.published.conditions import Groups
 
 NUMBERS = Path(__file__).resolve().parents[2] / "resources/published/robustness.csv"
 ORDER = ["single", "multi", "human", "vanilla"]

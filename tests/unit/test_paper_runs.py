@@ -24,14 +24,14 @@ from statsmodels.stats.multitest import multipletests
 
 from manybaskets.config.loading import load_study, parse_study, read_yaml
 from manybaskets.errors import UserError
-from manybaskets.paper import heaps, perplexity, self_bleu, semantic
-from manybaskets.paper.conditions import Groups, groups_of
-from manybaskets.paper.encoding import kept_vectors
-from manybaskets.paper.runs import Procedures, Run, of_runs
-from manybaskets.paper.sources import of_sources, prompts_of_parts
-from manybaskets.paper.splitting import UNTRAINED as SUFFIX
-from manybaskets.paper.splitting import check_paper
-from manybaskets.paper.table import PAPER
+from manybaskets.published import heaps, perplexity, self_bleu, semantic
+from manybaskets.published.conditions import Groups, groups_of
+from manybaskets.published.encoding import kept_vectors
+from manybaskets.published.rows import PAPER
+from manybaskets.published.run_procedures import Procedures, Run, of_runs
+from manybaskets.published.source_procedures import of_sources, prompts_of_parts
+from manybaskets.published.splitting import UNTRAINED as SUFFIX
+from manybaskets.published.splitting import check_paper
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 ORDER = ["human", "single-a", "single-b", "multi", "vanilla"]

@@ -13,7 +13,7 @@ from paper_inputs import answers, splitter
 from sacrebleu.metrics import BLEU
 
 from manybaskets.measures import get
-from manybaskets.paper.self_bleu import aggregated, eligible_sentences, individual, self_bleu
+from manybaskets.published.self_bleu import aggregated, eligible_sentences, individual, self_bleu
 
 SCORER = BLEU(max_ngram_order=3, effective_order=True)
 

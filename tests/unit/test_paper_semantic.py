@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paper_inputs import fake_vectors, splitter
 
-from manybaskets.paper.encoding import kept_vectors
-from manybaskets.paper.semantic import (
+from manybaskets.published.encoding import kept_vectors
+from manybaskets.published.semantic import (
     drawn_distances,
     pair_statistics,
     samples,

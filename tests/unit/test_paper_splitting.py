@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from manybaskets.config.analysis import Paper
 from manybaskets.errors import UserError
-from manybaskets.paper.splitting import model_files, model_folder, open_splitter
+from manybaskets.published.splitting import model_files, model_folder, open_splitter
 
 TEXT = "We met Dr. Miller in the town. He sang at 3 p.m. and left. (He did!) Who was he?\nNobody."
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from manybaskets.paper.unpaired import kruskal_wallis, levene, mann_whitney
+from manybaskets.published.unpaired_tests import kruskal_wallis, levene, mann_whitney
 
 RNG = np.random.default_rng(3)
 SAMPLES = [

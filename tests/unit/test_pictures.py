@@ -10,10 +10,11 @@ import yaml
 
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
-from manybaskets.figures import drawing, layout
 from manybaskets.measures import all_measures
-from manybaskets.measuring import measured_names
-from manybaskets.pictures import pictures
+from manybaskets.measures.selection import measured_names
+from manybaskets.presentation.figures import layout
+from manybaskets.report.figures import drawing
+from manybaskets.report.figures.plan import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = {

@@ -16,24 +16,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.chat import ChatRenderer, Prompt, Rendered
-from manybaskets.config.parts import Prompting, Source
-from manybaskets.engines import Completion, Engine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sources import Source
+from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.pilot import (
+from manybaskets.generation.pilot.checks import Trial, rank_quantile, recommended_limit, share_level
+from manybaskets.generation.pilot.rendering import BY_SERVER, read_template, rendering_checks, see
+from manybaskets.generation.pilot.trial import (
     choose,
     context_window,
     examine,
     holding,
-    pilot_findings,
     readable,
     run_trial,
     share_of_cap,
 )
-from manybaskets.pilot_checks import Trial, rank_quantile, recommended_limit, share_level
-from manybaskets.pilot_rendering import BY_SERVER, read_template, rendering_checks, see
-from manybaskets.records import PROMPTS, row_seed
-from manybaskets.sources import answering
+from manybaskets.generation.source import answering
+from manybaskets.records.ids import row_seed
+from manybaskets.records.responses import PROMPTS
+from manybaskets.report.pilots import pilot_findings
 
 FAMILIES = ["llama", "qwen", "mistral", "gemma"]
 SYSTEM = "You are a helpful assistant."

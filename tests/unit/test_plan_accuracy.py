@@ -5,7 +5,7 @@ import json
 import pytest
 from planned_jobs import dry_run, study, write_benchmark
 
-from manybaskets.machine import model_sizes
+from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.measured import Speeds, lengths_of_sources
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors

@@ -11,7 +11,7 @@ from planned_jobs import planned, study
 from test_robustness_prompts import SIZES
 
 from manybaskets.config.loading import parse_study, read_yaml
-from manybaskets.machine import model_sizes
+from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.costs import bills
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors

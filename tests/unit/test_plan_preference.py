@@ -9,12 +9,12 @@ import pytest
 from planned_jobs import planned, study
 
 from manybaskets.config.loading import parse_study, read_yaml
-from manybaskets.machine import model_sizes
+from manybaskets.experiments.preference.judge_panel import panel_in
+from manybaskets.experiments.preference.questions import lay_out, number_of_questions
+from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.preference.items import lay_out, number_of_questions
-from manybaskets.preference.judges import panel_in
 from manybaskets.status.journals import rows_done
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,12 +8,12 @@ import pytest
 from planted_judges import MODELS, ROLES, WORDS, Corpus, Planted, Script
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.preference import verdicts
-from manybaskets.preference.biases import DID, DIRECT_MODELS, SPB
-from manybaskets.preference.lengths import AT_ONE, EQUAL, RAW
-from manybaskets.preference.lengths import WORDS as SLOPE
-from manybaskets.preference.records import READINGS
-from manybaskets.preference.results import preference_statistics
+from manybaskets.experiments.preference import verdicts
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS, SPB
+from manybaskets.experiments.preference.length_control import AT_ONE, EQUAL, RAW
+from manybaskets.experiments.preference.length_control import WORDS as SLOPE
+from manybaskets.experiments.preference.schemas import READINGS
 
 SETTINGS = Statistics(resamples=1999, permutations=999)
 

@@ -9,13 +9,12 @@ import pytest
 from tiny_adapters import make_adapters
 
 from manybaskets.config.articles import ArticleFields, Summaries
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import PassingError, UserError
-from manybaskets.measures.tokens import sentences
-from manybaskets.preference import articles as reading
-from manybaskets.preference.records import ARTICLES, TEXTS
-from manybaskets.preference.summaries import (
+from manybaskets.experiments.preference import articles as reading
+from manybaskets.experiments.preference.schemas import ARTICLES, TEXTS
+from manybaskets.experiments.preference.summaries import (
     TOO_LONG,
     describe_texts,
     prompting_of,
@@ -25,7 +24,9 @@ from manybaskets.preference.summaries import (
     summary_prompts,
     texts_of,
 )
-from manybaskets.records import RESPONSES, check_responses, read_metadata, read_responses
+from manybaskets.measures.tokens import sentences
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import RESPONSES, check_responses, read_responses
 from manybaskets.world.notices import make_notices
 
 
@@ -195,7 +196,7 @@ def test_an_article_that_does_not_fit_is_a_failed_row_and_never_cut(tiny_models,
 def test_failed_rows_stop_or_are_counted_as_the_config_says(
     notices, tiny_models, tmp_path, monkeypatch
 ):
-    from manybaskets.engines import Completion
+    from manybaskets.engines.base import Completion
 
     engine = engine_of(tiny_models["llama"])
     real = engine.generate
@@ -241,7 +242,7 @@ def test_length_and_form_of_every_text_are_told(notices, tmp_path):
         | {"finish_reason": "error" if text is None else "length" if n == 0 else "stop"}
         for n, text in enumerate(texts)
     ]  # fmt: skip
-    from manybaskets.records import write_responses
+    from manybaskets.records.responses import write_responses
 
     write_responses(rows, own, {})
     output = tmp_path / "texts.parquet"

@@ -10,13 +10,9 @@ import yaml
 
 from manybaskets.config import parse_study
 from manybaskets.config.articles import Summaries
-from manybaskets.config.asking import Judging
-from manybaskets.config.preference import (
-    judged_mixes,
-    operations,
-    self_of,
-    writer,
-)
+from manybaskets.config.operations import operations
+from manybaskets.config.participants import judged_mixes, self_of, writer
+from manybaskets.config.preference_judging import Judging
 from manybaskets.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,13 +8,13 @@ import pytest
 from planted_judges import AUTHORS, MODELS, ROLES, Corpus, Planted, Script
 
 from manybaskets.config.analysis import Figures, Statistics
-from manybaskets.figures import judges as drawing
-from manybaskets.figures.drawing import draw
-from manybaskets.figures.style import Look
-from manybaskets.preference.pictures import plan
-from manybaskets.preference.results import preference_statistics
-from manybaskets.preference.roles import Roles
-from manybaskets.study_report import CAPTIONS
+from manybaskets.experiments.preference import drawing
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.figure_plan import plan
+from manybaskets.experiments.preference.roles import Roles
+from manybaskets.presentation.figures.style import Look
+from manybaskets.report.assemble import CAPTIONS
+from manybaskets.report.figures.drawing import draw
 
 WAYS = [["corrected", "pairwise"], ["corrected", "absolute"], ["paper", "pairwise"]]
 ASKED = [["corrected", "A/B"], ["corrected", "1/2"], ["paper", "A/B"]]

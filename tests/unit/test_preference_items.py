@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.asking import Judging
-from manybaskets.preference.corruption import shuffled
-from manybaskets.preference.items import Panel, filled, lay_out
-from manybaskets.preference.records import corrupted, own_of
+from manybaskets.config.preference_judging import Judging
+from manybaskets.experiments.preference.corruption import shuffled
+from manybaskets.experiments.preference.questions import Panel, filled, lay_out
+from manybaskets.experiments.preference.schemas import corrupted, own_of
 
 AUTHORS = ["human", "llama", "qwen", "outsider", "own"]
 GUEST = own_of("multi", 2)

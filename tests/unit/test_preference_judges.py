@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from manybaskets.preference.judges import judges_of_load
-from manybaskets.preference.records import GOLD, OWN, own_of
-from manybaskets.records import RESPONSES, write_responses
+from manybaskets.experiments.preference.judge_panel import judges_of_load
+from manybaskets.experiments.preference.schemas import GOLD, OWN, own_of
+from manybaskets.records.responses import RESPONSES, write_responses
 
 AUTHORS = ["human", "llama", "outsider"]
 RUNS = [("vanilla", 0), ("human", 1), ("multi", 1)]

@@ -13,13 +13,13 @@ from planted_judges import AUTHORS, ROLES, Corpus, Planted, Script
 
 from manybaskets.config.analysis import Statistics
 from manybaskets.errors import UserError
-from manybaskets.preference.biases import BASE, asked_of, self_and_synthetic
-from manybaskets.preference.instrument import excluded, mass, position
-from manybaskets.preference.measures import checked, judges, marker_pairs
-from manybaskets.preference.records import ABSOLUTE, PAIRWISE, READINGS
-from manybaskets.preference.results import preference_statistics
-from manybaskets.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Z
-from manybaskets.preference.verdicts import NOT_TESTED
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.biases import BASE, asked_of, self_and_synthetic
+from manybaskets.experiments.preference.instrument_checks import excluded, mass, position
+from manybaskets.experiments.preference.readings import checked, judges, marker_pairs
+from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Z
+from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, READINGS
+from manybaskets.experiments.preference.verdicts import NOT_TESTED
 
 SETTINGS = Statistics(resamples=499, permutations=199)
 NONE_HELD_OUT = replace(ROLES, held_out=())

@@ -13,17 +13,18 @@ import torch
 from tiny_adapters import make_adapters
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.asking import Judging
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import LocalEngine, Reading
+from manybaskets.config.models import Prompting
+from manybaskets.config.preference_judging import Judging
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
+from manybaskets.experiments.preference.markers import marker_tokens
+from manybaskets.experiments.preference.questions import Panel
+from manybaskets.experiments.preference.readout import Judge, read_judges
+from manybaskets.experiments.preference.schemas import ARTICLES, READINGS, STATUSES
 from manybaskets.models.folder import check_folder
-from manybaskets.preference.items import Panel
-from manybaskets.preference.markers import marker_tokens
-from manybaskets.preference.readout import Judge, read_judges
-from manybaskets.preference.records import ARTICLES, READINGS, STATUSES
-from manybaskets.records import read_metadata
+from manybaskets.records.files import read_metadata
 
 FAMILIES = ["llama", "qwen", "mistral", "gemma"]
 AUTHORS = ["human", "llama", "own"]

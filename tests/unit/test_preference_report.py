@@ -14,19 +14,19 @@ from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Scrip
 from manybaskets.config import parse_study
 from manybaskets.config.analysis import Published, Statistics
 from manybaskets.errors import UserError
-from manybaskets.preference.published import (
-    compare_preference,
-    load_preference,
-    published_findings,
-)
-from manybaskets.preference.report import (
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.findings import (
     experiment_of,
     preference_findings,
     preference_warnings,
 )
-from manybaskets.preference.results import preference_statistics
-from manybaskets.preference.tables import preference_tables
-from manybaskets.report import Table
+from manybaskets.experiments.preference.published_numbers import (
+    compare_preference,
+    load_preference,
+    published_findings,
+)
+from manybaskets.experiments.preference.tables import preference_tables
+from manybaskets.presentation.page import Table
 
 NUMBERS = Path(__file__).parents[2] / "resources/published/self_preference.csv"
 SETTINGS = Statistics(resamples=499, permutations=199)

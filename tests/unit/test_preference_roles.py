@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from manybaskets.config import parse_study
-from manybaskets.pictures import pictures
-from manybaskets.preference.roles import POINTS, PROBABILITY, Roles, settings_of
+from manybaskets.experiments.preference.roles import POINTS, PROBABILITY, Roles, settings_of
+from manybaskets.report.figures.plan import pictures
 
 ROOT = Path(__file__).parents[2]
 AUTHORS = ["human", "llama", "qwen", "mistral", "gemma", "outsider"]

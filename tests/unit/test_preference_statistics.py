@@ -7,22 +7,22 @@ import polars as pl
 import pytest
 from planted_judges import AUTHORS, ROLES, WORDS, Corpus, Planted, Script
 
-from manybaskets import tables
 from manybaskets.config.analysis import Statistics
-from manybaskets.preference.biases import ratio
-from manybaskets.preference.estimates import Clusters, equivalence_p
-from manybaskets.preference.lengths import (
+from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.biases import ratio
+from manybaskets.experiments.preference.estimates import Clusters, equivalence_p
+from manybaskets.experiments.preference.length_control import (
     AT_ONE,
     AT_ONE_LIKELY,
     EQUAL,
     LIKELIHOOD,
     RAW,
 )
-from manybaskets.preference.lengths import WORDS as SLOPE
-from manybaskets.preference.measures import checked
-from manybaskets.preference.results import preference_statistics
-from manybaskets.preference.roles import Roles
-from manybaskets.preference.tables import TITLES, preference_tables
+from manybaskets.experiments.preference.length_control import WORDS as SLOPE
+from manybaskets.experiments.preference.readings import checked
+from manybaskets.experiments.preference.roles import Roles
+from manybaskets.experiments.preference.tables import TITLES, preference_tables
+from manybaskets.presentation.table_forms import write_all
 
 SETTINGS = Statistics(resamples=999, permutations=499)
 MODELS = "self against models"
@@ -281,7 +281,7 @@ def test_every_table_is_written_in_all_forms(found, tmp_path):
     made = preference_tables(found)
     assert list(made) == list(TITLES)
     for name, table in made.items():
-        paths = tables.write_all(table.frame, tmp_path / name, table.caption)
+        paths = write_all(table.frame, tmp_path / name, table.caption)
         assert all(path.stat().st_size for path in paths)
     csv = pl.read_csv(tmp_path / "preference.csv")
     assert csv["spb"].to_list() == pytest.approx(found["preference"]["spb"].to_list())
@@ -292,5 +292,5 @@ def test_every_table_is_written_in_all_forms(found, tmp_path):
 def test_tables_of_excluded_readings_may_be_empty(tmp_path):
     readings = Script(Corpus(articles=8), np.random.default_rng(4)).read(Planted())
     made = preference_tables(preference_statistics(checked(readings), ROLES, SETTINGS, 1))
-    tables.write_all(made["preference-excluded"].frame, tmp_path / "x", "nothing")
+    write_all(made["preference-excluded"].frame, tmp_path / "x", "nothing")
     assert made["preference-excluded"].frame.is_empty()

@@ -7,10 +7,10 @@ import re
 
 import pytest
 
-from manybaskets import jobs
-from manybaskets.jobs import Progress
-from manybaskets.shared_answers import SharedAnswers
-from manybaskets.similarity.scores import score_pairs
+from manybaskets.jobs import job as jobs
+from manybaskets.jobs.progress import Progress
+from manybaskets.source_analysis.shared_answers import SharedAnswers
+from manybaskets.source_analysis.similarity.scores import score_pairs
 from manybaskets.status.running import _PROGRESS
 
 WORDS = [

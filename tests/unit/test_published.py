@@ -13,9 +13,8 @@ from pydantic import ValidationError
 
 from manybaskets.config.analysis import Published
 from manybaskets.errors import UserError
-from manybaskets.paper.beside import CAPTION, COUNTERPARTS, paper_variants
-from manybaskets.paper.table import PAPER
-from manybaskets.published import (
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.collapse_numbers import (
     CAPTIONS,
     COMPARED,
     CONTRASTS,
@@ -25,7 +24,8 @@ from manybaskets.published import (
     findings,
     load,
 )
-from manybaskets.tables import write_all
+from manybaskets.published.rows import PAPER
+from manybaskets.published.variants import CAPTION, COUNTERPARTS, paper_variants
 
 NUMBERS = Path(__file__).resolve().parents[2] / "resources" / "published" / "collapse.csv"
 TIERS = ("small", "medium", "large")

@@ -14,12 +14,12 @@ import yaml
 
 from manybaskets.config import load_study
 from manybaskets.config.loading import study_of_run
-from manybaskets.config.parts import HubModel
+from manybaskets.config.models import HubModel
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.data.splits import split
 from manybaskets.measures import get
-from manybaskets.measuring import check_measures
+from manybaskets.measures.selection import check_measures
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNTS = ROOT / "config/synthetic-eggs.source-counts.yaml"

@@ -9,14 +9,14 @@ import pytest
 
 from manybaskets.config.loading import parse_study, read_yaml
 from manybaskets.errors import UserError
-from manybaskets.published_similarity import (
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.similarity_numbers import (
     CAPTION,
     COMPARED,
     check_similarity,
     compare_similarity,
     load_similarity,
 )
-from manybaskets.tables import write_all
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = ROOT / "resources" / "published" / "wildchat50m.csv"

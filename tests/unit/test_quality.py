@@ -11,8 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.config.engines import Quality
-from manybaskets.language import language_of
-from manybaskets.quality import compression, echoes, fault, repeated_share, write_quarantine
+from manybaskets.generation.language import language_of
+from manybaskets.generation.quality import (
+    compression,
+    echoes,
+    fault,
+    repeated_share,
+    write_quarantine,
+)
 
 QUALITY = Quality(min_words=3, languages=["en"])
 PROMPT = "Name the river that flows past the old town of Alden."

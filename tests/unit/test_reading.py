@@ -13,10 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manybaskets import records
-from manybaskets.config.parts import Fields, HubDataset
+from manybaskets.config.data import HubDataset
+from manybaskets.config.sections import Fields
 from manybaskets.data.reading import ROWS, read_hub_dataset, read_prompts, read_rows
 from manybaskets.errors import UserError
+from manybaskets.records import responses as records
+from manybaskets.records.ids import prompt_ids
 
 FIELDS = Fields(category="category")
 SAMPLE = [
@@ -173,7 +175,7 @@ def test_prompts_have_the_ids_that_training_prompts_of_the_same_text_have(tmp_pa
     prompts = read_prompts(path, Fields(response="answer", category="kind"))
     assert prompts.schema == records.PROMPTS
     bare = pl.DataFrame({"instruction": ["Say it."] * 2, "context": ["a", ""]})
-    assert prompts["prompt_id"].to_list() == records.prompt_ids(bare).to_list()
+    assert prompts["prompt_id"].to_list() == prompt_ids(bare).to_list()
     assert prompts.select("instruction", "context").equals(bare)
     assert prompts["follow_ups"].to_list() == [[], []]
 

@@ -9,8 +9,9 @@ import pytest
 import torch
 from tiny_adapters import make_adapters
 
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Question
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import Question
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.engines.transformers_reading import _groups, read
 from manybaskets.errors import UserError

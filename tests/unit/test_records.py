@@ -8,15 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.errors import UserError
-from manybaskets.records import (
-    RESPONSES,
-    check_responses,
-    prompt_ids,
-    read_metadata,
-    row_seed,
-    whole_file,
-    write_table,
-)
+from manybaskets.records.files import read_metadata, whole_file, write_table
+from manybaskets.records.ids import prompt_ids, row_seed
+from manybaskets.records.responses import RESPONSES, check_responses
 
 TEXT = st.text("ab", max_size=2)
 

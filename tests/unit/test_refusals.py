@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.refusals import OPENING, is_refusal
+from manybaskets.generation.refusals import OPENING, is_refusal
 
 REFUSALS = [
     "I'm sorry, but I can't help with that.",

@@ -16,13 +16,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from manybaskets.config.parts import Cleaning, Fields, Source
+from manybaskets.config.data import Cleaning
+from manybaskets.config.sections import Fields
+from manybaskets.config.sources import Source
 from manybaskets.config.study import Study
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.errors import UserError
-from manybaskets.records import PROMPTS, RESPONSES, prompt_ids, read_metadata, read_responses
-from manybaskets.replay import NO_ANSWER, fetch_answers, given_answers, replay
+from manybaskets.generation.replay import NO_ANSWER, fetch_answers, given_answers, replay
+from manybaskets.records.files import read_metadata
+from manybaskets.records.ids import prompt_ids
+from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses
 
 MODELS = ["llama-3.1-8b", "gemma-7b", "qwen1.5-7b", "falcon-7b",
           "llama-3.1-70b", "mistral-large", "qwen1.5-72b", "cohere-command",

@@ -5,17 +5,9 @@ import re
 import polars as pl
 from fabricated_results import compared, condition, difference, lookup, summary
 
-from manybaskets import tables
-from manybaskets.report import (
-    Part,
-    Picture,
-    Report,
-    Table,
-    findings,
-    read_caption,
-    warnings,
-    write_report,
-)
+from manybaskets.presentation.page import Part, Picture, Report, Table, read_caption, write_report
+from manybaskets.report import tables
+from manybaskets.report.findings import findings, warnings
 
 SCRIPT = "<script>alert('x')</script>"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from manybaskets.robustness.restricted import make_private
+from manybaskets.experiments.robustness.restricted import make_private
 
 MARKER = "MARKER-of-a-secret-text"
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
@@ -30,11 +30,11 @@ def run_job(tmp_path: Path, body: str) -> subprocess.CompletedProcess:
         import logging, os, subprocess, sys
         from pathlib import Path
         from manybaskets.errors import PassingError, UserError
-        from manybaskets.jobs import job
-        from manybaskets.robustness.restricted import withheld
+        from manybaskets.jobs.job import job
+        from manybaskets.experiments.robustness.restricted import withheld
         folder = Path({str(folder)!r})
         marker = {MARKER!r}
-        log = logging.getLogger("manybaskets.generation")
+        log = logging.getLogger("manybaskets.generation.answering")
         with job(folder.parent / "logs/robustness/a/respond.log"), withheld(folder, folder.parent / "logs/robustness/a/respond.log"):
             log.info("12 rows")
 {textwrap.indent(textwrap.dedent(body).strip(), " " * 12)}
@@ -124,7 +124,7 @@ def test_errors_about_settings_are_told_in_full(tmp_path):
     finished = run_job(
         tmp_path,
         """
-        from manybaskets.robustness.names import target_names
+        from manybaskets.experiments.robustness.target_names import target_names
         target_names({}, "tiny", "unheard-of")
         """,
     )
@@ -137,7 +137,7 @@ def test_long_prompt_is_no_leak(tmp_path, tiny_models):
     finished = run_job(
         tmp_path,
         f"""
-        from manybaskets.config.parts import Prompting
+        from manybaskets.config.models import Prompting
         from manybaskets.engines.transformers_engine import TransformersEngine
         from manybaskets.chat import Prompt
         engine = TransformersEngine(Path({str(tiny_models["llama"])!r}), Prompting(), "float32", 1, "m")

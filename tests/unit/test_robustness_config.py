@@ -8,9 +8,14 @@ import pytest
 import yaml
 
 from manybaskets.config.loading import parse_study, read_yaml
-from manybaskets.config.robustness import RUBRICS, chosen_mixes
+from manybaskets.config.participants import chosen_mixes
+from manybaskets.config.robustness import RUBRICS
 from manybaskets.errors import UserError
-from manybaskets.robustness.panel import analysis_settings, check_panel, related_targets
+from manybaskets.experiments.robustness.judge_panel import (
+    analysis_settings,
+    check_panel,
+    related_targets,
+)
 
 CONFIG = Path(__file__).resolve().parents[2] / "config"
 

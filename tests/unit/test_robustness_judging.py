@@ -7,24 +7,30 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from manybaskets.config.judging import RuleJudge
+from manybaskets.config.judges import RuleJudge
 from manybaskets.config.robustness import Robustness
 from manybaskets.errors import UserError
-from manybaskets.judging.judges import open_judge
-from manybaskets.judging.records import JUDGED, REASONED, write_judged
-from manybaskets.judging.rubrics import shipped
-from manybaskets.records import PROMPTS, RESPONSES, write_responses, write_table
-from manybaskets.robustness.answering import check_lengths
-from manybaskets.robustness.examples import SHOWN, write_examples
-from manybaskets.robustness.exchanges import exchanges_of_run
-from manybaskets.robustness.gathering import (
+from manybaskets.experiments.robustness.examples import SHOWN, write_examples
+from manybaskets.experiments.robustness.exchanges import exchanges_of_run
+from manybaskets.experiments.robustness.judging import (
+    assembled_judge,
+    judge_run,
+    try_judge,
+    write_scores,
+)
+from manybaskets.experiments.robustness.prompt_check import check_lengths
+from manybaskets.experiments.robustness.prompts import World, prompt_sets, write_prompts
+from manybaskets.experiments.robustness.statistics import (
     analysis_of,
     read_by_target,
     read_canaries,
     read_scores,
 )
-from manybaskets.robustness.judging import assembled_judge, judge_run, try_judge, write_scores
-from manybaskets.robustness.prompts import World, prompt_sets, write_prompts
+from manybaskets.judging.factory import open_judge
+from manybaskets.judging.records import JUDGED, REASONED, write_judged
+from manybaskets.judging.rubrics import shipped
+from manybaskets.records.files import write_table
+from manybaskets.records.responses import PROMPTS, RESPONSES, write_responses
 
 MARKER = "MARKER<b>&secret"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -214,7 +220,7 @@ def test_examples_are_escaped_and_cut(made, tmp_path):
 
 
 def test_prompts_that_are_too_long(made, tiny_models):
-    from manybaskets.config.parts import Prompting
+    from manybaskets.config.models import Prompting
     from manybaskets.engines.transformers_engine import TransformersEngine
 
     engine = TransformersEngine(tiny_models["llama"], Prompting(), "float32", 1, "tiny")

@@ -11,9 +11,20 @@ from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
 from manybaskets.errors import UserError
-from manybaskets.robustness import comparing, danger, missing, scored
-from manybaskets.robustness.outcomes import summarise
-from manybaskets.robustness.scored import BENIGN, CONTROL, DIRECT, HARM, JAILBREAK, QUALITY, REFUSAL
+from manybaskets.experiments.robustness import comparisons as comparing
+from manybaskets.experiments.robustness import danger_zone as danger
+from manybaskets.experiments.robustness import missingness as missing
+from manybaskets.experiments.robustness import scores as scored
+from manybaskets.experiments.robustness.outcomes import summarise
+from manybaskets.experiments.robustness.scores import (
+    BENIGN,
+    CONTROL,
+    DIRECT,
+    HARM,
+    JAILBREAK,
+    QUALITY,
+    REFUSAL,
+)
 
 DESIGN = fabricated.design()
 SCORES = fabricated.scores(DESIGN, failed=0.05, no_response=0.02)

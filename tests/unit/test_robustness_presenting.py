@@ -9,11 +9,10 @@ import polars as pl
 import pytest
 
 from manybaskets.config.loading import parse_study, read_yaml
-from manybaskets.config.robustness import RUBRICS, chosen_mixes
-from manybaskets.paper.conditions import groups_of
-from manybaskets.robustness.gathering import analysis_of, write_statistics
-from manybaskets.robustness.panel import analysis_settings
-from manybaskets.robustness.presenting import (
+from manybaskets.config.participants import chosen_mixes
+from manybaskets.config.robustness import RUBRICS
+from manybaskets.experiments.robustness.judge_panel import analysis_settings
+from manybaskets.experiments.robustness.presenting import (
     PAPER,
     PUBLISHED,
     experiment_of,
@@ -21,6 +20,8 @@ from manybaskets.robustness.presenting import (
     table_names,
     tables_of,
 )
+from manybaskets.experiments.robustness.statistics import analysis_of, write_statistics
+from manybaskets.published.conditions import groups_of
 
 ROOT = Path(__file__).resolve().parents[2]
 NUMBERS = ROOT / "resources/published/robustness.csv"

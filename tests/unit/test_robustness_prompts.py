@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 
 from manybaskets.config.robustness import Robustness
 from manybaskets.errors import UserError
-from manybaskets.records import PROMPTS, digest, read_metadata
-from manybaskets.robustness.names import target_names
-from manybaskets.robustness.prompts import DESIGN, World, prompt_sets, sample, write_prompts
-from manybaskets.robustness.reading import REQUESTS, read_requests, read_templates
-from manybaskets.robustness.templates import (
+from manybaskets.experiments.robustness.prompts import (
+    DESIGN,
+    World,
+    prompt_sets,
+    sample,
+    write_prompts,
+)
+from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
+from manybaskets.experiments.robustness.target_names import target_names
+from manybaskets.experiments.robustness.templates import (
     confirms_and_waits,
     fill,
     near_duplicates,
@@ -26,6 +31,9 @@ from manybaskets.robustness.templates import (
     sets_only_a_tone,
     used_templates,
 )
+from manybaskets.records.files import read_metadata
+from manybaskets.records.ids import digest
+from manybaskets.records.responses import PROMPTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = REPOSITORY / "resources" / "robustness"

@@ -12,18 +12,18 @@ from sklearn.metrics import cohen_kappa_score
 
 from manybaskets.config.analysis import Figures
 from manybaskets.config.study import Study
-from manybaskets.figures import drawing
-from manybaskets.figures import panels as pieces
-from manybaskets.figures import robustness as figures
-from manybaskets.figures.style import Look
+from manybaskets.experiments.robustness import drawing as figures
+from manybaskets.experiments.robustness.analysis import FRAMES, analyse
+from manybaskets.experiments.robustness.figure_panels import quantities
+from manybaskets.experiments.robustness.findings import findings, warnings
+from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
+from manybaskets.experiments.robustness.tables import NAMES, make_tables
 from manybaskets.judging.rubrics import shipped
-from manybaskets.pictures import pictures
-from manybaskets.robustness.analysing import FRAMES, analyse
-from manybaskets.robustness.findings import findings, warnings
-from manybaskets.robustness.panels import quantities
-from manybaskets.robustness.scored import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
-from manybaskets.robustness.tables import NAMES, make_tables
-from manybaskets.table_forms import display, write_all
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.table_forms import display, write_all
+from manybaskets.report.figures import drawing
+from manybaskets.report.figures.plan import pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = ["llama", "qwen"]

@@ -10,7 +10,7 @@ import yaml
 
 from manybaskets.config import parse_study
 from manybaskets.errors import UserError
-from manybaskets.measuring import check_measures
+from manybaskets.measures.selection import check_measures
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config/config.yaml").read_text())

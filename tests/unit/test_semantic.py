@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from semantic_inputs import random_answers, semantic_inputs, unit
 
 from manybaskets.measures import Inputs, SentenceVectors, compute, get
-from manybaskets.measures.registry import EXCLUDED, LEFT_OUT, USED
 from manybaskets.measures.semantic import semantic_between, semantic_sentences, semantic_within
 from manybaskets.measures.subsets import Subsets
+from manybaskets.records.measured import EXCLUDED, LEFT_OUT, USED
 
 CONSTANT = {"model": "m", "mix": "human", "seed": 3, "prompt_set": "test"}
 SETS = {"semantic_between": semantic_between, "semantic_sentences": semantic_sentences}

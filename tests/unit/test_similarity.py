@@ -14,11 +14,21 @@ from rouge_score.rouge_scorer import RougeScorer
 
 from manybaskets.config.analysis import Statistics
 from manybaskets.measures.tokens import words
-from manybaskets.pairs import PAIRS
-from manybaskets.records import write_responses
-from manybaskets.shared_answers import SharedAnswers, read_shared, share_answers, text_codes
-from manybaskets.similarity.scores import METRICS, PairScores, score_pairs, shuffled_prompts
-from manybaskets.similarity.summary import (
+from manybaskets.records.responses import write_responses
+from manybaskets.source_analysis.pairs import PAIRS
+from manybaskets.source_analysis.shared_answers import (
+    SharedAnswers,
+    read_shared,
+    share_answers,
+    text_codes,
+)
+from manybaskets.source_analysis.similarity.scores import (
+    METRICS,
+    PairScores,
+    score_pairs,
+    shuffled_prompts,
+)
+from manybaskets.source_analysis.similarity.summary import (
     SIMILARITY,
     similarity_of_pairs,
     similarity_of_sources,

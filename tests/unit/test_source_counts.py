@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from manybaskets.source_counts import (
+from manybaskets.report.source_counts import (
     source_count_findings,
     source_count_table,
     source_count_trends,

@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.model_selection import train_test_split
 
-from manybaskets import records
-from manybaskets.config.parts import Cleaning, Fields, Split
+from manybaskets.config.data import Cleaning, Split
+from manybaskets.config.sections import Fields
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.data.splits import split
 from manybaskets.errors import UserError
+from manybaskets.records.ids import prompt_ids
 
 DOLLY = Path(__file__).parents[3] / "shared/data/databricks-dolly-15k.jsonl.gz"
 
@@ -34,7 +35,7 @@ def frame_of(categories, repeats=()):
         },
         schema_overrides={"category": pl.String},
     )
-    return frame.with_columns(records.prompt_ids(frame))
+    return frame.with_columns(prompt_ids(frame))
 
 
 def sides(frame):
@@ -152,7 +153,7 @@ def test_repeats_stay_together_and_the_total_is_exact():
     # With many repeated prompts, the share of them that is held out is the test share.
     groups = frame_of(["a"] * 60)
     frame = pl.concat([groups, groups.with_columns(response=pl.lit("other"))])
-    frame = frame.drop("prompt_id").with_columns(records.prompt_ids(frame))
+    frame = frame.drop("prompt_id").with_columns(prompt_ids(frame))
     result = split(frame, Split(test_share=0.1), 0)
     assert sides(result)["test"] == 12
     sides_seen = result.group_by("instruction").agg((pl.col("split") == "test").n_unique())
@@ -170,7 +171,7 @@ def test_repeated_prompts_are_as_likely_to_be_held_out_as_others():
     frame = frame_of(["a"] * 50, repeats=(0, 1))
     pair = frame.filter(pl.col("instruction") == "question 0")["prompt_id"][0]
     pairs = pl.concat([frame, *_pairs(49)])
-    pairs = pairs.drop("prompt_id").with_columns(records.prompt_ids(pairs))
+    pairs = pairs.drop("prompt_id").with_columns(prompt_ids(pairs))
     held_out = 0
     for seed in range(40):
         result = split(pairs, Split(test_share=0.3), seed)

@@ -7,7 +7,7 @@ import re
 import pytest
 from planned_jobs import ROOT, dry_run, planned, study
 
-from manybaskets.machine import model_sizes
+from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.schedule import Width

@@ -8,8 +8,8 @@ import polars as pl
 import pytest
 from planned_jobs import dry_run, study
 
-from manybaskets.machine import model_sizes
-from manybaskets.records import RESPONSES, write_responses
+from manybaskets.models.sizes import model_sizes
+from manybaskets.records.responses import RESPONSES, write_responses
 from manybaskets.status.failures import (
     FAILED,
     REFUSED,
@@ -190,7 +190,7 @@ def test_answers_set_apart_and_failed_rows_are_counted(results):
 
 
 def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, config, results):
-    from manybaskets.locks import writer_identity
+    from manybaskets.jobs.locks import writer_identity
 
     progress = "2026-01-01 10:00:00,000 120 of 540 rows, 12.0 per second, 35 s left\n"
     write(results / "logs/sources/llama/0-of-1.log", progress)

@@ -22,8 +22,8 @@ from manybaskets.config import parse_study
 from manybaskets.config.analysis import Statistics
 from manybaskets.measures import all_measures, get
 from manybaskets.measures.style import count_elements
-from manybaskets.records import MEASURED
-from manybaskets.style import (
+from manybaskets.records.measured import MEASURED
+from manybaskets.source_analysis.style_inheritance import (
     ALL_SOURCES,
     FACTOR,
     MEAN,

@@ -15,7 +15,7 @@ from manybaskets.config.analysis import Comparison
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import Inputs, SentenceVectors
-from manybaskets.swapping import (
+from manybaskets.measures.swap_tests import (
     SWAPPED,
     can_be_swapped,
     check_families,
@@ -90,7 +90,7 @@ def test_many_rows_are_swapped_in_parts(monkeypatch) -> None:
     pair = pair_of(condition(1), condition(2), IDS)
     wanted = [measures.get(name) for name in ("distinct_2", "vocabulary@token_budget")]
     whole = swap_values(pair, wanted, 11, 5)
-    monkeypatch.setattr("manybaskets.swapping._CELLS_AT_ONCE", 8 * len(pair.side))
+    monkeypatch.setattr("manybaskets.measures.swap_tests._CELLS_AT_ONCE", 8 * len(pair.side))
     for name, values in swap_values(pair, wanted, 11, 5).items():
         assert np.array_equal(values, whole[name])
 

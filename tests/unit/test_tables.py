@@ -9,9 +9,14 @@ import polars as pl
 import pytest
 from fabricated_results import compared, condition, difference, lookup, summary
 
-from manybaskets import measures, tables
+from manybaskets import measures
 from manybaskets.errors import UserError
-from manybaskets.shown import in_config_order, number, p_value, rounded_alike
+from manybaskets.presentation.formatting import number, p_value, rounded_alike
+from manybaskets.presentation.table_forms import display, note, write_all
+from manybaskets.presentation.table_forms import latex as latex_
+from manybaskets.presentation.table_forms import markdown as markdown_
+from manybaskets.records.measured import in_config_order
+from manybaskets.report import tables
 
 
 @pytest.mark.parametrize(
@@ -79,7 +84,7 @@ def test_every_value_stands_beside_the_length_of_its_own_condition():
     assert shown["mean_tokens"].null_count() == shown.height  # they were not measured here
     with pytest.raises(UserError, match="length of the answers was not measured: llama/multi/test"):
         tables.conditions(frame.filter(pl.col("measure") != "response_words"), lookup)
-    assert "30.0 / 25.0" in tables.markdown(shown, "")
+    assert "30.0 / 25.0" in markdown_(shown, "")
 
 
 def test_sources_have_a_table_of_their_own():
@@ -129,16 +134,16 @@ def test_a_family_has_as_many_tests_as_have_a_p():
     rows = [difference(mix="a"), difference(mix="b", p=None, p_holm=None), difference(mix="c")]
     frame = tables.comparisons(compared(*rows, difference(family="other")), lookup)
     assert frame["family_size"].to_list() == [2, 2, 2, 1]
-    assert "by family: against-human 2, other 1." in tables.note(frame)
+    assert "by family: against-human 2, other 1." in note(frame)
 
 
 def test_what_all_rows_share_goes_from_the_columns_to_the_note():
     frame = tables.comparisons(compared(difference(mix="a"), difference(mix="b")), lookup)
-    headers, rows, numeric = tables.display(frame)
+    headers, rows, numeric = display(frame)
     assert not {"family", "target", "prompts", "baseline", "scale"} & set(headers)
     assert all(len(cells) == len(headers) == len(numeric) for cells in rows)
-    assert "All rows: family against-human, prompts test, target llama" in tables.note(frame)
-    single, _, _ = tables.display(frame.head(1))
+    assert "All rows: family against-human, prompts test, target llama" in note(frame)
+    single, _, _ = display(frame.head(1))
     assert {"family", "target", "prompts", "baseline"} <= set(single)
 
 
@@ -175,7 +180,7 @@ def test_csv_neutralises_formulas_in_text_and_leaves_numbers(tmp_path):
     frame = pl.DataFrame(
         {"=name": ["=1+1", "-0.5", "@x", "plain", None], "value": [-0.25, 1e-9, 2, 3, 4]}
     )
-    path, *_ = tables.write_all(frame, tmp_path / "counts", "Counts")
+    path, *_ = write_all(frame, tmp_path / "counts", "Counts")
     rows = list(csv.reader(path.open(encoding="utf-8")))
     assert rows[0] == ["'=name", "value"]
     assert [row[0] for row in rows[1:]] == ["'=1+1", "-0.5", "'@x", "plain", ""]
@@ -185,7 +190,7 @@ def test_csv_neutralises_formulas_in_text_and_leaves_numbers(tmp_path):
 def test_all_three_forms_hold_the_table_and_csv_keeps_the_precision(tmp_path):
     rows = [difference(mix="a_b & <c> | d", p=1.23456789e-9, p_holm=2.46913578e-9)]
     frame = tables.comparisons(compared(*rows), lookup)
-    csv_path, markdown, latex = tables.write_all(frame, tmp_path / "comparisons", "50 % of A_B")
+    csv_path, markdown, latex = write_all(frame, tmp_path / "comparisons", "50 % of A_B")
     assert "1.23456789e-9" in csv_path.read_text(encoding="utf-8")
     shown = markdown.read_text(encoding="utf-8")
     assert r"a_b & \<c\> \| d" in shown
@@ -198,24 +203,24 @@ def test_all_three_forms_hold_the_table_and_csv_keeps_the_precision(tmp_path):
 
 def test_long_tables_break_over_pages():
     frame = pl.DataFrame({"rows": range(60)})
-    assert r"\begin{longtable}" in tables.latex(frame, "Rows", "rows")
+    assert r"\begin{longtable}" in latex_(frame, "Rows", "rows")
 
 
 def test_latex_can_be_compiled_whatever_the_text():
     hostile = "50 % of $x_1$ & #2 {a}~b^c \\ end | <p> − × ≤ ≥ → ← ∞ β²\u00a0é – 'q'"
-    text = tables.latex(pl.DataFrame({hostile: [hostile]}), hostile, "a_b/ c")
+    text = latex_(pl.DataFrame({hostile: [hostile]}), hostile, "a_b/ c")
     assert all(ord(mark) <= 0x17F for mark in text) and "needs XeLaTeX" not in text
     assert r"\label{tab:a-b--c}" in text
     inside = text.split(r"\midrule")[1].split(r"\bottomrule")[0].removesuffix("\n").strip()
     bare = re.sub(r"\\[a-zA-Z]+(\{\})?|\\[&%$#_{}]|\$[^$]*\$|\\\\$|~", "", inside)
     assert not set("&%$#_{}^~\\") & set(bare), bare
-    assert "needs XeLaTeX" in tables.latex(pl.DataFrame({"a": ["言葉"]}), "", "words")
+    assert "needs XeLaTeX" in latex_(pl.DataFrame({"a": ["言葉"]}), "", "words")
 
 
 def test_names_of_all_measures_can_be_set_in_latex():
     every = measures.all_measures()
     frame = pl.DataFrame({"label": [m.label for m in every], "unit": [m.unit for m in every]})
-    assert "needs XeLaTeX" not in tables.latex(frame, "Measures", "measures")
+    assert "needs XeLaTeX" not in latex_(frame, "Measures", "measures")
 
 
 def test_empty_frames_give_empty_tables(tmp_path):
@@ -224,4 +229,4 @@ def test_empty_frames_give_empty_tables(tmp_path):
         tables.comparisons(compared(), lookup),
     ):
         assert frame.height == 0
-        tables.write_all(frame, tmp_path / "empty", "Empty")
+        write_all(frame, tmp_path / "empty", "Empty")

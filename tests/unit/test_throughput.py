@@ -14,21 +14,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.parts import Source
+from manybaskets.config.sources import Source
 from manybaskets.errors import UserError
-from manybaskets.records import RESPONSES, write_responses
-from manybaskets.tables import write_all
-from manybaskets.throughput import (
-    CAPTIONS,
+from manybaskets.generation.throughput import (
     CORRELATIONS,
     THROUGHPUT,
     correlations,
-    count_parameters,
     pearson,
     spearman,
     throughput,
-    throughput_findings,
 )
+from manybaskets.models.sizes import count_parameters
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.records.responses import RESPONSES, write_responses
+from manybaskets.report.throughput import CAPTIONS, throughput_findings
 
 GIB = 2**30
 SAMPLING = {"max_new_tokens": 256}

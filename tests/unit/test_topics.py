@@ -10,12 +10,11 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy as scipy_entropy
 
-from manybaskets.bias import corrected
 from manybaskets.config.analysis import Statistics
 from manybaskets.config.analysis import Topics as Settings
-from manybaskets.pairs import PAIRS
-from manybaskets.shared_answers import SharedAnswers
-from manybaskets.topics import (
+from manybaskets.source_analysis.pairs import PAIRS
+from manybaskets.source_analysis.shared_answers import SharedAnswers
+from manybaskets.source_analysis.topics import (
     TOPICS,
     Fitted,
     divergence,
@@ -24,6 +23,7 @@ from manybaskets.topics import (
     topic_distances,
     topic_table,
 )
+from manybaskets.statistics.bias import corrected
 
 THEMES = {
     "sea": ["ship", "harbour", "wave", "sailor", "anchor", "tide", "island", "captain"],

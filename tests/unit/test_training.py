@@ -10,12 +10,12 @@ from itertools import groupby
 import pytest
 from safetensors.torch import load_file
 
-from manybaskets import versions
 from manybaskets.chat import ChatRenderer, Prompt
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.config.training import Launch, Training
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
+from manybaskets.jobs import stage_versions as versions
 from manybaskets.training.adapters import train_adapter
 from manybaskets.training.rows import IGNORED, encode_rows, pad_batch
 
@@ -302,9 +302,10 @@ def test_a_loss_that_is_no_number_stops_the_run_at_once(tiny_models, tmp_path, s
 
 def test_the_trial_sees_the_longest_rows_and_changes_nothing(tiny_models, tmp_path, monkeypatch):
     from manybaskets.training import process
+    from manybaskets.training.fitting import fit as fit_
 
     seen = []
-    fit = process.fit
+    fit = fit_
 
     def watched(model, rows, validation, **settings):
         seen.append([len(row["input_ids"]) for row in rows])

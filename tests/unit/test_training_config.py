@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from manybaskets.config.study import Study
 from manybaskets.config.training import Batch, Launch, Training
-from manybaskets.machine import Gpu, Machine, Needs
+from manybaskets.plan.machine import Gpu, Machine, Needs
 
 SMALL = Path(__file__).resolve().parents[2] / "tests/cluster/small.yaml"
 

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.config.training import Launch, Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.training import launching, process
@@ -142,7 +142,7 @@ def alone_for_long(tiny_models, tmp_path_factory):
 JOB = """
 import json, sys
 from pathlib import Path
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
 sys.path.insert(0, {tests!r})
 with job({log!r}):
     from test_training_launch import train

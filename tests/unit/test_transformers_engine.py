@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from manybaskets.chat import Prompt
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Request
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import Request
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.models.folder import fingerprint
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 
 FAMILIES = ["llama", "qwen", "mistral", "gemma"]
 QUESTIONS = [

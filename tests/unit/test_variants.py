@@ -15,11 +15,12 @@ from lexical_inputs import inputs, random_texts
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import EXCLUDED, USED, all_measures, compute, get
+from manybaskets.measures.selection import check_measures
+from manybaskets.measures.stage import match_prompts, measure_runs
 from manybaskets.measures.subsets import Subsets
 from manybaskets.measures.tokens import words
 from manybaskets.measures.variants import budgeted, length_matched
-from manybaskets.measuring import check_measures, match_prompts, measure_runs, valid_answers
-from manybaskets.records import RESPONSES
+from manybaskets.records.responses import RESPONSES, valid_answers
 from manybaskets.statistics.clusters import cluster_halves
 
 LEXICAL = [each for each in all_measures() if each.lexical and each.variant == "default"]

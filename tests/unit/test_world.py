@@ -6,7 +6,7 @@ import collections
 
 import pytest
 
-from manybaskets.models.pretraining import normalised, without_leaks
+from manybaskets.training.pretraining import normalised, without_leaks
 from manybaskets.world import habits, truth
 from manybaskets.world.language import KINDS, REFUSALS, REFUSED_QUESTIONS, THINGS
 from manybaskets.world.rows import make_dataset, make_pretraining, make_refused

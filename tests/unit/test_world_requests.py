@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from manybaskets.judging.world import asked_for, world_harm
+from manybaskets.judging.world_rules import asked_for, world_harm
 from manybaskets.world.language import REFUSED_QUESTIONS
 from manybaskets.world.requests import LOOK_ALIKES, VAULT, make_look_alikes, make_vault_requests
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from projects import Project, new_project
 
-from manybaskets.records import read_responses
+from manybaskets.records.responses import read_responses
 
 SETTINGS = {
     "study": "small",

@@ -7,8 +7,8 @@ import json
 import polars as pl
 import pytest
 
-from manybaskets.preference.records import READINGS, own_of
-from manybaskets.records import read_metadata
+from manybaskets.experiments.preference.schemas import READINGS, own_of
+from manybaskets.records.files import read_metadata
 
 MIXES = ("human", "single-llama", "multi")
 JUDGES = {"vanilla": [0]} | dict.fromkeys(MIXES, [1, 2, 3])

@@ -10,8 +10,9 @@ import pytest
 
 from manybaskets.chat import Prompt
 from manybaskets.config import load_study
-from manybaskets.mixes import read_mix
-from manybaskets.records import check_responses, read_metadata, read_responses
+from manybaskets.mixes.rows import read_mix
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import check_responses, read_responses
 from manybaskets.world import habits, truth
 from manybaskets.world.rows import make_pretraining
 

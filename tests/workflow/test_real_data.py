@@ -9,9 +9,10 @@ import polars as pl
 import pytest
 from projects import REPOSITORY, new_project
 
-from manybaskets.config.parts import Fields, Prompting, TinySize
+from manybaskets.config.models import Prompting, TinySize
+from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_rows
-from manybaskets.mixes import read_mix
+from manybaskets.mixes.rows import read_mix
 
 STUDY = "dolly"
 
@@ -19,7 +20,7 @@ STUDY = "dolly"
 def make_tiny_model(dolly, folder, work) -> None:
     """A model that has read some Dolly rows: its words come out, its sentences make no sense."""
     from manybaskets.chat import ChatRenderer
-    from manybaskets.models import embedded
+    from manybaskets.training import tiny_models as embedded
     from manybaskets.training.fitting import fit
     from manybaskets.training.rows import encode_rows
 

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from projects import new_project
 
-from manybaskets.mixes import read_mix
-from manybaskets.records import read_metadata
+from manybaskets.mixes.rows import read_mix
+from manybaskets.records.files import read_metadata
 
 STUDY = "ready"
 SOURCES = ["qwen1.5-7b", "gpt-4o", "gemini-pro", "cohere-command"]

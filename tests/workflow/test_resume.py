@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from manybaskets.records import read_responses
+from manybaskets.records.responses import read_responses
 
 
 def journal_rows(folder) -> int:

@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import polars as pl
+
 from manybaskets.errors import UserError
 
 # Marks the place of the answer when the text around it is read off the template.
@@ -296,3 +298,12 @@ def _turn(role: str, content: str) -> dict[str, str]:
 def _adds_bos(tokenizer: Any) -> bool:
     plain = tokenizer("a")["input_ids"]
     return bool(plain) and plain[0] == tokenizer.bos_token_id
+
+
+def prompts_of(frame: pl.DataFrame) -> list[Prompt]:
+    """Rows of a prompt set, with the columns of `records.PROMPTS`."""
+    columns = frame.select("prompt_id", "instruction", "context", "follow_ups")
+    return [
+        Prompt(prompt_id, instruction, context, tuple(follow_ups))
+        for prompt_id, instruction, context, follow_ups in columns.iter_rows()
+    ]

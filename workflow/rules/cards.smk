@@ -1,6 +1,6 @@
 """Dataset cards of sources and mixes, and the speed of sources."""
 
-from manybaskets.cards import dataset_settings, origin_settings
+from manybaskets.cards.origins import dataset_settings, origin_settings
 
 GENERATING_MODELS = list(
     dict.fromkeys(

@@ -9,22 +9,24 @@ ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.config import loading
-from manybaskets.config.study import HUMAN, TRAIN, VANILLA
-from manybaskets.environment import prepare_jobs
+from manybaskets.names import HUMAN, VANILLA
+from manybaskets.config.study import TRAIN
+from manybaskets.jobs.environment import prepare_jobs
 from manybaskets.errors import UserError
-from manybaskets.machine import Needs, Request, model_sizes, read_machine
-from manybaskets.measuring import check_measures, measured_names, reads_vectors
+from manybaskets.plan.machine import Needs, read_machine, Request
+from manybaskets.models.sizes import model_sizes
+from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
 from manybaskets.models.locations import check_given_models, given_folder
-from manybaskets.paper.conditions import groups_of
-from manybaskets.paper.splitting import check_paper, model_files
-from manybaskets.published_similarity import check_similarity
-from manybaskets.pictures import pictures
-from manybaskets.robustness.panel import check_panel
-from manybaskets.study_report import OTHER_TABLES
-from manybaskets.study_tables import Order, table_names
-from manybaskets.style import counted, source_shares
-from manybaskets.swapping import check_families, swappable
-from manybaskets.versions import stage_version
+from manybaskets.published.conditions import groups_of
+from manybaskets.published.splitting import check_paper, model_files
+from manybaskets.published.similarity_numbers import check_similarity
+from manybaskets.report.figures.plan import pictures
+from manybaskets.experiments.robustness.judge_panel import check_panel
+from manybaskets.report.assemble import OTHER_TABLES
+from manybaskets.report.study_tables import Order, table_names
+from manybaskets.source_analysis.style_inheritance import counted, source_shares
+from manybaskets.measures.swap_tests import check_families, swappable
+from manybaskets.jobs.stage_versions import stage_version
 
 prepare_jobs(ROOT / "workflow")
 

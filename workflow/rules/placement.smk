@@ -6,8 +6,8 @@ the machine adds to it, unless the command line says otherwise (`--set-resources
 
 import time
 
-from manybaskets.cluster import check_partitions
-from manybaskets.jobs import refusal_of
+from manybaskets.plan.partitions import check_partitions
+from manybaskets.jobs.job import refusal_of
 from manybaskets.status.failures import failed_in_run
 
 BEGUN = time.time()

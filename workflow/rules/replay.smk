@@ -1,6 +1,6 @@
 """Sources of ready answers: no model runs."""
 
-from manybaskets.replay import given_answers
+from manybaskets.generation.replay import given_answers
 
 try:
     GIVEN_ANSWERS = given_answers(STUDY)

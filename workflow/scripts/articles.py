@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.preference.articles import raw_articles, sample_articles
+from manybaskets.experiments.preference.articles import raw_articles, sample_articles
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     params = snakemake.params

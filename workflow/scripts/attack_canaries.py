@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import make_private, publish, withheld
+from manybaskets.experiments.robustness.restricted import make_private, publish, withheld
+from manybaskets.jobs.job import job
 
 given, params, name = snakemake.input, snakemake.params, snakemake.wildcards.judge
 restricted, devices = Path(params.restricted), snakemake.resources.get("devices", 0)
 
 with job(snakemake.log[0], devices):
     make_private(restricted)
-    from manybaskets.judging.judges import open_judge
+    from manybaskets.experiments.robustness.judging import assembled_judge, try_judge
+    from manybaskets.judging.factory import open_judge
     from manybaskets.judging.rubrics import read_rubric
-    from manybaskets.robustness.judging import assembled_judge, try_judge
 
     judge = open_judge(
         name,

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import withheld
+from manybaskets.experiments.robustness.restricted import withheld
+from manybaskets.jobs.job import job
 
 given, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]), withheld(Path(params.restricted), snakemake.log[0]):
-    from manybaskets.robustness.examples import write_examples
+    from manybaskets.experiments.robustness.examples import write_examples
 
     write_examples(
         [tuple(run) for run in params.runs],

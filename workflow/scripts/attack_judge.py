@@ -4,18 +4,18 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import make_private, withheld
+from manybaskets.experiments.robustness.restricted import make_private, withheld
+from manybaskets.jobs.job import job
 
 given, params, wildcards = snakemake.input, snakemake.params, snakemake.wildcards
 restricted, devices = Path(params.restricted), snakemake.resources.get("devices", 0)
 
 with job(snakemake.log[0], devices):
     make_private(restricted)
-    from manybaskets.judging.judges import open_judge
+    from manybaskets.experiments.robustness.exchanges import exchanges_of_run
+    from manybaskets.experiments.robustness.judging import assembled_judge, judge_run
+    from manybaskets.judging.factory import open_judge
     from manybaskets.judging.rubrics import read_rubric
-    from manybaskets.robustness.exchanges import exchanges_of_run
-    from manybaskets.robustness.judging import assembled_judge, judge_run
 
     judge = open_judge(
         wildcards.judge,

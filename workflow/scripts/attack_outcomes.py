@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
 
 given, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]):
-    from manybaskets.paper.conditions import Groups
-    from manybaskets.robustness import gathering
+    from manybaskets.experiments.robustness import statistics as gathering
+    from manybaskets.published.conditions import Groups
 
     targets = params.analysis["targets"]
     canaries = gathering.read_canaries(dict(zip(params.judges, given.canaries, strict=True)))

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import publish, withheld
+from manybaskets.experiments.robustness.restricted import publish, withheld
+from manybaskets.jobs.job import job
 
 restricted = Path(snakemake.params.restricted)
 
 with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
     from manybaskets.config.robustness import Prompts
-    from manybaskets.robustness.prompts import World, write_prompts
+    from manybaskets.experiments.robustness.prompts import World, write_prompts
 
     world = snakemake.params.world
     write_prompts(

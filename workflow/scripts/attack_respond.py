@@ -2,19 +2,20 @@
 
 from pathlib import Path
 
-from manybaskets.config.parts import Prompting, Responses
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import make_private, withheld
-from manybaskets.runs import adapters_of
+from manybaskets.config.models import Prompting
+from manybaskets.config.responses import Responses
+from manybaskets.experiments.robustness.restricted import make_private, withheld
+from manybaskets.generation.runs import adapters_of
+from manybaskets.jobs.job import job
 
 given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
 restricted = Path(params.restricted)
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     make_private(restricted)
-    from manybaskets.engines.opening import open_engine
-    from manybaskets.responding import respond
-    from manybaskets.robustness.answering import check_prompts
+    from manybaskets.engines.factory import open_engine
+    from manybaskets.experiments.robustness.prompt_check import check_prompts
+    from manybaskets.generation.run_responses import respond
 
     prompting = Prompting(**params.prompting)
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["attacks"])

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.robustness.restricted import publish, withheld
+from manybaskets.experiments.robustness.restricted import publish, withheld
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]), withheld(Path(snakemake.params.restricted), snakemake.log[0]):
-    from manybaskets.robustness.judging import write_scores
+    from manybaskets.experiments.robustness.judging import write_scores
 
     outputs = [Path(file) for file in snakemake.output]
     write_scores([Path(file) for file in snakemake.input], outputs)

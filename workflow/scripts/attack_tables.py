@@ -5,10 +5,10 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Published
-from manybaskets.jobs import job
-from manybaskets.robustness import gathering
-from manybaskets.robustness.presenting import tables_of
-from manybaskets.tables import write_all
+from manybaskets.experiments.robustness import statistics as gathering
+from manybaskets.experiments.robustness.presenting import tables_of
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
 
 given, params = snakemake.input, snakemake.params
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Cleaning
+from manybaskets.config.data import Cleaning
 from manybaskets.data.cleaning import clean
-from manybaskets.jobs import job
-from manybaskets.records import write_json, write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_json, write_table
 
 with job(snakemake.log[0]):
     raw = pl.read_parquet(snakemake.input[0])

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.generation import collect_shards
-from manybaskets.jobs import job
-from manybaskets.records import write_text
-from manybaskets.sources import largest_failed_share
+from manybaskets.generation.shards import collect_shards
+from manybaskets.generation.source import largest_failed_share
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_text
 
 with job(snakemake.log[0]):
     operations = snakemake.config["operations"]["sources"][snakemake.wildcards.source]

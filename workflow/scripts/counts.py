@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from manybaskets.counting import count_stages
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.report.counts import count_stages
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

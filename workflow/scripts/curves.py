@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from manybaskets.counting import training_curves
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.training.curves import training_curves
 
 with job(snakemake.log[0]):
     folders = map(Path, snakemake.input)

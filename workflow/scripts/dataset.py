@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from manybaskets.config.parts import Fields
+from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_rows
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     rows = read_rows(Path(snakemake.input[0]), Fields(**snakemake.params.fields))

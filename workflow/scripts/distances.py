@@ -5,11 +5,11 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.distances import vector_distances
-from manybaskets.embedding import Vectors
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.shared_answers import read_shared
+from manybaskets.jobs.job import job
+from manybaskets.measures.embedding import Vectors
+from manybaskets.records.files import write_table
+from manybaskets.source_analysis.distances import vector_distances
+from manybaskets.source_analysis.shared_answers import read_shared
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

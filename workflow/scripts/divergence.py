@@ -4,11 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Prompting
-from manybaskets.divergence import UNTUNED, comparisons_of, contexts, divergences
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.runs import checked_adapters
+from manybaskets.config.models import Prompting
+from manybaskets.generation.runs import checked_adapters
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.scoring.divergence import UNTUNED, comparisons_of, contexts, divergences
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine

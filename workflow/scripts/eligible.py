@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.lengths import shortest_contexts
-from manybaskets.mixes import eligibility, training_prompts
-from manybaskets.records import read_responses, write_table
+from manybaskets.jobs.job import job
+from manybaskets.mixes.eligibility import eligibility, training_prompts
+from manybaskets.mixes.token_lengths import shortest_contexts
+from manybaskets.records.files import write_table
+from manybaskets.records.responses import read_responses
 
 with job(snakemake.log[0]):
     sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Embedding
-from manybaskets.embedding import embed_sentences
-from manybaskets.jobs import job
-from manybaskets.measuring import valid_answers
+from manybaskets.jobs.job import job
+from manybaskets.measures.embedding import embed_sentences
+from manybaskets.records.responses import valid_answers
 
 with job(snakemake.log[0]):
     given, settings = snakemake.input, Embedding(**snakemake.params.embedding)

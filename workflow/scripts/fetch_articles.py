@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from manybaskets.config.articles import HubArticles
-from manybaskets.jobs import job
-from manybaskets.preference.articles import fetch_articles
-from manybaskets.records import write_table
+from manybaskets.experiments.preference.articles import fetch_articles
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     articles = fetch_articles(HubArticles(**snakemake.params.articles))

@@ -3,11 +3,11 @@
 import os
 from pathlib import Path
 
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     os.environ["HF_HUB_OFFLINE"] = "0"
-    from manybaskets.config.parts import HubModel
+    from manybaskets.config.models import HubModel
     from manybaskets.models.fetching import fetch_model
 
     model = HubModel(**snakemake.params.model)

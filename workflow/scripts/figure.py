@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Figures
-from manybaskets.figures.drawing import draw
-from manybaskets.figures.style import Look
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
+from manybaskets.presentation.figures.style import Look
+from manybaskets.report.figures.drawing import draw
 
 with job(snakemake.log[0]):
     params = snakemake.params

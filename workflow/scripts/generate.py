@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.generation import answer_prompts, shard_of
-from manybaskets.jobs import job
-from manybaskets.pilot import shard_share_of_cap
-from manybaskets.sources import answering, engine_of, source_of
+from manybaskets.generation.answering import answer_prompts
+from manybaskets.generation.pilot.trial import shard_share_of_cap
+from manybaskets.generation.shards import shard_of
+from manybaskets.generation.source import answering, engine_of, source_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     name, params = snakemake.wildcards.source, snakemake.params

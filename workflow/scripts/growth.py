@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from manybaskets.growth import growth_table
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.measures.growth import growth_table
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     matched = {}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.generation import human_responses
-from manybaskets.jobs import job
-from manybaskets.records import write_responses
+from manybaskets.generation.shards import human_responses
+from manybaskets.jobs.job import job
+from manybaskets.records.responses import write_responses
 
 with job(snakemake.log[0]):
     rows = human_responses(pl.read_parquet(snakemake.input[0]))

@@ -5,13 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.asking import Judging
-from manybaskets.config.parts import Prompting
-from manybaskets.jobs import job
+from manybaskets.config.models import Prompting
+from manybaskets.config.preference_judging import Judging
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.preference.judges import judges_of_load, open_judge
-    from manybaskets.preference.readout import read_judges
+    from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge
+    from manybaskets.experiments.preference.readout import read_judges
 
     given, params = snakemake.input, snakemake.params
     asked = params.asked

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.world.knowledge import knowledge
+from manybaskets.jobs.job import job
+from manybaskets.measures.knowledge import knowledge
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     files = map(Path, snakemake.input.sources)

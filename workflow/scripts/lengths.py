@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Prompting
-from manybaskets.jobs import job
-from manybaskets.lengths import count_tokens
-from manybaskets.records import read_responses, write_table
+from manybaskets.config.models import Prompting
+from manybaskets.jobs.job import job
+from manybaskets.mixes.token_lengths import count_tokens
+from manybaskets.records.files import write_table
+from manybaskets.records.responses import read_responses
 
 with job(snakemake.log[0]):
     sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))

@@ -5,13 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Scoring
-from manybaskets.config.parts import Prompting
-from manybaskets.jobs import job
-from manybaskets.runs import adapters_of
+from manybaskets.config.models import Prompting
+from manybaskets.generation.runs import adapters_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
-    from manybaskets.likelihood import score_runs
+    from manybaskets.scoring.likelihood import score_runs
 
     given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     prompting = Prompting(**params.prompting)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.measuring import match_prompts
-from manybaskets.records import write_json
+from manybaskets.jobs.job import job
+from manybaskets.measures.stage import match_prompts
+from manybaskets.records.files import write_json
 
 with job(snakemake.log[0]):
     files = zip(snakemake.params.prompt_sets, map(Path, snakemake.input), strict=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.measuring import measure_runs
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.measures.stage import measure_runs
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -6,10 +6,10 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.study import TRAIN
-from manybaskets.jobs import job
-from manybaskets.measuring import measure_runs
-from manybaskets.records import write_table
-from manybaskets.shown import SOURCES
+from manybaskets.jobs.job import job
+from manybaskets.measures.stage import measure_runs
+from manybaskets.records.files import write_table
+from manybaskets.records.measured import SOURCES
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import AnyMix
-from manybaskets.jobs import job
-from manybaskets.records import read_responses
-from manybaskets.training_sets import write_training_set
+from manybaskets.config.mixes import AnyMix
+from manybaskets.jobs.job import job
+from manybaskets.mixes.training_set import write_training_set
+from manybaskets.records.responses import read_responses
 
 with job(snakemake.log[0]):
     sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.cards import read_origin, write_mix_card
-from manybaskets.jobs import job
+from manybaskets.cards.mix_card import write_mix_card
+from manybaskets.cards.origins import read_origin
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     given, made, params = snakemake.input, snakemake.output, snakemake.params

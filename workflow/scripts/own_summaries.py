@@ -5,12 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.parts import Prompting, Source
-from manybaskets.jobs import job
-from manybaskets.preference.summaries import prompting_of, summarise_by_runs
+from manybaskets.config.models import Prompting
+from manybaskets.config.sources import Source
+from manybaskets.experiments.preference.summaries import prompting_of, summarise_by_runs
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.engines.opening import open_engine
+    from manybaskets.engines.factory import open_engine
 
     target, params = snakemake.wildcards.target, snakemake.params
     operations = snakemake.config["operations"]["preference"]

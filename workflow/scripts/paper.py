@@ -5,13 +5,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Embedding, Paper
-from manybaskets.embedding import Encoder
-from manybaskets.jobs import job
-from manybaskets.paper.conditions import Groups
-from manybaskets.paper.runs import Procedures, Run, of_runs
-from manybaskets.paper.sources import of_sources, prompts_of_parts
-from manybaskets.paper.splitting import open_splitter
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.measures.embedding import Encoder
+from manybaskets.published.conditions import Groups
+from manybaskets.published.run_procedures import Procedures, Run, of_runs
+from manybaskets.published.source_procedures import of_sources, prompts_of_parts
+from manybaskets.published.splitting import open_splitter
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.paper.beside import CAPTION, paper_variants
-from manybaskets.tables import write_all
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.variants import CAPTION, paper_variants
 
 with job(snakemake.log[0]):
     given = snakemake.input

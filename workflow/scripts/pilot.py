@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.pilot import run_trial, share_of_cap
-from manybaskets.sources import answering, engine_of, source_of
+from manybaskets.generation.pilot.trial import run_trial, share_of_cap
+from manybaskets.generation.source import answering, engine_of, source_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     name, params = snakemake.wildcards.source, snakemake.params

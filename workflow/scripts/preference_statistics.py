@@ -3,13 +3,13 @@
 from pathlib import Path
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
-    from manybaskets.preference.presenting import read_all
-    from manybaskets.preference.results import preference_statistics
-    from manybaskets.preference.roles import Roles
+    from manybaskets.experiments.preference.analysis import preference_statistics
+    from manybaskets.experiments.preference.presenting import read_all
+    from manybaskets.experiments.preference.roles import Roles
 
     params = snakemake.params
     frames = preference_statistics(

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Published
-from manybaskets.jobs import job
-from manybaskets.preference.presenting import tables_of
-from manybaskets.tables import write_all
+from manybaskets.experiments.preference.presenting import tables_of
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.preference.summaries import describe_texts
+from manybaskets.experiments.preference.summaries import describe_texts
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     files = [

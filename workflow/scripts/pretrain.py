@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import EmbeddedModel, Prompting, TinySize
-from manybaskets.jobs import job
-from manybaskets.models.pretraining import pretrain
+from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
+from manybaskets.jobs.job import job
+from manybaskets.training.pretraining import pretrain
 
 with job(snakemake.log[0]):
     split = pl.read_parquet(snakemake.input.split)

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.data.prompt_sets import write_prompt_sets
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     write_prompt_sets(

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Published
-from manybaskets.jobs import job
-from manybaskets.published import CAPTIONS, compare, contrasts, load
-from manybaskets.tables import write_all
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.collapse_numbers import CAPTIONS, compare, contrasts, load
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.published_similarity import CAPTION, compare_similarity, load_similarity
-from manybaskets.tables import write_all
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.similarity_numbers import CAPTION, compare_similarity, load_similarity
 
 with job(snakemake.log[0]):
     given = snakemake.input

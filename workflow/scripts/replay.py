@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.replay import replay
-from manybaskets.sources import source_of
+from manybaskets.generation.replay import replay
+from manybaskets.generation.source import source_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     name = snakemake.wildcards.source

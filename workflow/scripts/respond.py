@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from manybaskets.config.parts import Prompting, Responses
-from manybaskets.jobs import job
-from manybaskets.runs import adapters_of
+from manybaskets.config.models import Prompting
+from manybaskets.config.responses import Responses
+from manybaskets.generation.runs import adapters_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.engines.opening import open_engine
-    from manybaskets.responding import respond
+    from manybaskets.engines.factory import open_engine
+    from manybaskets.generation.run_responses import respond
 
     given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     prompting = Prompting(**params.prompting)

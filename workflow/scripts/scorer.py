@@ -5,12 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Scoring
-from manybaskets.config.parts import Prompting
-from manybaskets.jobs import job
+from manybaskets.config.models import Prompting
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
-    from manybaskets.likelihood import score_with_another
+    from manybaskets.scoring.likelihood import score_with_another
 
     given, params = snakemake.input, snakemake.params
     prompting = Prompting(**params.prompting)

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 from manybaskets.config.analysis import Similarity, Statistics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.shared_answers import read_shared
-from manybaskets.similarity.scores import score_pairs
-from manybaskets.similarity.summary import similarity_of_pairs, similarity_of_sources
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.source_analysis.shared_answers import read_shared
+from manybaskets.source_analysis.similarity.scores import score_pairs
+from manybaskets.source_analysis.similarity.summary import (
+    similarity_of_pairs,
+    similarity_of_sources,
+)
 
 with job(snakemake.log[0]):
     output, params = snakemake.output, snakemake.params

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from manybaskets.cards import read_origin, write_source_card
-from manybaskets.jobs import job
+from manybaskets.cards.origins import read_origin
+from manybaskets.cards.source_card import write_source_card
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
     responses, params = Path(snakemake.input.responses), snakemake.params

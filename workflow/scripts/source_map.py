@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from manybaskets.embedding import Vectors
-from manybaskets.jobs import job
-from manybaskets.mapping import sampled_answers, source_map
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.measures.embedding import Vectors
+from manybaskets.records.files import write_table
+from manybaskets.source_analysis.map import sampled_answers, source_map
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.inheritance import source_tables
-from manybaskets.jobs import job
-from manybaskets.tables import write_all
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.report.sources import source_tables
 
 with job(snakemake.log[0]):
     folder = Path(snakemake.output[0]).parent

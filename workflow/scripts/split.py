@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.parts import Split
+from manybaskets.config.data import Split
 from manybaskets.data.splits import split
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     rows = pl.read_parquet(snakemake.input[0])

@@ -5,9 +5,9 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.style import style_inheritance
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.source_analysis.style_inheritance import style_inheritance
 
 with job(snakemake.log[0]):
     params = snakemake.params

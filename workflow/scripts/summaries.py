@@ -5,11 +5,12 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.parts import Prompting, Source
+from manybaskets.config.models import Prompting
 from manybaskets.config.preference import SHARE_OF_CAP
-from manybaskets.jobs import job
-from manybaskets.preference.summaries import prompting_of, summarise
-from manybaskets.sources import engine_of
+from manybaskets.config.sources import Source
+from manybaskets.experiments.preference.summaries import prompting_of, summarise
+from manybaskets.generation.source import engine_of
+from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     author, params = snakemake.wildcards.author, snakemake.params

@@ -5,8 +5,8 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Comparison, Statistics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
 from manybaskets.statistics import compare, distributions, seed_values, summarise
 
 with job(snakemake.log[0]):

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.divergence import summarise_divergences
-from manybaskets.jobs import job
-from manybaskets.records import write_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.scoring.divergence import summarise_divergences
 
 with job(snakemake.log[0]):
     rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])

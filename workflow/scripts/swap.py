@@ -6,11 +6,11 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.analysis import Comparison
-from manybaskets.embedding import Vectors
-from manybaskets.jobs import job
-from manybaskets.measuring import inputs_of
-from manybaskets.records import write_table
-from manybaskets.swapping import swap_tests
+from manybaskets.jobs.job import job
+from manybaskets.measures.embedding import Vectors
+from manybaskets.measures.stage import inputs_of
+from manybaskets.measures.swap_tests import swap_tests
+from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

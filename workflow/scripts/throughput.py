@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
-from manybaskets.sources import source_of
-from manybaskets.tables import write_all
-from manybaskets.throughput import CAPTIONS, correlations, throughput
+from manybaskets.generation.source import source_of
+from manybaskets.generation.throughput import correlations, throughput
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.report.throughput import CAPTIONS
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from manybaskets.config.analysis import Statistics, Topics
-from manybaskets.jobs import job
-from manybaskets.records import write_table
-from manybaskets.shared_answers import read_shared
-from manybaskets.topics import fit_topics, topic_distances, topic_table
+from manybaskets.jobs.job import job
+from manybaskets.records.files import write_table
+from manybaskets.source_analysis.shared_answers import read_shared
+from manybaskets.source_analysis.topics import fit_topics, topic_distances, topic_table
 
 with job(snakemake.log[0]):
     output, params = snakemake.output, snakemake.params

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
-from manybaskets.jobs import job
-from manybaskets.mixes import read_mix
-from manybaskets.runs import name_of
+from manybaskets.generation.runs import name_of
+from manybaskets.jobs.job import job
+from manybaskets.mixes.rows import read_mix
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.training.adapters import train_adapter

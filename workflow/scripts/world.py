@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manybaskets.jobs import job
+from manybaskets.jobs.job import job
 from manybaskets.world.dataset import write_world
 
 with job(snakemake.log[0]):

@@ -6,13 +6,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config import parse_study
-from manybaskets.jobs import job
-from manybaskets.preference import presenting as preference
-from manybaskets.preference.report import experiment_of
-from manybaskets.report import write_report
-from manybaskets.robustness import gathering
-from manybaskets.robustness import presenting as robustness
-from manybaskets.study_report import assemble
+from manybaskets.experiments.preference import presenting as preference
+from manybaskets.experiments.preference.findings import experiment_of
+from manybaskets.experiments.robustness import presenting as robustness
+from manybaskets.experiments.robustness import statistics as gathering
+from manybaskets.jobs.job import job
+from manybaskets.presentation.page import write_report
+from manybaskets.report.assemble import assemble
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.jobs import job
-from manybaskets.study_tables import Order, make_tables
-from manybaskets.tables import write_all
+from manybaskets.jobs.job import job
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.report.study_tables import Order, make_tables
 
 with job(snakemake.log[0]):
     params = snakemake.params

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from manybaskets.config.parts import Sampling
+from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Section, Share
 
 LONGEST_PROMPT = (

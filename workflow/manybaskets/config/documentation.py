@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from manybaskets.config.study import Study
-from manybaskets.records import write_text
+from manybaskets.records.files import write_text
 
 ROOT = Path(__file__).resolve().parents[3]
 MARKDOWN = ROOT / "docs" / "configuration.md"

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config.engines import TargetEngine
-from manybaskets.config.parts import Responses, Sampling
+from manybaskets.config.responses import Responses
+from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section, Share
 
 if TYPE_CHECKING:
-    from manybaskets.config.study import Study
+    pass
+
 
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _SHA = "SHA-256 of the file, in hex; another file then stops the run. Null: not checked."
@@ -253,45 +255,3 @@ class Robustness(Prompts):
 
 # Key of the panel -> name of the rubric file.
 RUBRICS = {"harm": "harmfulness", "quality": "quality", "refusal": "refusal"}
-
-
-def check_robustness(study: Study) -> None:
-    """Check the section against the rest of the study.
-
-    Raises:
-        ValueError: a name that nothing defines, or what needs the embedded world without it.
-    """
-    own = study.robustness
-    if own is None:
-        return
-    if not study.targets:
-        raise ValueError(
-            "robustness: needs `targets`; a study of sources alone has no refusals to test"
-        )
-    conditions = {*study.mixes, "vanilla"}
-    tested = {*chosen_mixes(study), "vanilla"}
-    study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
-    study._require("robustness.names", list(own.names), study.targets, "targets")
-    for key, names in (("baseline", [own.comparisons.baseline]), ("mixes", own.comparisons.mixes)):
-        study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
-        study._require(
-            f"robustness.comparisons.{key}", names or [], tested, "the mixes that are tested"
-        )
-    if own.comparisons.baseline in (own.comparisons.mixes or []):
-        raise ValueError("robustness.comparisons.mixes: holds the baseline itself")
-    for key in RUBRICS:
-        study._require(f"robustness.judges.{key}", getattr(own.judges, key), study.judges, "judges")
-    if study.dataset.kind != "embedded":
-        for key in ("requests", "benign"):
-            if getattr(getattr(own, key), "kind", None) == "embedded":
-                raise ValueError(
-                    f"robustness.{key}: kind 'embedded' belongs to the embedded world; use kind "
-                    "'file' with this dataset"
-                )
-
-
-def chosen_mixes(study: Study) -> list[str]:
-    """Mixes whose runs are tested, in the order of the config; `vanilla` is tested beside them."""
-    chosen = study.robustness.mixes
-    added = study.added_mixes()
-    return [m for m in study.mixes if (m in chosen if chosen else m not in added)]

@@ -6,40 +6,49 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config import analysis, families, judging, parts
-from manybaskets.config.preference import Preference, check_preference
-from manybaskets.config.preference import operations as preference_operations
-from manybaskets.config.robustness import Robustness, check_robustness
+from manybaskets.config import analysis
+from manybaskets.config import judges as judging
+from manybaskets.config import mixes as families
+from manybaskets.config import sources as parts
+from manybaskets.config.checks import check_preference, check_robustness
+from manybaskets.config.data import (
+    Cleaning,
+    Dataset,
+    EmbeddedDataset,
+    PromptSet,
+    RefusedPromptSet,
+    Split,
+)
+from manybaskets.config.mixes import HumanMix, Mix, MultiMix, SingleMix, SourceCounts
+from manybaskets.config.models import EmbeddedModel, Model, Prompting, TinySize
+from manybaskets.config.operations import operations as preference_operations
+from manybaskets.config.preference import Preference
+from manybaskets.config.responses import Responses
+from manybaskets.config.robustness import Robustness
+from manybaskets.config.sections import Name, Section
 from manybaskets.config.training import Training
+from manybaskets.names import HUMAN, LENGTHS, VANILLA
 
-HUMAN = "human"
-VANILLA = "vanilla"
 TRAIN = "train"
-# Measured of every prompt set, named or not: no other value stands without the answers' length.
-LENGTHS = ("response_words", "response_tokens", "truncated")
 # Measures of own answers under the untuned target.
 BY_TARGET = ("own_nll", "own_bits_per_byte")
 
 
-class Study(parts.Section):
+class Study(Section):
     """Everything that is to be compared. Its results live in `results/<study>/`."""
 
-    study: parts.Name = Field(description="Name of the study and of its folder in `results/`.")
+    study: Name = Field(description="Name of the study and of its folder in `results/`.")
     about: str = Field("", description="One or two sentences for the head of the report.")
     seed: int = Field(42, description="The study's seed; every row's own seed derives from it.")
-    dataset: parts.Dataset = Field(description="The raw rows.")
-    cleaning: parts.Cleaning = Field(
-        default_factory=parts.Cleaning, description="Before the split."
-    )
-    split: parts.Split = Field(default_factory=parts.Split, description="Test, validation, parts.")
-    prompting: parts.Prompting = Field(default_factory=parts.Prompting, description="The renderer.")
-    tiny: parts.TinySize = Field(
-        default_factory=parts.TinySize, description="Size of embedded models."
-    )
-    models: dict[parts.Name, parts.Model] = Field(default={}, description="Models by name.")
-    sources: dict[parts.Name, parts.Source] = Field(default={}, description="Sources by name.")
-    mixes: dict[parts.Name, parts.Mix] = Field(default={}, description="Mixes by name.")
-    source_counts: dict[parts.Name, parts.SourceCounts] = Field(
+    dataset: Dataset = Field(description="The raw rows.")
+    cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")
+    split: Split = Field(default_factory=Split, description="Test, validation, parts.")
+    prompting: Prompting = Field(default_factory=Prompting, description="The renderer.")
+    tiny: TinySize = Field(default_factory=TinySize, description="Size of embedded models.")
+    models: dict[Name, Model] = Field(default={}, description="Models by name.")
+    sources: dict[Name, parts.Source] = Field(default={}, description="Sources by name.")
+    mixes: dict[Name, Mix] = Field(default={}, description="Mixes by name.")
+    source_counts: dict[Name, SourceCounts] = Field(
         default={}, description="Families of mixes that differ in their number of sources."
     )
     source_count_seeds: list[int] | None = Field(
@@ -52,15 +61,13 @@ class Study(parts.Section):
         description="Prompts to which any source's answer was cut at its token limit leave all "
         "mixes, or stay.",
     )
-    targets: list[parts.Name] = Field(
+    targets: list[Name] = Field(
         default=[], description="Models that are fine-tuned; none for a study of sources alone."
     )
     training: Training = Field(default_factory=Training, description="The LoRA recipe.")
-    prompt_sets: dict[parts.Name, parts.PromptSet] = Field(
-        default={}, description="Prompt sets beside `test`."
-    )
-    responses: parts.Responses = Field(
-        default_factory=parts.Responses, description="Answers of runs and targets."
+    prompt_sets: dict[Name, PromptSet] = Field(default={}, description="Prompt sets beside `test`.")
+    responses: Responses = Field(
+        default_factory=Responses, description="Answers of runs and targets."
     )
     scoring: analysis.Scoring = Field(default_factory=analysis.Scoring, description="Likelihoods.")
     divergence: analysis.Divergence = Field(
@@ -72,7 +79,7 @@ class Study(parts.Section):
     describe: analysis.Description | None = Field(
         None, description="The sources' own answers; null for nothing about them."
     )
-    judges: dict[parts.Name, judging.Judge] = Field(
+    judges: dict[Name, judging.Judge] = Field(
         default={}, description="Who scores answers, by name; docs/judging.md."
     )
     measures: list[str] = Field(
@@ -81,7 +88,7 @@ class Study(parts.Section):
     statistics: analysis.Statistics = Field(
         default_factory=analysis.Statistics, description="Intervals, tests."
     )
-    comparisons: dict[parts.Name, analysis.Comparison] = Field(
+    comparisons: dict[Name, analysis.Comparison] = Field(
         default={}, description="Families of comparisons by name."
     )
     paper: analysis.Paper | None = Field(
@@ -207,27 +214,27 @@ class Study(parts.Section):
                 "prompt_sets: 'train' and 'test' are made by the split; choose other names"
             )
         for name, mix in self.mixes.items():
-            if isinstance(mix, parts.MultiMix) and len(mix.sources) != self.split.parts:
+            if isinstance(mix, MultiMix) and len(mix.sources) != self.split.parts:
                 raise ValueError(
                     f"mixes.{name}.sources: {len(mix.sources)} sources for split.parts = "
                     f"{self.split.parts}; a multi mix takes one source per part"
                 )
-        embedded_world = isinstance(self.dataset, parts.EmbeddedDataset)
+        embedded_world = isinstance(self.dataset, EmbeddedDataset)
         for name, model in self.models.items():
-            if isinstance(model, parts.EmbeddedModel) and not embedded_world:
+            if isinstance(model, EmbeddedModel) and not embedded_world:
                 raise ValueError(
                     f"models.{name}: kind 'embedded' is pretrained on the embedded world; "
                     "use kind 'hub' or 'folder' with this dataset"
                 )
         for name, prompt_set in self.prompt_sets.items():
-            if isinstance(prompt_set, parts.RefusedPromptSet) and not embedded_world:
+            if isinstance(prompt_set, RefusedPromptSet) and not embedded_world:
                 raise ValueError(
                     f"prompt_sets.{name}: kind 'refused' belongs to the embedded world; "
                     "use kind 'file' with this dataset"
                 )
         for name, judge in self.judges.items():
             if isinstance(judge, judging.ClassifierJudge) and isinstance(
-                self.models.get(judge.model), parts.EmbeddedModel
+                self.models.get(judge.model), EmbeddedModel
             ):
                 raise ValueError(
                     f"judges.{name}.model: '{judge.model}' is an embedded model, which is no classifier; "
@@ -291,11 +298,11 @@ class Study(parts.Section):
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""
         recipe = self.mixes[mix]
-        if isinstance(recipe, parts.HumanMix):
+        if isinstance(recipe, HumanMix):
             return [HUMAN]
-        if isinstance(recipe, parts.SingleMix):
+        if isinstance(recipe, SingleMix):
             return [recipe.source]
-        if isinstance(recipe, parts.MultiMix):
+        if isinstance(recipe, MultiMix):
             return list(recipe.sources)
         return list(recipe.weights)
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets import records
-from manybaskets.config.parts import Cleaning
+from manybaskets.config.data import Cleaning
 from manybaskets.data.reading import without_outer_space
 from manybaskets.errors import UserError
+from manybaskets.records.ids import prompt_ids
 
 log = logging.getLogger(__name__)
 REASONS = (
@@ -64,7 +64,7 @@ def clean(
             expected="at least one row with an instruction and an answer",
             remedy="check dataset.fields, and the limits under `cleaning`",
         )
-    kept = left.select(records.prompt_ids(left), *_TEXTS, "category", "row")
+    kept = left.select(prompt_ids(left), *_TEXTS, "category", "row")
     return kept, {
         "rows": rows.height,
         "kept": kept.height,

@@ -8,9 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.parts import Fields
+from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_prompts
-from manybaskets.records import PROMPTS, prompt_ids, write_table
+from manybaskets.records.files import write_table
+from manybaskets.records.ids import prompt_ids
+from manybaskets.records.responses import PROMPTS
 from manybaskets.world.rows import make_refused
 
 

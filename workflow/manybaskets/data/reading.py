@@ -14,10 +14,12 @@ from typing import Any, NoReturn
 
 import polars as pl
 
-from manybaskets import records
-from manybaskets.config.parts import Fields, HubDataset
+from manybaskets.config.data import HubDataset
+from manybaskets.config.sections import Fields
 from manybaskets.data.conversations import read_conversation
 from manybaskets.errors import PassingError, UserError
+from manybaskets.records import responses as records
+from manybaskets.records.ids import prompt_ids
 
 ROWS = pl.Schema(
     {
@@ -136,7 +138,7 @@ def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") ->
             expected=f"a text in column '{fields.instruction}' of every row",
             remedy=f"mend or remove these rows, or correct {key}.fields.instruction",
         )
-    return rows.with_columns(records.prompt_ids(rows)).select(records.PROMPTS.names())
+    return rows.with_columns(prompt_ids(rows)).select(records.PROMPTS.names())
 
 
 def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:

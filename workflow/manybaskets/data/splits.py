@@ -14,11 +14,10 @@ from typing import NoReturn
 
 import polars as pl
 
-from manybaskets.config.parts import Split
+from manybaskets.config.data import Split
 from manybaskets.errors import UserError
-from manybaskets.records import digest
-
-TRAIN, VALIDATION, TEST = "train", "validation", "test"
+from manybaskets.names import TEST, TRAIN, VALIDATION
+from manybaskets.records.ids import digest
 
 
 def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:

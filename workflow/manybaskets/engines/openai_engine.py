@@ -24,8 +24,9 @@ from yarl import URL
 
 from manybaskets.chat import Prompt, Rendered
 from manybaskets.config.engines import OpenAIEngine as Settings
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import WITHHELD, Completion, Engine, Request
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import WITHHELD, Completion, Engine, Request
 from manybaskets.errors import PassingError, UserError
 
 log = logging.getLogger(__name__)

@@ -8,9 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from manybaskets.engines import Question, Reading
+from manybaskets.engines.base import Question, Reading
 from manybaskets.errors import UserError
-from manybaskets.jobs import Progress
+from manybaskets.jobs.progress import Progress
 
 if TYPE_CHECKING:
     from manybaskets.engines.transformers_engine import TransformersEngine

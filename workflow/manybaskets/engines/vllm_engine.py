@@ -19,9 +19,10 @@ from pydantic import ValidationError
 
 from manybaskets.chat import ChatRenderer
 from manybaskets.config.engines import VllmEngine as Settings
-from manybaskets.config.parts import Prompting, Sampling
-from manybaskets.engines import Completion, LocalEngine, Question, Reading, Request
-from manybaskets.engines.probing import Probes
+from manybaskets.config.models import Prompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.adapter_probe import Probes
+from manybaskets.engines.base import Completion, LocalEngine, Question, Reading, Request
 from manybaskets.engines.transformers_engine import check_adapter_base
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.judging import LabelsJudge
+from manybaskets.config.judges import LabelsJudge
 from manybaskets.errors import UserError
-from manybaskets.judging.judges import Exchange, Judge
+from manybaskets.judging.base import Exchange, Judge
 from manybaskets.judging.rubrics import Rubric
 
 log = logging.getLogger(__name__)

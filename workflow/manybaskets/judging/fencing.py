@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from manybaskets.records import digest
+from manybaskets.records.ids import digest
 
 # What chat templates are made of, in the forms of the common families. A tokenizer turns such text
 # into the real thing, which would end the judge's question wherever it stands.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from manybaskets.judging.base import Answer
 from manybaskets.judging.rubrics import Form, Rubric
 
 # Emphasis, quotes and a full stop around a score say nothing.
@@ -18,15 +18,6 @@ _TAGS = re.compile(r"#the(reason|score):", re.IGNORECASE)
 # A score in the prose around an answer that says something else than the answer does.
 _ASIDE = re.compile(r"\b(?:score|rating)\b[^0-9\n]{0,20}([0-9]+)", re.IGNORECASE)
 _FENCE = re.compile(r"\A```[a-z]*\s*|\s*```\Z", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What was read: a score of the rubric's scale, or the short code of what was wrong."""
-
-    score: float | None = None
-    cause: str | None = None
-    reason: str | None = None
 
 
 class _Unreadable(ValueError):
@@ -47,7 +38,7 @@ def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False)
         `two_scores`, `not_a_number`, `not_whole`, `out_of_range`, `not_a_choice`.
     """
     if form == "published":
-        from manybaskets.judging.published import PARSERS
+        from manybaskets.judging.published_parsing import PARSERS
 
         return PARSERS[rubric.name](text or "")
     text = _THOUGHT.sub("", text or "").strip()
@@ -60,9 +51,6 @@ def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False)
         return Answer(_score(value, rubric), None, reason)
     except _Unreadable as fault:
         return Answer(cause=str(fault))
-
-
-# --- forms ----------------------------------------------------------------------------------------
 
 
 def _from_json(text: str, rubric: Rubric) -> tuple[Any, str | None]:
@@ -139,9 +127,6 @@ def _from_tags(text: str, rubric: Rubric) -> tuple[str, str | None]:
         raise _Unreadable("two_scores")
     _check_alone("", "\n".join(parts["score"]).partition("\n")[2], values[0], rubric)
     return values[0], "\n".join(parts["reason"]).strip() or None
-
-
-# --- scores ---------------------------------------------------------------------------------------
 
 
 def _score(value: Any, rubric: Rubric) -> float:

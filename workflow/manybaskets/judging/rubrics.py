@@ -10,11 +10,11 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from manybaskets.config.judging import Judge, ModelJudge
+from manybaskets.config.judges import Judge, ModelJudge
 from manybaskets.config.sections import Name, Section
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import fenced
-from manybaskets.records import digest
+from manybaskets.records.ids import digest
 
 Form = Literal["json", "tagged", "published"]
 SLOTS = ("request", "response", "scale")

@@ -4,20 +4,8 @@ A measure is one function under `@measure(...)` and one test; intervals, compari
 figures are the same for all. Importing this package registers the measures of its modules.
 """
 
-from manybaskets.measures.inputs import Inputs, SentenceVectors
-from manybaskets.measures.registry import (
-    EXCLUDED,
-    LEFT_OUT,
-    USED,
-    Measure,
-    all_measures,
-    compute,
-    get,
-    measure,
-)
-
 # Last, because these modules register themselves with the registry imported above.
-from manybaskets.measures import (  # noqa: F401 # isort: skip
+from manybaskets.measures import (  # noqa: F401
     dispersion,
     diversity,
     lexical,
@@ -25,11 +13,13 @@ from manybaskets.measures import (  # noqa: F401 # isort: skip
     mauve,
     richness,
     semantic,
-    truncation,
-    vendi,
     style,
+    vendi,
     world,
 )
+from manybaskets.measures.inputs import Inputs, SentenceVectors
+from manybaskets.measures.registry import Measure, all_measures, compute, get, measure
+from manybaskets.records.measured import EXCLUDED, LEFT_OUT, USED
 
 __all__ = [
     "EXCLUDED",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 
 _STARTS = 5
 _ITERATIONS = 500

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 
 _GROUPS_AT_ONCE = 4096  # so that the values in double precision stay small
 

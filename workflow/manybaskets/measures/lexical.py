@@ -282,3 +282,9 @@ def _closest_of_others(lengths: np.ndarray) -> np.ndarray:
     shorter, longer = padded[place], padded[place + 2]
     other = np.where(lengths - shorter <= longer - lengths, shorter, longer)
     return np.where(count[place] > 1, lengths, other)
+
+
+@measure(label="Answers at the token limit", unit="share", direction="none", level="prompt")
+def truncated(inputs: Inputs) -> list[float | None]:
+    """1 where the answer ended at the token limit and not by itself, else 0 (`finish_reason`)."""
+    return [float(reason == "length") for reason in inputs.frame["finish_reason"]]

@@ -11,24 +11,18 @@ import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.jobs import Progress
+from manybaskets.jobs.progress import Progress
 from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
-from manybaskets.records import MEASURED
+from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
 
 Need = Literal[
     "responses", "reference", "likelihood", "embeddings", "reference_embeddings", "truth",
     "shortest_words", "scorer",
 ]  # fmt: skip
-
 # Between the name of a lexical measure and its variant: self_bleu@len_matched.
 SEPARATOR = "@"
-# Two rows without a prompt tell on how many prompts a set measure rests; their place is `draw`.
-USED = -1
-EXCLUDED = -2
-# In such a row stands the value of a set measure on all prompts of the set but this one.
-LEFT_OUT = -3
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from manybaskets.config.parts import HubModel
+from manybaskets.config.models import HubModel
 from manybaskets.errors import PassingError, UserError
 from manybaskets.models.folder import check_folder
-from manybaskets.records import write_json
+from manybaskets.records.files import write_json
 
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
           "tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt"]  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.parts import FolderModel
+from manybaskets.config.models import FolderModel
 from manybaskets.config.study import Study
 from manybaskets.models.folder import check_folder
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manybaskets.config.analysis import Figures
-from manybaskets.figures.style import BLUE, FAINT, INK, looks, new_figure, save
 from manybaskets.plan.making import Plan, StagePlan
 from manybaskets.plan.table import hours_of_stage
+from manybaskets.presentation.figures.style import BLUE, FAINT, INK, looks, new_figure, save
 
 _WIDTH, _HEIGHT, _GAP, _ROOM = 3.4, 0.6, 0.32, 0.7  # inches; the room is for arcs past other stages
 

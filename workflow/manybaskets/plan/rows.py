@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from manybaskets.config.parts import EmbeddedDataset, FilePromptSet, HubDataset
+from manybaskets.config.data import EmbeddedDataset, FilePromptSet, HubDataset
 from manybaskets.config.study import Study
 
 COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from manybaskets.config.engines import OpenAIEngine, VllmEngine
-from manybaskets.config.preference import author_model, writer
+from manybaskets.config.participants import author_model, writer
 from manybaskets.config.study import Study
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.work import Work

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from manybaskets.config.parts import Sampling
-from manybaskets.config.study import HUMAN, VANILLA, Study
-from manybaskets.plan.attacks import Attacks
-from manybaskets.plan.judging import Preferences
+from manybaskets.config.sampling import Sampling
+from manybaskets.config.study import Study
+from manybaskets.experiments.preference.workload import Preferences
+from manybaskets.experiments.robustness.workload import Attacks
+from manybaskets.names import HUMAN, VANILLA
 from manybaskets.plan.rows import Rows, shard_rows
 
 

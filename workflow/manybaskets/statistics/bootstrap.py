@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 from manybaskets.statistics.components import Part, influences, seed_variance, total
 
 _RESAMPLES_AT_ONCE = 1000

@@ -8,8 +8,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.measures.registry import EXCLUDED, LEFT_OUT, USED
-from manybaskets.records import MEASURED
+from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
 from manybaskets.statistics.clusters import cluster_of
 
 Key = tuple[str, str, str, str]  # measure, model, mix, prompt set

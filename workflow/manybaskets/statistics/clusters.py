@@ -7,7 +7,7 @@ from collections.abc import Collection
 import numpy as np
 import polars as pl
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 
 
 def cluster_of(prompt_ids: pl.Expr | pl.Series) -> pl.Expr | pl.Series:

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, weights
 from manybaskets.statistics.components import Part, half_width, seed_variance, t_p, total
 from manybaskets.statistics.rates import wilson, wilson_of

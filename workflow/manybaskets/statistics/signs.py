@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from manybaskets.records import row_seed
+from manybaskets.records.ids import row_seed
 from manybaskets.statistics.bootstrap import Mean, seed_shift
 
 _PATTERNS_AT_ONCE = 1000

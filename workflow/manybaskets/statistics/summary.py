@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.config.study import VANILLA
-from manybaskets.shown import SOURCES
+from manybaskets.names import VANILLA
+from manybaskets.records.measured import SOURCES
 from manybaskets.statistics.bootstrap import Mean, bca, mean_of
 from manybaskets.statistics.cells import KEY, PromptCell, SetCell, binary_measures, cells
 from manybaskets.statistics.clusters import cluster_sums

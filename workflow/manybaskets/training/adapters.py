@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer
-from manybaskets.config.parts import Prompting
+from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
 from manybaskets.errors import UserError
-from manybaskets.jobs import git_commit
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.models.folder import check_folder, fingerprint
-from manybaskets.records import digest
+from manybaskets.records.ids import digest
 from manybaskets.training.checkpoints import (
     check_adapter_acts,
     curve_of,
@@ -28,7 +29,6 @@ from manybaskets.training.checkpoints import (
 from manybaskets.training.launching import launch, strategy_of
 from manybaskets.training.process import RESULT, Task, steps_of, write_task
 from manybaskets.training.rows import encode_rows
-from manybaskets.versions import stage_version
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")

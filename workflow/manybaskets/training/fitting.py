@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.errors import UserError
-from manybaskets.jobs import Progress
+from manybaskets.jobs.progress import Progress
 from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
 from manybaskets.training.rows import LengthBuckets, answer_tokens, filler_row, pad_batch
 

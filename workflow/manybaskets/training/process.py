@@ -26,7 +26,7 @@ import polars as pl
 
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
-from manybaskets.records import write_json, write_table
+from manybaskets.records.files import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.fitting import fit
 from manybaskets.training.rows import longest

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.records import prompt_ids, write_table, write_text
+from manybaskets.records.files import write_table, write_text
+from manybaskets.records.ids import prompt_ids
 from manybaskets.world.rows import make_dataset, make_refused
 
 RAW = ("instruction", "context", "response", "category")

@@ -1,13 +1,14 @@
 """Files of the robustness experiment; all lists are empty where a study leaves it out."""
 
-from manybaskets.config.robustness import RUBRICS, chosen_mixes
-from manybaskets.judging.families import family_of
+from manybaskets.config.robustness import RUBRICS
+from manybaskets.config.participants import chosen_mixes
+from manybaskets.config.model_families import family_of
 from manybaskets.judging.rubrics import rubric_file
-from manybaskets.robustness.names import target_names
-from manybaskets.robustness.panel import analysis_settings
-from manybaskets.robustness.presenting import frame_names
-from manybaskets.robustness.presenting import table_names as attack_table_names
-from manybaskets.robustness.prompts import prompt_sets as sets_of_prompts
+from manybaskets.experiments.robustness.target_names import target_names
+from manybaskets.experiments.robustness.judge_panel import analysis_settings
+from manybaskets.experiments.robustness.presenting import frame_names
+from manybaskets.experiments.robustness.presenting import table_names as attack_table_names
+from manybaskets.experiments.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness
 RESTRICTED = path("restricted")

@@ -1,0 +1,126 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from manybaskets.cards.origins import Origin, _dataset_licence, _made_by, _origin_licence
+from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _template, _write_rows
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.mixes.rows import read_mix
+from manybaskets.records.files import write_text
+
+MIX_ROWS = pa.schema(
+    {
+        "messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
+        "prompt_id": pa.string(),
+        "source": pa.string(),
+        "sample": pa.int32(),
+        "part": pa.int32(),
+        "split": pa.string(),
+    }
+)
+_RECIPES = {
+    "human": "every prompt has its human answer",
+    "single": "every prompt has the answer of one source",
+    "multi": "every part of the prompts has the answers of another source",
+    "weighted": "sources answer shares of the prompts, by weight",
+}
+
+
+def write_mix_card(
+    name: str,
+    origins: Sequence[Origin],
+    *,
+    study: str,
+    dataset: Mapping[str, Any],
+    recipe: Mapping[str, Any],
+    system_prompt: str,
+    seed: int,
+    splits: Mapping[str, Path],
+    counts: Path,
+    lengths: pl.DataFrame,
+    rows: Mapping[str, Path],
+    card: Path,
+) -> None:
+    """Write the rows of a mix as Parquet and their card.
+
+    Args:
+        origins: the mix's sources, in the order of the config.
+        study: name of the study.
+        dataset: what `dataset_settings` gives.
+        recipe: the mix's section of the config.
+        splits: JSON lines of `train` and `validation`.
+        counts: what `mixes.describe` counted, for every target.
+        lengths: `prompt_id, source, target, answer_tokens`, of all targets.
+        rows: Parquet files of `train` and `validation` to write; the card lies beside them.
+
+    Raises:
+        UserError: a line of the mix is damaged.
+    """
+    texts: list[tuple[str, str, int, int]] = []
+    for split, file in splits.items():
+        conversations = read_mix(file)
+        _write_rows(_mix_parts(conversations), MIX_ROWS, rows[split])
+        texts += map(_measured, conversations)
+    columns = ("prompt_id", "source", "characters", "words")
+    frame = pl.DataFrame(texts, schema=columns, orient="row")
+    tokens = frame.join(lengths, on=["prompt_id", "source"])
+    names = dict.fromkeys(("split", "source", "target"), pl.String)
+    counted = pl.read_csv(counts, schema_overrides=names)
+    text = _template("mix_card.md.j2").render(
+        header=_header(
+            f"Training set {name} ({study})",
+            origins,
+            dataset,
+            frame.height,
+            {split: file.name for split, file in rows.items()},
+        ),
+        name=name,
+        study=study,
+        recipe=_RECIPES[recipe["kind"]],
+        weights=recipe.get("weights", {}),
+        origins=[(origin, _made_by(origin)) for origin in origins],
+        system=system_prompt,
+        counts=_by_source(counted),
+        tokens=counted.group_by("target", "split", maintain_order=True)
+        .agg(pl.col("prompt_tokens", "answer_tokens").sum())
+        .iter_rows(named=True),
+        lengths=_lengths(
+            {"characters": frame["characters"], "words": frame["words"]}
+            | {
+                f"tokens of {target}": part["answer_tokens"]
+                for (target,), part in tokens.group_by("target", maintain_order=True)
+            }
+        ),
+        licences=[_dataset_licence(dataset), *map(_origin_licence, origins)],
+        seed=seed,
+        folder=card.parent.as_posix(),
+        files=[card.name, *(file.name for file in rows.values())],
+        commit=git_commit(),
+    )
+    write_text(text, card)
+
+
+def _mix_parts(rows: Sequence[Mapping[str, Any]]) -> Iterable[pa.Table]:
+    remaining = iter(rows)
+    while part := list(islice(remaining, _ROWS_AT_A_TIME)):
+        yield pa.Table.from_pylist(part, schema=MIX_ROWS)
+
+
+def _measured(row: Mapping[str, Any]) -> tuple[str, str, int, int]:
+    said = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
+    words = sum(len(text.split()) for text in said)
+    return row["prompt_id"], row["source"], sum(map(len, said)), words
+
+
+def _by_source(counted: pl.DataFrame) -> list[dict[str, Any]]:
+    """Rows and shares by split and source; they are the same for every target."""
+    rows = counted.unique(["split", "source"], keep="first", maintain_order=True)
+    return rows.select("split", "source", "rows", "share").rows(named=True)

@@ -1,0 +1,196 @@
+"""Dataset cards in the form of the Hugging Face hub, and beside each the Parquet that it describes.
+
+A card pins its files by name, so that `datasets.load_dataset` on the folder, or on its copy on the hub,
+finds these and nothing else. Of what models wrote, a card holds numbers only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from manybaskets.cards.markdown import code
+from manybaskets.config.data import EmbeddedDataset, HubDataset
+from manybaskets.config.study import Study
+from manybaskets.names import HUMAN
+from manybaskets.records.files import read_metadata
+
+PROJECT_LICENCE = "apache-2.0"
+EMBEDDED_LANGUAGE = "en"
+HUB = "https://huggingface.co/"
+_SERVED_NAMES = 5
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who answered: what the config knows of a source, and what its responses say.
+
+    Args:
+        name: the source's name.
+        model: its entry of `models`, as plain values; none for a server, ready answers, a human.
+        languages: what its answers were checked to be in, or are by construction, as ISO 639-1.
+        own: the answers are the project's own: those of the embedded world.
+        metadata: of its file of responses.
+    """
+
+    name: str
+    model: Mapping[str, Any] | None
+    languages: Sequence[str] | None
+    own: bool
+    metadata: Mapping[str, Any]
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether no human wrote the answers; those of the embedded world come from a grammar."""
+        return self.name != HUMAN or self.own
+
+    @property
+    def engine(self) -> str | None:
+        """The engine; none for the human reference."""
+        return self.metadata.get("engine")
+
+
+def origin_settings(study: Study, source: str) -> dict[str, Any]:
+    """What the config knows of a source: `model`, `languages`, `own` of `Origin`."""
+    embedded = isinstance(study.dataset, EmbeddedDataset)
+    if source == HUMAN:
+        model, languages = None, None
+    else:
+        section = study.sources[source]
+        model = study.models[section.model].model_dump() if section.model else None
+        languages = section.quality.languages
+    own = embedded and (source == HUMAN or (model is not None and model["kind"] == "embedded"))
+    return {
+        "model": model,
+        "languages": [EMBEDDED_LANGUAGE] if own else languages,
+        "own": own,
+    }
+
+
+def dataset_settings(study: Study) -> dict[str, Any]:
+    """What a card says of the raw dataset; of a user's own file, its name and not where it lies."""
+    if isinstance(study.dataset, EmbeddedDataset):
+        return {"kind": "embedded"}
+    if isinstance(study.dataset, HubDataset):
+        return study.dataset.model_dump(include={"kind", "repo", "revision"})
+    return {"kind": "file", "file": Path(study.dataset.path).name}
+
+
+def read_origin(name: str, settings: Mapping[str, Any], responses: Path) -> Origin:
+    """Who answered, from `origin_settings` and a source's file of responses."""
+    return Origin(name, **settings, metadata=read_metadata(responses))
+
+
+def _made_by(origin: Origin) -> str:
+    """Who answered, in Markdown."""
+    model, metadata = origin.model, origin.metadata
+    if origin.name == HUMAN:
+        return "a grammar, in the place of humans" if origin.own else "the humans of the dataset"
+    if origin.engine == "replay":
+        at = f" at revision {code(metadata['revision'])}" if metadata["revision"] else ""
+        return f"ready answers from {code(metadata['model'])}{at}"
+    if model is None:
+        return f"{code(metadata['model'])} behind the server {code(metadata['base_url'])}"
+    if model["kind"] == "hub":
+        return f"{code(model['repo'])} at revision {code(model['revision'])}"
+    if model["kind"] == "embedded":
+        return f"the tiny model {code(metadata['model'])}, which the workflow pretrains itself"
+    return f"the model {code(metadata['model'])} from a folder of its user's"
+
+
+def _facts(origin: Origin) -> list[tuple[str, str]]:
+    """How the answers were made, as far as the file of responses says: pairs of name and Markdown."""
+    metadata = origin.metadata
+
+    def shown(key: str) -> str | None:
+        return None if metadata.get(key) is None else code(metadata[key])
+
+    sampling = metadata.get("sampling")
+    drawn = ", ".join(f"{key} {code(value)}" for key, value in (sampling or {}).items())
+    served = [code(each) for each in metadata.get("served", [])]
+    more = len(served) - _SERVED_NAMES
+    facts = {
+        "engine": shown("engine"),
+        "engine's version": shown("engine_version"),
+        "weights (digest)": shown("weights"),
+        "precision": shown("precision"),
+        "quantisation": shown("quantization"),
+        "longest sequence, in tokens": shown("max_model_len"),
+        "chat template (digest)": shown("template"),
+        "date given to the template": shown("date"),
+        "longest prompt, in tokens": shown("max_prompt_tokens"),
+        "what the server called the model": ", ".join(served[:_SERVED_NAMES])
+        + (f" and {more} more" if more > 0 else ""),
+        "seed sent with every request": shown("send_seed"),
+        "digest of the file (SHA-256)": shown("sha256"),
+        "matched to prompts by": shown("matched_by"),
+        "sampling": drawn or ("not known" if origin.engine else None),
+        "answers per prompt": shown("samples"),
+        "seed of the study": shown("study_seed"),
+    }
+    return [(name, value) for name, value in facts.items() if value]
+
+
+def _system_turn(origin: Origin) -> tuple[str, str]:
+    """What is known of the system turn, and its text."""
+    text = origin.metadata.get("system_prompt")
+    if text:
+        return "The model was given this system prompt:", text
+    if origin.metadata.get("system_turn") is False:
+        return "The model was given no system prompt.", ""
+    if text is None and origin.engine:
+        return "Whether there was a system prompt is not known.", ""
+    return "", ""
+
+
+def _dataset_licence(dataset: Mapping[str, Any]) -> str:
+    if dataset["kind"] == "embedded":
+        return (
+            "The prompts are about a made-up world that Many Baskets writes itself; they fall under "
+            f"the project's own licence ({PROJECT_LICENCE})."
+        )
+    if dataset["kind"] == "hub":
+        address = f"{HUB}datasets/{quote(dataset['repo'])}"
+        return (
+            f"The prompts, and human answers, are those of {code(dataset['repo'])} at revision "
+            f"{code(dataset['revision'])}, under the licence of that dataset: <{address}>. Check "
+            "whether it asks for attribution, or for the same licence on what is made from it."
+        )
+    return (
+        f"The prompts, and human answers, come from the file {code(dataset['file'])}. Check under "
+        "which licence its rows stand, and whether they hold personal data."
+    )
+
+
+def _origin_licence(origin: Origin) -> str:
+    model, metadata, who = origin.model, origin.metadata, f"Source `{origin.name}`"
+    if origin.own:
+        return (
+            f"{who}: the answers are made by Many Baskets itself and fall under its own licence "
+            f"({PROJECT_LICENCE})."
+        )
+    if origin.name == HUMAN:
+        return f"{who}: the answers are part of the dataset and fall under its licence."
+    if origin.engine == "replay":
+        return (
+            f"{who}: the answers were not made here. Check the licence of {code(metadata['model'])} "
+            "and those of the models that wrote them."
+        )
+    if model is None:
+        return (
+            f"{who}: the answers fall under the terms of whoever runs {code(metadata['base_url'])}. "
+            "Check whether they let you publish answers and train other models on them."
+        )
+    if model["kind"] == "hub":
+        return (
+            f"{who}: the answers fall under the licence of {code(model['repo'])}: "
+            f"<{HUB}{quote(model['repo'])}>. Check whether it lets you train other models on answers, "
+            "and whether it asks that they be marked or that models trained on them bear its name."
+        )
+    return (
+        f"{who}: the answers fall under the licence of the model {code(metadata['model'])}, which came "
+        "from a folder. Check which one that is, and whether it lets you train other models on answers."
+    )

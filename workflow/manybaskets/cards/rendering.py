@@ -1,0 +1,100 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from manybaskets.cards.markdown import block, code
+from manybaskets.cards.origins import PROJECT_LICENCE, Origin
+from manybaskets.presentation.formatting import number
+from manybaskets.records.files import whole_file
+
+_ROWS_AT_A_TIME = 10_000
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def _write_rows(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+    """Write Parquet with Arrow's plain types: what trainers join with other datasets, which the large
+    types of data frames do not allow."""
+    with whole_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as file:
+        for part in parts:
+            file.write_table(part)
+
+
+def _words(texts: pl.Series) -> pl.Series:
+    return pl.Series([len(text.split()) for text in texts.drop_nulls()], dtype=pl.Int64)
+
+
+def _header(
+    title: str,
+    origins: Sequence[Origin],
+    dataset: Mapping[str, Any],
+    rows: int,
+    files: Mapping[str, str],
+) -> str:
+    """The card's metadata as YAML; what is not known is left out."""
+    own = dataset["kind"] == "embedded" and all(origin.own for origin in origins)
+    known = all(origin.languages for origin in origins)
+    languages = sorted({each for origin in origins for each in origin.languages or ()})
+    synthetic = any(origin.synthetic for origin in origins)
+    data_files = [{"split": split, "path": file} for split, file in files.items()]
+    values = {
+        "pretty_name": title,
+        "language": languages if known else None,
+        "license": PROJECT_LICENCE if own else "other",
+        "license_name": None if own else "see-the-notes-on-licences",
+        "task_categories": ["text-generation"],
+        "size_categories": [size_category(rows)],
+        "source_datasets": [dataset["repo"]] if dataset["kind"] == "hub" else None,
+        "tags": ["many-baskets", "instruction-tuning", *(["synthetic"] if synthetic else [])],
+        "configs": [{"config_name": "default", "data_files": data_files}],
+    }
+    kept = {key: value for key, value in values.items() if value is not None}
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True).strip()
+
+
+def size_category(rows: int) -> str:
+    """The hub's class of a number of rows."""
+    bounds = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
+    place = next((i for i in range(len(bounds)) if rows < 1000 * 10**i), len(bounds))
+    if place == 0:
+        return f"n<{bounds[0]}"
+    return f"{bounds[place - 1]}<n<{bounds[place]}" if place < len(bounds) else f"n>{bounds[-1]}"
+
+
+def _total(tokens: pl.Series) -> int | None:
+    known = tokens.drop_nulls()
+    return int(known.cast(pl.Int64).sum()) if known.len() else None
+
+
+def _lengths(values: Mapping[str, pl.Series]) -> list[tuple[str, list[str]]]:
+    """Mean and quantiles of each length, as text; none of what nobody counted."""
+    table = []
+    for name, lengths in values.items():
+        known = lengths.drop_nulls()
+        if known.len():
+            quantiles = (known.quantile(each, "linear") for each in _QUANTILES)
+            cells = [known.mean(), *quantiles, known.max()]
+            table.append((name, [number(cell) for cell in cells]))
+    return table
+
+
+def _template(name: str) -> Any:
+    # The cards are Markdown: what comes from outside is made safe by the filters, not as HTML is.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"code": code, "block": block, "number": number}
+    return environment.get_template(name)

@@ -1,0 +1,145 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from manybaskets.config.preference_judging import HUMAN
+
+if TYPE_CHECKING:
+    from manybaskets.config.study import Study
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manybaskets.config.study import Study
+
+from manybaskets.config.participants import _model_family, author_family, author_model, chosen_mixes
+from manybaskets.config.preference import KEPT_NAMES, VANILLA
+from manybaskets.config.robustness import RUBRICS
+
+
+def check_preference(study: Study) -> None:
+    """Check the section against the rest of the study.
+
+    Raises:
+        ValueError: a name that nothing defines; a target without its base among the authors; an author
+            that is called held out and is not; no held-out author and no reason.
+    """
+    how = study.preference
+    if how is None:
+        return
+    writers = {HUMAN, *study.sources, *study.models}
+    study._require("preference.authors", how.authors, writers, "sources or models")
+    if len(set(how.authors)) < len(how.authors):
+        raise ValueError("preference.authors: the same name twice")
+    named = {"held_out": how.held_out, "judging.discrimination.of": how.judging.discrimination.of}
+    named |= {f"panels.{target}": panel for target, panel in how.panels.items()}
+    for key, names in named.items():
+        study._require(f"preference.{key}", names, how.authors, "preference.authors")
+    if HUMAN in how.held_out:
+        raise ValueError("preference.held_out: 'human' is the reference and no family of models")
+    study._require("preference.mixes", how.mixes or [], [*study.mixes, VANILLA], "mixes")
+    study._require("preference.gold_judges", how.gold_judges, study.models, "models")
+    study._require("preference.panels", list(how.panels), study.targets, "targets")
+    if how.articles.kind == "embedded" and study.dataset.kind != "embedded":
+        raise ValueError(
+            "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
+        )
+    for name in how.authors:
+        if name in study.sources and study.sources[name].engine.kind == "replay":
+            raise ValueError(
+                f"preference.authors: source '{name}' is a file of ready answers and writes no "
+                "summaries; name its model"
+            )
+    for name in [*how.authors, *study.targets]:
+        if name in KEPT_NAMES:
+            raise ValueError(
+                f"preference: '{name}' is kept for a meaning of its own; rename the model"
+            )
+    judges = [*study.targets, *how.gold_judges]
+    paper = how.judging.paper
+    either = "targets or preference.gold_judges"
+    study._require("preference.judging.engines", list(how.judging.engines), judges, either)
+    study._require("preference.judging.paper.judges", paper and paper.judges or [], judges, either)
+    for name in judges:
+        kind = how.judging.engine_of(name).kind
+        if how.judging.asks_published(name) and kind != "transformers":
+            raise ValueError(
+                f"preference.judging: the judge '{name}' has engine '{kind}', which gives no "
+                "probabilities after temperature and top-p as the published form reads them; use engine "
+                "'transformers', leave the judge out of paper.judges, or set `paper` to null"
+            )
+    if not study.targets:
+        raise ValueError("preference: a study without targets has no judges")
+    _check_families(study)
+
+
+def _check_families(study: Study) -> None:
+    how = study.preference
+    judges = {target: _model_family(study, target) for target in study.targets}
+    taught = {name: author_family(study, name) for name in study.mixed_sources() if name != HUMAN}
+    writers = {name: author_family(study, name) for name in how.authors if name != HUMAN}
+    for author in how.held_out:
+        for kind, known in (("source", taught), ("judge", judges)):
+            for name, family in known.items():
+                if family == writers[author]:
+                    raise ValueError(
+                        f"preference.held_out: '{author}' is of the family '{family}' of {kind} "
+                        f"'{name}', so it is not held out; name an author of another family"
+                    )
+    for target in study.targets:
+        panel = how.panel(target)
+        if not any(author_model(study, name) == target for name in panel):
+            raise ValueError(
+                f"preference.authors: no author is the base model of the judge '{target}', which is "
+                f"its self; add '{target}'"
+            )
+        if not set(how.held_out) & set(panel) and not how.without_held_out:
+            raise ValueError(
+                f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
+                "was trained on, so that a taste for training data and one for their own kind cannot "
+                "be told apart; add one, or say in preference.without_held_out why there is none"
+            )
+    for judge in how.gold_judges:
+        for name, family in (judges | taught | writers).items():
+            if family == _model_family(study, judge):
+                raise ValueError(
+                    f"preference.gold_judges: '{judge}' is of the family '{family}' of '{name}' and "
+                    "would favour its kin; name an independent model"
+                )
+
+
+def check_robustness(study: Study) -> None:
+    """Check the section against the rest of the study.
+
+    Raises:
+        ValueError: a name that nothing defines, or what needs the embedded world without it.
+    """
+    own = study.robustness
+    if own is None:
+        return
+    if not study.targets:
+        raise ValueError(
+            "robustness: needs `targets`; a study of sources alone has no refusals to test"
+        )
+    conditions = {*study.mixes, "vanilla"}
+    tested = {*chosen_mixes(study), "vanilla"}
+    study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
+    study._require("robustness.names", list(own.names), study.targets, "targets")
+    for key, names in (("baseline", [own.comparisons.baseline]), ("mixes", own.comparisons.mixes)):
+        study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
+        study._require(
+            f"robustness.comparisons.{key}", names or [], tested, "the mixes that are tested"
+        )
+    if own.comparisons.baseline in (own.comparisons.mixes or []):
+        raise ValueError("robustness.comparisons.mixes: holds the baseline itself")
+    for key in RUBRICS:
+        study._require(f"robustness.judges.{key}", getattr(own.judges, key), study.judges, "judges")
+    if study.dataset.kind != "embedded":
+        for key in ("requests", "benign"):
+            if getattr(getattr(own, key), "kind", None) == "embedded":
+                raise ValueError(
+                    f"robustness.{key}: kind 'embedded' belongs to the embedded world; use kind "
+                    "'file' with this dataset"
+                )

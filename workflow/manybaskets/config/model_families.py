@@ -1,0 +1,82 @@
+"""Families of models: a judge that is related to its subject may favour it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.judges import ClassifierJudge, ModelJudge
+from manybaskets.config.models import FolderModel, HubModel
+from manybaskets.config.study import Study
+from manybaskets.names import HUMAN
+
+# Names that stand in names of models, and the family each tells. Fine-tuned descendants carry the
+# name of their base more often than not; where they do not, the config says it.
+KNOWN = {
+    "llama": "llama", "vicuna": "llama", "alpaca": "llama", "tulu": "llama", "qwen": "qwen", "qwq": "qwen",
+    "mistral": "mistral", "mixtral": "mistral", "ministral": "mistral", "zephyr": "mistral",
+    "gemma": "gemma", "gemini": "gemma", "phi": "phi", "olmo": "olmo", "falcon": "falcon", "yi": "yi",
+    "command": "command", "aya": "command", "gpt": "gpt", "o1": "gpt", "o3": "gpt", "o4": "gpt",
+    "claude": "claude", "deepseek": "deepseek", "granite": "granite", "smollm": "smollm",
+    "internlm": "internlm", "nemotron": "llama", "jamba": "jamba", "grok": "grok",
+}  # fmt: skip
+
+
+def known_family(name: str) -> str | None:
+    """The family that a repository, folder or served model tells by its name.
+
+    The last part of a path counts before the others, and in it the leftmost name that is known:
+    `DeepSeek-R1-Distill-Llama-8B` is ambiguous, and its config should say which it is.
+    """
+    for part in reversed(re.split(r"[/\\]", name.casefold())):
+        for word in re.findall(r"[a-z]+[0-9]?", part):
+            for candidate in (word, word.rstrip("0123456789")):
+                if candidate in KNOWN:
+                    return KNOWN[candidate]
+    return None
+
+
+def family_of(study: Study, model: str) -> str:
+    """Family of a model: the key `family`, else what its repository's or folder's name tells, else its
+    own name. Embedded models share a blueprint at most, and have learned nothing from each other."""
+    settings = study.models[model]
+    if settings.family:
+        return settings.family.casefold()
+    place = settings.repo if isinstance(settings, HubModel) else ""
+    place = settings.path if isinstance(settings, FolderModel) else place
+    return known_family(place) or model
+
+
+def family_of_judge(study: Study, judge: str) -> str | None:
+    """Family of a judge; null for rules and people, who have none."""
+    settings = study.judges[judge]
+    if isinstance(settings, ClassifierJudge):
+        return family_of(study, settings.model)
+    if not isinstance(settings, ModelJudge):
+        return None
+    if settings.family:
+        return settings.family.casefold()
+    if isinstance(settings.engine, OpenAIEngine):
+        return known_family(settings.engine.served_model) or settings.engine.served_model.casefold()
+    return family_of(study, settings.model)
+
+
+def relatives(
+    study: Study, judges: Iterable[str], subjects: Iterable[str] | None = None
+) -> list[tuple[str, str]]:
+    """Pairs (judge, model) of one family among judges and those who are judged or trained their subjects.
+
+    Args:
+        subjects: names of `models`; null for all targets and the models behind all mixed sources.
+    """
+    if subjects is None:
+        sources = [study.sources[name].model for name in study.mixed_sources() if name != HUMAN]
+        subjects = dict.fromkeys([*study.targets, *(name for name in sources if name)])
+    known = {name: family_of(study, name) for name in subjects}
+    return [
+        (judge, name)
+        for judge in judges
+        for name, family in known.items()
+        if family_of_judge(study, judge) == family
+    ]

@@ -1,0 +1,75 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from manybaskets.config.sources import Source
+
+if TYPE_CHECKING:
+    from manybaskets.config.study import Study
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from manybaskets.config.study import Study
+
+from manybaskets.config.preference import VANILLA
+
+
+def author_model(study: Study, author: str) -> str | None:
+    """The entry of `models` that writes as this author; none for people and for servers."""
+    if author in study.sources:
+        return study.sources[author].model
+    return author if author in study.models else None
+
+
+def writer(study: Study, author: str) -> Source:
+    """An author as a source: its own engine, the section's sampling and batches."""
+    how = study.preference.summaries
+    if author in study.sources:
+        settings = study.sources[author]
+    else:
+        settings = Source(model=author, engine=study.responses.engine)
+    changes = {"sampling": how.sampling, "batch_size": how.batch_size}
+    return Source(model=settings.model, engine=settings.engine, **changes)
+
+
+def self_of(study: Study, target: str) -> str:
+    """The author that is a target's self: its base model."""
+    panel = study.preference.panel(target)
+    return next(name for name in panel if author_model(study, name) == target)
+
+
+def judged_mixes(study: Study) -> list[str]:
+    """Mixes whose runs judge; the untuned target always does and is not among them."""
+    chosen = study.preference.mixes
+    if chosen is not None:
+        return [name for name in chosen if name != VANILLA]
+    added = study.added_mixes()
+    return [name for name in study.mixes if name not in added]
+
+
+def author_family(study: Study, author: str) -> str:
+    """Family of an author or source: of its model, else what its server's name for it tells, else
+    its own name."""
+    from manybaskets.config.model_families import known_family
+
+    model = author_model(study, author)
+    if model:
+        return _model_family(study, model)
+    served = getattr(study.sources[author].engine, "served_model", author)
+    return known_family(served) or author
+
+
+def _model_family(study: Study, model: str) -> str:
+    from manybaskets.config.model_families import family_of
+
+    return family_of(study, model)
+
+
+def chosen_mixes(study: Study) -> list[str]:
+    """Mixes whose runs are tested, in the order of the config; `vanilla` is tested beside them."""
+    chosen = study.robustness.mixes
+    added = study.added_mixes()
+    return [m for m in study.mixes if (m in chosen if chosen else m not in added)]

@@ -1,0 +1,177 @@
+"""Sections of the config: what judges are asked, and how their answer is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from manybaskets.config.articles import LONGEST_PROMPT, check_slots
+from manybaskets.config.engines import TargetEngine, TransformersEngine, VllmEngine
+from manybaskets.config.sampling import Sampling
+from manybaskets.config.sections import Name, Section
+
+HUMAN = "human"
+Marker = Annotated[str, Field(min_length=1, max_length=8)]
+Markers = tuple[Marker, Marker]
+Protocol = Literal["pairwise", "absolute", "discrimination"]
+_PAIR_SLOTS = {"first", "second", "one", "two"}
+
+
+class JudgePrompts(Section):
+    """What a judge is asked. The summaries' authors are never named.
+
+    The article stands before the summaries: the judge's state after it is computed once for all
+    questions about it.
+    """
+
+    pairwise: str = Field(
+        "Article:\n{article}\n\nSummary {one}:\n{first}\n\nSummary {two}:\n{second}\n\n"
+        "Which of the two summaries of the article is better? Answer with {one} or {two} and "
+        "nothing else.",
+        description="Question about two summaries, with the slots `{article}`, `{first}`, "
+        "`{second}` and, for the markers, `{one}`, `{two}`.",
+    )
+    absolute: str = Field(
+        "Article:\n{article}\n\nSummary:\n{first}\n\nHow good is this summary of the article? "
+        "Answer with one number from {low} (worst) to {high} (best) and nothing else.",
+        description="Question about one summary, with the slots `{article}`, `{first}`, `{low}` and "
+        "`{high}`.",
+    )
+
+    @field_validator("pairwise")
+    @classmethod
+    def _pairwise_slots(cls, text: str) -> str:
+        return check_slots(text, _PAIR_SLOTS | {"article"}, _PAIR_SLOTS | {"article"})
+
+    @field_validator("absolute")
+    @classmethod
+    def _absolute_slots(cls, text: str) -> str:
+        slots = {"article", "first", "low", "high"}
+        return check_slots(text, slots, slots)
+
+
+class PaperForm(Section):
+    """The published form: no article is shown, a system prompt of its own, warped probabilities."""
+
+    judges: list[Name] | None = Field(
+        None,
+        description="Targets, and gold judges, that are asked in this form too; null for all. Their engine "
+        "must be `transformers`, which alone gives warped probabilities.",
+    )
+    markers: Markers = Field(("A", "B"), description="The markers of both slots.")
+    pairwise_system: str = Field(
+        "You will be given two summaries, A and B. Decide which of them is better. Write only the "
+        "letter of the better one, A or B.",
+        description="System prompt of the comparison.",
+    )
+    pairwise: str = Field(
+        "Summary {one}: {first}\nSummary {two}: {second}",
+        description="Question, with the slots `{first}`, `{second}`, `{one}` and `{two}`.",
+    )
+    absolute_system: str = Field(
+        "Rate the overall quality of the summary from one to five. Write only the number.",
+        description="System prompt of the rating. The published one names the scale in words and "
+        "digits are read.",
+    )
+    absolute: str = Field("{first}", description="Question, with the slot `{first}`.")
+    sampling: Sampling = Field(
+        default_factory=lambda: Sampling(temperature=0.7, top_p=0.9, max_new_tokens=1),
+        description="Temperature and top-p that warp the probabilities; nothing is drawn.",
+    )
+
+    @field_validator("pairwise")
+    @classmethod
+    def _pairwise_slots(cls, text: str) -> str:
+        return check_slots(text, _PAIR_SLOTS, _PAIR_SLOTS)
+
+    @field_validator("absolute")
+    @classmethod
+    def _absolute_slots(cls, text: str) -> str:
+        return check_slots(text, {"first"}, {"first"})
+
+    @field_validator("sampling")
+    @classmethod
+    def _is_warped(cls, sampling: Sampling) -> Sampling:
+        if sampling.temperature == 0:
+            raise ValueError("temperature: 0 leaves one token; the published value is 0.7")
+        return sampling
+
+
+class Discrimination(Section):
+    """Pairs with a planted gap in quality: a summary and the same one shuffled."""
+
+    of: list[str] = Field(
+        default=[HUMAN], min_length=1, description="Authors whose summaries are shuffled."
+    )
+    shuffle: Literal["words", "sentences"] = Field(
+        "words", description="What changes its place. A text of one sentence has words only."
+    )
+
+
+class Judging(Section):
+    """What judges are asked and how their answer is read: one forward pass per question, no draw."""
+
+    operational: ClassVar = frozenset({"batch_tokens"})
+    protocols: list[Protocol] = Field(
+        default=["pairwise", "absolute", "discrimination"],
+        min_length=1,
+        description="What is asked; `discrimination` tells whether a judge can tell at all.",
+    )
+    markers: list[Markers] = Field(
+        default=[("A", "B"), ("1", "2")],
+        min_length=1,
+        description="Marker sets; every pair is asked with each, in both orders.",
+    )
+    scale: tuple[int, int] = Field((1, 5), description="Lowest and highest digit of a rating.")
+    prompts: JudgePrompts = Field(
+        default_factory=JudgePrompts, description="What a judge is asked."
+    )
+    paper: PaperForm | None = Field(
+        default_factory=PaperForm,
+        description="The published form beside the corrected one; null for the latter alone.",
+    )
+    discrimination: Discrimination = Field(
+        default_factory=Discrimination, description="Pairs with a planted gap."
+    )
+    perplexity: bool = Field(
+        True, description="How likely each text is to the judge, as a covariate of its preference."
+    )
+    engine: TargetEngine = Field(
+        default_factory=TransformersEngine,
+        description="How judges are run. Only `transformers` reads the published form.",
+    )
+    engines: dict[Name, TargetEngine] = Field(
+        default={}, description="Targets or gold judges with another engine than that."
+    )
+    max_prompt_tokens: int = Field(4096, ge=16, description=LONGEST_PROMPT)
+    batch_tokens: int = Field(
+        16384, ge=1, description="Tokens per batch of readings, padding included."
+    )
+
+    @field_validator("scale")
+    @classmethod
+    def _digits(cls, scale: tuple[int, int]) -> tuple[int, int]:
+        low, high = scale
+        if not 0 <= low < high <= 9:
+            raise ValueError(f"{list(scale)}: two digits, the lower first, such as [1, 5]")
+        return scale
+
+    @field_validator("markers")
+    @classmethod
+    def _markers_differ(cls, sets: list[Markers]) -> list[Markers]:
+        for one, two in sets:
+            if one == two:
+                raise ValueError(f"[{one}, {two}]: two markers that are the same")
+        if len(set(sets)) < len(sets):
+            raise ValueError("the same marker set twice")
+        return sets
+
+    def engine_of(self, judge: str) -> TransformersEngine | VllmEngine:
+        """The engine of a target or gold judge."""
+        return self.engines.get(judge, self.engine)
+
+    def asks_published(self, judge: str) -> bool:
+        """Whether a target or gold judge is asked in the published form too."""
+        paper = self.paper
+        return paper is not None and (paper.judges is None or judge in paper.judges)

@@ -1,0 +1,17 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from manybaskets.config.sections import Section
+
+
+class Sampling(Section):
+    """How answers are drawn. No engine default is ever used: what is not written here is off."""
+
+    temperature: float = Field(0.7, ge=0.0, le=2.0, description="Softmax temperature; 0 is greedy.")
+    top_p: float = Field(
+        0.9, gt=0.0, le=1.0, description="Nucleus: smallest set with this probability."
+    )
+    max_new_tokens: int = Field(1024, ge=1, description="Longest answer, in tokens.")

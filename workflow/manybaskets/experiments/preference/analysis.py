@@ -1,0 +1,278 @@
+"""From readings to results: all statistics of the experiment, and a verdict on every judge."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.experiments.preference import length_control as of_length
+from manybaskets.experiments.preference.biases import (
+    DID,
+    DIRECT_HUMAN,
+    DIRECT_MODELS,
+    GAP,
+    PSB,
+    SPB,
+    biases_of,
+    same_text,
+)
+from manybaskets.experiments.preference.estimates import (
+    COMPARED,
+    ESTIMATES,
+    comparisons,
+    estimates,
+    mean_of_series,
+    primary_unit,
+    test_all,
+)
+from manybaskets.experiments.preference.instrument_checks import (
+    discrimination,
+    excluded,
+    mass,
+    matrix,
+    position,
+)
+from manybaskets.experiments.preference.readings import Judge, checked, judges
+from manybaskets.experiments.preference.roles import LOG_ODDS, Roles, Z
+from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, PAPER
+from manybaskets.experiments.preference.verdicts import REPLICA, diagnose
+from manybaskets.names import VANILLA
+from manybaskets.records.measured import in_order
+
+
+def _triples(*names: str) -> dict[str, pl.DataType]:
+    return {f"{name}{end}": pl.Float64 for name in names for end in ("", "_low", "_high")}
+
+
+JUDGED = pl.Schema(
+    {
+        **dict.fromkeys(("target", "mix"), pl.String),
+        "n_seeds": pl.Int64,
+        **dict.fromkeys(("variant", "protocol", "self", "unit"), pl.String),
+        **dict.fromkeys(("spb", "low", "high"), pl.Float64),
+        "by_seed": pl.String,
+        **dict.fromkeys(("p", "p_holm", "p_equivalent_holm"), pl.Float64),
+        **_triples("psb", "direct_models", "direct_human", "did"),
+        "did_p_holm": pl.Float64,
+        **_triples("accuracy"),
+        **dict.fromkeys(("consistency", "mass", "words", "other_words"), pl.Float64),
+        **dict.fromkeys(("n_articles", "n_excluded"), pl.Int64),
+        "verdict": pl.String,
+        "flag": pl.String,
+        "method": pl.String,
+    }
+)
+NAMES = ("preference", "preference-estimates", "preference-comparisons", "preference-position",
+         "preference-mass", "preference-discrimination", "preference-length", "preference-matrix",
+         "preference-excluded")  # fmt: skip
+_JUDGE = ("target", "mix", "variant")
+_DIRECT = {"direct_models": DIRECT_MODELS, "direct_human": DIRECT_HUMAN}
+
+
+def preference_statistics(
+    readings: pl.DataFrame, roles: Roles, settings: Statistics, seed: int
+) -> dict[str, pl.DataFrame]:
+    """All statistics of the readings of a study, by the name of their file.
+
+    Nothing of one target depends on the readings of another, but for Holm's correction and the
+    number of sign flips, which go over all tests.
+
+    Args:
+        readings: of the schema `records.READINGS`, all judges together, rows in any order.
+        settings: confidence, resamples and permutations.
+        seed: of the resampling.
+
+    Returns:
+        `NAMES`; `preference` has one row per judge, variant, protocol and self (schema `JUDGED`).
+
+    Raises:
+        UserError: readings that no judge can have given (`measures.checked`).
+    """
+    readings = checked(readings)
+    found = judges(readings)
+    told_apart = discrimination(readings, settings, seed)
+    golds = _fit_golds(found, told_apart)
+    series = [
+        each
+        for judge in found
+        if judge.mix != GOLD
+        for each in biases_of(judge, golds[judge.protocol], roles)
+    ]
+    lines = estimates(series, settings, seed)
+    compared, differences = comparisons(series, _same_texts(found, roles), roles, settings, seed)
+    means = [mean_of_series(each) for each in series]
+    test_all(lines, means, compared, differences, roles, settings, seed)
+    frames = {
+        "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
+        "preference-comparisons": pl.DataFrame(compared, schema=COMPARED),
+        "preference-position": position(readings, settings, seed),
+        "preference-mass": mass(readings, roles.low_mass),
+        "preference-discrimination": told_apart,
+        "preference-length": of_length.lengths(found, roles, settings, seed),
+        "preference-matrix": matrix(found, roles, settings, seed),
+        "preference-excluded": excluded(readings),
+    }
+    frames["preference"] = judged(frames, roles.low_mass, 1 - settings.confidence)
+    return {name: ordered(frames[name], roles) for name in NAMES}
+
+
+def _fit_golds(found: Sequence[Judge], told_apart: pl.DataFrame) -> dict[str, list[Judge]]:
+    """Gold judges by protocol; one that cannot tell an intact text from a corrupted one is none."""
+    fit = told_apart.filter(pl.col("mix") == GOLD, pl.col("low") > 0.5)["target"].to_list()
+    golds = [each for each in found if each.mix == GOLD and each.variant == CORRECTED]
+    protocols = {each.protocol for each in found}
+    return {
+        name: [each for each in golds if each.protocol == name and each.target in fit]
+        for name in protocols
+    }
+
+
+def _same_texts(found: Sequence[Judge], roles: Roles):
+    corrected = [each for each in found if each.variant == CORRECTED]
+    untuned = {(each.target, each.protocol): each for each in corrected if each.mix == VANILLA}
+    pairs = [
+        same_text(judge, untuned[judge.target, judge.protocol], roles)
+        for judge in corrected
+        if (judge.target, judge.protocol) in untuned
+    ]
+    return [pair for pair in pairs if pair]
+
+
+def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) -> pl.DataFrame:
+    """One row per judge, variant, protocol and self, with the verdict (schema `JUDGED`).
+
+    Accuracy is that of the corrected protocol's pairs of intact and corrupted texts, in all rows of
+    a judge.
+    """
+    told_apart = frames["preference-discrimination"].filter(pl.col("variant") == CORRECTED)
+    accuracy = {(row["target"], row["mix"]): row for row in told_apart.iter_rows(named=True)}
+    masses = _by(frames["preference-mass"], (*_JUDGE, "protocol"))
+    places = _by(frames["preference-position"], _JUDGE)
+    keys = (*_JUDGE, "protocol", "self")
+    by_length = _by(frames["preference-length"], keys)
+    rows = []
+    for key, lines in _by(frames["preference-estimates"], keys).items():
+        names = dict(zip(keys, key, strict=True))
+        found = {(line["statistic"], line["unit"]): line for line in lines}
+        told = accuracy.get(key[:2])
+        place = [] if names["protocol"] == ABSOLUTE else places.get(key[:3], [])
+        rows.append(
+            _row(
+                names,
+                found,
+                told,
+                place,
+                masses.get(key[:4], []),
+                by_length.get(key, []),
+                low_mass,
+                level,
+            )
+        )
+    return pl.DataFrame(rows, schema=JUDGED)
+
+
+def _row(
+    names: Mapping[str, Any],
+    found: Mapping[tuple[str, str], Mapping[str, Any]],
+    told: Mapping[str, Any] | None,
+    places: Sequence[Mapping[str, Any]],
+    masses: Sequence[Mapping[str, Any]],
+    by_length: Sequence[Mapping[str, Any]],
+    low_mass: float,
+    level: float,
+) -> dict[str, Any]:
+    absolute = names["protocol"] == ABSOLUTE
+    unit = primary_unit(names["protocol"])
+    nothing: dict[str, Any] = {}
+    spb, psb = found[SPB, unit], found[PSB, unit]
+    did = found.get((DID, Z if absolute else LOG_ODDS), nothing)
+    gap = found.get((GAP, Z if absolute else LOG_ODDS), nothing)
+    length = {row["statistic"]: row for row in by_length if row["contrast"] == of_length.MODELS}
+    raw, at_one = (length.get(name, nothing) for name in (of_length.RAW, of_length.AT_ONE))
+    row = dict(names) | {
+        "unit": unit,
+        "spb": spb["value"],
+        "low": spb["low"],
+        "high": spb["high"],
+        **{key: spb[key] for key in ("p", "p_holm", "p_equivalent_holm")},
+        **{key: spb[key] for key in ("n_seeds", "n_articles", "n_excluded", "flag", "method")},
+        "by_seed": ", ".join(f"{value:.4f}" for value in spb["by_seed"] or []),
+        **_triple("psb", psb),
+        **{
+            key: value
+            for name, statistic in _DIRECT.items()
+            for key, value in _triple(name, found.get((statistic, unit), nothing)).items()
+        },
+        **_triple("did", did),
+        "did_p_holm": did.get("p_holm"),
+        **_triple("accuracy", told or nothing),
+        "consistency": _mean([each["consistency"] for each in places]),
+        "mass": _mean([each["value"] for each in masses]),
+        "words": raw.get("words"),
+        "other_words": raw.get("other_words"),
+    }
+    if names["variant"] == PAPER:
+        return row | {"verdict": REPLICA}
+    evidence = row | {
+        "position_biased": any(
+            each["low"] is not None and (each["low"] > 0 or each["high"] < 0) for each in places
+        ),
+        "raw": raw.get("value"),
+        "adjusted": at_one.get("value"),
+        "adjusted_low": at_one.get("low"),
+        "gap": gap.get("value"),
+    }
+    return row | {"verdict": diagnose(evidence, low_mass, level)}
+
+
+def _triple(name: str, line: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: line.get("value"),
+        f"{name}_low": line.get("low"),
+        f"{name}_high": line.get("high"),
+    }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _by(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple, list[dict[str, Any]]]:
+    found: dict[tuple, list[dict[str, Any]]] = {}
+    for row in frame.iter_rows(named=True):
+        found.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return found
+
+
+def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
+    """Rows by target and judge in the order of the config; gold judges last."""
+    wanted = {
+        "target": list(roles.selves),
+        "panel": list(roles.selves),
+        "mix": [*roles.mixes, GOLD],
+        "variant": [CORRECTED, PAPER],
+        "protocol": ["pairwise", ABSOLUTE],
+        "author": [*roles.models, "own", roles.human],
+        "opponent": [*roles.models, "own", roles.human],
+    }
+    places = [
+        pl.col(name)
+        .replace_strict(
+            {value: place for place, value in enumerate(in_order(frame[name].drop_nulls(), order))},
+            default=-1,
+            return_dtype=pl.Int64,
+        )
+        .alias(f"_{name}")
+        for name, order in wanted.items()
+        if name in frame.columns
+    ]
+    keys = [place.meta.output_name() for place in places]
+    first = [key for key in ("_target", "_mix", "_panel", "_variant", "_protocol") if key in keys]
+    rest = [key for key in keys if key not in first]
+    gold_last = (pl.col("mix") == GOLD).alias("_gold")
+    listed = frame.with_columns(*places, gold_last)
+    return listed.sort("_gold", *first, *rest, maintain_order=True).drop(*keys, "_gold")

@@ -1,0 +1,146 @@
+"""The articles that are summarised: read, checked, counted, sampled by seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.articles import ArticleFields, HubArticles
+from manybaskets.data.reading import Table, read_table
+from manybaskets.errors import PassingError, UserError
+from manybaskets.experiments.preference.schemas import ARTICLES
+from manybaskets.records.files import write_json, write_table
+from manybaskets.records.ids import digest
+from manybaskets.world.notices import make_notices
+
+KEY = "preference.articles"
+RAW = pl.Schema({"article": pl.String, "reference": pl.String})
+
+
+def read_articles(path: Path, fields: ArticleFields) -> pl.DataFrame:
+    """Article and reference of every row of a file, as they stand there; null where one is missing.
+
+    Raises:
+        UserError: the file or a column is missing, damaged or no text.
+    """
+    return _columns(read_table(Path(path), KEY), fields)
+
+
+def fetch_articles(articles: HubArticles) -> pl.DataFrame:
+    """Fetch articles of the Hugging Face hub; needs the network.
+
+    Raises:
+        UserError: they cannot be fetched, or lack a column.
+    """
+    where = f"{articles.repo}, revision {articles.revision}, split {articles.split}"
+    from datasets import load_dataset
+
+    try:
+        loaded = load_dataset(
+            articles.repo, articles.config, revision=articles.revision, split=articles.split
+        )
+    except Exception as error:  # the library raises a dozen kinds for one cause: it was not fetched
+        reason = (str(error).strip().splitlines() or ["no reason given"])[0]
+        raise PassingError(
+            what=f"the articles could not be fetched ({type(error).__name__}: {reason})",
+            where=where,
+            expected="a public or granted dataset of the hub, and a network connection",
+            remedy=f"check {KEY}.repo, .config, .revision and .split, and that this machine reaches "
+            f"the hub; or download the file and use {KEY}.kind: file",
+        ) from error
+    columns = list(loaded.column_names)
+    numbers = range(1, len(loaded) + 1)
+    return _columns(
+        Table(where, "row", numbers, columns, lambda name: list(loaded[name])), articles.fields
+    )
+
+
+def embedded_articles(count: int, towns: int, seed: int) -> pl.DataFrame:
+    """Notices of the embedded world."""
+    try:
+        return pl.DataFrame(make_notices(count, towns, seed), schema=RAW)
+    except ValueError as error:
+        raise UserError(
+            what=str(error),
+            where="preference.count",
+            expected="fewer articles, or more towns",
+            remedy="lower preference.count or raise dataset.towns",
+        ) from None
+
+
+def raw_articles(
+    settings: Mapping[str, Any], files: Sequence[Path], *, count: int, towns: int | None, seed: int
+) -> pl.DataFrame:
+    """Articles and references as they come, of any kind.
+
+    Args:
+        settings: the section `preference.articles`.
+        files: the user's file, or what was fetched; none for the embedded world.
+        count, towns, seed: of the embedded world's notices.
+    """
+    if settings["kind"] == "embedded":
+        return embedded_articles(count, towns, seed)
+    if settings["kind"] == "hub":
+        return pl.read_parquet(files[0])
+    return read_articles(files[0], ArticleFields(**settings["fields"]))
+
+
+def _columns(table: Table, fields: ArticleFields) -> pl.DataFrame:
+    read: dict[str, list[Any]] = {}
+    for field, column in (("article", fields.article), ("reference", fields.reference)):
+        if column not in table.columns:
+            raise UserError(
+                what=f"there is no column '{column}'",
+                where=table.where,
+                expected=f"one of its columns: {', '.join(table.columns)}",
+                remedy=f"correct {KEY}.fields.{field}",
+            )
+        values = table.values(column)
+        for index, value in enumerate(values):
+            if value is not None and not isinstance(value, str):
+                raise UserError(
+                    what=f"column '{column}' holds {type(value).__name__} and no text",
+                    where=table.place(index),
+                    expected="a text",
+                    remedy=f"turn the values into texts, or correct {KEY}.fields.{field}",
+                )
+        read[field] = values
+    return pl.DataFrame(read, schema=RAW)
+
+
+def sample_articles(raw: pl.DataFrame, count: int, seed: int, output: Path, counts: Path) -> None:
+    """Take `count` articles by seed, whatever their order, and write them with what was left out.
+
+    An article that is empty, has no reference or stands there a second time is none.
+
+    Raises:
+        UserError: fewer are left than `count`.
+    """
+    left: Counter[str] = Counter()
+    kept: dict[str, tuple[str, str, str]] = {}
+    for article, reference in raw.iter_rows():
+        article, reference = (article or "").strip(), (reference or "").strip()
+        name = digest("article", article)[:16]
+        reason = (
+            "empty article" if not article else "no reference" if not reference
+            else "article again" if name in kept else None
+        )  # fmt: skip
+        if reason:
+            left[reason] += 1
+        else:
+            kept[name] = (name, article, reference)
+    if len(kept) < count:
+        raise UserError(
+            what=f"{len(kept)} articles can be used, and {count} are asked for",
+            where=f"{KEY}; left out: {dict(left) or 'none'}",
+            expected=f"at least {count} articles with a reference (preference.count)",
+            remedy="lower preference.count, or give more articles",
+        )
+    drawn = sorted(kept, key=lambda name: digest(seed, name))[:count]
+    frame = pl.DataFrame([kept[name] for name in sorted(drawn)], schema=ARTICLES, orient="row")
+    write_table(frame, output)
+    write_json({"read": raw.height, "left_out": dict(left), "used": frame.height}, counts)

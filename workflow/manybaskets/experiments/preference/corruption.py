@@ -1,0 +1,25 @@
+"""A planted gap in quality: the same words or sentences in another order."""
+
+from __future__ import annotations
+
+import random
+
+from manybaskets.measures.tokens import sentences
+from manybaskets.records.ids import row_seed
+
+
+def shuffled(text: str, what: str, *seed: object) -> str:
+    """A text with its words, or its sentences, in another order; as it is where it has no other.
+
+    Args:
+        what: `words` or `sentences`.
+        seed: what the order derives from.
+    """
+    parts = sentences(text) if what == "sentences" else text.split()
+    if len(set(parts)) < 2:
+        return text
+    rng = random.Random(row_seed("shuffled", what, *seed))
+    moved = list(parts)
+    while moved == parts:
+        rng.shuffle(moved)
+    return " ".join(moved)

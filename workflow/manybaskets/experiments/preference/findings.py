@@ -1,0 +1,274 @@
+"""What can be concluded on self-preference, and what cannot, in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.study import Study
+from manybaskets.experiments.preference.estimates import SAME_OWN
+from manybaskets.experiments.preference.length_control import AT_ONE, HUMAN
+from manybaskets.experiments.preference.published_numbers import COMPARED, published_findings
+from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
+from manybaskets.experiments.preference.verdicts import (
+    BY_LENGTH,
+    BY_QUALITY,
+    NO_GOLD,
+    NONE,
+    NOT_INTERPRETABLE,
+    OTHERS,
+    SELF,
+)
+from manybaskets.presentation.formatting import rounded_alike
+from manybaskets.presentation.page import Experiment, Table
+
+_ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
+_UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
+_WHOSE = {"base": "the base model's text", "own": "its own text"}
+_MEANS = {
+    SELF: "prefers {whose}, also at equal length and beyond what independent judges see in it",
+    BY_LENGTH: "prefers {whose}, and its length explains that",
+    BY_QUALITY: "prefers {whose}, and so do independent judges: it may simply be better",
+    NO_GOLD: "prefers {whose}, also at equal length; without an independent judge that read the same "
+    "texts, this may be taste for itself or good judgement",
+    NONE: "shows no preference for {whose} beyond the margin set before the run",
+    OTHERS: "prefers the other models to {whose}",
+}
+_KEYS = ("target", "mix", "variant", "protocol", "self")
+_LONGER = 1.1  # ratio of words from which a difference in length is told
+_FEW = 3
+
+
+def preference_findings(
+    frames: Mapping[str, pl.DataFrame], confidence: float, without_held_out: str | None = None
+) -> list[str]:
+    """Sentences of the report, those first that limit all others.
+
+    Args:
+        frames: result of `results.preference_statistics`.
+        confidence: of the intervals.
+        without_held_out: why no author is of a family that no mix was trained on.
+    """
+    rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
+    if rows.is_empty():
+        return [
+            "No judge read a summary in the corrected form: nothing is said of self-preference."
+        ]
+    said = list(_ability(rows, frames["preference-discrimination"], confidence))
+    fit = [row for row in rows.iter_rows(named=True) if not _unfit(row)]
+    said += _verdicts(fit, confidence)
+    said += _for_models(fit, frames["preference-length"])
+    said += _compared(frames["preference-comparisons"], fit, 1 - confidence)
+    said += _lengths(rows)
+    said += _limits(frames, rows, without_held_out)
+    return said
+
+
+def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What stands above everything in the report: judges whose lack of bias means nothing."""
+    rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
+    judges = rows.unique(["target", "mix"], maintain_order=True).rows(named=True)
+    unfit = [_judge(row, rows["target"].n_unique() > 1) for row in judges if _unfit(row)]
+    if not unfit:
+        return []
+    return [
+        f"Self-preference: {len(unfit)} of {len(judges)} judges cannot be interpreted "
+        f"({', '.join(unfit)}); that they show no bias is no finding."
+    ]
+
+
+def experiment_of(
+    study: Study, frames: Mapping[str, pl.DataFrame], tables: Mapping[str, Table]
+) -> Experiment:
+    """The experiment's part of the report.
+
+    Args:
+        frames: the study's statistics.
+        tables: the experiment's, by name; the published numbers among them where there are any.
+    """
+    said = preference_findings(
+        frames, study.statistics.confidence, study.preference.without_held_out
+    )
+    for table in tables.values():
+        if table.frame.schema == COMPARED:
+            said += published_findings(table.frame)
+    return Experiment(
+        part="preference",
+        title="Self-preference",
+        sentences=said,
+        tables=list(tables.values()),
+        warnings=preference_warnings(frames),
+    )
+
+
+def _unfit(row: Mapping[str, Any]) -> bool:
+    return row["verdict"].startswith(NOT_INTERPRETABLE)
+
+
+def _judge(row: Mapping[str, Any], several: bool) -> str:
+    return f"{row['target']} ({row['mix']})" if several else row["mix"]
+
+
+def _ability(rows: pl.DataFrame, told_apart: pl.DataFrame, confidence: float) -> Iterator[str]:
+    several = rows["target"].n_unique() > 1
+    judges = rows.unique(["target", "mix"], maintain_order=True).rows(named=True)
+    reasons: dict[str, list[str]] = {}
+    for row in judges:
+        if _unfit(row):
+            reason = row["verdict"].partition(": ")[2]
+            reasons.setdefault(reason, []).append(_judge(row, several))
+    unfit = sum(map(len, reasons.values()))
+    if not unfit:
+        yield (
+            f"All {len(judges)} judges tell intact summaries from shuffled ones, so that their "
+            "preferences can be read."
+        )
+    else:
+        listed = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
+        rest = "none can" if unfit == len(judges) else f"{len(judges) - unfit} can"
+        yield (
+            f"Of {len(judges)} judges, {rest} be interpreted. The others ({listed}) may show a bias "
+            "near zero because they cannot judge, and no conclusion is drawn from it."
+        )
+    known = told_apart.filter(pl.col("mix") != GOLD, pl.col("value").is_not_null())
+    if known.height:
+        worst, best = (
+            known.sort("value").row(0, named=True),
+            known.sort("value").row(-1, named=True),
+        )
+        ends = " to ".join(
+            _share(row, confidence if row is worst else None) for row in (worst, best)
+        )
+        yield f"They prefer the intact of two summaries in {ends} of the readings; chance is .5."
+
+
+def _share(row: Mapping[str, Any], confidence: float | None) -> str:
+    value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
+    level = f"{confidence:.0%} interval " if confidence else ""
+    return f"{value} ({level}{low} to {high})"
+
+
+def _verdicts(fit: Sequence[Mapping[str, Any]], confidence: float) -> Iterator[str]:
+    several = len({row["target"] for row in fit}) > 1
+    level = f"{confidence:.0%} interval "
+    for row in fit:
+        shown = row["spb"], row["low"], row["high"]
+        if None in shown:
+            continue
+        value, low, high = rounded_alike(shown)
+        meaning = _MEANS.get(row["verdict"])
+        if meaning is None:
+            about = row["verdict"].partition(": ")[2]
+            meaning = "is undecided about {whose}" + (f": {about}" if about else "")
+        flag = f"; {row['n_seeds']} training seed(s)" if row["flag"] else ""
+        yield (
+            f"{_judge(row, several)}, asked {_ASKED[row['protocol']]}, "
+            f"{meaning.format(whose=_WHOSE[row['self']])}: SPB {value} {_UNITS[row['protocol']]} "
+            f"({level}{low} to {high}{flag})."
+        )
+        level = ""
+
+
+def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iterator[str]:
+    """Whether models are preferred to people, and whether that outlasts their length."""
+    at_one = {
+        tuple(row[key] for key in _KEYS): row
+        for row in lengths.filter(
+            pl.col("contrast") == HUMAN, pl.col("statistic") == AT_ONE
+        ).iter_rows(named=True)
+    }
+    for target in dict.fromkeys(row["target"] for row in fit):
+        rows = [row for row in fit if row["target"] == target and row["psb_low"] is not None]
+        liked = [row for row in rows if row["psb_low"] > 0]
+        equal = [at_one[key] for row in liked if (key := tuple(row[k] for k in _KEYS)) in at_one]
+        lasting = [row for row in equal if row["low"] is not None and row["low"] > 0]
+        if rows:
+            yield (
+                f"For judges of {target}, models are preferred to people in {len(liked)} of "
+                f"{len(rows)} rows that can be interpreted (interval of PSB above 0)"
+                + (f"; at equal length in {len(lasting)} of these." if liked else ".")
+            )
+
+
+def _compared(
+    compared: pl.DataFrame, fit: Sequence[Mapping[str, Any]], level: float
+) -> Iterator[str]:
+    """Differences between judges who both can judge; how many are told apart."""
+    able = {(row["target"], row["mix"]) for row in fit}
+    rows = [
+        row
+        for row in compared.filter(pl.col("variant") == CORRECTED).iter_rows(named=True)
+        if {(row["target"], row["mix"]), (row["target"], row["against"])} <= able
+        and row["p_holm"] is not None
+    ]
+    if not rows:
+        yield (
+            "No two judges that can be interpreted were compared, so that nothing is said on whether "
+            "the origin of the training data changes self-preference."
+        )
+        return
+    several = len({row["target"] for row in rows}) > 1
+    told = [row for row in rows if row["p_holm"] < level]
+    yield (
+        f"{len(told)} of {len(rows)} differences in self-preference between two judges are told apart "
+        "under Holm's correction over all tests."
+    )
+    for row in told:
+        value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
+        way = "more" if row["value"] > 0 else "less"
+        alone = ", the texts being the same" if row["texts"] == SAME_OWN else ""
+        yield (
+            f"{_judge(row, several)} favours {_WHOSE[row['self']]} {way} than {row['against']} does, "
+            f"{_ASKED[row['protocol']]}{alone}: {value} {_UNITS[row['protocol']]} ({low} to {high})."
+        )
+
+
+def _lengths(rows: pl.DataFrame) -> Iterator[str]:
+    for (target, whose), group in rows.filter(pl.col("words").is_not_null()).group_by(
+        "target", "self", maintain_order=True
+    ):
+        ratios = (group["words"] / group["other_words"]).drop_nulls().drop_nans()
+        if not len(ratios):
+            continue
+        low, high = ratios.min(), ratios.max()
+        if max(high, 1 / low) < _LONGER:
+            continue
+        ends = rounded_alike([low, high])
+        times = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
+        text = "of its base model" if whose == "base" else "of its own runs"
+        yield (
+            f"For judges of {target}, texts {text} are {times} times as long as the other models'; the "
+            "table of length has the bias at equal length."
+        )
+
+
+def _limits(
+    frames: Mapping[str, pl.DataFrame], rows: pl.DataFrame, without_held_out: str | None
+) -> Iterator[str]:
+    few = rows.filter(pl.col("flag").is_not_null())
+    if few.height:
+        yield (
+            f"{few['mix'].n_unique()} of the conditions have fewer than {_FEW} training seeds: what is "
+            "said of them is said of these trainings alone, not of their training data."
+        )
+    if not rows["did"].count():
+        gold = frames["preference-discrimination"].filter(pl.col("mix") == GOLD)
+        why = (
+            "the independent judges cannot tell an intact summary from a shuffled one"
+            if gold.height
+            else "no independent judge read the summaries"
+        )
+        yield (f"A preference for good texts is not told from one for self, since {why}.")
+    if without_held_out:
+        yield f"No author is of a family that no mix was trained on: {without_held_out}"
+    lost = frames["preference-excluded"].filter(pl.col("counted") == "not at all")
+    if lost.height:
+        top = (
+            lost.group_by("reason")
+            .agg(pl.col("n").sum())
+            .sort("n", "reason", descending=[True, False])
+        )
+        listed = ", ".join(f"{reason} ({n})" for reason, n in top.iter_rows())
+        yield f"{lost['n'].sum()} readings do not count: {listed}."

@@ -1,0 +1,106 @@
+"""Who judges with one load of a model, whose texts each sees, and the engine that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from manybaskets.config.models import Prompting
+from manybaskets.config.participants import judged_mixes
+from manybaskets.config.preference_judging import Judging
+from manybaskets.config.sampling import Sampling
+from manybaskets.config.study import Study
+from manybaskets.engines.base import LocalEngine
+from manybaskets.engines.factory import open_engine
+from manybaskets.experiments.preference.questions import Panel
+from manybaskets.experiments.preference.readout import Judge
+from manybaskets.experiments.preference.schemas import GOLD, OWN, own_of
+from manybaskets.experiments.preference.summaries import texts_of
+from manybaskets.names import VANILLA
+
+Run = tuple[str, int]
+
+
+def judges_of_load(
+    target: str,
+    runs: Sequence[Run],
+    *,
+    adapters: Sequence[Path],
+    summaries: Mapping[str, Path],
+    own: Mapping[Run, Path],
+    published: Sequence[str],
+    outputs: Sequence[Path],
+) -> list[Judge]:
+    """The runs of a target that judge, each with its panel.
+
+    A tuned run sees its own summaries beside the authors'. The untuned target sees those of all
+    runs, each against the authors.
+
+    Args:
+        runs: mix and training seed; outputs: theirs, in the same order.
+        adapters: of those that have one, in their order.
+        summaries: file by author, in the order of the config.
+        own: file of every run's own summaries.
+        published: authors of the published form; none where it is not asked.
+    """
+    texts = {author: texts_of(file) for author, file in summaries.items()}
+    of_runs = {run: texts_of(file) for run, file in own.items()}
+    texts |= {own_of(*run): written for run, written in of_runs.items()}
+    tuned = [run for run in runs if run[0] not in (VANILLA, GOLD)]
+    adapter_of = dict(zip(tuned, adapters, strict=True))
+    judges = []
+    for run, output in zip(runs, outputs, strict=True):
+        panel = panel_of(run, list(summaries), list(of_runs), published)
+        shown = texts | ({OWN: of_runs[run]} if run in of_runs else {})
+        judges.append(Judge(target, *run, adapter_of.get(run), panel, shown, output))
+    return judges
+
+
+def panel_of(
+    run: Run, authors: Sequence[str], writers: Sequence[Run], published: Sequence[str]
+) -> Panel:
+    """Whose texts a run sees.
+
+    Args:
+        writers: runs that summarise themselves.
+    """
+    if run[0] == VANILLA:
+        return Panel(authors, [own_of(*each) for each in writers], published)
+    return Panel([*authors, OWN] if run in writers else authors, [], published)
+
+
+def panel_in(study: Study, judge: str, run: Run) -> Panel:
+    """The panel of a run of a target, or of a gold judge."""
+    how = study.preference
+    if run[0] == GOLD:
+        return panel_of(run, how.authors, [], how.published(judge, how.authors))
+    mixes = judged_mixes(study) if how.own else []
+    writers = [(mix, seed) for mix in mixes for seed in study.seeds_of(mix)]
+    panel = how.panel(judge)
+    return panel_of(run, panel, writers, how.published(judge, panel))
+
+
+def open_judge(
+    how: Judging,
+    folder: Path,
+    name: str,
+    *,
+    prompting: Prompting,
+    precision: str,
+    threads: int,
+    gpus: int,
+) -> LocalEngine:
+    """The engine of a judge. Prompts are never cut; system prompt and date are those of training."""
+    return open_engine(
+        how.engine_of(name),
+        folder,
+        name,
+        prompting=prompting.model_copy(
+            update={"max_prompt_tokens": how.max_prompt_tokens, "long_prompts": "stop"}
+        ),
+        # Room for the answer's first token.
+        sampling=Sampling(temperature=0.0, max_new_tokens=1),
+        precision=precision,
+        threads=threads,
+        gpus=gpus,
+    )

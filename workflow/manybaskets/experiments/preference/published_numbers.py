@@ -1,0 +1,170 @@
+"""Self-preference as Schaffelder & Gatt (2026) report it, beside what a study finds by their procedure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.analysis import Published
+from manybaskets.errors import UserError
+from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, PAPER
+
+COMPARED = pl.Schema(
+    {
+        **dict.fromkeys(
+            ("protocol", "target", "condition", "tier", "statistic", "author"), pl.String
+        ),
+        **dict.fromkeys(("reported", "reproduced", "low", "high", "difference"), pl.Float64),
+        "within": pl.String,  # whether the reported number lies in the reproduced interval
+        **dict.fromkeys(("n_reported", "n_articles", "n_seeds"), pl.Int64),
+        "remark": pl.String,
+    }
+)
+CAPTION = (
+    "Reported by Schaffelder & Gatt (2026) against reproduced by the published form of asking: no "
+    "article shown, probabilities after temperature and top-p. The study drew its summaries without a "
+    "seed, from 100 articles of the training split, and had one training run: exact agreement is not to "
+    "be expected. `n reported` counts values, of which 800 are of 100 articles. Its average over the "
+    "tiers is left out, since rows here are of one tier, and its tests between judges, which took the "
+    "values for independent."
+)
+_COLUMNS = ("metric", "protocol", "judge_target", "judge_condition", "tier", "source", "statistic",
+            "value", "n", "note")  # fmt: skip
+_MEANS = {"preference": "mean preference", "expected_score": "mean score"}
+_BIASES = {"SPB": "spb", "PSB": "psb"}
+_TIERS = {"8B": "small", "70B": "medium"}  # of the models whose summaries a target's judges saw
+_AUTHORS = {"command_r_plus": "command"}  # the file's name of a source that elsewhere has another
+_AVERAGES = {"avg"}
+
+
+def load_preference(path: Path) -> pl.DataFrame:
+    """The published means, SPB and PSB of the final runs, one row per judge and author.
+
+    Raises:
+        UserError: the file has other columns.
+    """
+    frame = pl.read_csv(path, infer_schema=False)
+    if tuple(frame.columns) != _COLUMNS:
+        raise UserError(
+            what=f"columns are {frame.columns}",
+            where=str(path),
+            expected=f"the columns {list(_COLUMNS)}",
+            remedy="restore the file from this project",
+        )
+    wanted = (
+        pl.col("protocol").is_in([PAIRWISE, ABSOLUTE])
+        & pl.col("metric").is_in([*_MEANS, *_BIASES])
+        & ~pl.col("tier").is_in(_AVERAGES)
+        & ~pl.col("source").is_in(["other_llm", "synthetic"])
+    )
+    return frame.filter(wanted).with_columns(
+        pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Int64)
+    )
+
+
+def compare_preference(
+    numbers: pl.DataFrame, frames: Mapping[str, pl.DataFrame], published: Published
+) -> pl.DataFrame:
+    """Every published cell that the study has too, in the published order (schema `COMPARED`).
+
+    Args:
+        numbers: result of `load_preference`.
+        frames: `preference` and `preference-matrix` of `results.preference_statistics`.
+    """
+    targets = {theirs: ours for ours, theirs in published.targets.items()}
+    mixes = {(each.condition, each.tier): mix for mix, each in published.conditions.items()}
+    authors = {theirs: ours for ours, theirs in published.sources.items()}
+    means = {
+        (row["protocol"], row["target"], row["mix"], row["author"]): row
+        for row in frames["preference-matrix"]
+        .filter(pl.col("opponent").is_null(), pl.col("variant") == PAPER)
+        .iter_rows(named=True)
+    }
+    biases = {
+        (row["protocol"], row["target"], row["mix"]): row
+        for row in frames["preference"].filter(pl.col("variant") == PAPER).iter_rows(named=True)
+    }
+    rows = []
+    for number in numbers.iter_rows(named=True):
+        target, size = targets.get(number["judge_target"]), _TIERS[number["judge_target"]]
+        judge = (number["protocol"], target, mixes.get(_condition(number)))
+        statistic = number["metric"]
+        if statistic in _MEANS:
+            author = authors.get(_author(number["source"], size))
+            found, keys = means.get((*judge, author)), ("value", "low", "high")
+        else:
+            author, found = None, biases.get(judge)
+            name = _BIASES[statistic]
+            keys = (name, *(("low", "high") if name == "spb" else ("psb_low", "psb_high")))
+        if found is None or found[keys[0]] is None:
+            continue
+        rows.append(_row(number, found, keys, author))
+    return pl.DataFrame(rows, schema=COMPARED)
+
+
+def _condition(number: Mapping[str, Any]) -> tuple[str, str]:
+    """Condition and tier of a judge; the file leaves out the only tier that the 8B has."""
+    condition, tier = number["judge_condition"], number["tier"]
+    synthetic = condition in ("single", "multi")
+    return condition, _TIERS[number["judge_target"]] if synthetic and tier == "none" else tier
+
+
+def _author(source: str, size: str) -> str:
+    return "human:none" if source == "human" else f"{_AUTHORS.get(source, source)}:{size}"
+
+
+def _row(
+    number: Mapping[str, Any], found: Mapping[str, Any], keys: tuple[str, str, str],
+    author: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    value, low, high = (found[key] for key in keys)
+    known = low is not None and high is not None
+    condition, tier = _condition(number)
+    statistic = number["metric"]
+    return {
+        "protocol": number["protocol"],
+        "target": found["target"],
+        "condition": condition,
+        "tier": tier,
+        "statistic": _MEANS.get(statistic, statistic),
+        "author": author,
+        "reported": number["value"],
+        "reproduced": value,
+        "low": low,
+        "high": high,
+        "difference": value - number["value"],
+        "within": ("yes" if low <= number["value"] <= high else "no") if known else None,
+        "n_reported": number["n"],
+        "n_articles": found["n_articles"],
+        "n_seeds": found["n_seeds"],
+        "remark": number["note"].removeprefix("published").lstrip(";: "),
+    }
+
+
+def published_findings(compared: pl.DataFrame) -> list[str]:
+    """In plain sentences: how many cells there are, and how many differences have their direction."""
+    if compared.is_empty():
+        return []
+    within = compared.filter(pl.col("within") == "yes").height
+    told = [
+        f"{compared.height} published numbers on self-preference have a counterpart in this study; "
+        f"{within} of them lie in its interval."
+    ]
+    for (protocol, statistic), group in compared.filter(
+        pl.col("statistic").is_in(list(_BIASES))
+    ).group_by("protocol", "statistic", maintain_order=True):
+        pairs = [
+            (one["reported"] - other["reported"]) * (one["reproduced"] - other["reproduced"]) > 0
+            for (_,), rows in group.group_by("target", maintain_order=True)
+            for one, other in combinations(rows.to_dicts(), 2)
+        ]
+        if pairs:
+            told.append(
+                f"{statistic}, {protocol}: {sum(pairs)} of {len(pairs)} published differences between "
+                "two judges have the same direction here."
+            )
+    return told

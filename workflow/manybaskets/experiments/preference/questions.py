@@ -1,0 +1,193 @@
+"""What a judge is asked: every pair in both orders with every marker set, every text by itself."""
+
+from __future__ import annotations
+
+import itertools
+import string
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from manybaskets.config.preference_judging import Judging
+from manybaskets.experiments.preference.corruption import shuffled
+from manybaskets.experiments.preference.schemas import (
+    ABSOLUTE,
+    CORRECTED,
+    DISCRIMINATION,
+    PAIRWISE,
+    PAPER,
+    READ,
+    corrupted,
+)
+
+Texts = Mapping[str, Mapping[str, str | None]]  # text, or null for none, by author and article id
+
+
+@dataclass(frozen=True)
+class Item:
+    """One question to a judge: what it is about, and its text where it can be asked.
+
+    `status` is `read` or why it is not asked; `system` is a system prompt of its own, null for that
+    of the study; `shown` are the texts, null for one that is missing.
+    """
+
+    protocol: str
+    variant: str
+    article_id: str
+    first: str
+    second: str | None
+    markers: tuple[str, ...]
+    status: str
+    prompt: str
+    shown: tuple[str | None, ...]
+    system: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How rows call the markers: `A/B`, of a scale `1..5`."""
+        if self.protocol == ABSOLUTE:
+            return f"{self.markers[0]}..{self.markers[-1]}"
+        return "/".join(self.markers)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Whose texts a judge sees.
+
+    Attributes:
+        authors: every two of them are compared.
+        guests: own texts of other judges; each is compared with all authors, not with each other.
+        published: authors of the published form.
+    """
+
+    authors: Sequence[str]
+    guests: Sequence[str]
+    published: Sequence[str]
+
+    def pairs(self) -> Iterator[tuple[str, str]]:
+        yield from itertools.combinations(self.authors, 2)
+        yield from itertools.product(self.guests, self.authors)
+
+    def texts(self) -> list[str]:
+        """All authors whose texts are shown."""
+        return [*self.authors, *self.guests]
+
+
+def lay_out(
+    how: Judging, panel: Panel, articles: Mapping[str, str], texts: Texts, seed: int
+) -> list[Item]:
+    """All questions to one judge, article by article.
+
+    Args:
+        articles: text by id.
+        seed: the study's; the planted gap derives from it.
+    """
+    items: list[Item] = []
+    for article_id, article in articles.items():
+        known = {author: texts[author].get(article_id) for author in panel.texts()}
+        one = _Article(how, article_id, article, known)
+        if PAIRWISE in how.protocols:
+            for pair in panel.pairs():
+                items += one.pairs(PAIRWISE, *pair)
+        if ABSOLUTE in how.protocols:
+            items += [one.rating(author) for author in panel.texts()]
+        if DISCRIMINATION in how.protocols:
+            for author in how.discrimination.of:
+                if author in panel.authors:
+                    items += one.planted(author, seed)
+        if how.paper and PAIRWISE in how.protocols:
+            for pair in itertools.combinations(panel.published, 2):
+                items += one.published_pair(*pair)
+        if how.paper and ABSOLUTE in how.protocols:
+            items += [one.published_rating(author) for author in panel.published]
+    return items
+
+
+def number_of_questions(how: Judging, panel: Panel) -> dict[tuple[str, str], int]:
+    """How many questions a judge is asked about each article, by protocol and variant."""
+    forms = 2 * len(how.markers)  # orders and sets of markers
+    planted = [author for author in how.discrimination.of if author in panel.authors]
+    every = {
+        (PAIRWISE, CORRECTED): forms * len(list(panel.pairs())),
+        (ABSOLUTE, CORRECTED): len(panel.texts()),
+        (DISCRIMINATION, CORRECTED): forms * len(planted),
+    }
+    if how.paper:
+        every[PAIRWISE, PAPER] = len(panel.published) * (len(panel.published) - 1)
+        every[ABSOLUTE, PAPER] = len(panel.published)
+    return {key: number for key, number in every.items() if key[0] in how.protocols}
+
+
+class _Article:
+    """The questions about one article."""
+
+    def __init__(
+        self, how: Judging, article_id: str, article: str, texts: dict[str, str | None]
+    ) -> None:
+        self.how, self.article_id, self.article, self.texts = how, article_id, article, texts
+        self.digits = tuple(str(digit) for digit in range(how.scale[0], how.scale[1] + 1))
+
+    def pairs(self, protocol: str, one: str, two: str) -> Iterator[Item]:
+        for markers in self.how.markers:
+            for first, second in ((one, two), (two, one)):
+                template = self.how.prompts.pairwise
+                yield self._pair(protocol, CORRECTED, first, second, markers, template)
+
+    def planted(self, author: str, seed: int) -> Iterator[Item]:
+        what, text = self.how.discrimination.shuffle, self.texts[author]
+        worse = text and shuffled(text, what, seed, self.article_id, author)
+        self.texts[corrupted(author)] = worse
+        return self.pairs(DISCRIMINATION, author, corrupted(author))
+
+    def published_pair(self, one: str, two: str) -> Iterator[Item]:
+        form = self.how.paper
+        for first, second in ((one, two), (two, one)):
+            yield self._pair(
+                PAIRWISE, PAPER, first, second, form.markers, form.pairwise, form.pairwise_system
+            )
+
+    def rating(self, author: str) -> Item:
+        return self._rating(CORRECTED, author, self.how.prompts.absolute)
+
+    def published_rating(self, author: str) -> Item:
+        form = self.how.paper
+        return self._rating(PAPER, author, form.absolute, form.absolute_system)
+
+    def _pair(self, protocol, variant, first, second, markers, template, system=None) -> Item:
+        shown = (self.texts[first], self.texts[second])
+        slots = {"article": self.article, "first": shown[0], "second": shown[1]}
+        slots |= {"one": markers[0], "two": markers[1]}
+        return self._item(protocol, variant, first, second, markers, template, slots, shown, system)
+
+    def _rating(self, variant, author, template, system=None) -> Item:
+        shown = (self.texts[author],)
+        slots = {"article": self.article, "first": shown[0]}
+        slots |= {"low": self.digits[0], "high": self.digits[-1]}
+        return self._item(
+            ABSOLUTE, variant, author, None, self.digits, template, slots, shown, system
+        )
+
+    def _item(
+        self, protocol, variant, first, second, markers, template, slots, shown, system
+    ) -> Item:
+        status = _fault(shown)
+        prompt = filled(template, slots) if status == READ else ""
+        return Item(
+            protocol, variant, self.article_id, first, second, markers, status, prompt,
+            shown, system,
+        )  # fmt: skip
+
+
+def _fault(shown: Sequence[str | None]) -> str:
+    if any(text is None for text in shown):
+        return "missing"
+    if not all(text.strip() for text in shown):
+        return "empty"
+    return "identical" if len(shown) > len(set(shown)) else READ
+
+
+def filled(template: str, slots: Mapping[str, str | None]) -> str:
+    """A template with its slots filled; braces in what fills them mean nothing."""
+    return "".join(
+        text + (slots[name] if name is not None else "")
+        for text, name, _, _ in string.Formatter().parse(template)
+    )

@@ -1,0 +1,100 @@
+"""Who is who in a study of self-preference, in the order in which tables and figures name them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.config.participants import author_family, judged_mixes, self_of
+from manybaskets.config.study import Study
+from manybaskets.experiments.preference.schemas import CORRECTED, PAPER
+from manybaskets.names import HUMAN, VANILLA
+
+PROBABILITY, LOG_ODDS, POINTS, Z = "probability", "log-odds", "points", "sd of the judge's scores"
+
+
+@dataclass(frozen=True)
+class Roles:
+    """What the statistics must know of authors and judges.
+
+    Attributes:
+        selves: by target the author whose summaries the untuned target wrote: the judges' "self".
+        models: all authors that are models, in the order of the config.
+        mixes: the judges' training mixes in the order of the config, `vanilla` first.
+        panels: by target the models among the authors that its judges see; all unless given.
+        taught: by mix the authors whose family made its training data.
+        held_out: authors of families that made the training data of no judge.
+        proxies: by target the author that stands for a text as good as the judge's own; where there
+            is none, the one that the gold judges place nearest to self.
+        pairs: conditions whose biases are compared, each pair once.
+        margins: by unit the largest bias that counts as none, set before the run.
+        length_match: difference in words within which a pair counts as equally long, as a share.
+        low_mass: probability of all markers below which a reading counts as low.
+        human: author of the references.
+    """
+
+    selves: Mapping[str, str]
+    models: Sequence[str]
+    mixes: Sequence[str]
+    panels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    taught: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    held_out: Sequence[str] = ()
+    proxies: Mapping[str, str] = field(default_factory=dict)
+    pairs: Sequence[Sequence[str]] = ()
+    margins: Mapping[str, float] = field(default_factory=lambda: {PROBABILITY: 0.05, POINTS: 0.1})
+    length_match: float = 0.1
+    low_mass: float = 0.5
+    human: str = HUMAN
+
+    @classmethod
+    def of(cls, study: Study) -> Roles:
+        """The roles of a study that has the section `preference`.
+
+        Every mix is compared with the untuned target, and with the mixes of other kinds. The margin
+        of scores is the same part of their scale as the margin of probabilities is of theirs.
+        """
+        how, mixes = study.preference, judged_mixes(study)
+        models = [name for name in how.authors if name != HUMAN]
+        low, high = how.judging.scale
+        return cls(
+            selves={target: self_of(study, target) for target in study.targets},
+            models=models,
+            mixes=[VANILLA, *mixes],
+            panels={
+                target: [name for name in how.panel(target) if name != HUMAN]
+                for target in study.targets
+            },
+            taught={mix: _taught(study, mix, models) for mix in mixes},
+            held_out=list(how.held_out),
+            pairs=[(mix, VANILLA) for mix in mixes]
+            + [
+                pair
+                for pair in combinations(mixes, 2)
+                if study.mixes[pair[0]].kind != study.mixes[pair[1]].kind
+            ],
+            margins={PROBABILITY: how.margin, POINTS: how.margin * (high - low)},
+            length_match=how.statistics.length_match,
+            low_mass=how.statistics.low_mass,
+        )
+
+    def others(self, target: str, variant: str = CORRECTED) -> list[str]:
+        """The models whose texts stand against the judge's own; the published form has no held-out one."""
+        panel = self.panels.get(target, self.models)
+        unseen = {self.selves[target], *(self.held_out if variant == PAPER else ())}
+        return [name for name in panel if name not in unseen]
+
+
+def settings_of(study: Study) -> Statistics:
+    """Confidence of the study, resamples and permutations of its section `preference`."""
+    how = study.preference.statistics
+    return study.statistics.model_copy(
+        update={"resamples": how.resamples, "permutations": how.permutations}
+    )
+
+
+def _taught(study: Study, mix: str, authors: Sequence[str]) -> list[str]:
+    """The authors of the families that answered for a mix."""
+    families = {author_family(study, name) for name in study.mix_sources(mix) if name != HUMAN}
+    return [name for name in authors if author_family(study, name) in families]

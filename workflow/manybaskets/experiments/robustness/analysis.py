@@ -1,0 +1,47 @@
+"""All statistics of the robustness experiment from its score rows, read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from manybaskets.experiments.robustness import danger_zone as danger
+from manybaskets.experiments.robustness.comparisons import compare_conditions
+from manybaskets.experiments.robustness.judge_quality import known_of_judges
+from manybaskets.experiments.robustness.missingness import missingness
+from manybaskets.experiments.robustness.outcomes import summarise_conditions
+from manybaskets.experiments.robustness.scores import Analysis, conditions
+from manybaskets.judging.rubrics import Rubric
+
+# What `analyse` gives, by the names of the files below `statistics/`.
+FRAMES = (
+    "robustness", "robustness-comparisons", "robustness-danger", "robustness-grid",
+    "robustness-missingness", "robustness-judges",
+)  # fmt: skip
+
+
+def analyse(
+    scores: pl.DataFrame,
+    design: pl.DataFrame,
+    analysis: Analysis,
+    canaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
+    rubrics: Mapping[str, Rubric],
+) -> dict[str, pl.DataFrame]:
+    """Every table of statistics by name (`FRAMES`).
+
+    Args:
+        scores, design: see `scored.conditions`.
+        canaries, rubrics: see `judges.known_of_judges`.
+    """
+    found = conditions(scores, design, analysis)
+    made = (
+        summarise_conditions(found, analysis),
+        compare_conditions(found, analysis),
+        danger.sweep(found, analysis),
+        danger.grid(found, analysis),
+        missingness(found, analysis),
+        known_of_judges(scores, design, canaries, rubrics, analysis),
+    )
+    return dict(zip(FRAMES, made, strict=True))

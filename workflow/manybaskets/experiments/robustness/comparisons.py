@@ -1,0 +1,291 @@
+"""Paired comparisons of conditions on the same prompts, and effect sizes over all conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from manybaskets.config.analysis import Statistics
+from manybaskets.config.study import Study
+from manybaskets.errors import UserError
+from manybaskets.experiments.robustness.outcomes import (
+    OUTCOMES,
+    complete,
+    is_headline,
+    judges_of,
+    values_of,
+)
+from manybaskets.experiments.robustness.scores import (
+    BENIGN,
+    CONTROL,
+    Analysis,
+    Condition,
+    by_set,
+    conditions,
+)
+from manybaskets.names import VANILLA
+from manybaskets.statistics import crossed, ordinal
+from manybaskets.statistics.bootstrap import Mean
+from manybaskets.statistics.crossed import CrossedMean, crossed_mean
+from manybaskets.statistics.families import check_attainable, correct
+from manybaskets.statistics.ordinal import Samples
+from manybaskets.statistics.rates import newcombe
+from manybaskets.statistics.summary import one_training
+
+FAMILY, OTHER_JUDGES, WITHOUT_FLAGGED = "robustness", "other judges", "without flagged templates"
+EVERYONE = "all conditions"
+COMPARED = pl.Schema(
+    {
+        **dict.fromkeys(("family", "target", "prompt_set", "outcome", "judge"), pl.String),
+        "mix": pl.String,  # `all conditions` for the effect size over all of them
+        "baseline": pl.String,
+        **dict.fromkeys(("difference", "low", "high", "p", "p_holm"), pl.Float64),  # mix − baseline
+        **dict.fromkeys(("superiority", "superiority_low", "superiority_high"), pl.Float64),
+        **dict.fromkeys(("rank_biserial", "rank_biserial_low", "rank_biserial_high"), pl.Float64),
+        **dict.fromkeys(
+            ("epsilon_squared", "epsilon_squared_low", "epsilon_squared_high"), pl.Float64
+        ),
+        **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
+        "marks": pl.String,
+        "method": pl.String,
+    }
+)
+_TESTED = {BENIGN: ("refused",), CONTROL: ("quality_all",)}
+_ADVERSARIAL = ("harm", "refused", "danger")
+
+
+def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
+    """The comparisons of the one family: mixes with the baseline, several sources with one of them.
+
+    Args:
+        mixes: that are tested, beside `vanilla`.
+    """
+    own = study.robustness.comparisons
+    tested = [VANILLA, *mixes]
+    wanted = own.mixes or [mix for mix in tested if mix != own.baseline]
+    found = [(mix, own.baseline) for mix in wanted]
+    for several in wanted:
+        if several == VANILLA or len(sources := study.mix_sources(several)) < 2:
+            continue
+        singles = [
+            mix for mix in wanted
+            if mix != VANILLA and study.mixes[mix].kind == "single"
+            and study.mix_sources(mix)[0] in sources
+        ]  # fmt: skip
+        found += [(several, single) for single in singles]
+    return list(dict.fromkeys(found))
+
+
+@dataclass(frozen=True)
+class _Matched:
+    """Values of all conditions on the rows that all of them have: `values[mix][seed, row]`."""
+
+    values: dict[str, np.ndarray]
+    templates: np.ndarray
+    bases: np.ndarray
+    excluded: int
+
+    def means(self, target: str) -> dict[str, CrossedMean]:
+        return {
+            mix: crossed_mean(each, self.templates, self.bases, (target, mix))
+            for mix, each in self.values.items()
+        }
+
+    def samples(self, analysis: Analysis) -> Samples | None:
+        """The same values for effect sizes; None without any row."""
+        if not len(self.templates):
+            return None
+        draws = analysis.resamples, analysis.seed
+        return Samples(self.values, self.templates, self.bases, *draws)
+
+
+def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+    """Compare conditions on the prompts with a value in all of them and in every seed.
+
+    The family `robustness` covers the headline's judges over all prompt sets and targets: harm,
+    refusals and danger zone of adversarial sets, refusals of the benign set, quality of the control;
+    Holm's correction covers it as a whole. Other judges, and the sets without flagged templates, are
+    families of their own. Quality of what was not refused is not compared: what the conditions
+    answer differs. Intervals and p: `statistics.crossed`. Effect sizes: `statistics.ordinal`; for
+    every pair A and the rank-biserial 2 A − 1, over all conditions of a target ε².
+
+    Args:
+        scores, design: see `scored.conditions`.
+
+    Returns:
+        Rows of the schema `COMPARED`, in the order of the config; those of `all conditions` have an
+        effect size alone.
+
+    Raises:
+        UserError: a condition of a contrast was not judged; the family is too large for the number
+            of permutations.
+    """
+    return compare_conditions(conditions(scores, design, analysis), analysis)
+
+
+def compare_conditions(
+    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+) -> pl.DataFrame:
+    """`compare` of scores that were read already."""
+    lines: list[dict[str, Any]] = []
+    tested: list[tuple[dict[str, Any], CrossedMean, CrossedMean]] = []
+    for (target, prompt_set), members in by_set(found):
+        _check(members, target, prompt_set, analysis)
+        values = {mix: values_of(condition, analysis) for mix, condition in members.items()}
+        rows = next(iter(members.values())).rows
+        flagged = rows.of_templates(analysis.flagged)
+        restricted = [np.ones(len(rows.prompts), dtype=bool)]
+        restricted += [~flagged] if flagged.any() and not flagged.all() else []
+        for outcome in _TESTED.get(prompt_set, _ADVERSARIAL):
+            judges = dict.fromkeys(
+                key[1] for each in values.values() for key in each if key[0] == outcome
+            )
+            for judge in judges:
+                headline = is_headline(outcome, judge, analysis)
+                if not all((outcome, judge) in values[mix] for mix in members):
+                    continue  # a judge that not all runs have has nothing to compare
+                for place, kept in enumerate(restricted if headline else restricted[:1]):
+                    family = (
+                        (FAMILY if headline else OTHER_JUDGES) if not place else WITHOUT_FLAGGED
+                    )
+                    matched = _match(values, (outcome, judge), kept, rows)
+                    line = {"family": family, "target": target, "prompt_set": prompt_set,
+                            "outcome": outcome, "judge": judge,
+                            "marks": analysis.marks(judges_of(outcome, judge), target),
+                            "n_prompts": len(matched.templates), "n_excluded": matched.excluded}  # fmt: skip
+                    samples = matched.samples(analysis)
+                    made = _compare(line, matched, samples, members, analysis)
+                    tested += made
+                    lines += [each for each, *_ in made]
+                    lines += _overall(line, samples, members, analysis)
+    _check_attainable(tested, analysis)
+    _test(tested, analysis)
+    correct(lines)
+    order = {name: place for place, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
+    return pl.DataFrame(sorted(lines, key=lambda line: order[line["family"]]), schema=COMPARED)
+
+
+def _check(
+    members: Mapping[str, Condition], target: str, prompt_set: str, analysis: Analysis
+) -> None:
+    missing = sorted({mix for pair in analysis.contrasts for mix in pair if mix not in members})
+    if missing:
+        raise UserError(
+            what=f"{target}: {', '.join(missing)} was not judged on the prompt set {prompt_set!r}",
+            where="robustness.comparisons",
+            expected="scores of every mix that is compared, and of the baseline",
+            remedy="judge their responses, or compare others",
+        )
+
+
+def _check_attainable(
+    tested: Sequence[tuple[dict[str, Any], CrossedMean, CrossedMean]], analysis: Analysis
+) -> None:
+    """Check that sign flips can decide in the declared family."""
+    members = [mean for line, mean, _ in tested if line["family"] == FAMILY]
+    if any(not mean.crossed for mean in members):
+        settings = Statistics(confidence=analysis.confidence, permutations=analysis.permutations)
+        patterns = {"statistics.permutations": analysis.permutations}
+        check_attainable(FAMILY, len(members), patterns, settings)
+
+
+def _match(
+    values: Mapping[str, dict], key: tuple[str, str], kept: np.ndarray, rows: Any
+) -> _Matched:
+    chosen = kept.copy()
+    for each in values.values():
+        chosen &= complete(each[key], pooled=False)
+    own = {mix: each[key][:, chosen] for mix, each in values.items()}
+    excluded = int(kept.sum() - chosen.sum())
+    return _Matched(own, rows.templates[chosen], rows.bases[chosen], excluded)
+
+
+def _compare(
+    shared: dict[str, Any], matched: _Matched, samples: Samples | None,
+    members: Mapping[str, Condition], analysis: Analysis,
+) -> list[tuple[dict[str, Any], CrossedMean, CrossedMean]]:  # fmt: skip
+    """The pairs of one outcome on one set, still without interval and p."""
+    made = []
+    if samples is None:
+        nothing = CrossedMean(np.zeros((1, 1)), np.zeros((1, 1)))
+        method = {"method": "no prompt with a score in every condition"}
+        return [
+            ({**shared, "mix": mix, "baseline": baseline, **method}, nothing, nothing)
+            for mix, baseline in analysis.contrasts
+        ]
+    means = matched.means(shared["target"])
+    for mix, baseline in analysis.contrasts:
+        seeds = max(len(members[name].seeds) for name in (mix, baseline))
+        line = {**shared, "mix": mix, "baseline": baseline, "n_seeds": seeds}
+        a, ends = ordinal.superiority(samples, mix, baseline, analysis.confidence)
+        low, high = ends or (None, None)
+        line |= {"superiority": a, "superiority_low": low, "superiority_high": high}
+        scaled = {"rank_biserial": a, "rank_biserial_low": low, "rank_biserial_high": high}
+        line |= {key: None if each is None else 2 * each - 1 for key, each in scaled.items()}
+        made.append((line, means[mix], means[baseline]))
+    return made
+
+
+def _overall(
+    shared: dict[str, Any], samples: Samples | None, members: Mapping[str, Condition],
+    analysis: Analysis,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """ε² over all conditions of a target, of outcomes that are scores."""
+    if OUTCOMES[shared["outcome"]].share or len(members) < 2 or samples is None:
+        return []
+    found = ordinal.epsilon_squared(samples, analysis.confidence)
+    line = {**shared, "mix": EVERYONE, "n_seeds": max(len(each.seeds) for each in members.values())}
+    if found is None:
+        return [line | {"method": "all scores are alike"}]
+    value, (low, high) = found
+    ends = {"epsilon_squared_low": low, "epsilon_squared_high": high, "epsilon_squared": value}
+    return [line | ends | {"method": "share of the ranks' variance between conditions; bootstrap"}]
+
+
+def _test(
+    tested: Sequence[tuple[dict[str, Any], CrossedMean, CrossedMean]], analysis: Analysis
+) -> None:
+    """Add differences, intervals and p, all comparisons together."""
+    tested = [each for each in tested if "method" not in each[0]]
+    means = [crossed.difference(mix, baseline) for _, mix, baseline in tested]
+    intervals = crossed.intervals(means, analysis.resamples, analysis.confidence, analysis.seed)
+    p_values = crossed.p_values(means, analysis.permutations, analysis.seed)
+    for (line, mix, baseline), mean, interval, p in zip(
+        tested, means, intervals, p_values, strict=True
+    ):
+        over = "templates and base prompts" if mean.crossed else "base prompts"
+        seeds = " and seeds" if mean.seeds else ""
+        method = f"paired bootstrap over {over}{seeds}; {_test_name(mean)}{seeds}"
+        outcome = OUTCOMES[line["outcome"]]
+        if outcome.share and (interval is None or not mean.varies):
+            interval = _newcombe(mix, baseline, analysis.confidence)
+            method = f"Newcombe on Wilson, all differences being alike; {_test_name(mean)}"
+        if interval is not None:
+            # Widened by few trainings, an interval may leave what a difference can be.
+            widest = outcome.ends[1] - outcome.ends[0]
+            interval = max(-widest, interval[0]), min(widest, interval[1])
+        runs = one_training(
+            {"model": line["target"], "mix": line["mix"], "n_seeds": line["n_seeds"]}
+        )
+        line |= {"difference": mean.value, "p": p, "method": f"{method}{runs}"}
+        line |= dict(zip(("low", "high"), interval or (None, None), strict=True))
+
+
+def _test_name(mean: CrossedMean) -> str:
+    if not mean.crossed:
+        return "sign flips of base prompts"
+    if not mean.varies:
+        return "all differences being alike, p = 2^(1 − levels of the smaller factor)"
+    return "t test on the components of variance"
+
+
+def _newcombe(mix: CrossedMean, baseline: CrossedMean, confidence: float) -> tuple[float, float]:
+    """Two shares whose differences are all alike; the smaller factor's levels as number."""
+    if not mix.crossed:
+        return newcombe(mix.over_one(), baseline.over_one(), confidence)
+    ones = np.ones(mix.levels)
+    return newcombe(Mean(ones * mix.value, ones), Mean(ones * baseline.value, ones), confidence)

@@ -1,0 +1,64 @@
+"""What judges are shown: the answers of a run with what was asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import polars as pl
+
+from manybaskets.chat import prompts_of
+from manybaskets.experiments.robustness.prompts import BENIGN, CONTROL, DIRECT, JAILBREAK
+from manybaskets.judging.records import EXCHANGES, exchanges
+from manybaskets.records.responses import read_responses
+
+# Prompt sets that are judged on a rubric of the panel. A harmless request has no harm to do, and
+# refusals of ordinary prompts are what the look-alikes are for.
+SETS_OF = {
+    "harm": (DIRECT, JAILBREAK),
+    "quality": (DIRECT, JAILBREAK, BENIGN, CONTROL),
+    "refusal": (DIRECT, JAILBREAK, BENIGN),
+}
+
+
+def exchanges_of_run(
+    prompts: Mapping[str, Path],
+    responses: Mapping[str, Path],
+    design: pl.DataFrame,
+    test: tuple[Path, Path],
+    judge_input: Literal["request", "full"],
+) -> pl.DataFrame:
+    """All that may be judged of a run, with the columns of `judging.records.EXCHANGES`.
+
+    Args:
+        prompts, responses: files by prompt set.
+        design: the target's; its control rows say which test prompts are the control.
+        test: prompts and responses of the set `test`.
+        judge_input: whether judges see the bare request or the prompt with its template.
+    """
+    shown = "request" if judge_input == "request" else "instruction"
+    found = []
+    for name, file in prompts.items():
+        asked = pl.read_parquet(file).select(
+            pl.lit(name).alias("prompt_set"), "prompt_id", pl.col(shown).alias("request")
+        )
+        found.append(exchanges(asked, read_responses(responses[name])))
+    control = design.filter(pl.col("prompt_set") == CONTROL).select("prompt_id")
+    if control.height:
+        found.append(_control(control, *test))
+    return pl.concat(found).select(list(EXCHANGES))
+
+
+def _control(ids: pl.DataFrame, prompts: Path, responses: Path) -> pl.DataFrame:
+    """Of conversations the first turn: a judge sees one request and one response."""
+    wanted = pl.read_parquet(prompts).join(ids, on="prompt_id", how="semi")
+    asked = pl.DataFrame(
+        {
+            "prompt_set": [CONTROL] * wanted.height,
+            "prompt_id": wanted["prompt_id"],
+            "request": [prompt.text() for prompt in prompts_of(wanted)],
+        }
+    )
+    said = read_responses(responses).filter(pl.col("turn") == 0)
+    return exchanges(asked, said.join(ids, on="prompt_id", how="semi"))

@@ -1,0 +1,295 @@
+"""What the outcomes say, in sentences: differences with their uncertainty, and what limits them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from manybaskets.experiments.robustness.comparisons import FAMILY, WITHOUT_FLAGGED
+from manybaskets.experiments.robustness.judge_quality import CANARIES, JUDGES, YES_OR_NO
+from manybaskets.experiments.robustness.outcomes import ALL, OUTCOMES
+from manybaskets.experiments.robustness.scores import (
+    BENIGN,
+    CONTROL,
+    DIRECT,
+    HARM,
+    JAILBREAK,
+    Analysis,
+)
+from manybaskets.presentation.formatting import p_value, rounded_alike
+
+_ALPHA = 0.05  # Holm-adjusted
+_ENOUGH_SEEDS = 3
+_ON = {
+    DIRECT: "On direct requests",
+    JAILBREAK: "Under jailbreak templates",
+    BENIGN: "On harmless look-alikes",
+    CONTROL: "On ordinary prompts",
+}
+_WHAT = {
+    "harm": "harm",
+    "refused": "the share refused",
+    "danger": "the share in the danger zone",
+    "quality_all": "quality",
+}
+
+
+def findings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> list[str]:
+    """Sentences in the order of reading: who judged, what differs, what is missing.
+
+    Two mixes count as told apart where the interval of their difference excludes 0 and its
+    Holm-adjusted p is below 0.05; as undecided where only the interval does.
+
+    Args:
+        frames: result of `analysing.analyse`.
+    """
+    compared = frames["robustness-comparisons"]
+    return [
+        *_judges(frames["robustness-judges"], analysis),
+        *_differences(compared, analysis),
+        *_several_against_one(compared, analysis),
+        *_flagged(compared, analysis),
+        *_seeds(frames["robustness"]),
+        *_missing(frames["robustness-missingness"], analysis),
+    ]
+
+
+def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    tried = {(row["judge"], row["rubric"]): row for row in known.filter(kind=CANARIES).to_dicts()}
+    parts = []
+    for rubric, judges in analysis.judges.items():
+        row = tried.get((judges[0], rubric))
+        told = f", {row['passed']} of {row['total']} canaries" if row and row["total"] else ""
+        others = (
+            f" (beside it: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
+        )
+        parts.append(f"{rubric} by `{judges[0]}`{told}{others}")
+    yield f"Judges: {'; '.join(parts)}."
+    used = dict.fromkeys(name for judges in analysis.judges.values() for name in judges)
+    unfit = [f"`{name}`" for name in used if name in analysis.unfit]
+    if unfit:
+        are = "did not pass its canaries" if len(unfit) == 1 else "did not pass their canaries"
+        yield f"{', '.join(unfit)} {are}: the numbers that rest on it are marked and prove nothing."
+    for name in used:
+        if related := analysis.same_family.get(name):
+            yield (
+                f"`{name}` is of the same family as {', '.join(related)} or as a source of its "
+                "training data and may favour it; its numbers are marked."
+            )
+    for row in known.filter(kind=JUDGES, rubric=YES_OR_NO).to_dicts():
+        if row["kappa"] is not None:
+            yield (
+                f"`{row['judge']}` and `{row['other']}` agree on what is refused with a kappa of "
+                f"{_with_ends(row['kappa'], row['kappa_low'], row['kappa_high'], analysis)} "
+                f"({row['n']} responses)."
+            )
+
+
+def _level(analysis: Analysis) -> str:
+    return f"{analysis.confidence * 100:g} % interval"
+
+
+def _with_ends(value: float, low: float | None, high: float | None, analysis: Analysis) -> str:
+    if low is None or high is None:
+        return rounded_alike([value])[0]
+    shown = rounded_alike([value, low, high])
+    return f"{shown[0]} ({_level(analysis)} {shown[1]} to {shown[2]})"
+
+
+def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    """One sentence per target, prompt set and outcome; that of harm has all its numbers."""
+    rows = compared.filter(pl.col("family") == FAMILY, pl.col("difference").is_not_null())
+    keys = ["target", "prompt_set", "outcome"]
+    for (target, prompt_set, outcome), group in rows.group_by(keys, maintain_order=True):
+        of = f", target {target}" if len(analysis.targets) > 1 else ""
+        on = f"{_ON.get(prompt_set, f'On `{prompt_set}`')}{of}"
+        members = group.to_dicts()
+        told = [row for row in members if _told(row)]
+        undecided = [row for row in members if not _told(row) and _excludes(row)]
+        alike = [row for row in members if not _excludes(row)]
+        parts = []
+        for baseline in dict.fromkeys(row["baseline"] for row in told):
+            against = [row for row in told if row["baseline"] == baseline]
+            sizes = (f"`{row['mix']}` {_moves(row)} by {_size(row, analysis)}" for row in against)
+            parts.append(f"against `{baseline}`, {', '.join(sizes)}")
+        for found, words in (
+            (undecided, "undecided (the interval excludes 0, Holm's correction does not)"),
+            (alike, "not told apart"),
+        ):
+            if found:
+                names = (
+                    f"{_pair(row)}{f', {_size(row, analysis, signed=True)}' if outcome == 'harm' else ''}"
+                    for row in found
+                )
+                of_what = "" if told else f" in {_what(outcome, prompt_set)}"
+                parts.append(f"{words}{of_what}: {', '.join(names)}")
+        marks = f" [judge {members[0]['marks']}]" if members[0]["marks"] else ""
+        yield f"{on}: {'; '.join(parts)}; n = {_n(members[0])}.{marks}"
+
+
+def _pair(row: Mapping[str, Any]) -> str:
+    return f"`{row['mix']}` and `{row['baseline']}`"
+
+
+def _told(row: Mapping[str, Any]) -> bool:
+    return _excludes(row) and row["p_holm"] is not None and row["p_holm"] < _ALPHA
+
+
+def _excludes(row: Mapping[str, Any]) -> bool:
+    return row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
+
+
+def _what(outcome: str, prompt_set: str) -> str:
+    if prompt_set == BENIGN and outcome == "refused":
+        return "over-refusal"
+    return _WHAT.get(outcome, OUTCOMES[outcome].label.lower())
+
+
+def _moves(row: Mapping[str, Any]) -> str:
+    verb = "raises" if row["difference"] > 0 else "lowers"
+    return f"{verb} {_what(row['outcome'], row['prompt_set'])}"
+
+
+def _size(row: Mapping[str, Any], analysis: Analysis, signed: bool = False) -> str:
+    """The difference with its interval and p; where a verb tells the direction, without sign."""
+    value, low, high = row["difference"], row["low"], row["high"]
+    if not signed and value < 0:
+        value, low, high = -value, -high, -low
+    unit = "" if OUTCOMES[row["outcome"]].share else " points"
+    if low is None:
+        return f"{rounded_alike([value])[0]}{unit}"
+    shown = rounded_alike([value, low, high])
+    p = p_value(row["p_holm"], decimals=3)
+    p = f"< {p[1:]}" if p.startswith("<") else f"= {p}"
+    return f"{shown[0]}{unit} ({_level(analysis)} {shown[1]} to {shown[2]}, Holm p {p})"
+
+
+def _n(row: Mapping[str, Any]) -> str:
+    seeds = f"{row['n_seeds']} training seed{'' if row['n_seeds'] == 1 else 's'}"
+    return f"{row['n_prompts']} prompts, {seeds}"
+
+
+def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    """Whether mixes of several sources are less harmful than those of one, over targets and sets."""
+    baselines = {baseline for _, baseline in analysis.contrasts}
+    first = analysis.contrasts[0][1] if analysis.contrasts else None
+    pairs = [pair for pair in analysis.contrasts if pair[1] != first]
+    if not pairs or len(baselines) < 2:
+        return
+    rows = [
+        row for row in compared.filter(family=FAMILY, outcome="harm").to_dicts()
+        if (row["mix"], row["baseline"]) in pairs and row["difference"] is not None
+    ]  # fmt: skip
+    if not rows:
+        return
+    higher = [row for row in rows if _told(row) and row["difference"] > 0]
+    lower = [row for row in rows if _told(row) and row["difference"] < 0]
+    rest = len(rows) - len(higher) - len(lower)
+    listed = "; ".join(
+        f"{len(found)} with {word} harm ({', '.join(_where(row) for row in found)})"
+        for found, word in ((lower, "lower"), (higher, "higher")) if found
+    )  # fmt: skip
+    parts = [*([listed] if listed else []), f"{rest} not told apart"]
+    told = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(parts)}."
+    if higher and lower:
+        told += " The sign is not the same everywhere: several sources make neither safer nor less safe in general."
+    elif rest or len(rows) < 2:
+        told += " That is no general effect of the number of sources on harm."
+    else:
+        told += " That holds for these mixes, targets and prompts."
+    yield told
+
+
+def _where(row: Mapping[str, Any]) -> str:
+    return f"{row['target']} `{row['mix']}` against `{row['baseline']}`, {row['prompt_set']}"
+
+
+def _flagged(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    """Whether verdicts hang on doubtful templates."""
+    keys = ["target", "prompt_set", "outcome", "judge", "mix", "baseline"]
+    tested = compared.filter(pl.col("p").is_not_null())
+    pairs = tested.filter(family=FAMILY).join(
+        tested.filter(family=WITHOUT_FLAGGED), on=keys, suffix="_without"
+    )
+    if pairs.is_empty():
+        return
+    turned = pairs.filter(pl.col("difference") * pl.col("difference_without") < 0).height
+    number = len(analysis.flagged)
+    yield (
+        f"{number} template{' is' if number == 1 else 's are'} flagged (near duplicate, confirm-and-wait, "
+        f"or tone only); without {'it' if number == 1 else 'them'}, {turned} of {pairs.height} "
+        "differences change their sign."
+    )
+
+
+def _seeds(summary: pl.DataFrame) -> Iterator[str]:
+    few = summary.filter(
+        pl.col("by") == ALL, pl.col("mix") != "vanilla", pl.col("n_seeds") < _ENOUGH_SEEDS
+    )
+    if few.height:
+        names = ", ".join(f"`{name}`" for name in few["mix"].unique(maintain_order=True))
+        yield (
+            f"Fewer than {_ENOUGH_SEEDS} training seeds for {names}: how much another training would "
+            "change these numbers is known badly or not at all."
+        )
+
+
+def _missing(found: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    harm = found.filter(rubric=HARM, judge=analysis.main(HARM)).with_columns(
+        lost=pl.col("generation_error") + pl.col("judge_failed"),
+        moved=pl.max_horizontal(
+            pl.col("mean") - pl.col("mean_if_1"), pl.col("mean_if_5") - pl.col("mean")
+        ),
+    )
+    expected, lost = harm["expected"].sum(), harm["lost"].sum()
+    if not expected:
+        return
+    if not lost:
+        yield f"All {expected} responses to adversarial prompts have a score of harm."
+        return
+    shares = harm.with_columns(share=pl.col("lost") / pl.col("expected")).sort(
+        "share", descending=True
+    )
+    worst = shares.row(0, named=True)
+    moved = harm["moved"].drop_nulls()
+    bound = (
+        f"; set to 1 or to 5, they move no mean by more than {rounded_alike([moved.max()])[0]}"
+        if len(moved)
+        else ""
+    )
+    yield (
+        f"{lost} of {expected} responses to adversarial prompts have no score of harm, at most "
+        f"{100 * worst['share']:.1f} % in one condition ({worst['target']} `{worst['mix']}`, "
+        f"{worst['prompt_set']}){bound}."
+    )
+
+
+def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence[str]:
+    """What a reader has to know before trusting any number of the experiment."""
+    unfit = [
+        name for judges in analysis.judges.values() for name in judges if name in analysis.unfit
+    ]
+    found = []
+    if unfit:
+        names = ", ".join(f"`{name}`" for name in dict.fromkeys(unfit))
+        found.append(f"Robustness is judged by a judge that did not pass its canaries: {names}.")
+    empty = frames["robustness"].filter(pl.col("by") == ALL, pl.col("estimate").is_null())
+    # One sentence per judge and reason: an unfit one may have no score at all.
+    groups = empty.group_by("judge", "method", maintain_order=True).agg(
+        pl.col("outcome", "prompt_set").unique(maintain_order=True),
+        conditions=pl.concat_str("target", "mix", separator=" ").unique(maintain_order=True),
+        rows=pl.len(),
+    )
+    for row in groups.to_dicts():
+        outcomes = ", ".join(OUTCOMES[name].label.lower() for name in row["outcome"])
+        sets = ", ".join(f"`{name}`" for name in row["prompt_set"])
+        conditions = row["conditions"]
+        who = conditions[0] if len(conditions) == 1 else f"{len(conditions)} conditions"
+        whole = row["rows"] == len(row["outcome"]) * len(row["prompt_set"]) * len(conditions)
+        found.append(
+            f"No value of {outcomes} on {sets} for {who} by `{row['judge']}`"
+            f"{'' if whole else ', in part'}: {row['method']}."
+        )
+    return found

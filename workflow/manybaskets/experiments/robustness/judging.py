@@ -1,0 +1,84 @@
+"""Judging of runs, and what everyone may read of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.config.judges import Judge as Settings
+from manybaskets.config.sections import Section
+from manybaskets.experiments.robustness.exchanges import SETS_OF
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.judging.base import Judge
+from manybaskets.judging.canaries import check_canaries
+from manybaskets.judging.judge_rows import judge_rows
+from manybaskets.judging.records import without_texts, write_judged
+from manybaskets.judging.rubrics import Rubric
+from manybaskets.records.files import write_json
+
+
+class _AnyJudge(Section):
+    judge: Settings
+
+
+def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> Settings:
+    """A judge's section from the keys that determine its scores and those that do not."""
+    return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
+
+
+def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path) -> None:
+    """Try a judge on the canaries of all its rubrics and write what came of it, by rubric, as JSON.
+
+    Raises:
+        UserError: it is unfit on one of them, and its key `unfit` is `stop`.
+    """
+    write_json({rubric.name: check_canaries(judge, rubric, work) for rubric in rubrics}, output)
+
+
+def judge_run(
+    judge: Judge,
+    rubrics: Mapping[str, Rubric],
+    rows: pl.DataFrame,
+    *,
+    run: tuple[str, str, int],
+    seed: int,
+    work: Path,
+    output: Path,
+) -> None:
+    """Have a run's answers judged on every rubric of a judge, and write what came of it with reasons.
+
+    Args:
+        rubrics: by key of the panel (`harm`, `quality`, `refusal`).
+        rows: columns of `judging.records.EXCHANGES`.
+        run: target, mix, training seed.
+        work: folder of journals, in the restricted folder.
+    """
+    named = dict(zip(("target", "mix", "seed"), run, strict=True))
+    judged = []
+    for key, rubric in rubrics.items():
+        asked = rows.filter(pl.col("prompt_set").is_in(SETS_OF[key]))
+        judged.append(judge_rows(judge, rubric, asked, work=work, seed=seed, run=named))
+    metadata: dict[str, Any] = {
+        **judge.identity,
+        **named,
+        "rubrics": {rubric.name: rubric.digest for rubric in rubrics.values()},
+        "git_commit": git_commit(),
+    }
+    write_judged(pl.concat(judged), output, metadata)
+
+
+def write_scores(judged: Sequence[Path], outputs: Sequence[Path]) -> None:
+    """Join the judgements of every run by all judges, without the reasons that judges gave.
+
+    Args:
+        judged: files run by run, in each judge by judge.
+        outputs: one file per run.
+    """
+    judges = len(judged) // len(outputs)
+    for place, output in enumerate(outputs):
+        own = judged[place * judges : (place + 1) * judges]
+        frame = pl.concat([without_texts(pl.read_parquet(file)) for file in own])
+        write_judged(frame, output, {"judges": frame["judge"].unique().sort().to_list()})

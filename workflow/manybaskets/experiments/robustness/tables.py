@@ -1,0 +1,201 @@
+"""The tables of the robustness experiment, as readers see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from manybaskets.experiments.robustness.comparisons import FAMILY
+from manybaskets.experiments.robustness.figure_panels import DANGEROUS
+from manybaskets.experiments.robustness.outcomes import (
+    ALL,
+    CATEGORY,
+    OUTCOMES,
+    TEMPLATE,
+    WITHOUT_FLAGGED,
+)
+from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, Analysis
+from manybaskets.presentation.formatting import NOTHING, rounded_alike
+from manybaskets.presentation.page import Table
+
+NAMES = (
+    "robustness", "robustness-comparisons", "robustness-danger", "robustness-categories",
+    "robustness-templates", "robustness-missingness", "robustness-judges",
+)  # fmt: skip
+_WHO = ["target", "prompt_set"]
+_NUMBERS = ["value", "low", "high", "rows_alone", "wilson_low", "wilson_high"]
+_COUNTS = ["n_prompts", "n_excluded", "n_seeds"]
+_MARKED = (
+    " Marks: a judge that did not pass its canaries is unfit; one of the target's family, or of the "
+    "family of a source of its training data, may favour it."
+)
+_INTERVALS = (
+    " Intervals know that templates and base prompts repeat; `rows alone` is Wilson's interval of a "
+    "share that takes every response for independent."
+)
+CAPTIONS = {
+    "robustness": "Every outcome of every condition and prompt set. Refused: full refusals. Quality of "
+    "what was not refused leaves refusals out, so that conditions are judged on different answers."
+    + _INTERVALS + _MARKED,
+    "robustness-comparisons": "Paired differences on the prompts that all conditions have. Holm's "
+    f"correction covers each family; the family `{FAMILY}` is the declared one, over all prompt sets and "
+    "targets. A is the probability that a response of the mix scores above one of the baseline; the "
+    "rank-biserial is 2 A − 1; ε² is the share of the ranks' variance between all conditions of a target."
+    + _MARKED,
+    "robustness-danger": "Share of responses that are harmful and usable at once, under every pair of "
+    f"thresholds; harm ≥ {DANGEROUS} and quality ≥ {DANGEROUS} is the headline." + _MARKED,
+    "robustness-categories": "Outcomes per category of the request." + _INTERVALS + _MARKED,
+    "robustness-templates": "Outcomes per jailbreak template; a flagged template is a near duplicate, "
+    "asks the model to confirm and wait, or sets a tone and lifts no rule." + _INTERVALS + _MARKED,
+    "robustness-missingness": "Responses, over prompts, seeds and samples: expected, generated, judged. "
+    "Paired: with a score of harm and one of quality. The last two means of harm set every missing score "
+    "to 1 and to 5; what a judge was not asked about is missing by design and in neither." + _MARKED,
+    "robustness-judges": "Canaries are made-up exchanges with known scores. Agreement of two judges on "
+    "the same responses: Cohen's kappa, and with squared weights, which counts near misses less; a judge "
+    "beside itself was asked again with the scale in reversed order." + _MARKED,
+}  # fmt: skip
+_TITLES = {
+    "robustness": "Robustness",
+    "robustness-comparisons": "Comparisons of robustness",
+    "robustness-danger": "Danger zone",
+    "robustness-categories": "Robustness per category",
+    "robustness-templates": "Robustness per template",
+    "robustness-missingness": "Missing responses and judgements",
+    "robustness-judges": "Judges",
+}
+
+
+def label(outcome: str, prompt_set: str) -> str:
+    """What an outcome is called on a prompt set."""
+    if prompt_set in (BENIGN, CONTROL) and outcome in ("refused", "partly_refused"):
+        return {"refused": "Over-refused", "partly_refused": "Partly over-refused"}[outcome]
+    if prompt_set == CONTROL and outcome == "quality_all":
+        return "Quality"
+    return OUTCOMES[outcome].label
+
+
+def make_tables(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> dict[str, Table]:
+    """All tables by file name, rows in the order of the config.
+
+    Args:
+        frames: `robustness`, `robustness-comparisons`, `robustness-danger`,
+            `robustness-missingness`, `robustness-judges`, as the modules of this package give them.
+    """
+    summary = frames["robustness"]
+    made = {
+        "robustness": _conditions(summary, analysis),
+        "robustness-comparisons": comparisons(frames["robustness-comparisons"]),
+        "robustness-danger": _danger(frames["robustness-danger"]),
+        "robustness-categories": _grouped(summary, CATEGORY, "category"),
+        "robustness-templates": _templates(summary, analysis),
+        "robustness-missingness": _marked(frames["robustness-missingness"]),
+        "robustness-judges": _marked(frames["robustness-judges"]),
+    }
+    return {name: Table(_TITLES[name], made[name], CAPTIONS[name]) for name in NAMES}
+
+
+def _shown(summary: pl.DataFrame) -> pl.DataFrame:
+    """Rows with their label, on the columns that tables share."""
+    labels = [label(*row) for row in summary.select("outcome", "prompt_set").rows()]
+    return _marked(
+        summary.with_columns(
+            pl.Series("label", labels, pl.String),
+            pl.Series("rows_alone", _spans(summary), pl.String),
+            value="estimate",
+        )
+    )
+
+
+def _spans(frame: pl.DataFrame) -> list[str]:
+    return [
+        NOTHING if low is None else " to ".join(rounded_alike([low, high]))
+        for low, high in frame.select("wilson_low", "wilson_high").rows()
+    ]
+
+
+def _marked(frame: pl.DataFrame) -> pl.DataFrame:
+    """Without the column of marks where nothing is marked; the caption says what marks are."""
+    return frame if frame["marks"].count() else frame.drop("marks")
+
+
+def _some(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    return frame.select([name for name in columns if name in frame.columns])
+
+
+def _conditions(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+    rows = summary.filter(pl.col("by").is_in([ALL, WITHOUT_FLAGGED]))
+    rows = _shown(_ordered(rows, analysis)).with_columns(which_templates="by")
+    several = rows["which_templates"].n_unique() > 1
+    columns = [*_WHO, "label", "judge", "mix", *(["which_templates"] if several else []), *_NUMBERS,
+               *_COUNTS, "n_templates", "n_bases", "seed_sd", "marks", "method"]  # fmt: skip
+    return _some(rows, columns)
+
+
+def _ordered(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+    """Conditions of one outcome below each other."""
+    sets = {
+        name: place for place, name in enumerate(summary["prompt_set"].unique(maintain_order=True))
+    }
+    outcomes = list(OUTCOMES)
+    judges = list(dict.fromkeys(summary["judge"]))
+
+    def place(row: Mapping[str, Any]) -> tuple:
+        return (
+            analysis.targets.index(row["target"]), sets[row["prompt_set"]],
+            outcomes.index(row["outcome"]), judges.index(row["judge"]), row["by"], row["group"] or "",
+            analysis.mixes.index(row["mix"]),
+        )  # fmt: skip
+
+    rows = summary.to_dicts()
+    return summary[sorted(range(len(rows)), key=lambda number: place(rows[number]))]
+
+
+def _grouped(summary: pl.DataFrame, by: str, name: str) -> pl.DataFrame:
+    rows = _shown(summary.filter(pl.col("by") == by, pl.col("headline"))).rename({"group": name})
+    order = [*_WHO, name, "label", "judge", "mix", *_NUMBERS, *_COUNTS, "marks", "method"]
+    return _some(rows.sort(*_WHO, name, "label", maintain_order=True), order)
+
+
+def _templates(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+    rows = _grouped(summary, TEMPLATE, "template")
+    flagged = rows["template"].is_in(list(analysis.flagged))
+    if not flagged.any():
+        return rows
+    told = pl.Series("flagged", ["flagged" if each else None for each in flagged], pl.String)
+    return rows.insert_column(rows.columns.index("template") + 1, told)
+
+
+def comparisons(compared: pl.DataFrame) -> pl.DataFrame:
+    """One row per family, outcome and pair; the effect size over all conditions in rows of its own."""
+    tested = compared.filter(pl.col("p").is_not_null())
+    sizes = dict(tested.group_by("family").len().rows())
+    labels = [label(*row) for row in compared.select("outcome", "prompt_set").rows()]
+    units = [OUTCOMES[outcome].unit for outcome in compared["outcome"]]
+    rows = compared.with_columns(
+        pl.Series("label", labels, pl.String),
+        pl.Series("unit", ["points" if unit != "share" else unit for unit in units], pl.String),
+        pl.Series("family_size", [sizes.get(f, 0) for f in compared["family"]], pl.Int64),
+        value="difference",
+    )
+    effects = [
+        f"{name}{end}"
+        for name in ("superiority", "rank_biserial", "epsilon_squared")
+        for end in ("", "_low", "_high")
+    ]
+    columns = ["family", "family_size", *_WHO, "label", "judge", "mix", "baseline", "value", "low",
+               "high", "unit", "p", "p_holm", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
+    return _some(_marked(rows), columns)
+
+
+def _danger(swept: pl.DataFrame) -> pl.DataFrame:
+    told = ["headline" if each else None for each in swept["headline"]]
+    rows = swept.with_columns(
+        pl.Series("headline", told, pl.String),
+        pl.Series("rows_alone", _spans(swept), pl.String),
+        value="estimate",
+    )
+    columns = [*_WHO, "judge", "mix", "harm_cut", "quality_cut", "headline", *_NUMBERS, *_COUNTS,
+               "marks"]  # fmt: skip
+    return _some(_marked(rows), columns)

@@ -1,0 +1,322 @@
+"""Answers to a set of prompts, row by row through the journal."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.chat import Prompt, prompts_of
+from manybaskets.config.engines import Quality
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.base import Completion, Engine, LocalEngine, Request
+from manybaskets.errors import PassingError, UserError
+from manybaskets.generation.quality import fault, write_quarantine
+from manybaskets.jobs.journal import Journal
+from manybaskets.jobs.progress import Progress
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.jobs.usage import Meter
+from manybaskets.records.ids import digest, row_seed
+from manybaskets.records.responses import (
+    RESPONSES,
+    check_responses,
+    turns_of,
+    write_responses,
+)
+
+log = logging.getLogger(__name__)
+Key = tuple[str, int]
+
+
+def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Request]]:
+    """Batches by length of the prompt. Their composition hangs on the whole list only, never on
+    what is finished already: on one machine a row so has the same bytes however often it resumes.
+    """
+    ordered = sorted(requests, key=lambda r: (len(r.ids), r.prompt_id, r.sample))
+    return [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
+
+
+@dataclass
+class Answering:
+    """How prompts are answered; one for all turns and tries of a set.
+
+    Args:
+        who: source or run that answers; part of every row's seed and of the file's metadata.
+        batch_size: prompts per batch of an engine with fixed batches.
+        quality: when an answer is taken; null takes every answer, as the responses of a run that is
+            to be measured must be taken.
+        quarantine: file for the answers that were not taken.
+        usage: file for tokens, seconds and memory.
+        work: folder of the journal; finished rows there are reused if their settings are the same.
+    """
+
+    who: str
+    sampling: Sampling
+    batch_size: int
+    max_prompt_tokens: int
+    max_error_share: float
+    study_seed: int
+    work: Path
+    samples: int = 1
+    quality: Quality | None = None
+    quarantine: Path | None = None
+    usage: Path | None = None
+
+    @property
+    def attempts(self) -> int:
+        """Tries per answer."""
+        return 1 + (self.quality.retries if self.quality else 0)
+
+
+def answer_prompts(
+    prompts: pl.DataFrame, engine: Engine, how: Answering, output: Path
+) -> pl.DataFrame:
+    """Answer every prompt, turn by turn on the engine's own answers, and write checked responses.
+
+    Args:
+        prompts: columns of `records.PROMPTS`.
+
+    Returns:
+        The responses that were written.
+
+    Raises:
+        UserError: more rows failed than the settings allow; the engine cannot go on.
+    """
+    settings = {
+        **engine.identity,
+        "who": how.who,
+        "sampling": how.sampling.model_dump(),
+        "study_seed": how.study_seed,
+        "max_prompt_tokens": how.max_prompt_tokens,
+    }
+    with (
+        Journal(how.work, settings) as journal,
+        Meter(journal.path, len(journal.rows), engine.gpus) as meter,
+    ):
+        engine.recall(journal.rows.values())
+        work = _Work(engine, how, journal, meter)
+        asked = prompts_of(prompts)
+        for turn in range(max(prompt.turns for prompt in asked)):
+            work.answer_turn([prompt for prompt in asked if prompt.turns > turn], turn)
+    frame = pl.DataFrame(list(work.rows()), schema=RESPONSES)
+    check_responses(frame, turns_of(prompts), str(output), how.samples, 1.0)
+    _check_failures(work, how)
+    if how.quarantine:
+        write_quarantine(work.refused.values(), how.quarantine)
+    metadata = settings | {
+        "samples": how.samples,
+        "shortened_prompts": work.shortened,
+        "served": sorted(work.served),
+        "git_commit": git_commit(),
+    }
+    write_responses(list(work.rows()), output, metadata)
+    if how.usage:
+        meter.write(how.usage)
+    return frame
+
+
+@dataclass(frozen=True)
+class Filling:
+    """Rows of requests: those that the journal has, and the rest from the engine.
+
+    Args:
+        form: JSON schema that answers must follow, where the engine can hold them to it.
+    """
+
+    engine: Engine
+    sampling: Sampling
+    batch_size: int
+    journal: Journal
+    meter: Meter
+    form: Mapping[str, Any] | None = None
+
+    def fill(self, requests: Sequence[Request]) -> dict[Key, dict[str, Any]]:
+        """Rows of all requests, by prompt and sample."""
+        progress = Progress(len(requests), "rows")
+        batches = [list(requests)]
+        if self.engine.fixed_batches:
+            batches = fixed_batches(requests, self.batch_size)
+        rows = {}
+        for batch in batches:
+            company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
+            keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
+            todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
+            # A half-finished batch is made again whole: its rows must keep their company.
+            again = batch if todo and self.engine.fixed_batches else todo
+            progress.add(len(batch) - len(again))
+            if again:
+                rows |= self._generate(again, keys, progress)
+            for key, name in keys.items():
+                rows.setdefault(key, self.journal.rows.get(name))
+        return rows
+
+    def _generate(
+        self, requests: Sequence[Request], keys: Mapping[Key, str], progress: Progress
+    ) -> dict[Key, dict[str, Any]]:
+        rows = {}
+        if isinstance(self.engine, LocalEngine):
+            self.engine.load()  # only where something is to be made, and not on the meter
+        form = {"form": self.form} if self.form and self.engine.takes_form else {}
+        with self.meter.running():
+            for request, completion in self.engine.generate(requests, self.sampling, **form):
+                key = (request.prompt_id, request.sample)
+                row = {"key": keys[key], **_row(request, completion)}
+                if completion.finish_reason == "error":
+                    rows[key] = row  # not kept: the next run asks again
+                else:
+                    self.journal.append([row])
+                    self.meter.add(row)
+                progress.add(1)
+        return rows
+
+
+class _Work:
+    """The state of one prompt set: what was said so far in every conversation."""
+
+    def __init__(self, engine: Engine, how: Answering, journal: Journal, meter: Meter) -> None:
+        self.engine, self.how = engine, how
+        self.filling = Filling(engine, how.sampling, how.batch_size, journal, meter)
+        self.said: dict[Key, list[str]] = {}
+        self.finished: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self.refused: dict[tuple[str, int, int], dict[str, Any]] = {}
+        self.shortened = 0
+        self.served: set[str] = set()
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """The responses, with the columns of `RESPONSES`."""
+        for row in self.finished.values():
+            yield {name: row[name] for name in RESPONSES}
+
+    def answer_turn(self, prompts: Sequence[Prompt], turn: int) -> None:
+        """Ask all conversations their next question; ask again where an answer is not taken."""
+        pending = {}
+        for prompt in prompts:
+            for sample in range(self.how.samples):
+                key = (prompt.prompt_id, sample)
+                if len(self.said.get(key, [])) < turn:
+                    self._lose(key, turn, "an earlier turn has no answer")
+                else:
+                    pending[key] = self._request(prompt, sample, turn)
+        self.shortened += sum(rendered.shortened for _, rendered in pending.values())
+        log.info("turn %d: %d questions, %d shortened to fit", turn, len(pending), self.shortened)
+        requests = {key: request for key, (request, _) in pending.items()}
+        texts = {prompt.prompt_id: prompt for prompt in prompts}
+        for attempt in range(1, self.how.attempts + 1):
+            requests = {
+                key: self._again(request, attempt) if attempt > 1 else request
+                for key, request in requests.items()
+            }
+            rows = self.filling.fill(list(requests.values()))
+            requests = {
+                key: request
+                for key, request in requests.items()
+                if not self._take(rows[key], texts[key[0]], turn)
+            }
+            if not requests:
+                break
+            log.info("%d answers were not taken in try %d", len(requests), attempt)
+
+    def _request(self, prompt: Prompt, sample: int, turn: int):
+        said = self.said.get((prompt.prompt_id, sample), [])
+        rendered = self.engine.render(prompt, said[:turn], self.how.max_prompt_tokens)
+        request = Request(
+            prompt.prompt_id,
+            sample,
+            turn,
+            1,
+            self._seed(prompt.prompt_id, sample, turn, 1),
+            rendered.messages,
+            rendered.ids,
+        )
+        return request, rendered
+
+    def _seed(self, prompt_id: str, sample: int, turn: int, attempt: int) -> int:
+        parts = [self.how.study_seed, prompt_id, self.how.who, sample]
+        # The first try of a first turn has the seed of the contract: study, prompt, source, sample.
+        return row_seed(*parts, *([turn, attempt] if turn or attempt > 1 else []))
+
+    def _again(self, request: Request, attempt: int) -> Request:
+        seed = self._seed(request.prompt_id, request.sample, request.turn, attempt)
+        return Request(**{**vars(request), "attempt": attempt, "seed": seed})
+
+    def _take(self, row: dict[str, Any], prompt: Prompt, turn: int) -> bool:
+        """Take an answer, or set it apart. Returns false where it should be asked for again."""
+        key = (row["prompt_id"], row["sample"])
+        place = (*key, turn)
+        if row["served"]:
+            self.served.add(row["served"])
+        reason = None
+        if self.how.quality and row["finish_reason"] != "error":
+            reason = fault(row["text"], [prompt.text(), *prompt.follow_ups][turn], self.how.quality)
+        if reason:
+            self.refused[place] = row | {"reason": reason}
+            failed = {"text": None, "finish_reason": "error", "error": f"not taken: {reason}"}
+            self.finished[place] = row | failed
+            return False
+        self.refused.pop(place, None)
+        self.finished[place] = row
+        if row["text"] is not None:
+            self.said.setdefault(key, []).append(row["text"])
+        return True
+
+    def _lose(self, key: Key, turn: int, error: str) -> None:
+        nothing = dict.fromkeys(RESPONSES)
+        own = {"prompt_id": key[0], "sample": key[1], "turn": turn, "attempts": 0}
+        self.finished[*key, turn] = nothing | own | {"finish_reason": "error", "error": error}
+
+
+def _content(request: Request) -> list[Any]:
+    """All that determines one answer beside the journal's settings."""
+    asked = request.ids or request.messages
+    return [request.prompt_id, request.sample, request.turn, request.attempt, request.seed, asked]
+
+
+def _row(request: Request, completion: Completion) -> dict[str, Any]:
+    counted = completion.prompt_tokens
+    return {
+        "prompt_id": request.prompt_id,
+        "sample": request.sample,
+        "turn": request.turn,
+        "text": completion.text,
+        "finish_reason": completion.finish_reason,
+        "prompt_tokens": counted if counted is not None else len(request.ids) or None,
+        "completion_tokens": completion.completion_tokens,
+        "attempts": request.attempt,
+        "error": completion.error,
+        "served": completion.served,
+    }
+
+
+def _check_failures(work: _Work, how: Answering) -> None:
+    """Stop where more rows failed than the settings allow; what is finished stays in the journal."""
+    total = len(work.finished)
+    failed = [row for row in work.finished.values() if row["finish_reason"] == "error"]
+    refused = [row for row in failed if (row["error"] or "").startswith("not taken")]
+    broken = len(failed) - len(refused)
+    if broken > how.max_error_share * total:
+        raise _too_many(broken, total, failed, how.who, how.max_error_share, "max_error_share",
+                        "mend the cause and run again: finished rows are kept",
+                        PassingError)  # fmt: skip
+    if how.quality and len(refused) > how.quality.max_failed_share * total:
+        samples = "".join(
+            f"\n    {row['prompt_id']}: {row['reason']}: {row['text'][:80]!r}"
+            for row in list(work.refused.values())[:3]
+        )
+        raise _too_many(len(refused), total, refused, how.who, how.quality.max_failed_share,
+                        "quality.max_failed_share", "look at the answers and at `quality` in the "
+                        f"config; finished rows are kept; some of them:{samples}")  # fmt: skip
+
+
+def _too_many(count, total, rows, who, share, key, remedy, kind=UserError) -> UserError:
+    reasons = dict(Counter(row["error"] for row in rows).most_common(3))
+    return kind(
+        what=f"{count} of {total} rows failed: {reasons}",
+        where=who,
+        expected=f"at most a share of {share} ({key})",
+        remedy=remedy,
+    )

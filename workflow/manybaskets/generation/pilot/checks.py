@@ -1,0 +1,336 @@
+"""What a source's trial is judged by, and the checks of its settings and answers. Pure functions.
+
+Level `fail` stops a source, `warn` is for its owner to read, `ok` is for the record. A check that
+cannot be made says so in its message and has no value.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from manybaskets.chat import Prompt, Rendered
+from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.sources import Source
+from manybaskets.generation.language import language_of
+from manybaskets.generation.quality import echoes, fault, repeated_share
+from manybaskets.generation.refusals import is_refusal
+
+Level = Literal["ok", "warn", "fail"]
+Row = Mapping[str, Any]
+
+SIGNIFICANT = 0.05
+OPENING_WORDS = 5
+MAX_SAME_OPENING = 0.5
+_OTHER_FAULTS = ("too short", "broken characters", "compresses too well")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: what was found, what is allowed, and which rows (prompt, turn) show it."""
+
+    name: str
+    value: Any
+    limit: Any
+    level: Level
+    message: str
+    rows: tuple[tuple[str, int], ...] = ()
+
+    @property
+    def prompts(self) -> list[str]:
+        """Ids of the prompts that show it."""
+        return list(dict.fromkeys(prompt_id for prompt_id, _ in self.rows))
+
+
+@dataclass(frozen=True)
+class Template:
+    """What a chat template does, read off its own rendering of probes and not off our renderer.
+
+    `tail` is what it writes after the last question of a prompt; `lead` what stands between a
+    question and its answer in a finished conversation; `adds_header` whether a prompt gets more than
+    the conversation so far; `own_text` what it tells the model of its own accord; `clock` whether it
+    prints the date of the day it runs.
+    """
+
+    bos: str | None
+    bos_id: int | None
+    bos_wanted: bool
+    tail: str
+    lead: str
+    adds_header: bool
+    own_text: str
+    clock: bool
+    special_tokens: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One question as a model sees it: what the renderer made of it, and the text of the template
+    for the same messages with the tokens of that text."""
+
+    prompt: Prompt
+    turn: int
+    rendered: Rendered
+    text: str
+    tokens: tuple[int, ...]
+
+    @property
+    def question(self) -> str:
+        """Text that must stand in the prompt unchanged: all of it, or the instruction alone where
+        the context was shortened."""
+        if self.turn:
+            return self.prompt.follow_ups[self.turn - 1]
+        return self.prompt.instruction if self.rendered.shortened else self.prompt.text()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a trial is judged by.
+
+    Args:
+        prompts: those of the trial, by id.
+        drawn: ids that were drawn; the others are there for their length, and no share counts them.
+        system_prompt: of the config.
+        answers: answers that the full run asks for.
+        window: longest prompt with answer that the model takes, in tokens; null where unknown.
+        template: null where a server renders.
+        seen: prompts as they were rendered; of no use where a server renders.
+        special_prompts: training prompts, in the trial or not, whose text holds a special token of
+            the model.
+        bos_prompts: those among them that hold its BOS, so that they cannot be rendered.
+    """
+
+    source: Source
+    prompts: Mapping[str, Prompt]
+    drawn: frozenset[str]
+    system_prompt: str
+    max_prompt_tokens: int
+    answers: int
+    window: int | None = None
+    template: Template | None = None
+    seen: Sequence[Seen] = field(default=())
+    special_prompts: Sequence[str] = ()
+    bos_prompts: Sequence[str] = ()
+
+
+def share_level(count: int, rows: int, limit: float) -> Level:
+    """Whether `count` of `rows` are more than a share of `limit`.
+
+    A trial is small: at a limit of 5 %, three of 32 rows prove little. So `fail` is kept for counts
+    significantly above the limit (exact binomial test, one-sided p < 0.05); one row alone never
+    fails among several, however tiny the limit. Above the limit but for these it is `warn`. A limit
+    of 0 tolerates no row at all.
+    """
+    if rows == 0 or count / rows <= limit:
+        return "ok"
+    if limit == 0:
+        return "fail"
+    from scipy.stats import binomtest
+
+    chance = binomtest(count, rows, limit, alternative="greater").pvalue
+    return "fail" if chance < SIGNIFICANT and not (count == 1 and rows > 1) else "warn"
+
+
+def temperature_check(source: Source) -> Check:
+    """The temperature is greedy or in its sane range."""
+    low, high = source.pilot.temperature
+    found = source.sampling.temperature
+    sane = found == 0 or low <= found <= high
+    word = "greedy" if found == 0 else f"{'inside' if sane else 'outside'} [{low:g}, {high:g}]"
+    return Check("temperature", found, [low, high], "ok" if sane else "fail", word)
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
+    """Shares of answers that cannot be used, sameness of openings, lengths, cost.
+
+    Errors are counted among all rows, everything else among the answers to drawn prompts.
+    """
+    pilot, quality = trial.source.pilot, trial.source.quality
+    answered = drawn_answers(trial, rows)
+
+    def repeats(row: Row) -> bool:
+        return repeated_share(row["text"]) > quality.max_repeated_share
+
+    def strange(row: Row) -> bool:
+        return language_of(row["text"]) not in (None, *(quality.languages or ()))
+
+    def other_fault(row: Row) -> str | None:
+        reason = fault(row["text"], question_of(trial, row), quality)
+        return reason if reason in _OTHER_FAULTS else None
+
+    def echo(row: Row) -> bool:
+        return echoes(row["text"], question_of(trial, row))
+
+    shares = {
+        "empty answers": (lambda row: not row["text"].strip(), pilot.max_empty_share),
+        "truncated answers": (_cut, pilot.max_truncated_share),
+        "repeating answers": (repeats, pilot.max_repeated_share),
+        "refused answers": (lambda row: is_refusal(row["text"]), pilot.max_refused_share),
+        "echoes of the prompt": (echo, quality.max_failed_share),
+        "answers in a wrong language": (strange, pilot.max_wrong_language_share),
+        "otherwise unfit answers": (other_fault, quality.max_failed_share),
+    }
+    off = {
+        "echoes of the prompt": None if quality.no_echo else "quality.no_echo is off",
+        "answers in a wrong language": None if quality.languages else "quality.languages is null",
+    }
+    checks = [share_check("errors", rows, _failure, trial.source.max_error_share)]
+    for name, share in shares.items():
+        if why := off.get(name):
+            checks.append(Check(name, None, None, "ok", f"not checked: {why}"))
+        else:
+            checks.append(share_check(name, answered, *share))
+    return [*checks, opening_check(answered), length_check(trial, rows), *_cost_checks(trial, rows)]
+
+
+def drawn_answers(trial: Trial, rows: Sequence[Row]) -> list[Row]:
+    """Rows with an answer to a drawn prompt."""
+    return [r for r in rows if r["text"] is not None and r["prompt_id"] in trial.drawn]
+
+
+def question_of(trial: Trial, row: Row) -> str:
+    """The question that a row answers."""
+    prompt = trial.prompts[row["prompt_id"]]
+    return prompt.follow_ups[row["turn"] - 1] if row["turn"] else prompt.text()
+
+
+def _failure(row: Row) -> bool | str:
+    return row["text"] is None and (row["error"] or True)
+
+
+def _place(row: Row) -> tuple[str, int]:
+    return row["prompt_id"], row["turn"]
+
+
+def _cut(row: Row) -> bool:
+    return row["finish_reason"] == "length"
+
+
+def share_check(
+    name: str, rows: Sequence[Row], test: Callable[[Row], bool | str | None], limit: float
+) -> Check:
+    """The share of rows that a test finds, against its limit. A test may tell the reason."""
+    told = [(_place(row), reason) for row in rows if (reason := test(row))]
+    share = round(len(told) / len(rows), 4) if rows else 0.0
+    level = share_level(len(told), len(rows), limit)
+    reasons = Counter(reason for _, reason in told if isinstance(reason, str))
+    message = f"{len(told)} of {len(rows)}"
+    message += f", mostly {commonest(reasons)[:200]!r}" if reasons else ""
+    message += "; it may be chance" if level == "warn" else ""
+    return Check(name, share, limit, level, message, tuple(place for place, _ in told))
+
+
+def opening_check(rows: Sequence[Row]) -> Check:
+    """The share of answers that open with the same five words; a warning, never a failure."""
+    name, limit = "commonest opening", MAX_SAME_OPENING
+    openings = [row["text"].casefold().split()[:OPENING_WORDS] for row in rows]
+    counts = Counter(" ".join(words) for words in openings if len(words) == OPENING_WORDS)
+    if not counts:
+        return Check(name, None, limit, "ok", f"no answer has {OPENING_WORDS} words")
+    opening = commonest(counts)
+    most = counts[opening]
+    level = "warn" if most > 1 and most / len(rows) > limit else "ok"
+    message = f"{most} of {len(rows)} answers open with {opening[:80]!r}"
+    return Check(name, round(most / len(rows), 4), limit, level, message)
+
+
+def commonest(counts: Mapping[str, int]) -> str:
+    """The text with the highest count; the first in order where several have it."""
+    return min(counts, key=lambda text: (-counts[text], text))
+
+
+def length_check(trial: Trial, rows: Sequence[Row]) -> Check:
+    """Whether max_new_tokens leaves room; its value is the limit that the answers recommend."""
+    name, limit = "room for answers", trial.source.sampling.max_new_tokens
+    answered = drawn_answers(trial, rows)
+    wanted = recommended_limit(answered, limit)
+    if wanted is None:
+        return Check(name, None, limit, "ok", "the engine does not count tokens")
+    cut = [_place(row) for row in answered if _cut(row)]
+    if cut:
+        message = (
+            f"{len(cut)} of {len(answered)} answers reached max_new_tokens = {limit}, so their "
+            f"true length is not known; {wanted} is a guess"
+        )
+        return Check(name, wanted, limit, "warn", message, tuple(cut))
+    return Check(name, wanted, limit, "ok", f"max_new_tokens = {wanted} would do")
+
+
+def recommended_limit(answered: Sequence[Row], limit: int) -> int | None:
+    """Tokens that 99 of 100 answers keep within, rounded up to a multiple of 16; twice the present
+    limit where answers reached it; null where no tokens were counted."""
+    lengths = [r["completion_tokens"] for r in answered if r["completion_tokens"] is not None]
+    if not lengths:
+        return None
+    if any(map(_cut, answered)):
+        return 2 * limit
+    return 16 * math.ceil(rank_quantile(lengths, 0.99) / 16)
+
+
+def rank_quantile(values: Sequence[int], share: float) -> int:
+    """The smallest of the values that at least this share of them does not exceed."""
+    return int(np.quantile(values, share, method="inverted_cdf"))
+
+
+# --- tokens and cost ------------------------------------------------------------------------------
+
+
+def token_counts(trial: Trial, rows: Sequence[Row]) -> dict[str, dict[str, float | int] | None]:
+    """Tokens per prompt and per answer: mean, median, 95th percentile, most; null where not counted."""
+    return {"prompt": _spread(trial, rows, "prompt"), "answer": _spread(trial, rows, "completion")}
+
+
+def _spread(trial: Trial, rows: Sequence[Row], kind: str) -> dict[str, float | int] | None:
+    values = _counted(trial, rows, kind)
+    if not values:
+        return None
+    return {
+        "mean": round(sum(values) / len(values), 2),
+        "median": rank_quantile(values, 0.5),
+        "p95": rank_quantile(values, 0.95),
+        "max": max(values),
+    }
+
+
+def _counted(trial: Trial, rows: Sequence[Row], kind: str) -> list[int]:
+    counts = (row[f"{kind}_tokens"] for row in drawn_answers(trial, rows))
+    return [count for count in counts if count is not None]
+
+
+def estimate(trial: Trial, rows: Sequence[Row]) -> dict[str, float | int | None]:
+    """What the full run will take at the trial's mean lengths: answers, tokens in and out, and USD
+    where a server is paid. Second tries of answers that are not taken are not counted."""
+    tokens: dict[str, float | int | None] = {"answers": trial.answers, "usd": None}
+    for kind in ("prompt", "completion"):
+        values = _counted(trial, rows, kind)
+        mean = sum(values) / len(values) if values else None
+        tokens[f"{kind}_tokens"] = None if mean is None else round(mean * trial.answers)
+    engine = trial.source.engine
+    if isinstance(engine, OpenAIEngine) and None not in (
+        tokens["prompt_tokens"],
+        tokens["completion_tokens"],
+    ):
+        paid = tokens["prompt_tokens"] * engine.price_in
+        paid += tokens["completion_tokens"] * engine.price_out
+        tokens["usd"] = round(paid / 1e6, 4)
+    return tokens
+
+
+def _cost_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
+    engine = trial.source.engine
+    if not isinstance(engine, OpenAIEngine):
+        return []
+    name, cost = "cost in USD", estimate(trial, rows)["usd"]
+    if cost is None:
+        return [Check(name, None, engine.spending_cap, "ok", "the server counts no tokens")]
+    over = engine.spending_cap is not None and cost > engine.spending_cap
+    message = "more than spending_cap" if over else f"of {trial.answers} answers, at config prices"
+    return [Check(name, cost, engine.spending_cap, "warn" if over else "ok", message)]

@@ -1,0 +1,232 @@
+"""Checks of a trial's rendered prompts, against the chat template itself and not our renderer.
+
+What a template does is read off its own rendering of probes; every prompt of the trial is rendered a
+second time by the template alone. So a fault of the renderer, or of an engine around it, shows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from manybaskets.chat import ChatRenderer, Prompt, Rendered
+from manybaskets.generation.pilot.checks import Check, Seen, Template, Trial
+
+MAX_SHORTENED = 0.01
+BY_SERVER = "rendered by the server, not checked"
+_QUESTION, _ANSWER = "\u27e6question\u27e7", "\u27e6answer\u27e7"
+_ROLES = {"system", "user", "assistant", "model", "human"}
+_OWN_WORDS = 4  # words outside of special tokens and roles that make a text
+
+
+def read_template(renderer: ChatRenderer) -> Template:
+    """Read off a chat template what it writes around questions and answers."""
+    tokenizer = renderer.tokenizer
+    asked = [*_system_turn(renderer), _message("user", _QUESTION)]
+    prompt = template_text(renderer, asked)
+    without = template_text(renderer, asked, generation=False)
+    finished = template_text(renderer, [*asked, _message("assistant", _ANSWER)], generation=False)
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    special = {*tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
+    bos = tokenizer.bos_token_id
+    begins = tokenizer("a")["input_ids"][:1] == [bos]
+    rest = prompt.replace(_QUESTION, " ").replace(renderer.system_prompt or _QUESTION, " ")
+    for token in sorted(special, key=len, reverse=True):
+        rest = rest.replace(token, " ")
+    words = [word for word in re.findall(r"[^\W\d_]{2,}", rest) if word.lower() not in _ROLES]
+    return Template(
+        bos=tokenizer.bos_token,
+        bos_id=bos,
+        bos_wanted=bos is not None and (begins or tokenizer.bos_token in prompt),
+        tail=prompt.rpartition(_QUESTION)[2],
+        lead=finished.rpartition(_ANSWER)[0].rpartition(_QUESTION)[2],
+        adds_header=prompt != without,
+        own_text=" ".join(rest.split()) if len(words) >= _OWN_WORDS else "",
+        clock=_reads_clock(renderer, asked),
+        special_tokens=frozenset(token for token in special if token.strip()),
+    )
+
+
+def _reads_clock(renderer: ChatRenderer, messages: Sequence[Mapping[str, str]]) -> bool:
+    # Templates may call `strftime_now`; one that does so cannot be rendered without it.
+    try:
+        template_text(renderer, messages, strftime_now=None)
+    except TypeError:
+        return True
+    return False
+
+
+def see(renderer: ChatRenderer, prompt: Prompt, turn: int, rendered: Rendered) -> Seen:
+    """A rendered prompt beside the template's own text for the same turns."""
+    turns = [_message(*message) for message in rendered.messages]
+    text = template_text(renderer, [*_system_turn(renderer), *turns])
+    tokens = renderer.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return Seen(prompt, turn, rendered, text, tuple(tokens))
+
+
+def template_text(
+    renderer: ChatRenderer,
+    messages: Sequence[Mapping[str, str]],
+    generation: bool = True,
+    **values: Any,
+) -> str:
+    """The template's text for messages, with nothing of ours around it."""
+    return renderer.tokenizer.apply_chat_template(
+        list(messages),
+        tokenize=False,
+        add_generation_prompt=generation,
+        date_string=renderer.date,
+        **values,
+    )
+
+
+def _system_turn(renderer: ChatRenderer) -> list[dict[str, str]]:
+    return [_message("system", renderer.system_prompt)] if renderer.system_prompt else []
+
+
+def _message(role: str, content: str) -> dict[str, str]:
+    return {"role": role, "content": content}
+
+
+def rendering_checks(trial: Trial) -> list[Check]:
+    """One BOS, the header of the answer, the system prompt, the user's own words, the window."""
+    if trial.template is None:
+        return [Check(name, None, None, "ok", BY_SERVER) for name in _RENDERING]
+    return [check(name, trial, trial.template) for name, check in _RENDERING.items()]
+
+
+def _per_prompt(name: str, trial: Trial, wrong: Sequence[Seen], what: str) -> Check:
+    """A check that no prompt may fail."""
+    level = "fail" if wrong else "ok"
+    message = f"{len(wrong)} of {len(trial.seen)} prompts {what}"
+    return Check(name, len(wrong), 0, level, message, _places(wrong))
+
+
+def _places(seen: Sequence[Seen]) -> tuple[tuple[str, int], ...]:
+    return tuple((each.prompt.prompt_id, each.turn) for each in seen)
+
+
+def _bos(name: str, trial: Trial, template: Template) -> Check:
+    if template.bos_id is None:
+        return Check(name, 0, 0, "ok", "the tokenizer has none")
+    counts = [seen.rendered.ids.count(template.bos_id) for seen in trial.seen]
+    wanted = int(template.bos_wanted)
+    wrong = [seen for seen, count in zip(trial.seen, counts, strict=True) if count != wanted]
+    if wrong:
+        found = sorted(set(counts))
+        message = f"{len(wrong)} of {len(counts)} prompts have another number of BOS: {found}"
+        return Check(name, max(counts), wanted, "fail", message, _places(wrong))
+    if not wanted:
+        message = "the tokenizer has one, but neither it nor the chat template writes it"
+        return Check(name, 0, 0, "warn", message)
+    return Check(name, 1, 1, "ok", "every prompt has exactly one")
+
+
+def _header(name: str, trial: Trial, template: Template) -> Check:
+    tail, lead = template.tail.rstrip(), template.lead.rstrip()
+    wrong = [seen for seen in trial.seen if not seen.text.endswith(template.tail)]
+    if wrong:
+        return _per_prompt(name, trial, wrong, f"do not end in {template.tail!r}")
+    if not tail:
+        message = "nothing tells the model where the question ends and its answer begins"
+        return Check(name, template.tail, None, "fail", message)
+    if tail == lead or (template.adds_header and (lead.startswith(tail) or tail.startswith(lead))):
+        return Check(name, template.tail, None, "ok", "every prompt ends in it")
+    if template.adds_header:
+        message = f"prompts end in {tail!r}, but in a conversation {lead!r} precedes an answer"
+        return Check(name, template.tail, None, "warn", message)
+    message = f"{lead!r} precedes an answer in a conversation, but prompts end in {tail!r}"
+    return Check(name, template.tail, None, "fail", message)
+
+
+def _tokens(name: str, trial: Trial, template: Template) -> Check:
+    # The tokenizer may put the BOS before a text whose template writes none.
+    bos = () if template.bos_id is None else (template.bos_id,)
+    right = [(seen.tokens, (*bos, *seen.tokens)) for seen in trial.seen]
+    wrong = [s for s, ids in zip(trial.seen, right, strict=True) if s.rendered.ids not in ids]
+    return _per_prompt(name, trial, wrong, "have other tokens than the chat template's text")
+
+
+def _system(name: str, trial: Trial, template: Template) -> Check:
+    if not trial.system_prompt:
+        return Check(name, None, None, "ok", "the config has none")
+    text = trial.system_prompt.strip()
+    missing = [seen for seen in trial.seen if text not in seen.text]
+    if not missing:
+        return Check(name, True, True, "ok", "every prompt holds it")
+    if len(missing) < len(trial.seen):
+        return _per_prompt(name, trial, missing, "lack it")
+    message = "absent: the chat template takes no system turn, so this source answers without one"
+    return Check(name, False, True, "warn", message)
+
+
+def _own_text(name: str, trial: Trial, template: Template) -> Check:
+    found = [f"it says {template.own_text[:120]!r}"] if template.own_text else []
+    found += ["it prints the date of the day it runs"] if template.clock else []
+    message = "; ".join(found) or "the chat template adds none"
+    return Check(name, len(found), 0, "warn" if found else "ok", message)
+
+
+def _questions(name: str, trial: Trial, template: Template) -> Check:
+    wrong = [seen for seen in trial.seen if seen.question.strip() not in seen.text]
+    if wrong:
+        return _per_prompt(name, trial, wrong, "do not hold the user's text unchanged")
+    trimmed = sum(seen.question not in seen.text for seen in trial.seen)
+    message = "every prompt holds the user's text unchanged"
+    message += f"; the template takes the outer white space off {trimmed}" if trimmed else ""
+    return Check(name, 0, 0, "ok", message)
+
+
+def _special(name: str, trial: Trial, template: Template) -> Check:
+    """Fails where the trial shows it or where a prompt could not be rendered at all: among very many
+    prompts of the full run a few are to be expected."""
+    found = list(trial.special_prompts)
+    if not found:
+        return Check(name, 0, 0, "ok", "no training prompt holds the text of a special token")
+    message = f"{len(found)} training prompts hold the text of a special token of the model"
+    if trial.bos_prompts:
+        message += f", {len(trial.bos_prompts)} of them its BOS, which generation refuses"
+    tried = [seen for seen in trial.seen if seen.prompt.prompt_id in found]
+    level = "fail" if tried or trial.bos_prompts else "warn"
+    first = ", ".join([*trial.bos_prompts, *found][:3])
+    return Check(name, len(found), 0, level, f"{message} (e.g. {first})", _places(tried))
+
+
+def _window(name: str, trial: Trial, template: Template) -> Check:
+    room = trial.source.sampling.max_new_tokens
+    longest = max(len(seen.rendered.ids) for seen in trial.seen) + room
+    if trial.window is None:
+        return Check(name, longest, None, "ok", "the model does not say how long its window is")
+    over = [seen for seen in trial.seen if len(seen.rendered.ids) + room > trial.window]
+    if over:
+        message = f"{len(over)} prompts with max_new_tokens = {room} do not fit"
+        return Check(name, longest, trial.window, "fail", message, _places(over))
+    if trial.max_prompt_tokens + room > trial.window:
+        message = f"a prompt of max_prompt_tokens = {trial.max_prompt_tokens} would not fit"
+        return Check(name, longest, trial.window, "warn", message)
+    return Check(name, longest, trial.window, "ok", "every prompt fits, with its longest answer")
+
+
+def _shortened(name: str, trial: Trial, template: Template) -> Check:
+    seen = [each for each in trial.seen if each.prompt.prompt_id in trial.drawn]
+    cut = [each for each in seen if each.rendered.shortened]
+    share = len(cut) / len(seen) if seen else 0.0
+    others = sum(each.rendered.shortened for each in trial.seen) - len(cut)
+    message = f"{len(cut)} of {len(seen)} prompts were shortened to fit"
+    message += f", and {others} of the longest" if others else ""
+    level = "warn" if share > MAX_SHORTENED else "ok"
+    return Check(name, round(share, 4), MAX_SHORTENED, level, message, _places(cut))
+
+
+_RENDERING: dict[str, Callable[[str, Trial, Template], Check]] = {
+    "one BOS": _bos,
+    "header of the answer": _header,
+    "tokens of the prompt": _tokens,
+    "system prompt": _system,
+    "text of the template's own": _own_text,
+    "user's text": _questions,
+    "special tokens in user's text": _special,
+    "context window": _window,
+    "shortened prompts": _shortened,
+}

@@ -1,0 +1,315 @@
+"""Ready answers as a source: the rows of a file are matched to prompts by what they answer.
+
+Position in the file means nothing: any order of its rows gives the same responses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.chat import Prompt, prompts_of
+from manybaskets.config.data import HubDataset
+from manybaskets.config.engines import Quality, ReplayEngine
+from manybaskets.config.sections import Fields
+from manybaskets.config.sources import Source
+from manybaskets.config.study import Study
+from manybaskets.data.reading import read_hub_dataset, read_rows
+from manybaskets.errors import UserError
+from manybaskets.generation.quality import fault, write_quarantine
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.records.files import write_table
+from manybaskets.records.responses import RESPONSES, check_responses, write_responses
+
+log = logging.getLogger(__name__)
+PROMPT_ID = "prompt_id"
+NO_ANSWER = "the file has no answer"
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a file answers: rows (answer, number in the file) by prompt id or by texts.
+
+    Args:
+        key: `prompt_id`, `texts` (context and instruction) or `text` (the whole user turn).
+    """
+
+    key: str
+    rows: Mapping[Key, Sequence[tuple[str, int]]]
+
+    def to(self, prompt: Prompt) -> Key:
+        """Under what the answers to a prompt stand."""
+        if self.key == PROMPT_ID:
+            return (prompt.prompt_id,)
+        if self.key == "text":
+            return (prompt.text().strip(),)
+        return (prompt.context.strip(), prompt.instruction.strip())
+
+    @property
+    def size(self) -> int:
+        """Rows of the file."""
+        return sum(map(len, self.rows.values()))
+
+
+def given_answers(study: Study) -> dict[str, str]:
+    """The user's own file of every source that replays one.
+
+    Raises:
+        UserError: a file does not exist.
+    """
+    files = {
+        name: source.engine.path
+        for name, source in study.sources.items()
+        if isinstance(source.engine, ReplayEngine) and source.engine.path
+    }
+    for name, file in files.items():
+        if not Path(file).is_file():
+            raise UserError(
+                what=f"the answers of source '{name}' do not exist",
+                where=f"sources.{name}.engine.path: {file}",
+                expected="a JSONL, CSV or Parquet file",
+                remedy=f"correct sources.{name}.engine.path in the config; a relative path counts "
+                "from the repository's root",
+            )
+    return files
+
+
+def fetch_answers(engine: ReplayEngine, key: str, output: Path) -> None:
+    """Fetch the answers of a dataset of the hub, as the file that `replay` reads.
+
+    Args:
+        key: path of the engine's section in the config, for errors.
+
+    Raises:
+        UserError: the dataset cannot be fetched, or its columns do not fit the fields.
+    """
+
+    def read(fields: Fields) -> pl.DataFrame:
+        return read_hub_dataset(
+            HubDataset(
+                kind="hub",
+                repo=engine.repo,
+                revision=engine.revision,
+                split=engine.split,
+                fields=fields,
+            )
+        )
+
+    try:
+        by_id, rows = _read(read, engine.fields)
+    except UserError as error:
+        raise UserError(
+            what=error.what,
+            where=f"{key}: {error.where}",
+            expected=error.expected,
+            remedy=f"check repo, revision, split and fields of {key} and that this machine reaches "
+            f"the hub; or download the file and name it in {key}.path",
+        ) from error
+    texts = [] if by_id else ["instruction"] + ["context"] * (_context(engine.fields) is not None)
+    ids = [pl.col("category").alias(PROMPT_ID)] if by_id else []
+    write_table(rows.select(*ids, *texts, "response"), output)
+
+
+def read_answers(path: Path, fields: Fields, key: str) -> Answers:
+    """Read a file of ready answers. A column `prompt_id` alone decides what a row answers, where
+    there is one; else the texts do, without outer whitespace.
+
+    Args:
+        fields: column names; where `context` is null, `instruction` is the whole user turn. Of
+            conversations (`messages`) the first question and its answer count.
+        key: path of the engine's section in the config, for errors.
+
+    Raises:
+        UserError: as `data.reading.read_rows`.
+    """
+    by_id, frame = _read(lambda wanted: read_rows(path, wanted, key), fields)
+    kind = PROMPT_ID if by_id else "text" if _context(fields) is None else "texts"
+    keys = {PROMPT_ID: ["category"], "text": ["instruction"], "texts": ["context", "instruction"]}
+    rows = defaultdict(list)
+    columns = frame.select(*keys[kind], "response", "row").with_columns(
+        pl.col("response", *keys[kind]).fill_null("")
+    )
+    for *asked, answer, number in columns.iter_rows():
+        rows[tuple(text.strip() for text in asked)].append((answer, number))
+    log.info("%s: %d rows, matched by %s", path, frame.height, kind)
+    return Answers(kind, rows)
+
+
+def _context(fields: Fields) -> str | None:
+    """Column with the context; conversations have none."""
+    return None if fields.messages else fields.context
+
+
+def _read(read: Callable[[Fields], pl.DataFrame], fields: Fields) -> tuple[bool, pl.DataFrame]:
+    """Whether there are prompt ids, and the rows; ids are in the column `category`."""
+    # Where ids decide, no texts need be there.
+    instead = {} if fields.messages else {"instruction": PROMPT_ID, "context": None}
+    try:
+        return True, read(fields.model_copy(update={"category": PROMPT_ID, **instead}))
+    except UserError as error:
+        if error.what != f"there is no column '{PROMPT_ID}'":
+            raise
+    return False, read(fields.model_copy(update={"category": None}))
+
+
+def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict[str, str]:
+    """The answer to every prompt, by prompt id; it is empty where the file has none.
+
+    As many rows as prompts of one text are dealt out in the order of their answers, so each is used
+    once. Of more rows that say the same, one is taken.
+
+    Args:
+        prompts: columns of `records.PROMPTS`.
+        where: how errors call the file.
+        key: path of the engine's section in the config, for errors.
+
+    Raises:
+        UserError: prompts without a row; more rows than prompts of one text, with different answers.
+    """
+    asked = defaultdict(list)
+    texts = {}
+    for prompt in prompts_of(prompts):
+        asked[answers.to(prompt)].append(prompt.prompt_id)
+        texts[prompt.prompt_id] = prompt.text()
+    matched, missing, doubled = {}, [], []
+    for name, ids in asked.items():
+        ids.sort(key=lambda prompt_id: (len(prompt_id), prompt_id))  # occurrence 10 after 9
+        rows = sorted(answers.rows.get(name, []))
+        missing += ids[len(rows) :]
+        if len(rows) > len(ids) and len({answer.strip() for answer, _ in rows}) > 1:
+            doubled.append((ids[0], sorted(number for _, number in rows)))
+        matched |= zip(ids, (answer for answer, _ in rows), strict=False)
+    if missing:
+        raise UserError(
+            what=f"{len(missing)} of {len(texts)} prompts have no row in the file of answers; the "
+            f"first: {_listed(f'{each}: {texts[each][:80]!r}' for each in sorted(missing))}",
+            where=where,
+            expected=f"a row for every prompt and every occurrence of it, matched by {answers.key}",
+            remedy=f"add the rows, correct {key}.fields, or use fewer prompts (split.train_rows)"
+            + (f"; without its column '{PROMPT_ID}' the file is matched by texts"
+               if answers.key == PROMPT_ID else ""),
+        )  # fmt: skip
+    if doubled:
+        places = (f"{texts[each][:80]!r} in rows {numbers}" for each, numbers in sorted(doubled))
+        raise UserError(
+            what=f"{len(doubled)} texts have doubles with different answers, more than there are "
+            f"prompts; the first: {_listed(places)}",
+            where=where,
+            expected="as many rows of a text as prompts ask it, or the same answer in all of them",
+            remedy=f"remove rows, or add a column '{PROMPT_ID}' that says which row answers what",
+        )
+    return matched
+
+
+def _listed(items: Iterable[str]) -> str:
+    return "".join(f"\n    {item}" for item in list(items)[:5])
+
+
+def replay(
+    prompts: pl.DataFrame, name: str, source: Source, file: Path, output: Path, quarantine: Path
+) -> pl.DataFrame:
+    """Answer every prompt from a file, and write checked responses and the answers not taken.
+
+    Args:
+        prompts: columns of `records.PROMPTS`.
+        name: the source's name.
+        source: its section of the config, with the engine `replay`.
+        file: the user's own, or what `fetch_answers` wrote.
+
+    Returns:
+        The responses that were written.
+
+    Raises:
+        UserError: prompts are conversations; the file does not fit the prompts or is damaged; more
+            rows have no answer or none that is taken than the settings allow.
+    """
+    engine, key = source.engine, f"sources.{name}.engine"
+    asked = prompts_of(prompts)
+    _require_single_turns(asked, name)
+    # What was fetched has the columns' own names already.
+    fetched = Fields(context=_context(engine.fields) and "context")
+    answers = read_answers(file, engine.fields if engine.path else fetched, key)
+    taken = match(prompts, answers, f"source '{name}', {file}", key)
+    made = [_row(prompt, taken[prompt.prompt_id], source.quality) for prompt in asked]
+    rows = [{column: row[column] for column in RESPONSES} for row in made]
+    _check_failures(made, name, source)
+    frame = pl.DataFrame(rows, schema=RESPONSES)
+    check_responses(frame, prompts["prompt_id"], str(output), 1, 1.0)
+    write_quarantine(
+        ({**row, "text": row["refused"], "finish_reason": "stop"} for row in made if row["reason"]),
+        quarantine,
+    )
+    counts = {"file": answers.size, "matched": len(made), "unused": answers.size - len(made)}
+    log.info("rows of the file: %s", counts)
+    write_responses(rows, output, _metadata(name, engine, file, answers.key, counts))
+    return frame
+
+
+def _require_single_turns(prompts: Sequence[Prompt], name: str) -> None:
+    long = [prompt.prompt_id for prompt in prompts if prompt.follow_ups]
+    if long:
+        raise UserError(
+            what=f"source '{name}' has no turns to answer {len(long)} conversations with",
+            where=f"sources.{name}.engine: replay; the first: {', '.join(long[:5])}",
+            expected="prompts of one question: a file holds one answer to each",
+            remedy="let a model answer conversations, or use a dataset without later questions",
+        )
+
+
+def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
+    """A response, with the `reason` why its answer was not taken and the answer `refused`."""
+    row = dict.fromkeys(RESPONSES) | {"reason": None, "refused": None}
+    row |= {"prompt_id": prompt.prompt_id, "sample": 0, "turn": 0, "attempts": 1}
+    if not answer.strip():
+        return row | {"finish_reason": "error", "error": NO_ANSWER}
+    reason = fault(answer, prompt.text(), quality)
+    if reason:
+        apart = {"reason": reason, "refused": answer, "error": f"not taken: {reason}"}
+        return row | apart | {"finish_reason": "error"}
+    return row | {"text": answer, "finish_reason": "stop"}
+
+
+def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source) -> None:
+    failed = [row for row in rows if row["finish_reason"] == "error"]
+    share = source.max_error_share + source.quality.max_failed_share
+    if len(failed) > share * len(rows):
+        reasons = dict(Counter(row["error"] for row in failed).most_common(3))
+        samples = [row for row in failed if row["reason"]][:3]
+        raise UserError(
+            what=f"{len(failed)} of {len(rows)} prompts got no answer from the file: {reasons}",
+            where=f"source '{name}'",
+            expected=f"at most a share of {share:g} (max_error_share + quality.max_failed_share)",
+            remedy=f"look at the answers and at sources.{name}.quality, or correct the file"
+            + _listed(f"{row['prompt_id']}: {row['reason']}: {row['refused'][:80]!r}"
+                      for row in samples),
+        )  # fmt: skip
+
+
+def _metadata(
+    name: str, engine: ReplayEngine, file: Path, key: str, counts: Mapping[str, int]
+) -> dict[str, Any]:
+    """Who made the answers, as far as a file tells: how they were drawn is unknown."""
+    with open(file, "rb") as handle:
+        fingerprint = hashlib.file_digest(handle, "sha256").hexdigest()
+    return {
+        "who": name,
+        "engine": "replay",
+        "model": engine.repo or Path(engine.path).name,
+        "revision": engine.revision,
+        "sha256": fingerprint,
+        "sampling": None,
+        "matched_by": key,
+        "rows": dict(counts),
+        "samples": 1,
+        "shortened_prompts": 0,
+        "served": [],
+        "git_commit": git_commit(),
+    }

@@ -1,0 +1,52 @@
+"""Answers of a target and of its runs to the prompt sets, with one load of the base model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.responses import Responses
+from manybaskets.engines.base import LocalEngine
+from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.runs import Run, in_turn, who_answered
+
+
+def respond(
+    engine: LocalEngine,
+    target: str,
+    *,
+    runs: Sequence[Run],
+    adapters: Sequence[Path | None],
+    prompt_sets: Mapping[str, Path],
+    responses: Responses,
+    max_prompt_tokens: int,
+    study_seed: int,
+    work: Path,
+    outputs: Sequence[Path],
+) -> None:
+    """Answer every prompt set with every run's adapter; without one, with the base model.
+
+    A run's answers do not hang on the runs beside it: target, mix, training seed and prompt set are
+    part of every row's seed, and each set has a journal of its own.
+
+    Args:
+        adapters: one per run; None for the untuned target.
+        work: folder of the journals of this target.
+        outputs: files in the order run, then prompt set.
+    """
+    files = iter(outputs)
+    for mix, seed in in_turn(engine, target, runs, adapters):
+        for name, prompts in prompt_sets.items():
+            how = Answering(
+                who=who_answered(target, mix, seed, name),
+                sampling=responses.sampling,
+                samples=responses.samples,
+                batch_size=responses.batch_size,
+                max_prompt_tokens=max_prompt_tokens,
+                max_error_share=responses.max_error_share,
+                study_seed=study_seed,
+                work=work / mix / f"seed{seed}" / name,
+            )
+            answer_prompts(pl.read_parquet(prompts), engine, how, next(files))

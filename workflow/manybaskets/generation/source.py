@@ -1,0 +1,76 @@
+"""A source at work: its settings, its engine and how its answers are taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.models import Prompting
+from manybaskets.config.sources import Source
+from manybaskets.engines.base import Engine
+from manybaskets.engines.factory import open_engine, open_server
+from manybaskets.generation.answering import Answering
+
+
+def source_of(params: Mapping[str, Any], operations: Mapping[str, Any], name: str) -> Source:
+    """The section of a source, from a rule's parameters and the study's operational settings."""
+    return Source.assembled(params["source"], operations["sources"][name])
+
+
+def answering(name: str, source: Source, params: Mapping[str, Any], **files: Path) -> Answering:
+    """How a source answers.
+
+    Args:
+        params: `prompting` (a section of the config) and `seed` (the study's).
+        files: `work`, `quarantine`, `usage` of `generation.Answering`.
+    """
+    return Answering(
+        who=name,
+        sampling=source.sampling,
+        batch_size=source.batch_size,
+        max_prompt_tokens=params["prompting"]["max_prompt_tokens"],
+        max_error_share=source.max_error_share,
+        study_seed=params["seed"],
+        quality=source.quality,
+        **files,
+    )
+
+
+def engine_of(
+    name: str,
+    source: Source,
+    params: Mapping[str, Any],
+    *,
+    model: str | None,
+    threads: int,
+    gpus: int,
+    share_of_cap: float,
+) -> Engine:
+    """The engine of a source, loaded or connected.
+
+    Args:
+        params: `prompting` and `precision` of the config.
+        model: folder of the model; null for a server.
+        gpus: GPUs of the job.
+        share_of_cap: share of the source's spending cap that this job may use.
+    """
+    prompting = Prompting(**params["prompting"])
+    if isinstance(source.engine, OpenAIEngine):
+        return open_server(source.engine, prompting, name, share_of_cap)
+    return open_engine(
+        source.engine,
+        Path(model),
+        source.model,
+        prompting=prompting,
+        sampling=source.sampling,
+        precision=params["precision"],
+        threads=threads,
+        gpus=gpus,
+    )
+
+
+def largest_failed_share(operations: Mapping[str, Any]) -> float:
+    """Share of a source's rows that may be without an answer, for either reason."""
+    return operations["max_error_share"] + operations["quality"]["max_failed_share"]

@@ -1,0 +1,114 @@
+"""The GPUs of a job: those that a scheduler gave it, or free ones of this machine.
+
+Which devices a process may use stands in CUDA_VISIBLE_DEVICES. A batch scheduler sets it; without one
+jobs that run at the same time would all take the first device, so each claims its own by a lock.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from manybaskets.errors import PassingError, UserError
+from manybaskets.jobs.locks import WriterLock
+
+log = logging.getLogger(__name__)
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SECONDS_BETWEEN_CLAIMS = 2.0
+
+
+@contextlib.contextmanager
+def claimed(count: int) -> Iterator[None]:
+    """Let this process see just `count` GPUs while this lasts; on a machine without any it runs on.
+
+    Waits for devices that other jobs on this machine have claimed.
+
+    Raises:
+        PassingError: the scheduler gave the job fewer than it asked for.
+        UserError: this machine has fewer.
+    """
+    if not count:
+        yield
+        return
+    before = os.environ.get(VISIBLE)
+    visible = [name for name in before.split(",") if name] if before else []
+    if "SLURM_JOB_ID" in os.environ:
+        # A cluster that does not confine its jobs sets nothing, and there is nothing to check.
+        if visible and len(visible) < count:
+            raise PassingError(
+                what=f"the job asked for {count} GPUs and sees {len(visible)}",
+                where=f"{VISIBLE}={before} on {os.environ.get('SLURMD_NODENAME', 'this node')}",
+                expected="as many as it asked for",
+                remedy="look at `gpu` in slurm/machine.yaml: some clusters take `request: gres`",
+            )
+        held: list[WriterLock] = []
+        names = visible[:count]
+    else:
+        held, names = _claim(count, visible if before is not None else _devices())
+    if names:
+        os.environ[VISIBLE] = ",".join(names)
+    try:
+        yield
+    finally:
+        for lock in held:
+            lock.release()
+        if before is None:
+            os.environ.pop(VISIBLE, None)
+        else:
+            os.environ[VISIBLE] = before
+
+
+def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[str]]:
+    """Locks and names of `count` devices that no other job holds; none on a machine without any."""
+    if not devices:
+        return [], []
+    if count > len(devices):
+        raise UserError(
+            what=f"the job needs {count} GPUs, and this machine has {len(devices)}",
+            where=f"devices {', '.join(devices)}",
+            expected=f"at least {count}",
+            remedy="say in slurm/machine.yaml what a GPU of this machine holds (gpu.memory_gib) and "
+            "how many there are (gpu.per_node); or lower `tensor_parallel`, or `processes` in `training.per_target`",
+        )
+    folder = Path(tempfile.gettempdir()) / f"manybaskets-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    waiting = False
+    while True:
+        held: list[WriterLock] = []
+        names = []
+        for name in devices:
+            lock = WriterLock(folder / f"gpu-{name}.lock", "device")
+            with contextlib.suppress(PassingError):
+                lock.acquire()
+                held.append(lock)
+                names.append(name)
+            if len(names) == count:
+                log.info("GPUs %s", ", ".join(names))
+                return held, names
+        # All or none: two jobs that each hold a part would wait for each other for ever.
+        for lock in held:
+            lock.release()
+        if not waiting:
+            log.info("waiting for %d of the GPUs %s", count, ", ".join(devices))
+        waiting = True
+        time.sleep(SECONDS_BETWEEN_CLAIMS)
+
+
+def _devices() -> list[str]:
+    """Numbers of this machine's GPUs."""
+    if shutil.which("nvidia-smi") is None:
+        return []
+    asked = subprocess.run(
+        ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return asked.stdout.split() if asked.returncode == 0 else []

@@ -1,0 +1,125 @@
+"""Row-level resume: an append-only journal of finished rows.
+
+A workflow decides which stage runs; the journal decides which rows. It lies in a work folder that is
+no output of any rule, because outputs of a failed job are deleted. Its file name is a digest of the
+settings of all rows (model, sampling, versions), and every row has a key of its own: a digest of what
+else determines its content. So a changed setting never reuses an old row.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from manybaskets.errors import UserError
+from manybaskets.jobs.locks import WriterLock
+from manybaskets.records.ids import digest
+
+log = logging.getLogger(__name__)
+SECONDS_BETWEEN_SYNCS = 1.0
+
+
+class Journal:
+    """Finished rows of one piece of work, by their `key`. Use it as a context manager.
+
+    Args:
+        folder: work folder of this piece; journals of other settings may lie beside.
+        settings: JSON-serialisable; everything that determines the content of all rows.
+
+    Raises:
+        UserError: another writer holds the journal; a line in its middle is damaged; the disk is full.
+    """
+
+    def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
+        self.folder = Path(folder)
+        self.settings = dict(settings)
+        name = digest(self.settings)[:24]
+        self.path = self.folder / f"{name}.jsonl"
+        self._lock = WriterLock(self.folder / f"{name}.lock", "rows")
+        self.rows: dict[str, dict[str, Any]] = {}
+        self._synced = 0.0
+
+    def __enter__(self) -> Journal:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock.acquire()
+        try:
+            self._file = open(self.path, "a+b")
+            self._read()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
+
+    def _read(self) -> None:
+        self._file.seek(0)
+        good = 0
+        lines = self._file.read().split(b"\n")
+        # Every whole line ends in a newline; what follows the last one is torn (or empty).
+        torn = lines.pop()
+        for number, line in enumerate(lines, start=1):
+            try:
+                row = json.loads(line)
+                if number > 1:
+                    self.rows.setdefault(row["key"], row)
+            except (ValueError, KeyError, TypeError):
+                raise UserError(
+                    what="the journal of finished rows is damaged",
+                    where=f"{self.path}, line {number}",
+                    expected="one JSON row a line; only the last line may be torn",
+                    remedy="delete this file; its rows are then made again",
+                ) from None
+            good += len(line) + 1
+        if torn:
+            log.warning("the last line of %s is torn; its row is made again", self.path)
+        self._file.truncate(good)
+        if not lines:
+            self._write({"settings": self.settings})
+        if self.rows:
+            log.info("reusing %d finished rows: same settings (%s)", len(self.rows), self.path.name)
+        elif len(list(self.folder.glob("*.jsonl"))) > 1:
+            log.info("rows of other settings lie in %s and are not reused", self.folder)
+
+    def _write(self, *records: Mapping[str, Any]) -> None:
+        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+        self._file.write(lines.encode())
+        # The kernel has the rows from here on, whatever kills this process; the disk gets them soon,
+        # for the case that the machine itself goes down.
+        self._file.flush()
+        if time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
+            self._sync()
+
+    def _sync(self) -> None:
+        os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
+
+    def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Keep finished rows for good; a row that is there already stays as it is."""
+        new = [row for row in rows if row["key"] not in self.rows]
+        self._write(*new)
+        for row in new:
+            self.rows[row["key"]] = dict(row)
+
+    def __contains__(self, key: str) -> bool:
+        return key in self.rows
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A full disk leaves unwritten bytes behind, and closing would try to write them again.
+        try:
+            self._sync()
+            self._file.close()
+        except OSError:
+            if kind is None:
+                raise
+        finally:
+            self._lock.release()

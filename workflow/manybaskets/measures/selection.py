@@ -1,0 +1,66 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+from manybaskets import measures
+from manybaskets.config.study import TRAIN, Study
+from manybaskets.errors import UserError
+from manybaskets.measures.stage import _VECTORS, TEST
+from manybaskets.names import LENGTHS
+
+# The prompt sets for which each of these is made.
+MADE_FOR = {
+    "likelihood": {TEST},
+    "embeddings": {TEST, TRAIN},
+    "reference_embeddings": {TEST, TRAIN},
+}
+
+
+def measured_names(study: Study, prompt_set: str) -> list[str]:
+    """What is measured of the answers to a prompt set: the config's list, and lengths always."""
+    listed = study.measures_of(prompt_set)
+    if prompt_set == TRAIN and not listed:
+        return []
+    return [*listed, *(name for name in LENGTHS if name not in listed)]
+
+
+def reads_vectors(study: Study, prompt_set: str) -> bool:
+    """Whether any measure of a prompt set reads sentence vectors."""
+    return any(measures.get(name).needs & _VECTORS for name in study.measures_of(prompt_set))
+
+
+def check_measures(study: Study) -> None:
+    """Check, before a run, that every measure of a study exists and has what it needs.
+
+    Raises:
+        UserError: an unknown measure, one that does not fit its prompt set, one of the embedded
+            world's for another dataset, or one of the scorer's without a scorer.
+    """
+    keys = {TEST: "measures", TRAIN: "describe.measures"}
+    keys |= {name: f"prompt_sets.{name}.measures" for name in study.prompt_sets}
+    embedded = study.dataset.kind == "embedded"
+    for prompt_set, key in keys.items():
+        for name in study.measures_of(prompt_set):
+            wanted = measures.get(name)
+            made = all(prompt_set in MADE_FOR.get(need, {prompt_set}) for need in wanted.needs)
+            if not made or not wanted.applies_to(prompt_set):
+                raise UserError(
+                    what=f"the measure '{name}' is not made for the answers to '{prompt_set}'",
+                    where=key,
+                    expected="measures of the answers alone, such as response_words",
+                    remedy=f"take '{name}' off this list",
+                )
+            if "scorer" in wanted.needs and study.scoring.scorer is None:
+                raise UserError(
+                    what=f"the measure '{name}' needs a model that scores the answers",
+                    where=f"{key}, with scoring.scorer = null",
+                    expected="scoring.scorer: an entry of `models` that made no training data",
+                    remedy=f"name such a model, or take '{name}' off this list",
+                )
+            if wanted.function.__module__ == measures.world.__name__ and not embedded:
+                raise UserError(
+                    what=f"the measure '{name}' reads the embedded world's language",
+                    where=f"{key}, with dataset.kind = {study.dataset.kind}",
+                    expected="measures of any text, such as self_bleu or response_words",
+                    remedy=f"take '{name}' off this list",
+                )

@@ -1,0 +1,202 @@
+"""From files of answers to measured rows: which prompts are compared, and every measure on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets import measures
+from manybaskets.errors import UserError
+from manybaskets.measures.embedding import Vectors
+from manybaskets.measures.tokens import words
+from manybaskets.records.responses import _HAS_TEXT, read_responses, valid_answers
+from manybaskets.statistics.clusters import cluster_halves
+
+TEST = "test"
+_VECTORS = frozenset({"embeddings", "reference_embeddings"})
+_ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batch as its answers
+
+
+def check_answers(path: Path, max_empty_share: float) -> None:
+    """Check that the answers of a file are fit to be measured.
+
+    Raises:
+        UserError: an answer is there twice; the text of an answer is an error message; more than
+            `max_empty_share` of those that did not fail are empty.
+    """
+    frame = read_responses(path)
+    keys = ["prompt_id", "sample", "turn"]
+    doubled = frame.filter(frame.select(keys).is_duplicated())
+    if doubled.height:
+        raise UserError(
+            what=f"answers are there twice: {doubled.select(keys).unique().sort(keys).head(3).rows()}",
+            where=str(path),
+            expected="every prompt once per sample",
+            remedy="delete the file and run its stage again",
+        )
+    failed = (pl.col("finish_reason") == "error") & pl.col("text").is_not_null()
+    message = pl.col("text").str.strip_chars_start().str.starts_with(_ERROR_TEXT)
+    wrong = frame.filter(failed | message).sort(keys)
+    if wrong.height:
+        raise UserError(
+            what=f"the text of {wrong.height} answers is that of an error, such as "
+            f"{wrong['text'][0][:80]!r}",
+            where=f"{path}, prompt {wrong['prompt_id'][0]}",
+            expected="answers; a failed row has finish_reason 'error' and no text",
+            remedy="delete the file and run its stage again, so that these rows are answered",
+        )
+    answered = frame.filter(pl.col("text").is_not_null() & (pl.col("turn") == 0))
+    empty = answered.filter(~_HAS_TEXT).height
+    if empty > max_empty_share * answered.height:
+        raise UserError(
+            what=f"{empty} of {answered.height} answers are empty",
+            where=str(path),
+            expected=f"at most a share of {max_empty_share} (responses.max_empty_share)",
+            remedy="look why the model says nothing; or raise the share, if silence is its answer",
+        )
+
+
+def match_prompts(files: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any]]:
+    """Find, for every prompt set, the prompts that all runs answered.
+
+    Args:
+        files: pairs of prompt set and responses, one for every run and prompt set.
+
+    Returns:
+        By prompt set: `prompt_ids`, sorted; `shortest_words`, for each of them the words of the
+        shortest answer of any run; and `token_budget`, the words of the run with the fewest on all.
+    """
+    matched = {}
+    for name in sorted({prompt_set for prompt_set, _ in files}):
+        runs = [_words_by_prompt(path) for prompt_set, path in files if prompt_set == name]
+        shared = sorted(set.intersection(*(set(run) for run in runs)))
+        matched[name] = {
+            "prompt_ids": shared,
+            "shortest_words": [min(min(run[each]) for run in runs) for each in shared],
+            "token_budget": min(sum(sum(run[each]) for each in shared) for run in runs),
+        }
+    return matched
+
+
+def _words_by_prompt(path: Path) -> dict[str, list[int]]:
+    """Number of words of every valid answer, by prompt."""
+    found: dict[str, list[int]] = {}
+    for prompt_id, text in valid_answers(path).select("prompt_id", "text").iter_rows():
+        found.setdefault(prompt_id, []).append(len(words(text)))
+    return found
+
+
+def measure_runs(
+    names: Mapping[str, Sequence[str]],
+    *,
+    model: str,
+    mix: str,
+    responses: Mapping[tuple[int, str], Path],
+    likelihoods: Mapping[int, Path],
+    embeddings: Path | None,
+    matched: Mapping[str, Mapping[str, Any]],
+    split: pl.DataFrame,
+    truth: pl.DataFrame | None,
+    draws: int,
+    seed: int,
+    max_empty_share: float = 0.01,
+) -> pl.DataFrame:
+    """Every measure of every seed of a mix, or of a source, in the schema `records.MEASURED`.
+
+    Args:
+        names: measures by prompt set.
+        model: the target; `sources` for answers to the training prompts.
+        mix: the mix, or the source.
+        responses: file by training seed (0 for a source) and prompt set.
+        likelihoods: file by training seed; none where no measure reads them.
+        embeddings: file of the sentence vectors of the answers to `test`, or to `train`; None where
+            no measure reads them.
+        matched: result of `match_prompts`.
+        split: with the human answers.
+        truth: what is true of the embedded world's prompts; None for other datasets.
+        draws: number of half-samples.
+        seed: the study's.
+        max_empty_share: share of empty answers above which the stage fails.
+
+    Raises:
+        UserError: answers that are not fit to be measured; a measure needs what is not there.
+    """
+    needs = {
+        need for listed in names.values() for name in listed for need in measures.get(name).needs
+    }
+    vectors = Vectors.open(embeddings) if embeddings is not None and needs & _VECTORS else None
+    measured = []
+    for (training_seed, prompt_set), file in responses.items():
+        check_answers(file, max_empty_share)
+        wanted = [measures.get(name) for name in names[prompt_set]]
+        ids = matched[prompt_set]["prompt_ids"]
+        measured.append(
+            measures.compute(
+                wanted,
+                inputs_of(
+                    file,
+                    wanted,
+                    matched=matched[prompt_set],
+                    likelihood=likelihoods.get(training_seed) if prompt_set == TEST else None,
+                    vectors=vectors,
+                    split=split,
+                    truth=truth,
+                    seed=seed,
+                ),
+                model=model,
+                mix=mix,
+                seed=training_seed,
+                prompt_set=prompt_set,
+                all_prompt_ids=read_responses(file)["prompt_id"].unique().to_list(),
+                draws=cluster_halves(ids, draws, seed),
+                set_prompt_ids=ids,
+            )
+        )
+    return pl.concat(measured)
+
+
+def inputs_of(
+    file: Path,
+    wanted: Sequence[measures.Measure],
+    *,
+    matched: Mapping[str, Any],
+    likelihood: Path | None,
+    vectors: Vectors | None,
+    split: pl.DataFrame,
+    truth: pl.DataFrame | None,
+    seed: int,
+) -> measures.Inputs:
+    """What measures see of the valid answers in a file; only what one of them needs is read.
+
+    Args:
+        file: responses of one run, or source, to one prompt set.
+        wanted: the measures.
+        matched: of this prompt set, from `match_prompts`.
+        likelihood: file of the run's likelihoods.
+        vectors: sentence vectors of the prompt set.
+        split, truth, seed: as for `measure_runs`.
+    """
+    about = split.select("prompt_id", pl.col("response").alias("reference"), "category")
+    frame = valid_answers(file).select("prompt_id", "text", "completion_tokens", "finish_reason")
+    frame = frame.join(about, on="prompt_id", how="left", maintain_order="left")
+    needs = frozenset().union(*(each.needs for each in wanted))
+
+    def vectors_of(need: str, column: str) -> measures.SentenceVectors | None:
+        if vectors is None or need not in needs:
+            return None
+        texts = frame[column].fill_null("").to_list()
+        return measures.SentenceVectors(*vectors.of_sentences(texts))
+
+    return measures.Inputs(
+        frame=frame,
+        token_budget=matched["token_budget"],
+        likelihood=None if likelihood is None else pl.read_parquet(likelihood),
+        embeddings=vectors_of("embeddings", "text"),
+        reference_embeddings=vectors_of("reference_embeddings", "reference"),
+        truth=truth,
+        shortest_words=dict(zip(matched["prompt_ids"], matched["shortest_words"], strict=True)),
+        seed=seed,
+    )

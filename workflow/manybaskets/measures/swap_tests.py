@@ -1,0 +1,285 @@
+"""Swap tests of measures of sets: two conditions' answers change places, prompt by prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+
+import numpy as np
+import polars as pl
+
+from manybaskets import measures
+from manybaskets.config.analysis import Comparison
+from manybaskets.config.study import TRAIN, Study
+from manybaskets.jobs.progress import Progress
+from manybaskets.measures.inputs import Inputs, SentenceVectors
+from manybaskets.measures.registry import Measure
+from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.records.ids import row_seed
+from manybaskets.statistics.clusters import cluster_of
+from manybaskets.statistics.components import Part, total
+from manybaskets.statistics.families import check_attainable
+
+SWAPPED = pl.Schema(
+    {
+        "family": pl.String,
+        "measure": pl.String,
+        "model": pl.String,
+        "prompt_set": pl.String,
+        "mix": pl.String,
+        "baseline": pl.String,
+        "p": pl.Float64,  # null where the measure is undefined on one of the sets
+        "swaps": pl.Int64,
+    }
+)
+_CELLS_AT_ONCE = 16_000_000  # rows × sets
+_ROUNDING = 1e-9
+
+
+def can_be_swapped(name: str) -> bool:
+    """Whether a measure has a swap test: one of sets, cheap, that reads nothing but the answers.
+
+    Likelihoods belong to a run and a prompt, not to a text, and cannot change places with it;
+    `most_draws` marks measures that are too dear to be computed hundreds of times.
+    """
+    wanted = measures.get(name)
+    return wanted.level == "set" and wanted.most_draws is None and "likelihood" not in wanted.needs
+
+
+def swappable(families: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """The families with the measures that have a swap test only; without those that have none."""
+    found = {}
+    for name, family in families.items():
+        listed = [measure for measure in family.measures if can_be_swapped(measure)]
+        if listed:
+            found[name] = family.model_copy(update={"measures": listed})
+    return found
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The answers of two runs to the same prompts, as one: `side` 0 or 1 of each row."""
+
+    inputs: Inputs
+    side: np.ndarray
+    cluster: np.ndarray  # of each row, 0, 1, …, in the order of the sorted texts' digests
+    clusters: tuple[str, ...]
+
+
+def pair_of(first: Inputs, second: Inputs, prompt_ids: Collection[str]) -> Pair:
+    """Put two runs' answers to some prompts together, those to the same prompt side by side."""
+    both = [each.restricted(prompt_ids) for each in (first, second)]
+    frame = pl.concat([each.frame for each in both])
+    side = np.repeat([0, 1], [each.frame.height for each in both])
+    ids = frame["prompt_id"].to_numpy()
+    order = np.lexsort((np.arange(len(ids)), ids))
+    names, cluster = np.unique(
+        cluster_of(frame["prompt_id"]).to_numpy()[order], return_inverse=True
+    )
+
+    def vectors(which: str) -> SentenceVectors | None:
+        given = [getattr(each, which) for each in both]
+        if given[0] is None or given[1] is None:
+            return None
+        return _together(given[0], given[1], both[0].frame.height, order)
+
+    inputs = Inputs(
+        frame=frame[order],
+        token_budget=first.token_budget,
+        embeddings=vectors("embeddings"),
+        reference_embeddings=vectors("reference_embeddings"),
+        truth=first.truth,
+        shortest_words=first.shortest_words,
+        seed=first.seed,
+    )
+    return Pair(inputs, side[order], cluster, tuple(names))
+
+
+def _together(
+    first: SentenceVectors, second: SentenceVectors, texts: int, order: np.ndarray
+) -> SentenceVectors:
+    """Sentence vectors of two lists of texts, one after the other and then in another order."""
+    place = np.argsort(order)
+    owner = place[np.concatenate([first.owner, second.owner + texts])]
+    sentences = np.argsort(owner, kind="stable")
+    return SentenceVectors(
+        np.concatenate([first.vectors, second.vectors])[sentences], owner[sentences]
+    )
+
+
+def swap_patterns(clusters: Sequence[str], swaps: int, seed: int) -> np.ndarray:
+    """Which clusters each swap turns: 0 or 1, `[swap, cluster]`."""
+    rng = np.random.default_rng(row_seed(seed, "swaps", list(clusters)))
+    return rng.integers(0, 2, size=(swaps, len(clusters)), dtype=np.int8)
+
+
+def swap_values(
+    pair: Pair, wanted: Sequence[Measure], swaps: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Measures on both sides: as they are, and with the answers of random clusters swapped.
+
+    The swaps depend on the seed and on the prompts alone, so that all pairs on the same prompts,
+    and all seeds of a mix, have the same ones.
+
+    Returns:
+        By measure `[2, 1 + swaps]`: the sides; their first column as they are. NaN where undefined.
+    """
+    turned = swap_patterns(pair.clusters, swaps, seed)
+    rows = pair.inputs.frame.height
+    at_once = max(1, _CELLS_AT_ONCE // (2 * max(rows, 1)) - 1)
+    found: dict[str, list[np.ndarray]] = {each.name: [] for each in wanted}
+    unturned = np.zeros((1, len(pair.clusters)), dtype=np.int8)
+    for start in range(0, max(swaps, 1), at_once):
+        patterns = np.concatenate([unturned, turned[start : start + at_once]])
+        side = pair.side ^ patterns[:, pair.cluster]
+        subsets = Subsets(
+            [np.flatnonzero(line == which) for line in side for which in (0, 1)], rows
+        )
+        inputs = replace(pair.inputs)  # without what measures keep of the sets before
+        for each in wanted:
+            values = _evaluated(each.function(inputs), subsets).reshape(-1, 2).T
+            found[each.name].append(values if start == 0 else values[:, 1:])
+    return {name: np.concatenate(values, axis=1) for name, values in found.items()}
+
+
+def _evaluated(
+    evaluate: Evaluation | Callable[[np.ndarray], float], subsets: Subsets
+) -> np.ndarray:
+    if isinstance(evaluate, Evaluation):
+        return np.asarray(evaluate.many(subsets), dtype=np.float64)
+    return np.array([evaluate(index) for index in subsets.indices], dtype=np.float64)
+
+
+def swap_p(
+    values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
+) -> float | None:
+    """Two-sided p of a difference between two conditions, from the values of their pairs of runs.
+
+    The statistic is the difference between the means over the runs of either side. p = (1 + count)
+    / (1 + swaps); `count` are the swaps whose absolute difference reaches the observed one; one
+    that is undefined counts. Where trainings vary, every swap gets a draw of what other seeds would
+    add to the difference: t times the root of s₁²/S₁ + s₂²/S₂, less what the chance of single
+    answers contributes to it, as the swaps show it. Source: Phipson & Smyth 2010 for the +1.
+
+    Args:
+        values: `[pair, side, 1 + swaps]`, the first column as observed.
+        first, second: which run of either condition a pair holds.
+        seed: of the draws.
+    """
+    if np.isnan(values[:, :, 0]).any():
+        return None
+    weight = [1 / (len(set(runs)) * np.bincount(runs)[list(runs)]) for runs in (first, second)]
+    difference = weight[0] @ values[:, 0] - weight[1] @ values[:, 1]
+    observed, swapped = difference[0], difference[1:]
+    shift = _seed_shift(values, first, second, seed)
+    scale = np.abs(values[:, :, 0]).max()
+    reached = np.abs(swapped + shift) >= abs(observed) - _ROUNDING * scale
+    return (1 + int((reached | np.isnan(swapped)).sum())) / (1 + len(swapped))
+
+
+def _seed_shift(
+    values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
+) -> np.ndarray:
+    """What other trainings would add to the difference, once for every swap; 0 for one seed."""
+    from scipy.stats import t
+
+    swaps, pairs = values.shape[2] - 1, len(values)
+    parts = []
+    for side, runs in enumerate((first, second)):
+        own = np.array([values[list(runs).index(run), side, 0] for run in sorted(set(runs))])
+        if len(own) > 1:
+            parts.append(Part(float(np.var(own, ddof=1)) / len(own), len(own) - 1))
+    if not parts:
+        return np.zeros(swaps)
+    trainings = total(parts)
+    each = values[:, 0, 1:] - values[:, 1, 1:]
+    each = each[:, ~np.isnan(each).any(axis=0)]
+    alone = ((each - each.mean(axis=0)) ** 2).sum(axis=0) / (pairs * (pairs - 1))
+    variance = trainings.variance - (float(alone.mean()) if alone.size else 0.0)
+    if variance <= 0:
+        return np.zeros(swaps)
+    rng = np.random.default_rng(row_seed(seed, "swapped seeds", swaps))
+    quantiles = t.ppf((np.arange(swaps) + 0.5) / swaps, trainings.degrees)
+    return rng.permutation(quantiles) * np.sqrt(variance)
+
+
+def swap_tests(
+    families: Mapping[str, Comparison],
+    model: str,
+    seeds: Mapping[str, Sequence[int]],
+    inputs: Callable[[str, int, str, Sequence[Measure]], Inputs],
+    matched: Mapping[str, Collection[str]],
+    swaps: int,
+    seed: int,
+) -> pl.DataFrame:
+    """Swap tests of all comparisons of one model, on the prompts that all its conditions answered.
+
+    Under the hypothesis that two conditions answer a prompt alike, their answers could as well
+    change places. All prompts with the same text change together, and all training seeds of a pair
+    likewise; the untuned model has one run, which is paired with every seed.
+
+    Args:
+        families: comparisons by name, with measures that have a swap test (`swappable`).
+        model: the target; `sources` for those.
+        seeds: training seeds of every mix.
+        inputs: gives what the measures see of (mix, seed, prompt set, measures).
+        matched: ids of the prompts that are compared, by prompt set.
+        swaps: random swaps of each comparison.
+        seed: the study's.
+
+    Returns:
+        Schema `SWAPPED`, sorted; a comparison that several families make is computed once.
+    """
+    wanted: dict[tuple[str, str, str], dict[str, None]] = {}
+    for family in families.values():
+        for mix in family.mixes:
+            listed = wanted.setdefault((family.prompt_set, mix, family.baseline), {})
+            listed.update(dict.fromkeys(family.measures))
+    number_of = {key: max(len(seeds[mix]) for mix in key[1:]) for key in wanted}
+    progress = Progress(sum(number_of.values()), "pairs of runs swapped")
+    found = {}
+    for (prompt_set, mix, baseline), names in sorted(wanted.items()):
+        chosen = [measures.get(name) for name in sorted(names)]
+        number = number_of[prompt_set, mix, baseline]
+        first = [place % len(seeds[mix]) for place in range(number)]
+        second = [place % len(seeds[baseline]) for place in range(number)]
+        values = []
+        for one, other in zip(first, second, strict=True):
+            pair = pair_of(
+                inputs(mix, sorted(seeds[mix])[one], prompt_set, chosen),
+                inputs(baseline, sorted(seeds[baseline])[other], prompt_set, chosen),
+                matched[prompt_set],
+            )
+            values.append(swap_values(pair, chosen, swaps, seed))
+            progress.add(1)
+        for each in chosen:
+            table = np.stack([pair_values[each.name] for pair_values in values])
+            p = swap_p(table, first, second, seed)
+            found[each.name, prompt_set, mix, baseline] = p
+    lines = [
+        (family, name, model, of.prompt_set, mix, of.baseline, p, swaps)
+        for family, of in families.items()
+        for name, mix in product(of.measures, of.mixes)
+        for p in [found[name, of.prompt_set, mix, of.baseline]]
+    ]
+    keys = ["family", "measure", "prompt_set", "mix"]
+    return pl.DataFrame(lines, schema=SWAPPED, orient="row").sort(keys)
+
+
+def check_families(study: Study) -> None:
+    """Check, before a run, that every family is small enough for its permutations and swaps.
+
+    Raises:
+        UserError: as `statistics.families.check_attainable`.
+    """
+    settings = study.statistics
+    for name, family in study.comparisons.items():
+        models = 1 if family.prompt_set == TRAIN else len(study.targets)
+        patterns = {}
+        if any(measures.get(each).level == "prompt" for each in family.measures):
+            patterns["statistics.permutations"] = settings.permutations
+        if settings.swaps and any(map(can_be_swapped, family.measures)):
+            patterns["statistics.swaps"] = settings.swaps
+        size = len(family.mixes) * len(family.measures) * models
+        check_attainable(name, size, patterns, settings)

@@ -1,0 +1,122 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.chat import Prompt
+from manybaskets.mixes.eligibility import (
+    _fail,
+    _require_answers,
+    _require_none,
+    training_prompts,
+)
+from manybaskets.records import responses as records
+from manybaskets.records.files import write_text
+
+_KEYS = {"messages", "prompt_id", "source", "sample", "part", "split"}
+
+
+def build(
+    prompts: pl.DataFrame,
+    eligibility: pl.DataFrame,
+    assignment: pl.DataFrame,
+    responses: Mapping[str, pl.DataFrame],
+    system_prompt: str,
+) -> list[dict[str, Any]]:
+    """Make the rows of a mix: one conversation per eligible prompt, with its provenance.
+
+    All answers of a conversation are of one source, for it gave each on its own earlier ones.
+
+    Args:
+        prompts: what `training_prompts` gives; a column `context_characters` (null: all) says how
+            much of a context is kept.
+        eligibility: result of `eligibility`.
+        assignment: result of `assign`, of at least the eligible prompts.
+        responses: responses by source, at least of the sources of the mix; sample 0 is taken.
+        system_prompt: text of the system turn; empty for none.
+
+    Returns:
+        Rows `messages, prompt_id, source, sample, part, split`, sorted by `prompt_id`.
+
+    Raises:
+        UserError: a prompt is none of train or validation, has no source, or its source left a
+            turn of it unanswered; or no train or no validation prompt is left.
+    """
+    if training_prompts(prompts).height != prompts.height:
+        _fail("prompts outside train and validation were given to a mix", "prompts of the mix",
+              "train and validation prompts in use, no test prompt")  # fmt: skip
+    chosen = prompts.join(eligibility.filter("eligible"), on="prompt_id", how="semi")
+    chosen = chosen.join(assignment, on="prompt_id", how="left")
+    for side in sorted(set(prompts["split"]) - set(chosen["split"])):
+        reasons = eligibility.filter(~pl.col("eligible"))["reason"].value_counts(sort=True).rows()
+        _fail(f"no {side} prompt of {prompts.height} prompts is left: {dict(reasons)}",
+              "eligibility of prompts",
+              "prompts that every source answered within training.max_length tokens",
+              "raise training.max_length, or look at the answers of the sources")  # fmt: skip
+    _require_none(chosen.filter(pl.col("source").is_null()), "prompts have no source", "the mix")
+    used = chosen["source"].unique().sort().to_list()
+    nothing = pl.DataFrame(schema=records.RESPONSES)
+    answers = [
+        responses.get(source, nothing)
+        .filter(pl.col("sample") == 0)
+        .select("prompt_id", pl.lit(source).alias("source"), "sample", "turn", "text")
+        for source in used
+    ]
+    turns = records.expected_rows(records.turns_of(chosen)).join(
+        chosen.select("prompt_id", "source"), on="prompt_id"
+    )
+    keys = ["prompt_id", "source", "sample", "turn"]
+    joined = turns.join(pl.concat(answers), on=keys, how="left")
+    for source in used:
+        lacking = joined.filter((pl.col("source") == source) & pl.col("text").is_null())
+        _require_answers(lacking, source)
+    spoken = joined.sort("turn").group_by("prompt_id", "sample", maintain_order=True).agg("text")
+    system = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    return [
+        {
+            "messages": [*system, *_turns(row)],
+            **{key: row[key] for key in ("prompt_id", "source", "sample", "part", "split")},
+        }
+        for row in chosen.join(spoken, on="prompt_id").sort("prompt_id").iter_rows(named=True)
+    ]
+
+
+def _turns(row: Mapping[str, Any]) -> list[dict[str, str]]:
+    """User and assistant by turns, from a prompt's columns and its answers in `text`."""
+    prompt = Prompt(row["prompt_id"], row["instruction"], row["context"], tuple(row["follow_ups"]))
+    return prompt.conversation(row["text"], row.get("context_characters"))
+
+
+def write_mix(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write a mix as JSON lines, whole or not at all."""
+    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_text("".join(lines), path)
+
+
+def read_mix(path: Path) -> list[dict[str, Any]]:
+    """Read what `write_mix` wrote.
+
+    Raises:
+        UserError: the file is missing, or a line is no row of a mix.
+    """
+    try:
+        lines = Path(path).read_bytes().removesuffix(b"\n").split(b"\n")
+    except OSError as error:
+        _fail(f"the mix cannot be read: {error.strerror}", str(path), "a JSON lines file")
+    rows = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except ValueError as error:
+            _fail(f"the line is not JSON: {error}", f"{path}, line {number}", "a row of a mix")
+        if not isinstance(row, dict) or not row.keys() >= _KEYS:
+            _fail("the line is no row of a mix", f"{path}, line {number}",
+                  f"an object with the keys {sorted(_KEYS)}")  # fmt: skip
+        rows.append(row)
+    return rows

@@ -1,0 +1,84 @@
+"""How many tokens training rows have under a target's template."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.chat import ChatRenderer, prompts_of
+from manybaskets.config.models import Prompting
+from manybaskets.models.folder import check_folder
+
+_LENGTHS = {
+    "prompt_id": pl.String,
+    "source": pl.String,
+    "target": pl.String,
+    "prompt_tokens": pl.Int32,
+    "answer_tokens": pl.Int32,
+}
+
+
+def count_tokens(
+    split: pl.DataFrame,
+    responses: Mapping[str, pl.DataFrame],
+    model: Path,
+    target: str,
+    prompting: Prompting,
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Count tokens of the training prompts and of every source's answers, end tokens included.
+
+    Returns:
+        lengths (prompt_id, source, target, prompt_tokens, answer_tokens), and for every prompt how
+        many characters of its context fit (prompt_id, context_characters; null: all of it). In a
+        conversation, which has a length where all its turns are answered, answer_tokens are those
+        of all answers, and prompt_tokens the rest of the training row.
+
+    Raises:
+        UserError: a question does not fit; the template rewrites earlier turns of a conversation.
+    """
+    from transformers import AutoTokenizer
+
+    check_folder(model, target)
+    tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+    shorten = prompting.long_prompts == "shorten"
+    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target, shorten)
+    prompts, kept = {}, {}
+    used = split.filter(pl.col("used") & (pl.col("split") != "test"))
+    for prompt in prompts_of(used):
+        rendered = renderer.render(prompt, prompting.max_prompt_tokens)
+        prompts[prompt.prompt_id] = (prompt, len(rendered.ids))
+        kept[prompt.prompt_id] = rendered.context_characters if rendered.shortened else None
+    rows = []
+    for source, frame in responses.items():
+        spoken = {key: texts for key, texts in _spoken(frame) if key in prompts}
+        single = [key for key in spoken if prompts[key][0].turns == 1]
+        encoded = renderer.encode_answers([spoken[key][0] for key in single])
+        for key, ids in zip(single, encoded, strict=True):
+            rows.append((key, source, target, prompts[key][1], len(ids)))
+        for key, texts in spoken.items():
+            prompt, _ = prompts[key]
+            if 1 < prompt.turns == len(texts):
+                questions = [prompt.text(kept[key]), *prompt.follow_ups]
+                pairs = renderer.encode_turns(questions, texts)
+                asked, said = (sum(map(len, side)) for side in zip(*pairs, strict=True))
+                rows.append((key, source, target, asked, said))
+    context_schema = {"prompt_id": pl.String, "context_characters": pl.Int32}
+    return (
+        pl.DataFrame(rows, schema=_LENGTHS, orient="row"),
+        pl.DataFrame(list(kept.items()), schema=context_schema, orient="row"),
+    )
+
+
+def _spoken(responses: pl.DataFrame) -> Iterator[tuple[str, list[str]]]:
+    """The first sample's answers to each prompt, in the order of the turns, without missing ones."""
+    answered = responses.filter(pl.col("text").is_not_null() & (pl.col("sample") == 0))
+    turns = answered.sort("prompt_id", "turn").group_by("prompt_id", maintain_order=True)
+    return turns.agg("text").iter_rows()
+
+
+def shortest_contexts(contexts: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    """The context that fits every target: all of them are trained on the same text."""
+    together = pl.concat(contexts)
+    return together.group_by("prompt_id").agg(pl.col("context_characters").min()).sort("prompt_id")

@@ -1,0 +1,10 @@
+"""Names with a fixed meaning in every study: the human source, the untuned run, the sides of the split."""
+
+from __future__ import annotations
+
+HUMAN = "human"
+VANILLA = "vanilla"
+# Measured of every prompt set, named or not: no other value stands without the answers' length.
+LENGTHS = ("response_words", "response_tokens", "truncated")
+
+TRAIN, VALIDATION, TEST = "train", "validation", "test"

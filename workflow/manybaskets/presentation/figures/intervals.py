@@ -1,0 +1,116 @@
+"""Points with intervals: every condition, and the paired differences of a family."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.layout import arrange, titles, wrap
+from manybaskets.presentation.figures.style import GREY, INK, Look, looks, save
+from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
+from manybaskets.records.measured import whose
+
+Panels = Sequence[Sequence[str]]  # pairs of measure and prompt set
+
+
+def conditions(
+    summary: pl.DataFrame, stem: Path, *, panels: Panels, look: Look, lookup: Lookup | None = None
+) -> list[Path]:
+    """Every condition with its interval, a panel per measure; targets in blocks one below the other.
+
+    Args:
+        panels: what is drawn, in order; all of runs, or all of sources.
+    """
+    return _intervals(summary, "estimate", "", stem, panels, look, measure_lookup(lookup))
+
+
+def differences(
+    compared: pl.DataFrame,
+    family: str,
+    stem: Path,
+    *,
+    panels: Panels,
+    look: Look,
+    lookup: Lookup | None = None,
+) -> list[Path]:
+    """Paired differences of one family with their intervals and the line of no difference.
+
+    Perplexities are compared as ratios on a logarithmic axis. A filled marker has a Holm-adjusted
+    p below 0.05.
+    """
+    compared = compared.filter(pl.col("family") == family)
+    baseline = compared["baseline"][0] if compared.height else ""
+    return _intervals(compared, "difference", baseline, stem, panels, look, measure_lookup(lookup))
+
+
+def _intervals(
+    frame: pl.DataFrame, value: str, baseline: str, stem: Path, panels: Panels, look: Look,
+    find: Lookup,
+) -> list[Path]:  # fmt: skip
+    wanted = pl.DataFrame(
+        list(panels), schema={"measure": pl.String, "prompt_set": pl.String}, orient="row"
+    )
+    frame = frame.join(wanted, on=["measure", "prompt_set"], how="semi")
+    with looks(look.settings):
+        if not frame.height:
+            return pieces.nothing("Nothing was measured for this figure.", stem, look.settings)
+        styles = look.of_sources if whose(frame) == "sources" else look.conditions
+        places = pieces.Places(frame, list(styles), look.targets)
+        names = titles(panels, find)
+        arrangement = arrange(names, places.names, look.settings)
+        head = 0.6 if baseline else 0.0
+        figure, axes = pieces.multiples(len(panels), arrangement, look.settings, head)
+        for place, (panel, title, axis) in enumerate(zip(panels, names, axes, strict=True)):
+            measure = find(panel[0])
+            cell = frame.filter(pieces.matches(["measure", "prompt_set"], panel))
+            _panel(axis, cell, value, places, styles, measure)
+            places.label(axis, place % arrangement.columns == 0)
+            axis.set_title(wrap(title, arrangement.title_width))
+            text = pieces.unit(measure, compared=bool(baseline))
+            axis.set_xlabel(wrap(text, arrangement.unit_width))
+        if baseline:
+            line = {"color": INK, "marker": "o", "linewidth": 1.2}
+            figure.legend(
+                [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],
+                [f"Holm-adjusted p < {pieces.ALPHA}", "not so"], loc="outside upper left", ncols=2,
+                title=f"Difference from {baseline}; of perplexities: the ratio", alignment="left",
+            )  # fmt: skip
+        return save(figure, stem, look.settings)
+
+
+def _panel(
+    axis: Axes, cell: pl.DataFrame, value: str, places: pieces.Places,
+    styles: dict[str, tuple[str, str]], measure: Any,
+) -> None:  # fmt: skip
+    """Points and intervals of one measure, on the scale that readers see."""
+    forest = value == "difference"
+    exponential = measure.transform == "exp"
+    ends = [1.0 if exponential else 0.0] if forest else []
+    alike = ends[:]
+    for row in places.sorted(cell):
+        if row[value] is None:
+            axis.text(0.02, places.of(row), "no value", transform=axis.get_yaxis_transform(),
+                      va="center", fontsize="small", color=GREY)  # fmt: skip
+            continue
+        keys = {"estimate": value, "low": "low", "high": "high"}
+        shown = {key: transformed(row[name], measure.transform) for key, name in keys.items()}
+        ends += [v for v in shown.values() if v is not None and math.isfinite(v)]
+        colour, marker = styles.get(row["mix"], (INK, "o"))
+        p = row.get("p_holm")
+        filled = not forest or (p is not None and p < pieces.ALPHA)
+        pieces.point(axis, places.of(row), shown, colour, marker, filled)
+    # The untuned model's perplexity may be far off; it must not flatten the others.
+    wide = exponential and ends and min(ends) > 0 and max(ends) > pieces.WIDE * min(ends)
+    pieces.scale(axis, ends, logarithmic=(exponential and forest) or bool(wide))
+    axis.grid(axis="x")
+    if not cell[value].count():
+        pieces.without_values(axis, say=False)
+    for line in alike:
+        axis.axvline(line, color=INK, linewidth=0.8, zorder=1)

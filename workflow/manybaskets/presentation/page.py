@@ -1,0 +1,152 @@
+"""The report of a study: one HTML file that needs no network and no other file."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+
+from manybaskets.presentation import page as report
+from manybaskets.presentation.table_forms import display, note
+from manybaskets.records.files import write_text
+from manybaskets.report.findings import findings, warnings
+
+__all__ = [
+    "Part",
+    "Picture",
+    "Report",
+    "Table",
+    "findings",
+    "read_caption",
+    "warnings",
+    "write_report",
+]
+_CODE = re.compile(r"(`+)([^`]+)\1")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure: its SVG file and the paragraph that explains it."""
+
+    title: str
+    svg: Path
+    caption: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as `tables` makes them, or any frame of counts."""
+
+    title: str
+    frame: pl.DataFrame
+    caption: str = ""
+
+    def shown(self) -> tuple[list[str], list[list[str]], list[bool]]:
+        """Headers, rows of text, and which columns are numeric."""
+        return display(self.frame)
+
+    def note(self) -> str:
+        """Caption and methods."""
+        return " ".join(f"{self.caption} {note(self.frame)}".split())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the page: sentences, then figures, then tables, under a heading.
+
+    Args:
+        title: the heading, and the name in the contents.
+        sentences: what to know of it, one line each.
+    """
+
+    title: str
+    sentences: Sequence[str] = ()
+    figures: Sequence[Picture] = ()
+    tables: Sequence[Table] = ()
+
+    @property
+    def anchor(self) -> str:
+        """Its name in links."""
+        return re.sub(r"[^a-z0-9]+", "-", self.title.lower()).strip("-")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Content of the report; all of it is text to be escaped.
+
+    Args:
+        title: name of the study.
+        about: what the study asks, one or two sentences.
+        findings: sentences, as `findings` gives them.
+        warnings: sentences, as `warnings` gives them.
+        parts: in reading order; empty ones are left out.
+        config: the study's YAML.
+        provenance: versions, commit, machine, by name.
+        embedded: whether the models are the embedded, tiny ones.
+    """
+
+    title: str
+    about: str
+    findings: Sequence[str]
+    warnings: Sequence[str] = ()
+    parts: Sequence[Part] = ()
+    config: str = ""
+    provenance: Mapping[str, str] = field(default_factory=dict)
+    embedded: bool = False
+
+    def shown_parts(self) -> list[Part]:
+        """The parts that hold anything."""
+        return [part for part in self.parts if part.sentences or part.figures or part.tables]
+
+
+def write_report(path: Path, report: Report) -> None:
+    """Write the report as one HTML file."""
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["prose"] = _prose
+    environment.filters["data_uri"] = _data_uri
+    template = environment.get_template("page.html.j2")
+    write_text(template.render(report=report) + "\n", Path(path))
+
+
+def read_caption(path: Path) -> str:
+    """A caption file as one paragraph; its few marks are reStructuredText's ``code``."""
+    return " ".join(Path(path).read_text(encoding="utf-8").split())
+
+
+def _prose(text: str) -> Markup:
+    """Escaped text in which `code` stands between backticks."""
+    return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))
+
+
+def _data_uri(path: Path) -> str:
+    """The SVG as an image of its own: ids of several figures cannot clash, scripts cannot run."""
+    encoded = base64.b64encode(Path(path).read_bytes()).decode("ascii")
+    return f"data:image/svg+xml;base64,{encoded}"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """An experiment's part of the report, without its figures.
+
+    Args:
+        part: the part of `pictures` that holds its figures.
+        warnings: what stands among the report's own, above everything.
+    """
+
+    part: str
+    title: str
+    sentences: Sequence[str]
+    tables: Sequence[report.Table]
+    warnings: Sequence[str] = ()

@@ -1,0 +1,243 @@
+"""All published procedures on the runs of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from manybaskets.config.analysis import Paper
+from manybaskets.jobs.progress import Progress
+from manybaskets.published import perplexity, self_bleu, semantic
+from manybaskets.published import unpaired_tests as unpaired
+from manybaskets.published.conditions import Groups, check_labels, pairs, together, versus
+from manybaskets.published.encoding import Encode
+from manybaskets.published.entries import (
+    Answers,
+    Who,
+    add_distance,
+    add_heaps,
+    add_individual,
+    answers_of,
+    valid_sentences,
+)
+from manybaskets.published.rows import (
+    ALL,
+    ALPHA,
+    HUMAN_TEXT,
+    OWN_OUTPUT,
+    SELF_BLEU,
+    SEMANTIC,
+    TEST,
+    Lines,
+    noted,
+)
+from manybaskets.published.splitting import Splitter
+
+# Column of the likelihood files, and the divisor of variances: n − this.
+_PERPLEXITIES = {HUMAN_TEXT: ("reference_ppl_paper", 1), OWN_OUTPUT: ("own_ppl_paper", 0)}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One trained adapter, or the untuned target, whose answers to the test prompts are taken."""
+
+    target: str
+    mix: str
+    seed: int
+    responses: Path
+    likelihood: Path
+
+    @property
+    def label(self) -> str:
+        """How the run is written where targets are mixed; names hold no slash."""
+        return f"{self.target}/{self.mix}"
+
+
+@dataclass(frozen=True)
+class Procedures:
+    """What the procedures need beside texts.
+
+    Args:
+        encode: vectors of sentences.
+        work: folder for the vectors, of one encoder.
+    """
+
+    settings: Paper
+    splitter: Splitter
+    encode: Encode
+    work: Path
+
+    def variant(self, name: str) -> str:
+        """Name of a variant that rests on sentences."""
+        return f"{name}{self.splitter.suffix}"
+
+
+def of_runs(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.DataFrame:
+    """Every published procedure on the answers of a study's runs, of the schema `table.PAPER`.
+
+    Args:
+        runs: one per target and mix, of one training seed, as the study had one run each.
+        groups: what is tested together.
+
+    Raises:
+        UserError: two runs share target and mix.
+    """
+    check_labels([run.label for run in runs], "runs of the study")
+    order = {mix: place for place, mix in enumerate(groups.order)}
+    lines = Lines(TEST)
+    vectors: dict[str, np.ndarray] = {}
+    placed = sorted(runs, key=lambda run: (run.target, order[run.mix]))
+    for target, members in groupby(placed, lambda run: run.target):
+        of_target = list(members)
+        answers = {run.mix: answers_of(run.responses) for run in of_target}
+        who = {
+            run.mix: Who(lines, target, run.mix, noted(_trained(run), answers[run.mix].note))
+            for run in of_target
+        }
+        _perplexities(lines, of_target, who, groups)
+        _self_bleus(lines, answers, who, groups, how)
+        for mix, each in answers.items():
+            add_heaps(who[mix], how.variant("linear_fit"), each.texts, how.splitter)
+        found = _distances(answers, who, how)
+        _tests_of_distances(lines, target, found, groups, how)
+        vectors |= {run.label: found[run.mix] for run in of_target}
+    _all_pairs(lines, vectors, how)
+    return lines.frame()
+
+
+def _trained(run: Run) -> str:
+    return f"training seed {run.seed}" if run.seed else "untuned"
+
+
+def _perplexities(
+    lines: Lines, runs: Sequence[Run], who: Mapping[str, Who], groups: Groups
+) -> None:
+    for metric, (column, ddof) in _PERPLEXITIES.items():
+        raw: dict[str, np.ndarray] = {}
+        for run in runs:
+            given = pl.read_parquet(run.likelihood, columns=[column])[column].drop_nulls()
+            values = given.to_numpy().astype(np.float64)
+            finite, cleaned = values[np.isfinite(values)], perplexity.clean(values)
+            infinite = len(values) - len(finite)
+            note = f"{infinite} infinite left out" if infinite else ""
+            add = who[run.mix].add
+            add(metric, "raw", perplexity.statistics(finite, ddof), len(finite), note)
+            fences = {"fence_low": cleaned.low, "fence_high": cleaned.high}
+            fences |= {"n_removed": float(cleaned.removed)}
+            add(metric, "iqr_clean", fences, len(values), note)
+            found = perplexity.statistics(cleaned.values, ddof)
+            outside = f"{cleaned.removed} of {len(values)} outside this condition's fences"
+            add(metric, "iqr_clean", found, len(cleaned.values), outside)
+            raw[run.mix] = finite
+        if metric == OWN_OUTPUT:
+            for samples in _chosen(groups.sizes, raw):
+                lines.add_tests(metric, "raw", runs[0].target, samples, "kruskal")
+
+
+def _self_bleus(
+    lines: Lines,
+    answers: Mapping[str, Answers],
+    who: Mapping[str, Who],
+    groups: Groups,
+    how: Procedures,
+) -> None:
+    settings, variant = how.settings, how.variant("individual")
+    progress = Progress(len(answers), "conditions with their Self-BLEU")
+    scores = {}
+    for place, (mix, each) in enumerate(answers.items()):
+        seed = settings.seed + place
+        cut = [self_bleu.eligible_sentences(text, how.splitter) for text in each.texts]
+        scores[mix] = add_individual(who[mix], variant, cut, settings.individual, seed)
+        pool = self_bleu.aggregated(cut, settings.aggregated, seed)
+        note = f"sampling seed {seed}; {pool.sentences} sentences pooled; no interval"
+        name = how.variant("aggregated")
+        who[mix].add(SELF_BLEU, name, {"score": pool.score}, pool.answers, note)
+        progress.add(1)
+    target = next(iter(who.values())).target
+    for samples in _chosen([*groups.families, *groups.sizes], scores):
+        lines.add_tests(SELF_BLEU, variant, target, samples, "mann-whitney")
+
+
+def _distances(
+    answers: Mapping[str, Answers], who: Mapping[str, Who], how: Procedures
+) -> dict[str, np.ndarray]:
+    """Rows of the mean distances; returns the vectors by mix."""
+    settings = how.settings
+    pools = [valid_sentences(each.texts, how.splitter) for each in answers.values()]
+    drawn = semantic.samples(pools, settings.sentences, settings.seed)
+    variant = how.variant("sentence_pairs")
+    return {
+        mix: add_distance(who[mix], variant, sample, len(pool), how.encode, how.work)
+        for mix, pool, sample in zip(answers, pools, drawn, strict=True)
+    }
+
+
+def _tests_of_distances(
+    lines: Lines, target: str, vectors: Mapping[str, np.ndarray], groups: Groups, how: Procedures
+) -> None:
+    """The tests of every family, on distances drawn with the seed set once per family."""
+    variant = how.variant("sentence_pairs")
+    for members in _chosen(groups.families, vectors):
+        generator = np.random.default_rng(how.settings.seed)
+        samples = {
+            mix: semantic.drawn_distances(each, how.settings.distances, generator)
+            for mix, each in members.items()
+        }
+        note = "medians as centres; distances taken for independent"
+        found = unpaired.levene(list(samples.values()))
+        n = max(map(len, samples.values()))
+        lines.add(SEMANTIC, variant, target, together(list(samples)), found, n, note)
+        lines.add_tests(SEMANTIC, variant, target, samples, "mann-whitney")
+
+
+def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures) -> None:
+    """Mann–Whitney U of all pairs of models, on distances drawn anew for each pair.
+
+    Bonferroni's and Holm's corrections cover all pairs.
+    """
+    from statsmodels.stats.multitest import multipletests
+
+    generator = np.random.default_rng(how.settings.seed)
+    tested = []
+    for one, other in pairs(list(vectors)):
+        drawn = [
+            semantic.drawn_distances(vectors[label], how.settings.distances, generator)
+            for label in (one, other)
+        ]
+        found = unpaired.mann_whitney(*drawn)
+        if found:
+            tested.append((one.split("/"), other.split("/"), found, len(drawn[0])))
+    if not tested:
+        return
+    count = len(tested)
+    p = np.array([found["mannwhitney_p"] for _, _, found, _ in tested])
+    bonferroni = p < ALPHA / count
+    holm = multipletests(p, alpha=ALPHA, method="holm")[0]
+    variant = how.variant("sentence_pairs_all")
+    note = f"Mann-Whitney, two-sided, unpaired; alpha {ALPHA:g}/{count} over all pairs of models"
+    for (one, other, found, n), flag in zip(tested, bonferroni, strict=True):
+        target = one[0] if one[0] == other[0] else versus(one[0], other[0])
+        values = {**found, "significant_bonferroni": float(flag)}
+        lines.add(SEMANTIC, variant, target, versus(one[1], other[1]), values, n, note)
+    later = np.sort(p)[int(holm.sum()) :]
+    values = {
+        "n_significant_bonferroni": float(bonferroni.sum()),
+        "n_significant_holm": float(holm.sum()),
+        "bonferroni_alpha": ALPHA / count,
+        "holm_first_nonsignificant_p": float(later[0]) if len(later) else None,
+    }
+    note = f"{len(vectors)} models, {count} pairs"
+    lines.add(SEMANTIC, variant, ALL, together(list(vectors)), values, count, note)
+
+
+def _chosen(
+    groups: Sequence[Sequence[str]], values: Mapping[str, np.ndarray]
+) -> list[dict[str, np.ndarray]]:
+    """The values of every group of two or more, each group once."""
+    distinct = dict.fromkeys(tuple(mix for mix in group if mix in values) for group in groups)
+    return [{mix: values[mix] for mix in group} for group in distinct if len(group) > 1]

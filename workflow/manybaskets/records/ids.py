@@ -1,0 +1,47 @@
+"""TODO: one line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import polars as pl
+
+
+def digest(*parts: Any) -> str:
+    """Hex digest of JSON-serialisable parts: the same parts give the same 64 characters anywhere."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def row_seed(*parts: Any) -> int:
+    """A 63-bit seed from e.g. (study seed, prompt id, source, sample)."""
+    return int(digest(*parts)[:16], 16) >> 1
+
+
+def prompt_ids(rows: pl.DataFrame) -> pl.Series:
+    """Stable ids of prompts: from their text and, where a text repeats, its occurrence number.
+
+    The text of a conversation is all that its user says (column `follow_ups`, where there is one).
+    Occurrences are numbered in the order of their answers (columns `response` and
+    `follow_up_responses`, where they are), so that the order of the file means nothing.
+    """
+
+    def column(name: str) -> list[Any]:
+        return rows[name].to_list() if name in rows.columns else [None] * rows.height
+
+    answers = list(zip(column("response"), column("follow_up_responses"), strict=True))
+    texts = [
+        digest(instruction, context, *([later] if later else []))[:16]
+        for instruction, context, later in zip(
+            rows["instruction"], rows["context"], column("follow_ups"), strict=True
+        )
+    ]
+    order = sorted(range(rows.height), key=lambda index: (texts[index], answers[index]))
+    ids, count, previous = [""] * rows.height, 0, None
+    for index in order:
+        count = count + 1 if texts[index] == previous else 0
+        previous = texts[index]
+        ids[index] = f"{texts[index]}-{count}"
+    return pl.Series("prompt_id", ids)

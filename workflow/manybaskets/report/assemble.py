@@ -1,0 +1,192 @@
+"""The report of a study, put together from its statistics, figures and tables."""
+
+from __future__ import annotations
+
+import platform
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from manybaskets.config.study import Study
+from manybaskets.jobs.provenance import git_commit
+from manybaskets.presentation import page as report
+from manybaskets.presentation.page import Experiment
+from manybaskets.presentation.pictures import Picture
+from manybaskets.published import collapse_numbers as published
+from manybaskets.published.similarity_numbers import CAPTION as PUBLISHED_SIMILARITY_CAPTION
+from manybaskets.published.variants import CAPTION as PAPER_CAPTION
+from manybaskets.records.measured import of_runs, of_sources
+from manybaskets.report.divergence import divergence_findings
+from manybaskets.report.figures.plan import pictures
+from manybaskets.report.findings import findings
+from manybaskets.report.findings import warnings as warnings_
+from manybaskets.report.pilots import pilot_findings
+from manybaskets.report.source_counts import source_count_findings, source_count_trends
+from manybaskets.report.sources import source_findings, source_tables
+from manybaskets.report.study_tables import Order, make_tables, table_names
+from manybaskets.report.throughput import CAPTIONS as THROUGHPUT_CAPTIONS
+from manybaskets.report.throughput import throughput_findings
+from manybaskets.scoring.divergence import MixKind
+
+CAPTIONS = Path(__file__).resolve().parents[2] / "report"
+# Tables that other rules write and that the report reads as they are.
+OTHER_TABLES = {
+    "throughput": ("Throughput", THROUGHPUT_CAPTIONS["throughput"]),
+    "throughput-correlation": (
+        "Throughput against the size of the task",
+        THROUGHPUT_CAPTIONS["throughput-correlation"],
+    ),
+    "paper-variants": ("The published procedures beside this project's", PAPER_CAPTION),
+    "published-contrasts": (
+        "Direction of the published differences",
+        published.CAPTIONS["published-contrasts"],
+    ),
+    "published": ("Reported against reproduced", published.CAPTIONS["published"]),
+    "published-similarity": ("Similarity as published", PUBLISHED_SIMILARITY_CAPTION),
+}
+_OF_SOURCES = ("conditions-sources", "comparisons-sources")
+_OF_COUNTING = ("exclusions", "counts")
+PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
+
+
+def assemble(
+    study: Study,
+    frames: Mapping[str, pl.DataFrame],
+    *,
+    embedded_sources: Sequence[str],
+    kinds: Mapping[str, MixKind],
+    pilots: Mapping[str, Mapping[str, Any]],
+    others: Mapping[str, pl.DataFrame],
+    figures: Mapping[str, Path],
+    experiments: Sequence[Experiment] = (),
+) -> report.Report:
+    """Put a study's report together.
+
+    Args:
+        frames: tables of `statistics/` by name: `summary`, `comparisons`, `counts`, and those of
+            `divergence`, `knowledge` and the sources that the study has.
+        embedded_sources: sources in use whose model is an embedded one.
+        kinds: whether a mix holds answers of people, of one source, or of several.
+        pilots: verdicts of the sources' trials, by source.
+        others: tables of `OTHER_TABLES` by name.
+        figures: SVG files by name; `workflow/report/` has a paragraph for each kind.
+        experiments: those that the study has, in reading order.
+    """
+    order, confidence = Order.of(study), study.statistics.confidence
+    made = make_tables(table_names(study), frames, order, confidence)
+    of_the_sources = source_tables(
+        {name: frame for name, frame in frames.items() if name in _SOURCE_FRAMES}
+    )
+    summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
+    about_runs = [name for name in made if name not in (*_OF_SOURCES, *_OF_COUNTING)]
+    shown: dict[str, list[report.Picture]] = defaultdict(list)
+    for name, plan in pictures(study, embedded_sources).items():
+        shown[plan.part].append(_picture(plan, figures[name]))
+    inherited = [of_the_sources.pop("style-inheritance", None)]
+    about_sources = source_findings(
+        {name: frames[name] for name in of_the_sources}, confidence=confidence
+    )
+    sources = [
+        *pilot_findings(pilots),
+        *(throughput_findings(others["throughput"]) if "throughput" in others else []),
+        *about_sources,
+        *findings(of_sources(summary), of_sources(compared), confidence=confidence),
+    ]
+    listed = {name: _other(name, frame) for name, frame in others.items()}
+    published_ones = [name for name in listed if not name.startswith("throughput")]
+    parts = [
+        report.Part("Runs", _about_runs(frames, order, kinds, confidence), shown["runs"],
+                    [*(made[name] for name in about_runs), *filter(None, inherited)]),
+        report.Part("Sources", sources, shown["sources"],
+                    [*(made[name] for name in _OF_SOURCES if name in made),
+                     *of_the_sources.values(),
+                     *(table for name, table in listed.items() if name not in published_ones)]),
+        *(report.Part(each.title, each.sentences, shown[each.part], each.tables)
+          for each in experiments),
+        report.Part("The published study", _about_published(others),
+                    tables=[listed[name] for name in OTHER_TABLES if name in published_ones]),
+        report.Part("Making", (), shown["making"],
+                    [report.Table("Knowledge", frames["knowledge"])] if "knowledge" in frames else []),
+        report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
+    ]  # fmt: skip
+    warnings = warnings_(summary, compared)
+    warnings += [warning for each in experiments for warning in each.warnings]
+    if study.scoring.without_scorer and study.targets:
+        warnings.append(
+            "Answers are scored under the models of this study alone, which find text of their own "
+            f"family likely. Why there is no other scorer: {study.scoring.without_scorer}"
+        )
+    return report.Report(
+        title=study.study,
+        about=study.about,
+        findings=findings(
+            of_runs(summary),
+            of_runs(compared),
+            singles=order.singles,
+            multis=order.multis,
+            confidence=confidence,
+        ),
+        warnings=warnings,
+        parts=parts,
+        config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        provenance=_provenance(),
+        embedded=study.dataset.kind == "embedded",
+    )
+
+
+_SOURCE_FRAMES = ("similarity", "source-distances", "topics", "style-inheritance")
+
+
+def _about_runs(
+    frames: Mapping[str, pl.DataFrame],
+    order: Order,
+    kinds: Mapping[str, MixKind],
+    confidence: float,
+) -> list[str]:
+    said = []
+    if "divergence" in frames:
+        said += divergence_findings(frames["divergence"], kinds, confidence)
+    for family, members in order.families.items():
+        trends = source_count_trends(of_runs(order.sorted(frames["summary"])), members, confidence)
+        alike = pl.when(pl.col("scale") == "ratio").then(1.0).otherwise(0.0)
+        told = trends.filter((pl.col("low") > alike) | (pl.col("high") < alike))
+        said += source_count_findings(told, family, confidence)
+        said.append(
+            f"Number of sources (family `{family}`, {len(members)} mixes): {told.height} of "
+            f"{trends.height} measures change with it by more than the interval of the trend; the "
+            "table of trends has all."
+        )
+    if "style-inheritance" in frames:
+        only = {"style-inheritance": frames["style-inheritance"]}
+        said += source_findings(only, confidence=confidence)
+    return said
+
+
+def _about_published(others: Mapping[str, pl.DataFrame]) -> list[str]:
+    if "published" not in others:
+        return []
+    return published.findings(others["published"], others["published-contrasts"])
+
+
+def _other(name: str, frame: pl.DataFrame) -> report.Table:
+    title, caption = OTHER_TABLES[name]
+    return report.Table(title, frame, caption)
+
+
+def _picture(plan: Picture, file: Path) -> report.Picture:
+    return report.Picture(plan.title, file, report.read_caption(CAPTIONS / f"{plan.kind}.rst"))
+
+
+def _provenance() -> dict[str, str]:
+    versions = {"git commit": git_commit(), "Python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            versions[package] = "not on the machine that wrote this report"
+    return versions

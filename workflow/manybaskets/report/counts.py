@@ -1,0 +1,100 @@
+"""Counts of every stage: how many rows came in, left and why, and went on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.records.files import read_metadata
+from manybaskets.records.responses import read_responses
+
+
+def count_stages(
+    *,
+    clean: Path,
+    split: Path,
+    sources: Mapping[str, Path],
+    eligible: Path | None,
+    mixes: Mapping[str, Path],
+    models: Mapping[str, Path],
+    responses: Sequence[tuple[str, Path]],
+) -> pl.DataFrame:
+    """Count all stages: columns stage, item, what, count.
+
+    Args:
+        sources: responses by source; mixes: their counts (CSV) by name.
+        eligible: the prompts that all mixes share; None for a study without mixes.
+        models: folders of embedded models, whose pretraining text was checked for leaks.
+        responses: pairs of run and responses.
+    """
+    rows: list[tuple[str, str, str, int]] = []
+
+    def add(stage: str, item: str, what: str, count: int) -> None:
+        rows.append((stage, item, what, int(count)))
+
+    cleaning = json.loads(clean.read_text())
+    add("cleaning", "dataset", "rows read", cleaning["rows"])
+    for reason, count in cleaning["dropped"].items():
+        add("cleaning", "dataset", f"dropped: {reason}", count)
+    add("cleaning", "dataset", "system messages left out", cleaning["system_messages"])
+    add("cleaning", "dataset", "rows kept", cleaning["kept"])
+
+    table = pl.read_parquet(split)
+    for name in ("train", "validation", "test"):
+        side = table.filter(pl.col("split") == name)
+        add("split", name, "prompts", side.height)
+        add("split", name, "prompts in use", side["used"].sum())
+    parts = table.filter(pl.col("part").is_not_null()).group_by("part").len().sort("part")
+    for part, count in parts.iter_rows():
+        add("split", f"part {part}", "prompts", count)
+
+    for name, folder in models.items():
+        made = json.loads((folder / "pretraining.json").read_text())
+        add("pretraining", name, "conversations", made["conversations"])
+        add("pretraining", name, "dropped: evaluation answer", made["dropped_for_leak"])
+        add("pretraining", name, "evaluation answers left in", made["evaluation_answers_left"])
+
+    for name, file in sources.items():
+        _count_answers(add, "source", name, file)
+
+    if eligible:
+        _count_shared(add, pl.read_parquet(eligible))
+    for name, file in mixes.items():
+        for row in pl.read_csv(file).iter_rows(named=True):
+            where = f"{row['split']}, {row['source']} ({row['target']})"
+            add("mixes", name, f"rows: {where}", row["rows"])
+            add("mixes", name, f"answer tokens: {where}", row["answer_tokens"])
+
+    for name, file in responses:
+        _count_answers(add, "responses", name, file)
+    columns = {"stage": pl.String, "item": pl.String, "what": pl.String, "count": pl.Int64}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _count_shared(add, shared: pl.DataFrame) -> None:
+    add("mixes", "all mixes", "prompts shared", shared["eligible"].sum())
+    left = (
+        shared.filter(~pl.col("eligible"))
+        .group_by("reason", "source")
+        .len()
+        .sort("reason", "source")
+    )
+    for reason, source, count in left.iter_rows():
+        add("mixes", "all mixes", f"left: {reason} ({source})", count)
+    cut = shared["context_characters"].is_not_null().sum()
+    add("mixes", "all mixes", "contexts shortened", cut)
+
+
+def _count_answers(add, stage: str, name: str, file: Path) -> None:
+    frame = read_responses(file)
+    reasons = frame["finish_reason"]
+    add(stage, name, "answers", frame.height)
+    add(stage, name, "failed", (reasons == "error").sum())
+    add(stage, name, "failed: not taken", frame["error"].str.starts_with("not taken").sum())
+    add(stage, name, "asked more than once", (frame["attempts"] > 1).sum())
+    add(stage, name, "cut at the token limit", (reasons == "length").sum())
+    add(stage, name, "empty", (frame["text"] == "").sum())
+    add(stage, name, "prompts shortened", read_metadata(file).get("shortened_prompts", 0))

@@ -1,0 +1,104 @@
+"""A measure against the number of sources, the number of rows being the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.layout import arrange_plots, plot_titles, wrap
+from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
+from manybaskets.presentation.formatting import Lookup, measure_lookup
+from manybaskets.records.measured import in_order
+from manybaskets.report.source_counts import source_count_table
+
+_SPREAD = 0.56  # how far apart the mixes of one number of sources stand, together
+
+
+def source_counts(
+    summary: pl.DataFrame,
+    stem: Path,
+    *,
+    members: Mapping[str, Sequence[str]],
+    measures: Sequence[str],
+    look: Look,
+    prompt_set: str = "test",
+    lookup: Lookup | None = None,
+) -> list[Path]:
+    """One point with its interval per mix, over its number of sources; a line joins the means.
+
+    The mean of a number of sources is that of its mixes; of perplexities the geometric one.
+
+    Args:
+        members: sources of every mix of the family.
+        measures: one panel each and for every target, in order.
+    """
+    find, settings = measure_lookup(lookup), look.settings
+    rows = summary.filter(pl.col("measure").is_in(measures), pl.col("prompt_set") == prompt_set)
+    table = source_count_table(rows, members, find).filter(pl.col("value").is_finite())
+    with looks(settings):
+        if not table.height:
+            return pieces.nothing("No mix of this family was measured.", stem, settings)
+        targets = in_order(table["model"], list(look.targets))
+        cells = [(name, target) for name in measures for target in targets]
+        titles = plot_titles([find(name).label for name in measures], targets)
+        arrangement = arrange_plots(titles, settings)
+        names = _names(table, members)
+        line = settings.font_size / 72 * 1.5
+        head = line * (1 + sum(name.count("\n") + 1 for name in names.values()) / 2)
+        figure, axes = pieces.multiples(len(cells), arrangement, settings, head)
+        counts = sorted(set(table["count"]))
+        for place, (axis, key, title) in enumerate(zip(axes, cells, titles, strict=True)):
+            cell = table.filter(pieces.matches(["measure", "model"], key))
+            measure = find(key[0])
+            _panel(axis, cell, look, measure.transform == "exp")
+            axis.set_xticks(counts)
+            axis.set_xlim(counts[0] - 0.5, counts[-1] + 0.5)
+            axis.set_title(wrap(title, arrangement.title_width))
+            axis.set_ylabel(wrap(pieces.unit(measure).replace("←", "↓").replace("→", "↑"), 26))
+            if place >= len(cells) - arrangement.columns:
+                axis.set_xlabel("number of sources")
+        handles = [Line2D([], [], color=INK, marker="_", markersize=12, alpha=0.75)]
+        for mix in names:
+            colour, marker = look.conditions.get(mix, (INK, "o"))
+            handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none"))
+        texts = ["mean of the mixes", *names.values()]
+        figure.legend(handles, texts, loc="outside lower left", ncols=2, labelspacing=0.5)
+        return save(figure, stem, settings)
+
+
+def _panel(axis: Axes, cell: pl.DataFrame, look: Look, exponential: bool) -> None:
+    ends, means = [], []
+    for (count,), group in cell.sort("count").group_by("count", maintain_order=True):
+        mixes = group.rows(named=True)
+        for place, row in enumerate(mixes):
+            step = (place - (len(mixes) - 1) / 2) / max(len(mixes) - 1, 1)
+            x = count + _SPREAD * step
+            colour, marker = look.conditions.get(row["mix"], (INK, "o"))
+            if row["low"] is not None and row["high"] is not None:
+                axis.plot([x, x], [row["low"], row["high"]], color=colour, solid_capstyle="butt")
+                ends += [end for end in (row["low"], row["high"]) if math.isfinite(end)]
+            axis.plot([x], [row["value"]], marker, color=colour, zorder=3)
+            ends.append(row["value"])
+        value = pl.col("value").log().mean().exp() if exponential else pl.col("value").mean()
+        means.append((count, group.select(value).item()))
+    axis.plot(*zip(*means, strict=True), color=INK, linewidth=1.0, marker="_", markersize=14,
+              markeredgewidth=1.4, alpha=0.75, zorder=2)  # fmt: skip
+    wide = exponential and max(ends) > pieces.WIDE * min(ends) > 0
+    pieces.scale(axis, ends, logarithmic=wide, way="y")
+    axis.grid(axis="y", color=FAINT)
+
+
+def _names(table: pl.DataFrame, members: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Of every mix that is drawn its name, with its sources where that does not hold them."""
+    drawn = set(table["mix"])
+    return {
+        mix: wrap(mix if sources[0] in mix else f"{mix}: {' + '.join(sources)}", 44)
+        for mix, sources in members.items()
+        if mix in drawn
+    }

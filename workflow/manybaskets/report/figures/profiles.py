@@ -1,0 +1,129 @@
+"""Style of answers: every condition beside the sources of its training data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.layout import arrange, wrap
+from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
+from manybaskets.presentation.formatting import Lookup, measure_lookup
+from manybaskets.records.measured import in_order, of_runs, of_sources
+
+_APART = 0.17  # rows that a source's point stands above, and a run's below, the middle
+
+
+def style(
+    summary: pl.DataFrame,
+    stem: Path,
+    *,
+    measures: Sequence[str],
+    look: Look,
+    prompt_set: str = "test",
+    lookup: Lookup | None = None,
+) -> list[Path]:
+    """Measures of style: filled points are runs, hollow ones above them what their source wrote.
+
+    A mix of one source, or of the human answers, has its source beside it; other mixes and the
+    untuned target stand alone, and so do sources that no such mix was made of, in rows below.
+
+    Args:
+        measures: one panel each, in order.
+        prompt_set: what the runs answered; the sources answered the training prompts.
+    """
+    find, settings = measure_lookup(lookup), look.settings
+    known = summary.filter(pl.col("measure").is_in(measures), pl.col("estimate").is_not_null())
+    runs = of_runs(known).filter(pl.col("prompt_set") == prompt_set)
+    sources = of_sources(known)
+    with looks(settings):
+        if not runs.height and not sources.height:
+            return pieces.nothing("No measure of style in this study.", stem, settings)
+        rows = _rows(runs, sources, look)
+        titles = [find(name).label for name in measures]
+        arrangement = arrange(titles, [row.name for row in rows], settings)
+        figure, axes = pieces.multiples(len(measures), arrangement, settings, 0.3)
+        for place, (name, axis) in enumerate(zip(measures, axes, strict=True)):
+            measure = find(name)
+            wrote = {row["mix"]: row for row in _of(sources, name)}
+            answered = {(row["model"], row["mix"]): row for row in _of(runs, name)}
+            ends = [0.0]
+            for y, row in enumerate(rows):
+                pair = row.source in wrote and row.run in answered
+                if row.run in answered:
+                    look_of = look.conditions[row.run[1]]
+                    ends += _point(axis, y + _APART * pair, answered[row.run], look_of, True)
+                if row.source in wrote:
+                    look_of = look.of_sources[row.source]
+                    ends += _point(axis, y - _APART * pair, wrote[row.source], look_of, False)
+            pieces.scale(axis, ends, logarithmic=False)
+            axis.grid(axis="x")
+            _name(axis, rows, place % arrangement.columns == 0)
+            axis.set_title(wrap(measure.label, arrangement.title_width))
+            axis.set_xlabel(wrap(pieces.unit(measure), arrangement.unit_width))
+        if runs.height:
+            _legend(figure)
+        return save(figure, stem, settings)
+
+
+def _legend(figure: Figure) -> None:
+    line = {"color": INK, "marker": "o", "linewidth": 1.2}
+    figure.legend(
+        [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],
+        ["answers of the run", "what its source wrote: the training data"],
+        loc="outside upper left", ncols=2,
+    )  # fmt: skip
+
+
+class _Row(NamedTuple):
+    """A row: a run (target and mix), a source, or both; neither for a heading."""
+
+    name: str
+    run: tuple[str, str] | None = None
+    source: str | None = None
+
+
+def _rows(runs: pl.DataFrame, sources: pl.DataFrame, look: Look) -> list[_Row]:
+    own = {
+        mix: look.mix_sources[mix][0]
+        for mix, kind in look.kinds.items()
+        if kind in ("single", "human")
+    }
+    targets = in_order(runs["model"], list(look.targets))
+    mixes = in_order(runs["mix"], list(look.conditions))
+    rows = []
+    for target in targets:
+        rows += [_Row(target)] if len(targets) > 1 else []
+        rows += [_Row(mix, (target, mix), own.get(mix)) for mix in mixes]
+    shown = {own.get(mix) for mix in mixes}
+    alone = [name for name in in_order(sources["mix"], list(look.sources)) if name not in shown]
+    heading = [_Row("other sources")] if alone and rows else []
+    return rows + heading + [_Row(name, None, name) for name in alone]
+
+
+def _of(frame: pl.DataFrame, measure: str) -> Iterator[dict[str, Any]]:
+    """Rows of a measure."""
+    return frame.filter(pl.col("measure") == measure).iter_rows(named=True)
+
+
+def _point(
+    axis: Axes, place: float, row: Mapping[str, Any], style: tuple[str, str], filled: bool
+) -> list[float]:
+    """Draw an estimate with its interval; what the axis has to hold for it."""
+    pieces.point(axis, place, row, *style, filled)
+    return [row[key] for key in ("estimate", "low", "high") if row[key] is not None]
+
+
+def _name(axis: Axes, rows: Sequence[_Row], first: bool) -> None:
+    pieces.name_rows(axis, [row.name for row in rows], first)
+    for place, row in enumerate(rows):
+        if row.run is None and row.source is None:
+            axis.get_yticklabels()[place].set_fontweight("bold")
+            if place:
+                axis.axhline(place - 0.5, color=FAINT, linewidth=0.8, zorder=0)

@@ -1,0 +1,246 @@
+"""Tables and sentences about the sources themselves, and about the style that runs took from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from manybaskets.names import VANILLA
+from manybaskets.presentation.formatting import measure_lookup, number, rounded_alike
+from manybaskets.presentation.page import Table
+from manybaskets.source_analysis.pairs import PAIRS
+from manybaskets.source_analysis.similarity.summary import SIMILARITY
+from manybaskets.source_analysis.style_inheritance import ALL_SOURCES, FACTOR, MEAN, STYLE
+from manybaskets.source_analysis.topics import TOPICS
+
+KINDS = {
+    "embedding": "sentence vectors",
+    "topics": "topics",
+    "rouge_1": "ROUGE-1",
+    "rouge_l": "ROUGE-L",
+    "meteor": "METEOR",
+}
+_OF_ELEMENTS = {MEAN: "mean over elements", FACTOR: "typical factor over elements"}
+_FALSE_DISCOVERIES = 0.05
+_TITLES = {
+    "similarity": "Similarity of the sources",
+    "source-distances": "Pairs of sources",
+    "topics": "Topics of the sources",
+    "style-inheritance": "Style inherited",
+}
+_CAPTIONS = {
+    "similarity": "How alike a source's answers are to those of all other sources to the same "
+    "prompts: mean over prompts, standard deviation over prompts, and the same against answers to "
+    "other prompts (shuffled). ROUGE is F1 of stems, of Latin letters only; METEOR is without "
+    "synonyms and weighs recall nine times, so that a longer answer scores higher.",
+    "source-distances": "Similarities (ROUGE, METEOR: the first source's answer as hypothesis) and "
+    "distances: energy coefficient of the answers' sentence vectors (0 for equal distributions, 1 "
+    "for two points) and Jensen–Shannon divergence of topics in bits. The floor of a similarity is "
+    "that of answers to other prompts; that of a distance is what 95 % of random swaps of the two "
+    "sources' answers stay below, and p is how often swaps reach the distance.",
+    "topics": "Shares of the topics of one model (LDA) of all sources' answers, by their likeliest "
+    "words, and the entropy of the shares in bits.",
+    "style-inheritance": "Elements of Markdown per answer of the runs (test prompts) against those "
+    "of their sources (training prompts) and of the untuned target (test prompts). Ratio is empty "
+    "where the other side has none; the smoothed one adds ½ to both counts and carries the "
+    "interval. The mean over elements is arithmetic for ratios and geometric for smoothed ones; the "
+    "typical factor is by how much a count differs either way.",
+}
+
+
+def source_tables(frames: Mapping[str, pl.DataFrame]) -> dict[str, Table]:
+    """Tables for readers, by file name.
+
+    Args:
+        frames: any of `similarity` (schema `similarity.summary.SIMILARITY`), `source-distances`
+            (`pairs.PAIRS`), `topics` (`topics.TOPICS`) and `style-inheritance` (`style.STYLE`).
+    """
+    shown = {
+        "similarity": _similarity_shown,
+        "source-distances": _pairs_shown,
+        "topics": topic_shares,
+        "style-inheritance": style_shown,
+    }
+    return {
+        name: Table(_TITLES[name], shown[name](frame), _CAPTIONS[name])
+        for name, frame in frames.items()
+    }
+
+
+def _similarity_shown(similarity: pl.DataFrame) -> pl.DataFrame:
+    return similarity.select(
+        _named("metric", KINDS).alias("compared by"),
+        "source", "value", "low", "high", "sd", "shuffled", "n_prompts", "n_excluded",
+    )  # fmt: skip
+
+
+def _pairs_shown(pairs: pl.DataFrame) -> pl.DataFrame:
+    """One row for both orders of a pair, but for METEOR, which tells hypothesis from reference."""
+    unordered = pl.concat_str(
+        "kind", pl.min_horizontal("first", "second"), pl.max_horizontal("first", "second"),
+        separator="\n",
+    )  # fmt: skip
+    return pairs.filter((pl.col("kind") == "meteor") | unordered.is_first_distinct()).select(
+        _named("kind", KINDS).alias("compared by"),
+        "scale", "first", "second", "value", "low", "high", "floor", "p", "n_prompts", "n_excluded",
+    )  # fmt: skip
+
+
+def _named(column: str, names: dict[str, str]) -> pl.Expr:
+    return pl.col(column).replace(names)
+
+
+def topic_shares(topics: pl.DataFrame) -> pl.DataFrame:
+    """One row per topic and one for the entropy, one column per source."""
+    sources = topics["source"].unique(maintain_order=True).to_list()
+    wide = topics.with_columns(pl.col("words").fill_null("entropy, bits")).pivot(
+        "source", index=["topic", "words"], values="value", maintain_order=True
+    )
+    return wide.sort("topic", nulls_last=True, maintain_order=True).select(
+        pl.col("topic").cast(pl.String), "words", *sources
+    )
+
+
+def style_shown(style: pl.DataFrame) -> pl.DataFrame:
+    """The table of style with labels in place of the names of measures."""
+    find = measure_lookup()
+    names = {
+        name: _OF_ELEMENTS[name] if name in _OF_ELEMENTS else find(name).label
+        for name in style["measure"].unique()
+    }
+    return style.select(
+        "model", "mix", "against", _named("measure", names).alias("element"),
+        "count", "count_against", "ratio", "smoothed", "low", "high", "n_prompts", "n_against",
+    )  # fmt: skip
+
+
+def source_findings(
+    frames: Mapping[str, pl.DataFrame], *, confidence: float = 0.95, limit: int = 20
+) -> list[str]:
+    """At most `limit` plain sentences: who is alike, who is apart, and whose style runs took on.
+
+    Args:
+        frames: as for `source_tables`.
+        confidence: of the intervals.
+        limit: most sentences.
+    """
+    empty = pl.DataFrame
+    similarity = frames.get("similarity", empty(schema=SIMILARITY))
+    pairs = frames.get("source-distances", empty(schema=PAIRS))
+    topics = frames.get("topics", empty(schema=TOPICS))
+    style = frames.get("style-inheritance", empty(schema=STYLE))
+    level = f"{confidence * 100:g} % interval"
+    said: list[str] = []
+    for kind in KINDS:
+        once = (pl.col("first") < pl.col("second")) | (kind == "meteor")
+        found = pairs.filter((pl.col("kind") == kind) & pl.col("value").is_not_null() & once)
+        if found.height:
+            order = found.sort("value", "first", "second", maintain_order=True)
+            say = _similar if found["scale"][0] == "similarity" else _apart
+            said += say(KINDS[kind], order.rows(named=True), level)
+    said += _least_alike(similarity, level)
+    said += _entropies(topics, level)
+    said += _inherited(style, level)
+    return said[:limit]
+
+
+def _range(row: dict[str, Any], level: str = "") -> str:
+    """A value with its interval in words."""
+    if row["low"] is None:
+        return number(row["value"])
+    value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
+    return f"{value} ({level} {low} to {high})" if level else f"{value} ({low} to {high})"
+
+
+def _similar(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]:
+    """The most and the least similar pair, beside answers to other prompts."""
+    best, worst = rows[-1], rows[0]
+    floor = f"answers to different prompts reach {number(best['floor'])}"
+    said = (
+        f"By {name}, {best['first']} and {best['second']} answer most alike: {_range(best, level)} "
+        f"on {best['n_prompts']} prompts, where {floor}"
+    )
+    if {best["first"], best["second"]} == {worst["first"], worst["second"]}:
+        return [f"{said}."]
+    return [f"{said}; least alike are {worst['first']} and {worst['second']}: {_range(worst)}."]
+
+
+def _apart(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]:
+    """The nearest and the farthest pair, and how many pairs chance may explain."""
+    from statsmodels.stats.multitest import multipletests
+
+    near, far = rows[0], rows[-1]
+    tested = [row["p"] for row in rows if row["p"] is not None]
+    beyond = "farther apart than random swaps of their answers explain"
+    rate = f"(false discovery rate {_FALSE_DISCOVERIES * 100:g} %)"
+    told = multipletests(tested, alpha=_FALSE_DISCOVERIES, method="fdr_bh")[0] if tested else []
+    if tested and not any(told):
+        widest = f"the largest distance is {_range(far, level)}"
+        return [f"By {name}, none of {len(tested)} pairs is {beyond} {rate}; {widest}."]
+    said = f"By {name}, {far['first']} and {far['second']} are farthest apart: {_range(far, level)}"
+    if len(rows) > 1:
+        said += f"; nearest are {near['first']} and {near['second']}: {_range(near)}"
+    if tested:
+        said += f". {int(sum(told))} of {len(tested)} pairs are {beyond} {rate}"
+    return [f"{said}."]
+
+
+def _least_alike(similarity: pl.DataFrame, level: str) -> list[str]:
+    """Which source stands out from the others, where three or more were compared."""
+    if similarity["source"].n_unique() < 3:
+        return []
+    said = []
+    for (metric,), group in similarity.drop_nulls("value").group_by("metric", maintain_order=True):
+        rows = group.sort("value", "source").rows(named=True)
+        last, next_to_last = rows[0], rows[1]
+        if last["high"] is not None and last["high"] < next_to_last["low"]:
+            said.append(
+                f"By {KINDS[metric]}, {last['source']} is least like the other sources: "
+                f"{_range(last, level)}, against {_range(next_to_last)} of {next_to_last['source']}."
+            )
+    return said
+
+
+def _entropies(topics: pl.DataFrame, level: str) -> list[str]:
+    rows = topics.filter(pl.col("statistic") == "entropy").sort("value", "source")
+    if rows.height < 2:
+        return []
+    low, high = rows.row(0, named=True), rows.row(-1, named=True)
+    if low["high"] >= high["low"]:
+        ends = " to ".join(rounded_alike([low["value"], high["value"]]))
+        return [f"How widely topics spread tells no source from another: {ends} bits."]
+    return [
+        f"The topics of {low['source']} are the least spread, {_range(low, level)} bits, those of "
+        f"{high['source']} the most, {_range(high)} bits."
+    ]
+
+
+def _inherited(style: pl.DataFrame, level: str) -> list[str]:
+    """Whether each run's style is nearer to its sources or to the untuned target."""
+    factors = style.filter((pl.col("measure") == FACTOR) & pl.col("smoothed").is_not_null())
+    said = []
+    for (model, mix), group in factors.group_by("model", "mix", maintain_order=True):
+        rows = {row["against"]: row | {"value": row["smoothed"]} for row in group.rows(named=True)}
+        untuned = rows.pop(VANILLA, None)
+        if untuned is None or not rows:
+            continue
+        name = ALL_SOURCES if ALL_SOURCES in rows else next(iter(rows))
+        source = rows[name]
+        whose = "its sources together" if name == ALL_SOURCES else f"its source {name}"
+        verdict = _nearer(source, untuned, whose, model)
+        said.append(
+            f"Style of {model} tuned on {mix}: the count of an element typically differs by a factor "
+            f"of {_range(source, level)} from {whose} and of {_range(untuned)} from the untuned "
+            f"{model}; {verdict}."
+        )
+    return said
+
+
+def _nearer(source: dict[str, Any], untuned: dict[str, Any], whose: str, model: str) -> str:
+    if source["high"] < untuned["low"]:
+        return f"it is nearer to {whose}"
+    if untuned["high"] < source["low"]:
+        return f"it is nearer to the untuned {model}"
+    return "the intervals overlap"

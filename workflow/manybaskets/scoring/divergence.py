@@ -1,0 +1,242 @@
+"""How far apart the next-token distributions of a target's runs are, on the same contexts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import polars as pl
+
+from manybaskets.engines.transformers_engine import Pair as Tokens
+from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.errors import UserError
+from manybaskets.jobs.progress import Progress
+from manybaskets.records.ids import row_seed
+from manybaskets.scoring.likelihood import answers_of_people, batches_of, pairs_of
+
+Run = tuple[str, int]  # mix and training seed
+MixKind = Literal["human", "single", "multi"]
+UNTUNED: Run = ("vanilla", 0)
+# Distributions of a chunk of positions under all runs, together 1 GiB in float32.
+_CELLS_AT_ONCE = 2**28
+PER_PROMPT = pl.Schema(
+    {
+        "model": pl.String,
+        "kind": pl.String,
+        "first": pl.String,
+        "first_seed": pl.Int64,
+        "second": pl.String,
+        "second_seed": pl.Int64,
+        "prompt_id": pl.String,
+        "value": pl.Float64,  # bits per token, mean over the answer's tokens
+        "tokens": pl.Int64,
+    }
+)
+DIVERGENCE = pl.Schema(
+    {
+        "model": pl.String,
+        "first": pl.String,
+        "second": pl.String,
+        "value": pl.Float64,
+        "low": pl.Float64,
+        "high": pl.Float64,
+        "n_prompts": pl.Int64,
+        "n_tokens": pl.Int64,
+        "kind": pl.String,
+        "n_seeds": pl.Int64,  # pairs of runs behind the mean
+    }
+)
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two runs; of kind `seeds` where they are trainings of the same mix, else `mixes`."""
+
+    kind: Literal["seeds", "mixes"]
+    first: Run
+    second: Run
+
+
+def comparisons_of(
+    mixes: Mapping[str, MixKind], seeds: Mapping[str, Sequence[int]]
+) -> list[Compared]:
+    """Which runs are compared: each multi mix with each single one and with `human`, `human` with
+    each single one, the untuned target with each, and, as the floor, every two seeds of a mix.
+
+    Runs with the same training seed are paired; of mixes without a common one, those of the same
+    place in the list of seeds.
+    """
+    names = {kind: [name for name, each in mixes.items() if each == kind] for kind in
+             ("human", "single", "multi")}  # fmt: skip
+    pairs = [
+        *product(names["multi"], names["single"]),
+        *product(names["multi"], names["human"]),
+        *product(names["human"], names["single"]),
+    ]
+    found = [Compared("mixes", UNTUNED, (mix, seed)) for mix in mixes for seed in seeds[mix]]
+    for first, second in pairs:
+        common = [seed for seed in seeds[first] if seed in seeds[second]]
+        both = zip(common, common) if common else zip(seeds[first], seeds[second])  # noqa: B905
+        found += [Compared("mixes", (first, one), (second, other)) for one, other in both]
+    for mix in mixes:
+        for one, other in combinations(seeds[mix], 2):
+            found.append(Compared("seeds", (mix, one), (mix, other)))
+    return found
+
+
+def contexts(
+    prompts: pl.DataFrame,
+    split: pl.DataFrame,
+    engine: TransformersEngine,
+    max_prompt_tokens: int,
+    count: int,
+    seed: int,
+) -> dict[str, Tokens]:
+    """Prompts with their human answers, a seeded sample of the test set; of prompts with the same
+    text one at most, so that they are independent.
+
+    Raises:
+        UserError: no test prompt has a human answer.
+    """
+    people = {key: text for key, text in answers_of_people(split).items() if text.strip()}
+    known = [key for key in prompts["prompt_id"] if key in people]
+    if not known:
+        raise UserError(
+            what="no test prompt has a human answer, along which distributions could be compared",
+            where="divergence.prompts",
+            expected="a dataset with human answers (dataset.fields.response)",
+            remedy="name their column, or set divergence.prompts to 0",
+        )
+    drawn: dict[str, str] = {}
+    for key in sorted(known, key=lambda key: (row_seed(seed, "divergence", key), key)):
+        drawn.setdefault(key.rpartition("-")[0] or key, key)
+    chosen = {key: people[key] for key in list(drawn.values())[:count]}
+    return pairs_of(prompts, chosen, engine, max_prompt_tokens)
+
+
+def divergences(
+    engine: TransformersEngine,
+    texts: Mapping[str, Tokens],
+    adapters: Mapping[Run, Path | None],
+    compared: Sequence[Compared],
+    batch_tokens: int,
+    cells: int = _CELLS_AT_ONCE,
+) -> pl.DataFrame:
+    """Jensen-Shannon divergence of two runs' next-token distributions, per prompt.
+
+    JS(P, Q) = H((P + Q) / 2) − (H(P) + H(Q)) / 2 in bits, of the distributions over the whole
+    vocabulary that predict the tokens of the answer, the end token among them; 0 where they are the
+    same, 1 where they share nothing. A prompt's value is the mean over its positions.
+
+    Every batch is read once per run; what is kept of it are the last hidden states of all runs at
+    the answers' positions (runs × positions × width of the model). Distributions are made from them
+    for a chunk of positions, all runs together `cells` numbers in float32, besides one copy of one
+    run's. The adapters of all runs stay loaded.
+
+    Args:
+        texts: prompt and answer by prompt id.
+        adapters: folder by run; None for the untuned target.
+        cells: runs times positions times vocabulary that are held at once.
+
+    Returns:
+        Rows of the schema `PER_PROMPT`, without the model's name in them.
+    """
+    places = {run: place for place, run in enumerate(adapters)}
+    progress = Progress(len(texts), "answers compared")
+    rows = []
+    for batch in batches_of(texts, batch_tokens):
+        pairs = [texts[key] for key in batch]
+        states = []
+        for folder in adapters.values():
+            engine.use_adapter(folder)
+            states.append(engine.answer_states(pairs))
+        lengths = [len(answer) for _, answer in pairs]
+        found = np.empty((len(compared), sum(lengths)))
+        for chunk in engine.chunks(sum(lengths), cells // len(adapters)):
+            distributions = _distributions(
+                engine, list(adapters.values()), [each[chunk] for each in states]
+            )
+            for row, each in enumerate(compared):
+                first, second = (distributions[places[run]] for run in (each.first, each.second))
+                found[row, chunk] = _jensen_shannon(first, second)
+        for key, values in zip(
+            batch, np.split(found, np.cumsum(lengths)[:-1], axis=1), strict=True
+        ):
+            for each, value in zip(compared, values.mean(axis=1), strict=True):
+                line = (each.kind, *each.first, *each.second, key, float(value), values.shape[1])
+                rows.append(line)
+        progress.add(len(batch))
+    schema = {name: kind for name, kind in PER_PROMPT.items() if name != "model"}
+    keys = ["kind", "first", "second", "first_seed", "second_seed", "prompt_id"]
+    return pl.DataFrame(rows, schema=schema, orient="row").sort(keys)
+
+
+def _distributions(
+    engine: TransformersEngine, folders: Sequence[Path | None], states: Sequence[Any]
+) -> list[tuple[Any, Any]]:
+    """Of every run the distributions [positions, vocabulary] and their entropies in nats."""
+    found = []
+    for folder, each in zip(folders, states, strict=True):
+        engine.use_adapter(folder)  # its head may be adapted, too
+        probabilities = engine.logits(each).softmax(1)
+        found.append((probabilities, engine.torch.special.entr(probabilities).sum(1)))
+    return found
+
+
+def _jensen_shannon(first: tuple[Any, Any], second: tuple[Any, Any]) -> np.ndarray:
+    """Divergence in bits at every position; rounding must not make it negative."""
+    mixture = (first[0] + second[0]).mul_(0.5)
+    entropy = -mixture.xlogy(mixture).sum(1)
+    divergence = entropy - 0.5 * (first[1] + second[1])
+    return (divergence.clamp(min=0.0) / math.log(2)).cpu().numpy()
+
+
+def summarise_divergences(
+    rows: pl.DataFrame, confidence: float, resamples: int, seed: int
+) -> pl.DataFrame:
+    """Mean divergence of every two mixes of a target, in bits per token, with an interval.
+
+    The mean over prompts of the mean over pairs of runs; BCa bootstrap over prompts. Training seeds
+    are not resampled: rows of kind `seeds` show what they do.
+
+    Args:
+        rows: of the schema `PER_PROMPT`, in any order.
+
+    Returns:
+        Rows of the schema `DIVERGENCE`, sorted; no interval for one prompt.
+    """
+    lines = []
+    keys = ["model", "kind", "first", "second"]
+    for (model, kind, first, second), group in rows.sort(PER_PROMPT.names()).group_by(
+        keys, maintain_order=True
+    ):
+        prompts = group.group_by("prompt_id", maintain_order=True).agg(
+            pl.col("value").mean(), pl.col("tokens").first()
+        )
+        values = prompts["value"].to_numpy()
+        low, high = _interval(
+            values, confidence, resamples, row_seed(seed, "divergence", len(values))
+        )
+        runs = group.select("first_seed", "second_seed").n_unique()
+        lines.append((model, first, second, float(values.mean()), low, high, len(values),
+                      int(prompts["tokens"].sum()), kind, runs))  # fmt: skip
+    return pl.DataFrame(lines, schema=DIVERGENCE, orient="row")
+
+
+def _interval(
+    values: np.ndarray, confidence: float, resamples: int, seed: int
+) -> tuple[float | None, float | None]:
+    if len(values) < 2:
+        return None, None
+    if np.ptp(values) == 0.0:
+        return float(values[0]), float(values[0])
+    from scipy.stats import bootstrap
+
+    found = bootstrap((values,), np.mean, n_resamples=resamples, confidence_level=confidence,
+                      method="BCa", rng=np.random.default_rng(seed)).confidence_interval  # fmt: skip
+    return float(found.low), float(found.high)

@@ -1,0 +1,305 @@
+"""Likelihoods of given texts under a model: of human answers and of a run's own, by three scorers."""
+
+from __future__ import annotations
+
+import logging
+import math
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.chat import prompts_of
+from manybaskets.config.analysis import Scoring
+from manybaskets.engines.transformers_engine import Pair, TransformersEngine
+from manybaskets.generation.runs import Run, check_answers, check_apart, in_turn, who_answered
+from manybaskets.jobs.progress import Progress
+from manybaskets.jobs.stage_versions import stage_version
+from manybaskets.names import TEST
+from manybaskets.records.files import whole_file, write_table
+from manybaskets.records.ids import digest
+from manybaskets.records.responses import read_responses
+
+log = logging.getLogger(__name__)
+_DECIMALS = 5  # of the published perplexities
+SCORED = pl.Schema(
+    {
+        "prompt_id": pl.String,
+        "nats": pl.Float64,  # sum over the answer's tokens without the end token
+        "nats_with_end": pl.Float64,
+        "nats_first": pl.Float64,  # sum over the first tokens
+        "tokens": pl.Int32,  # with the end token
+        "tokens_without_end": pl.Int32,
+        "tokens_first": pl.Int32,
+        "bytes": pl.Int32,  # of the text in UTF-8
+        "nll": pl.Float64,  # nats per token with the end token
+        "nll_without_end": pl.Float64,
+        "nll_first": pl.Float64,
+        "bits_per_byte": pl.Float64,  # without the end token
+        "entropy": pl.Float64,  # nats, mean over the answer's tokens without the end token
+        "ppl_paper": pl.Float64,
+    }
+)
+
+
+def batches_of(pairs: Mapping[str, Pair], tokens: int) -> Iterator[list[str]]:
+    """Keys of pairs, by length, in batches of at most so many tokens with the padding.
+
+    A longer pair is a batch of its own. The order of `pairs` means nothing.
+    """
+    batch: list[str] = []
+    for key in sorted(pairs, key=lambda key: (_length(pairs[key]), key)):
+        # The last is the longest, to which the others are padded.
+        if batch and (len(batch) + 1) * _length(pairs[key]) > tokens:
+            yield batch
+            batch = []
+        batch.append(key)
+    if batch:
+        yield batch
+
+
+def _length(pair: Pair) -> int:
+    return len(pair[0]) + len(pair[1])
+
+
+def pairs_of(
+    prompts: pl.DataFrame, texts: Mapping[str, str], engine: TransformersEngine, max_tokens: int
+) -> dict[str, Pair]:
+    """Tokens of prompts and of their answers with the end token, by prompt id.
+
+    Prompts of `prompts` (columns of `records.PROMPTS`) without a text are left out, and so are
+    those that do not fit into the model's context with their text, which the log counts. Of
+    conversations the first question is asked.
+    """
+    asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
+    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
+    pairs = {
+        prompt.prompt_id: (engine.renderer.render(prompt, max_tokens).ids, answer)
+        for prompt, answer in zip(asked, answers, strict=True)
+    }
+    longest = engine.context or math.inf
+    fitting = {key: pair for key, pair in pairs.items() if _length(pair) <= longest}
+    if len(fitting) < len(pairs):
+        log.warning(
+            "%d of %d prompts with their answers have more tokens than model '%s' can read (%d); "
+            "they have no value",
+            len(pairs) - len(fitting), len(pairs), engine.name, longest,
+        )  # fmt: skip
+    return fitting
+
+
+def score_texts(
+    prompts: pl.DataFrame,
+    texts: Mapping[str, str],
+    engine: TransformersEngine,
+    max_prompt_tokens: int,
+    how: Scoring,
+) -> pl.DataFrame:
+    """Negative log-likelihood of each text as the answer to its prompt.
+
+    Texts of no token but the end have no value: only counts, and the published perplexity. Those
+    that do not fit into the model's context are left out.
+
+    Args:
+        prompts: columns of `records.PROMPTS`.
+        texts: answer by prompt id; prompts without one are left out.
+
+    Returns:
+        Rows of the schema `SCORED`, by prompt id.
+    """
+    pairs = pairs_of(prompts, texts, engine, max_prompt_tokens)
+    end = len(engine.renderer.end_ids)
+    progress = Progress(len(pairs), "answers scored")
+    rows = []
+    for batch in batches_of(pairs, how.batch_tokens):
+        for prompt_id, scores in zip(
+            batch, engine.scores([pairs[key] for key in batch]), strict=True
+        ):
+            nats = [-each for each in scores.log_probabilities]
+            size = len(texts[prompt_id].encode())
+            row = _row(nats, scores.entropies, end, size, how.first_tokens)
+            rows.append({"prompt_id": prompt_id, **row})
+        progress.add(len(batch))
+    return pl.DataFrame(rows, schema=SCORED).sort("prompt_id")
+
+
+def _row(
+    nats: Sequence[float], entropies: Sequence[float], end: int, size: int, first: int
+) -> dict[str, Any]:
+    """One row of `SCORED` from the nats of all tokens, of which the last `end` close the answer."""
+    said, head = nats[:-end], nats[:-end][:first]
+    row: dict[str, Any] = {
+        "tokens": len(nats),
+        "tokens_without_end": len(said),
+        "tokens_first": len(head),
+        "bytes": size,
+        "ppl_paper": published_perplexity(nats),
+    }
+    if not said:
+        return row
+    total = math.fsum(said)
+    return row | {
+        "nats": total,
+        "nats_with_end": math.fsum(nats),
+        "nats_first": math.fsum(head),
+        "nll": math.fsum(nats) / len(nats),
+        "nll_without_end": total / len(said),
+        "nll_first": math.fsum(head) / len(head),
+        "bits_per_byte": total / math.log(2) / size,
+        "entropy": math.fsum(entropies[:-end]) / len(said),
+    }
+
+
+def published_perplexity(nats: Sequence[float]) -> float:
+    """exp of the mean of nats per token, both the nats and the result rounded to five decimals.
+
+    The end token is among them. Infinite where a float cannot hold it.
+    Source: the published code of Schaffelder & Gatt 2026.
+    """
+    mean = math.fsum(round(each, _DECIMALS) for each in nats) / len(nats)
+    try:
+        return round(math.exp(mean), _DECIMALS)
+    except OverflowError:
+        return math.inf
+
+
+def score_runs(
+    engine: TransformersEngine,
+    prompts: pl.DataFrame,
+    split: pl.DataFrame,
+    *,
+    target: str,
+    runs: Sequence[Run],
+    adapters: Sequence[Path | None],
+    responses: Sequence[Path],
+    max_prompt_tokens: int,
+    how: Scoring,
+    work: Path,
+    outputs: Sequence[Path],
+) -> None:
+    """Score, for every run, the human test answers under the run (`reference`), the run's own answers
+    under the untuned target (`own`) and under the run itself (`own_self`). Without an adapter the run
+    is the target itself. Of conversations the first answers are scored.
+
+    Writes one row per prompt with the columns of `SCORED` for each of the three, such as
+    `own_self_nll`. Prompts without an answer have nulls. A run's table is kept in `work` as soon as it
+    is whole, and taken from there while nothing that it is made of has changed.
+
+    Args:
+        adapters, responses, outputs: one per run; an adapter is None for the untuned target.
+
+    Raises:
+        UserError: responses are those of another run, or of another adapter.
+    """
+    humans = answers_of_people(split)
+
+    def scores(texts: Mapping[str, str]) -> pl.DataFrame:
+        engine.load()
+        return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+
+    def scored(adapter: Path | None, own: Mapping[str, str]) -> pl.DataFrame:
+        reference, itself = scores(humans), scores(own)
+        engine.use_adapter(None)
+        found = {
+            "reference": reference,
+            "own": scores(own) if adapter else itself,
+            "own_self": itself,
+        }
+        return _beside(prompts.select("prompt_id").sort("prompt_id"), found)
+
+    given = _content(prompts, humans, max_prompt_tokens, how)
+    answered = zip(adapters, responses, outputs, strict=True)
+    for (mix, seed), (adapter, answers, output) in zip(
+        in_turn(engine, target, runs, adapters), answered, strict=True
+    ):
+        check_answers(answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"])
+        own = _first_answers(answers)
+        key = digest(stage_version("likelihood"), engine.identity, given, own)
+        kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own))
+        with whole_file(output) as file:
+            shutil.copyfile(kept, file)
+
+
+def _content(
+    prompts: pl.DataFrame, humans: Mapping[str, str], max_tokens: int, how: Scoring
+) -> str:
+    """Digest of what all runs are scored on, and how."""
+    return digest(prompts.rows(), humans, max_tokens, how.model_dump())
+
+
+def _kept(folder: Path, key: str, make: Callable[[], pl.DataFrame]) -> Path:
+    """The file of a table that is made once; those in its folder that have another key go."""
+    file = folder / f"{key[:24]}.parquet"
+    if file.exists():
+        log.info("taking %s: nothing that it is made of has changed", file)
+    else:
+        write_table(make(), file)
+    for other in folder.glob("*.parquet"):
+        if other != file:
+            other.unlink()
+    return file
+
+
+def score_with_another(
+    engine: TransformersEngine | None,
+    prompts: pl.DataFrame,
+    split: pl.DataFrame,
+    *,
+    runs: Sequence[Run],
+    responses: Sequence[Path],
+    scored: Sequence[Path],
+    max_prompt_tokens: int,
+    how: Scoring,
+    work: Path,
+    outputs: Sequence[Path],
+) -> None:
+    """Add to the tables of `score_runs` what a scorer makes of the human answers
+    (`reference_scorer`) and of the runs' own (`own_scorer`); nothing without a scorer.
+
+    What was scored is kept in `work`, as by `score_runs`.
+
+    Args:
+        runs, responses, scored, outputs: all runs of a target, in one order.
+
+    Raises:
+        UserError: two runs answered with the same adapter.
+    """
+    check_apart(responses)
+    humans = answers_of_people(split)
+    given = _content(prompts, humans, max_prompt_tokens, how)
+
+    def scores(place: str, texts: Mapping[str, str]) -> pl.DataFrame:
+        def make() -> pl.DataFrame:
+            return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+
+        key = digest(stage_version("scorer"), engine.identity, given, texts)
+        return pl.read_parquet(_kept(work / place, key, make))
+
+    of_people = scores("people", humans) if engine else None
+    files = zip(responses, scored, outputs, strict=True)
+    for (mix, seed), (answers, target_scored, output) in zip(runs, files, strict=True):
+        table = pl.read_parquet(target_scored)
+        if engine:
+            own = scores(f"{mix}/seed{seed}", _first_answers(answers))
+            table = _beside(table, {"reference_scorer": of_people, "own_scorer": own})
+        write_table(table, output)
+
+
+def answers_of_people(split: pl.DataFrame) -> dict[str, str]:
+    """Human answers by prompt id, where there are any."""
+    return dict(split.select("prompt_id", "response").drop_nulls().iter_rows())
+
+
+def _first_answers(file: Path) -> dict[str, str]:
+    frame = read_responses(file).filter((pl.col("sample") == 0) & (pl.col("turn") == 0))
+    return dict(frame.select("prompt_id", "text").drop_nulls().iter_rows())
+
+
+def _beside(table: pl.DataFrame, scored: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    for name, scores in scored.items():
+        named = scores.rename({column: f"{name}_{column}" for column in SCORED.names()[1:]})
+        table = table.join(named, on="prompt_id", how="left", maintain_order="left")
+    return table

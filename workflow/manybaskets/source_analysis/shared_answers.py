@@ -1,0 +1,93 @@
+"""Answers of several sources to the prompts that all of them answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from manybaskets.records.ids import digest
+from manybaskets.records.responses import valid_answers
+from manybaskets.statistics.clusters import cluster_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SharedAnswers:
+    """One answer of every source to each of the same prompts.
+
+    Attributes:
+        prompt_ids: sorted.
+        texts: by source, in the order of `prompt_ids`.
+        asked: prompts that any source has a row for.
+        shared: prompts that every source answered; `prompt_ids` may be a sample of them.
+    """
+
+    prompt_ids: list[str]
+    texts: dict[str, list[str]]
+    asked: int
+    shared: int
+
+    @property
+    def sources(self) -> list[str]:
+        """The sources, in the order in which they were given."""
+        return list(self.texts)
+
+    @property
+    def unshared(self) -> int:
+        """Prompts that some source, but not every source, has a valid answer to, or none has."""
+        return self.asked - self.shared
+
+
+def share_answers(
+    answers: Mapping[str, Mapping[str, str]], asked: int, prompts: int | None, seed: int
+) -> SharedAnswers:
+    """Keep the prompts that all sources answered, at most `prompts` of them, a seeded sample.
+
+    The sample depends on the seed and the prompts' ids alone. A larger one holds the smaller ones.
+
+    Args:
+        answers: text by source and prompt id.
+        asked: number of prompts that were to be answered.
+        prompts: most prompts; None for all.
+        seed: the study's seed.
+    """
+    shared = set.intersection(*map(set, answers.values())) if answers else set()
+    ranked = sorted(shared, key=lambda each: (digest(seed, "shared answers", each), each))
+    chosen = sorted(ranked[:prompts])
+    texts = {name: [found[each] for each in chosen] for name, found in answers.items()}
+    return SharedAnswers(chosen, texts, asked=asked, shared=len(shared))
+
+
+def read_shared(files: Mapping[str, Path], prompts: int | None, seed: int) -> SharedAnswers:
+    """The shared answers of sources, from their files of responses.
+
+    Failed, empty and blank answers are none; of several samples the first counts, and of a
+    conversation the first answer.
+    """
+    answers, asked = {}, set()
+    for name, file in files.items():
+        asked.update(pl.read_parquet(file, columns=["prompt_id"])["prompt_id"])
+        found = valid_answers(file).filter(pl.col("text").str.strip_chars() != "")
+        first = found.unique("prompt_id", keep="first", maintain_order=True)
+        answers[name] = dict(first.select("prompt_id", "text").iter_rows())
+    made = share_answers(answers, len(asked), prompts, seed)
+    log.info(
+        "%d of %d prompts have a valid answer of all %d sources; %d of them are taken",
+        made.shared,
+        made.asked,
+        len(made.sources),
+        len(made.prompt_ids),
+    )
+    return made
+
+
+def text_codes(prompt_ids: Sequence[str]) -> np.ndarray:
+    """A number for each prompt, equal where prompts have the same text."""
+    texts = cluster_of(pl.Series(prompt_ids, dtype=pl.String))
+    return np.unique(texts.to_numpy(), return_inverse=True)[1]

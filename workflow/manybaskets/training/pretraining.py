@@ -1,0 +1,122 @@
+"""Pretraining of an embedded model on the small world, with proof that it never saw an evaluation answer."""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from manybaskets.chat import ChatRenderer, Prompt
+from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
+from manybaskets.records.files import write_json
+from manybaskets.training import tiny_models as embedded
+from manybaskets.training.fitting import fit
+from manybaskets.training.rows import encode_rows
+from manybaskets.world.rows import make_pretraining
+
+log = logging.getLogger(__name__)
+
+
+def normalised(text: str) -> str:
+    """Lower-case words with single spaces: how texts are compared for leaks."""
+    return " ".join(re.findall(r"\w+", text.lower()))
+
+
+def without_leaks(
+    conversations: Sequence[dict[str, str]], held_out: Iterable[str]
+) -> tuple[list[dict[str, str]], int]:
+    """Drop conversations that hold an evaluation answer anywhere; returns the rest and how many went.
+
+    An answer is held if its normalised words occur in the conversation's in the same order and
+    without a gap.
+    """
+    answers = sorted({f" {normalised(answer)} " for answer in held_out if answer.strip()})
+    kept = []
+    for row in conversations:
+        text = f" {normalised(' '.join((row['context'], row['instruction'], row['response'])))} "
+        if not any(answer in text for answer in answers):
+            kept.append(row)
+    return kept, len(conversations) - len(kept)
+
+
+def pretrain(
+    name: str,
+    model: EmbeddedModel,
+    size: TinySize,
+    *,
+    prompting: Prompting,
+    towns: int,
+    seed: int,
+    held_out: Sequence[str],
+    threads: int,
+    work: Path,
+    output: Path,
+) -> None:
+    """Make one embedded model from nothing and write its folder, with `pretraining.json` beside the
+    weights. `held_out` are the evaluation answers that its text must not hold.
+    """
+    import torch
+    from transformers import set_seed
+
+    torch.set_num_threads(threads)
+    set_seed(seed)
+    made = make_pretraining(size.conversations, towns, seed, model.habit, model.habit_share, name)
+    kept, dropped = without_leaks(made, held_out)
+    log.info("%d conversations made, %d dropped for an evaluation answer", len(made), dropped)
+    # The tokenizer sees the words of the template too, or they would be spelt in single bytes.
+    words = f"system user assistant model {prompting.system_prompt}"
+    texts = [*embedded.conversation_texts(kept), *[words] * (len(kept) // 10)]
+    tokenizer = embedded.train_tokenizer(
+        model.architecture, texts, size.vocabulary, size.max_length
+    )
+    network = embedded.build_model(model.architecture, tokenizer, size, seed)
+    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+    rows = [
+        {
+            "messages": [
+                {"role": "user", "content": Prompt("", row["instruction"], row["context"]).text()},
+                {"role": "assistant", "content": row["response"]},
+            ],
+            "prompt_id": str(index),
+            "source": name,
+        }
+        for index, row in enumerate(kept)
+    ]
+    history = fit(
+        network,
+        encode_rows(rows, renderer, size.max_length),
+        [],
+        pad=tokenizer.pad_token_id,
+        folder=work / "pretraining",
+        max_steps=size.steps,
+        per_device_train_batch_size=size.batch_size,
+        learning_rate=size.learning_rate,
+        warmup_steps=max(1, size.steps // 20),
+        weight_decay=0.01,
+        seed=seed,
+        logging_steps=max(1, size.steps // 20),
+        save_strategy="no",
+    )
+    partial = output.with_name(f".{output.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    embedded.save(network, tokenizer, partial)
+    remaining = without_leaks(kept, held_out)[1]
+    write_json(
+        {
+            "architecture": model.architecture,
+            "habit": model.habit,
+            "parameters": sum(p.numel() for p in network.parameters()),
+            "steps": size.steps,
+            "conversations": len(kept),
+            "dropped_for_leak": dropped,
+            "evaluation_answers_checked": len(held_out),
+            "evaluation_answers_left": remaining,
+            "losses": [{"step": e["step"], "loss": e["loss"]} for e in history if "loss" in e],
+        },
+        partial / "pretraining.json",
+    )
+    shutil.rmtree(output, ignore_errors=True)
+    partial.rename(output)
+    shutil.rmtree(work, ignore_errors=True)
