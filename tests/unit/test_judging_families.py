@@ -100,7 +100,6 @@ def test_related_judges_are_found():
             {"kind": "model", "model": "big", "engine": {"kind": "openai", "served_model": "x"}},
             "runs none of `models`",
         ),
-        ({"kind": "rule", "rule": "magic"}, "there is no rule 'magic'"),
         ({"kind": "oracle"}, "judges.bad: 'oracle' is none of"),
         ({"kind": "model", "model": "big", "share": 0}, "judges.bad.share"),
         ({"kind": "model", "model": "big", "sampling": {"temperature": -1}}, "judges.bad.sampling"),

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from manybaskets.jobs import job as jobs
+from manybaskets.jobs import progress as jobs
 from manybaskets.jobs.progress import Progress
 from manybaskets.source_analysis.shared_answers import SharedAnswers
 from manybaskets.source_analysis.similarity.scores import score_pairs

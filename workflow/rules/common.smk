@@ -9,6 +9,8 @@ ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.config import loading
+from manybaskets.config.operations import operations_of_jobs
+from manybaskets.judging.rule_registry import check_rules
 from manybaskets.names import HUMAN, VANILLA
 from manybaskets.config.study import TRAIN
 from manybaskets.jobs.environment import prepare_jobs
@@ -36,6 +38,7 @@ try:
     )
     check_given_models(STUDY)
     check_measures(STUDY)
+    check_rules(STUDY)
     check_families(STUDY)
     check_paper(STUDY)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
@@ -46,7 +49,7 @@ except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
 # Scripts find here what changes no result, so that a change of it reruns nothing.
-config["operations"] = STUDY.operations_of_jobs()
+config["operations"] = operations_of_jobs(STUDY)
 
 RESULTS = Path("results") / STUDY.study
 PROMPT_SETS = STUDY.all_prompt_sets()

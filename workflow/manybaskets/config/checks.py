@@ -9,10 +9,6 @@ from manybaskets.config.preference_judging import HUMAN
 if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from manybaskets.config.study import Study
 
 from manybaskets.config.participants import _model_family, author_family, author_model, chosen_mixes
 from manybaskets.config.preference import KEPT_NAMES, VANILLA

@@ -130,14 +130,6 @@ class RuleJudge(_Judge):
     kind: Literal["rule"]
     rule: str = Field(description="Name of a rule; docs/judging.md lists them.")
 
-    @model_validator(mode="after")
-    def _rule_exists(self) -> RuleJudge:
-        from manybaskets.judging.rule_registry import names
-
-        if self.rule not in names():
-            raise ValueError(f"rule: there is no rule '{self.rule}'; one of {', '.join(names())}")
-        return self
-
 
 class LabelsJudge(Section):
     """People's scores in a file, one more judge beside the others; it is shown no canaries."""

@@ -9,8 +9,11 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from manybaskets.config.checks import check_preference, check_robustness
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
+
+CHECKS = (check_preference, check_robustness)  # of sections against each other
 
 
 def parse_study(settings: Mapping[str, Any], where: str) -> Study:
@@ -20,9 +23,13 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         UserError: lists every mistake with its key and the value found.
     """
     try:
-        return Study.model_validate(settings)
-    except ValidationError as error:
-        lines = [_line(problem) for problem in error.errors()]
+        study = Study.model_validate(settings)
+        for check in CHECKS:
+            check(study)
+        return study
+    except ValueError as error:
+        wrong = isinstance(error, ValidationError)
+        lines = [_line(problem) for problem in error.errors()] if wrong else [str(error)]
         raise UserError(
             what=f"the config has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:\n    "
             + "\n    ".join(lines),

@@ -24,3 +24,17 @@ def operations(study: Study) -> dict[str, Any]:
         "summaries": how.summaries.operations(),
         "judging": how.judging.operations(),
     }
+
+
+def operations_of_jobs(study: Study) -> dict[str, Any]:
+    """What changes no result, by section, for the jobs that need it."""
+    own = study.robustness
+    answers = own.run_responses(study.responses.engine).operations() if own else {}
+    return {
+        "sources": {name: source.operations() for name, source in study.sources.items()},
+        "responses": study.responses.operations(),
+        "judges": {name: judge.operations() for name, judge in study.judges.items()},
+        "attacks": answers,
+        "preference": operations(study),
+        "training": study.training.operations(),
+    }

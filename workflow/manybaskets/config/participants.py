@@ -9,10 +9,6 @@ from manybaskets.config.sources import Source
 if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from manybaskets.config.study import Study
 
 from manybaskets.config.preference import VANILLA
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -10,7 +10,6 @@ from manybaskets.config import analysis
 from manybaskets.config import judges as judging
 from manybaskets.config import mixes as families
 from manybaskets.config import sources as parts
-from manybaskets.config.checks import check_preference, check_robustness
 from manybaskets.config.data import (
     Cleaning,
     Dataset,
@@ -21,7 +20,6 @@ from manybaskets.config.data import (
 )
 from manybaskets.config.mixes import HumanMix, Mix, MultiMix, SingleMix, SourceCounts
 from manybaskets.config.models import EmbeddedModel, Model, Prompting, TinySize
-from manybaskets.config.operations import operations as preference_operations
 from manybaskets.config.preference import Preference
 from manybaskets.config.responses import Responses
 from manybaskets.config.robustness import Robustness
@@ -262,38 +260,12 @@ class Study(Section):
             )
         return self
 
-    @model_validator(mode="after")
-    def _preference_is_possible(self) -> Study:
-        check_preference(self)
-        return self
-
-    @model_validator(mode="after")
-    def _robustness_is_possible(self) -> Study:
-        check_robustness(self)
-        return self
-
     @staticmethod
     def _require(key: str, used: list[str], defined, section: str) -> None:
         for name in used:
             if name not in defined:
                 known = ", ".join(sorted(defined)) or "none"
                 raise ValueError(f"{key}: '{name}' is not among {section} ({known})")
-
-    def operations_of_jobs(self) -> dict[str, Any]:
-        """What changes no result, by section, for the jobs that need it."""
-        return {
-            "sources": {name: source.operations() for name, source in self.sources.items()},
-            "responses": self.responses.operations(),
-            "judges": {name: judge.operations() for name, judge in self.judges.items()},
-            "attacks": self._attack_operations(),
-            "preference": preference_operations(self),
-            "training": self.training.operations(),
-        }
-
-    def _attack_operations(self) -> dict[str, Any]:
-        if not self.robustness:
-            return {}
-        return self.robustness.run_responses(self.responses.engine).operations()
 
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""

@@ -6,14 +6,11 @@ import copy
 import logging
 import math
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from manybaskets.engines.base import Question, Reading
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
-
-if TYPE_CHECKING:
-    from manybaskets.engines.transformers_engine import TransformersEngine
 
 log = logging.getLogger(__name__)
 # A shared beginning pays from here on, as a share of the tokens of a prompt.
@@ -21,7 +18,7 @@ SHORTEST_SHARE = 0.25
 
 
 def read(
-    engine: TransformersEngine, questions: Sequence[Question], batch_tokens: int, reuse: bool = True
+    engine: Any, questions: Sequence[Question], batch_tokens: int, reuse: bool = True
 ) -> list[Reading]:
     """Readings in the order of the questions.
 
@@ -94,7 +91,7 @@ def _batches(
         yield batch
 
 
-def _cache(engine: TransformersEngine, prefix: tuple[int, ...]) -> Any:
+def _cache(engine: Any, prefix: tuple[int, ...]) -> Any:
     torch = engine.torch
     with torch.inference_mode():
         ids = torch.tensor([prefix], device=engine.device)
@@ -102,7 +99,7 @@ def _cache(engine: TransformersEngine, prefix: tuple[int, ...]) -> Any:
 
 
 def _within_memory(
-    engine: TransformersEngine,
+    engine: Any,
     questions: Sequence[Question],
     batch: list[int],
     shared: int,
@@ -129,7 +126,7 @@ def _within_memory(
 
 
 def _read_batch(
-    engine: TransformersEngine,
+    engine: Any,
     questions: Sequence[Question],
     batch: Sequence[int],
     shared: int,
@@ -164,7 +161,7 @@ def _read_batch(
 
 
 def _readings(
-    engine: TransformersEngine, asked: Sequence[Question], keys: Sequence[int], logits: Any
+    engine: Any, asked: Sequence[Question], keys: Sequence[int], logits: Any
 ) -> dict[int, Reading]:
     total = logits.logsumexp(1)
     found = {}
@@ -183,7 +180,7 @@ def _readings(
     return found
 
 
-def _warped(engine: TransformersEngine, question: Question, logits: Any) -> list[float]:
+def _warped(engine: Any, question: Question, logits: Any) -> list[float]:
     """Probabilities of the wanted tokens after temperature and top-p, as in generation."""
     from transformers import TemperatureLogitsWarper, TopPLogitsWarper
 

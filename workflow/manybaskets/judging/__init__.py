@@ -4,3 +4,6 @@
 a judge of any kind, `rows` has it judge a table, `canaries` tries it on answers that are known,
 `agreement` compares judges, `families` knows who is related to whom, `calls` counts what it will take.
 """
+
+# They register themselves.
+from manybaskets.judging import refusal_rules, world_rules  # noqa: F401

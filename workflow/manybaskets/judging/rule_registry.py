@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.judging.rubrics import Canary
 
@@ -46,7 +47,6 @@ def rule(
 
 def names() -> list[str]:
     """Names of all rules."""
-    _load()
     return sorted(_RULES)
 
 
@@ -56,7 +56,6 @@ def rule_of(name: str) -> Rule:
     Raises:
         UserError: there is none of this name.
     """
-    _load()
     if name not in _RULES:
         raise UserError(
             what=f"there is no rule '{name}'",
@@ -67,5 +66,12 @@ def rule_of(name: str) -> Rule:
     return _RULES[name]
 
 
-def _load() -> None:
-    from manybaskets.judging import refusal_rules, world_rules  # noqa: F401
+def check_rules(study: Study) -> None:
+    """Check, before a run, that the rules that judges name exist.
+
+    Raises:
+        UserError: as `rule_of`.
+    """
+    for judge in study.judges.values():
+        if judge.kind == "rule":
+            rule_of(judge.rule)

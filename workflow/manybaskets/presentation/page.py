@@ -12,19 +12,15 @@ import polars as pl
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from manybaskets.presentation import page as report
 from manybaskets.presentation.table_forms import display, note
 from manybaskets.records.files import write_text
-from manybaskets.report.findings import findings, warnings
 
 __all__ = [
     "Part",
     "Picture",
     "Report",
     "Table",
-    "findings",
     "read_caption",
-    "warnings",
     "write_report",
 ]
 _CODE = re.compile(r"(`+)([^`]+)\1")
@@ -148,5 +144,5 @@ class Experiment:
     part: str
     title: str
     sentences: Sequence[str]
-    tables: Sequence[report.Table]
+    tables: Sequence[Table]
     warnings: Sequence[str] = ()
