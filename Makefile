@@ -36,7 +36,7 @@ lint: setup
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
-	python -m pytest -q tests/unit/test_config_docs.py tests/unit/test_measures_docs.py
+	python -m pytest -q tests/unit/config/test_config_docs.py tests/unit/measures/test_measures_docs.py
 
 docs: setup
 	PYTHONPATH=workflow python -m manybaskets.config.documentation

@@ -22,7 +22,7 @@ import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
 
 from simulated_studies import Design, Refusals, semantic_study, text_study
 from statistics_rows import prompt_rows

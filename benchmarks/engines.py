@@ -28,13 +28,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
-from manybaskets.chat import Prompt  # noqa: F401  # noqa: E402
-from manybaskets.config.engines import VllmEngine as VllmSettings  # noqa: F401  # noqa: E402
-from manybaskets.config.models import Prompting  # noqa: F401
-from manybaskets.config.sampling import Sampling  # noqa: F401  # noqa: E402
-from manybaskets.engines.base import LocalEngine, Request  # noqa: F401  # noqa: E402
-from manybaskets.generation.answering import fixed_batches  # noqa: F401  # noqa: E402
-from manybaskets.records.ids import row_seed  # noqa: F401  # noqa: E402
+from manybaskets.chat import Prompt  # noqa: E402
+from manybaskets.config.engines import VllmEngine as VllmSettings  # noqa: E402
+from manybaskets.config.models import Prompting  # noqa: E402
+from manybaskets.config.sampling import Sampling  # noqa: E402
+from manybaskets.engines.base import LocalEngine, Request  # noqa: E402
+from manybaskets.generation.answering import fixed_batches  # noqa: E402
+from manybaskets.records.ids import row_seed  # noqa: E402
 
 VLLM_PYTHON = ROOT / ".venv-vllm/bin/python"
 PROMPTING = Prompting(max_prompt_tokens=160)

@@ -22,13 +22,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
-from manybaskets.config.models import Prompting  # noqa: F401
-from manybaskets.config.sampling import Sampling  # noqa: F401  # noqa: E402
-from manybaskets.engines.base import Completion  # noqa: F401  # noqa: E402
-from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: F401  # noqa: E402
-from manybaskets.generation.answering import Answering, answer_prompts  # noqa: F401  # noqa: E402
-from manybaskets.jobs import journal  # noqa: F401  # noqa: E402
-from manybaskets.records.responses import PROMPTS  # noqa: F401  # noqa: E402
+from manybaskets.config.models import Prompting  # noqa: E402
+from manybaskets.config.sampling import Sampling  # noqa: E402
+from manybaskets.engines.base import Completion  # noqa: E402
+from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
+from manybaskets.generation.answering import Answering, answer_prompts  # noqa: E402
+from manybaskets.jobs import journal  # noqa: E402
+from manybaskets.records.responses import PROMPTS  # noqa: E402
 
 
 def made_up_prompts(count: int) -> pl.DataFrame:

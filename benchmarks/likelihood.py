@@ -21,11 +21,11 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
-from manybaskets.config.analysis import Scoring  # noqa: F401  # noqa: E402
-from manybaskets.config.models import Prompting  # noqa: F401  # noqa: E402
-from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: F401  # noqa: E402
-from manybaskets.records.responses import PROMPTS  # noqa: F401  # noqa: E402
-from manybaskets.scoring.likelihood import score_texts  # noqa: F401  # noqa: E402
+from manybaskets.config.analysis import Scoring  # noqa: E402
+from manybaskets.config.models import Prompting  # noqa: E402
+from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
+from manybaskets.records.responses import PROMPTS  # noqa: E402
+from manybaskets.scoring.likelihood import score_texts  # noqa: E402
 
 LONGEST = 200  # tokens of a prompt
 

@@ -26,12 +26,12 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import aiohttp  # noqa: E402
 import polars as pl  # noqa: E402
 
-from manybaskets.config.engines import OpenAIEngine as Settings  # noqa: F401  # noqa: E402
-from manybaskets.config.models import Prompting  # noqa: F401
-from manybaskets.config.sampling import Sampling  # noqa: F401  # noqa: E402
-from manybaskets.engines.openai_engine import OpenAIEngine  # noqa: F401  # noqa: E402
-from manybaskets.generation.answering import Answering, answer_prompts  # noqa: F401  # noqa: E402
-from manybaskets.records.responses import PROMPTS  # noqa: F401  # noqa: E402
+from manybaskets.config.engines import OpenAIEngine as Settings  # noqa: E402
+from manybaskets.config.models import Prompting  # noqa: E402
+from manybaskets.config.sampling import Sampling  # noqa: E402
+from manybaskets.engines.openai_engine import OpenAIEngine  # noqa: E402
+from manybaskets.generation.answering import Answering, answer_prompts  # noqa: E402
+from manybaskets.records.responses import PROMPTS  # noqa: E402
 
 BUDGET = 1.3
 
@@ -99,7 +99,7 @@ def main() -> None:
         schema=PROMPTS,
     )
     ideal = math.ceil(count / concurrency) * arguments.seconds
-    command = [sys.executable, str(ROOT / "tests/unit/stub_server.py")]
+    command = [sys.executable, str(ROOT / "tests/unit/support/stub_server.py")]
     command += ["--seconds", str(arguments.seconds)]
     walls: dict[str, list[float]] = {"engine": [], "bare aiohttp": []}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

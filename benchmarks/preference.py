@@ -25,17 +25,17 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
-from manybaskets.config.articles import Summaries  # noqa: F401  # noqa: E402
-from manybaskets.config.models import Prompting, TinySize  # noqa: F401  # noqa: E402
-from manybaskets.config.preference_judging import Judging  # noqa: F401  # noqa: E402
-from manybaskets.engines.base import Question, Reading  # noqa: F401  # noqa: E402
-from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: F401  # noqa: E402
-from manybaskets.engines.transformers_reading import read  # noqa: F401  # noqa: E402
-from manybaskets.experiments.preference.questions import Panel  # noqa: F401  # noqa: E402
-from manybaskets.experiments.preference.readout import Judge, read_judges  # noqa: F401  # noqa: E402
-from manybaskets.experiments.preference.schemas import ARTICLES  # noqa: F401  # noqa: E402
-from manybaskets.training import tiny_models as embedded  # noqa: F401  # noqa: E402
-from manybaskets.world.rows import make_pretraining  # noqa: F401  # noqa: E402
+from manybaskets.config.articles import Summaries  # noqa: E402
+from manybaskets.config.models import Prompting, TinySize  # noqa: E402
+from manybaskets.config.preference_judging import Judging  # noqa: E402
+from manybaskets.engines.base import Question, Reading  # noqa: E402
+from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
+from manybaskets.engines.transformers_reading import read  # noqa: E402
+from manybaskets.experiments.preference.questions import Panel  # noqa: E402
+from manybaskets.experiments.preference.readout import Judge, read_judges  # noqa: E402
+from manybaskets.experiments.preference.schemas import ARTICLES  # noqa: E402
+from manybaskets.training import tiny_models as embedded  # noqa: E402
+from manybaskets.world.rows import make_pretraining  # noqa: E402
 
 BUDGET = 60.0  # seconds
 AUTHORS = ["a", "b", "c", "d", "e"]  # ten pairs, two orders, two sets of markers: 40 questions

@@ -23,7 +23,7 @@ import numpy as np
 import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
 
 import fabricated_scores as fabricated
 

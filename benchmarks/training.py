@@ -28,8 +28,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from manybaskets.config.models import Prompting, TinySize  # noqa: F401  # noqa: E402
-from manybaskets.config.training import Launch, Training  # noqa: F401  # noqa: E402
+from manybaskets.config.models import Prompting, TinySize  # noqa: E402
+from manybaskets.config.training import Launch, Training  # noqa: E402
 
 THREADS = os.cpu_count() or 1
 FORMS = {

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Text of others inside Markdown, quoted so that it stays text."""
 
 from __future__ import annotations
 

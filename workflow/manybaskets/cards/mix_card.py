@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""The dataset card of a mix."""
 
 from __future__ import annotations
 

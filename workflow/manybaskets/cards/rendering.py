@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""What the cards of sources and mixes share: template, header, lengths and rows."""
 
 from __future__ import annotations
 

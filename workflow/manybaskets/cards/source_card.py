@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""The dataset card of a source."""
 
 from __future__ import annotations
 

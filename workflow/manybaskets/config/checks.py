@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Checks of a study that read several sections of its config."""
 
 from __future__ import annotations
 

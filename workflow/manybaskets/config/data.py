@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Config sections `dataset`, `cleaning`, `split` and `prompt_sets`."""
 
 from __future__ import annotations
 

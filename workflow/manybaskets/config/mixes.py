@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Config sections `mixes` and `source_counts`: which source answers which prompt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Config sections `models` and `prompting`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Settings that change how a job runs and never what it writes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Who takes part in the experiments: authors, judges and judged mixes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Config section `responses`: how runs answer the prompt sets."""
 
 from __future__ import annotations
 

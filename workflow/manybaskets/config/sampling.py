@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Config section: how a model samples its answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Shards of a source: which prompts each answers, and how they become one file."""
 
 from __future__ import annotations
 

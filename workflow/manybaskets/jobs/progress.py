@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Progress of a long loop, for the log of a job."""
 
 from __future__ import annotations
 

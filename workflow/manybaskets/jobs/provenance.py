@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Which version of the project runs."""
 
 from __future__ import annotations
 

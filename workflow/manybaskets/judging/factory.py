@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Opens the judge that a config describes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Rules that recognise refusals by their wording."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Which measures a study asks for, by prompt set."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Which source answers which prompt of a mix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Checks that mixes hold the same prompts, and their counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Rows of a training set in chat form, and their file."""
 
 from __future__ import annotations
 

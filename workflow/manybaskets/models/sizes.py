@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Number of weights of a model, from its files or its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""What a figure needs to be drawn: its kind, its tables and its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Writing files whole or not at all, with metadata."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Identifiers and seeds of rows, derived from their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Rows of measured values: their schema, their codes and their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Table and sentences of the report on the divergence between runs."""
 
 from __future__ import annotations
 

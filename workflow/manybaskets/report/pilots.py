@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Sentences of the report on the trials of the sources."""
 
 from __future__ import annotations
 

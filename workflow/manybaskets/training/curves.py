@@ -1,4 +1,4 @@
-"""TODO: one line."""
+"""Loss curves of all training runs, as one table."""
 
 from __future__ import annotations
 

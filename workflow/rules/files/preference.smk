@@ -1,8 +1,12 @@
 """Files of the self-preference experiment; all lists are empty where a study leaves it out."""
 
 from manybaskets.config.participants import judged_mixes, writer
-from manybaskets.experiments.preference.presenting import frame_names as preference_frames
-from manybaskets.experiments.preference.presenting import table_names as preference_table_names
+from manybaskets.experiments.preference.presenting import (
+    frame_names as preference_frames,
+)
+from manybaskets.experiments.preference.presenting import (
+    table_names as preference_table_names,
+)
 from manybaskets.experiments.preference.schemas import GOLD, own_of
 from manybaskets.experiments.preference.roles import Roles, settings_of
 

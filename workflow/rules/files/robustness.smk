@@ -7,7 +7,9 @@ from manybaskets.judging.rubrics import rubric_file
 from manybaskets.experiments.robustness.target_names import target_names
 from manybaskets.experiments.robustness.judge_panel import analysis_settings
 from manybaskets.experiments.robustness.presenting import frame_names
-from manybaskets.experiments.robustness.presenting import table_names as attack_table_names
+from manybaskets.experiments.robustness.presenting import (
+    table_names as attack_table_names,
+)
 from manybaskets.experiments.robustness.prompts import prompt_sets as sets_of_prompts
 
 ROBUSTNESS = STUDY.robustness

@@ -1,0 +1,69 @@
+"""Similarity of sources, reported against reproduced."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from repository import ROOT
+
+from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.errors import UserError
+from manybaskets.presentation.table_forms import write_all
+from manybaskets.published.similarity_numbers import (
+    CAPTION,
+    COMPARED,
+    check_similarity,
+    compare_similarity,
+    load_similarity,
+)
+
+NUMBERS = ROOT / "resources" / "published" / "wildchat50m.csv"
+FOUND = pl.DataFrame(
+    {
+        "metric": ["rouge_1", "rouge_1", "rouge_l", "meteor"],
+        "source": ["qwen", "other", "qwen", "qwen"],
+        "value": [0.30, 0.5, 0.2, None],
+        "low": [0.25, 0.4, None, None],
+        "high": [0.35, 0.6, None, None],
+        "n_prompts": [500, 500, 500, 0],
+    }
+)
+
+
+def test_the_published_table_has_26_rows_and_its_known_range():
+    reported = load_similarity(NUMBERS)
+    assert len({row for row, _ in reported}) == 26 and len(reported) == 3 * 26
+    rouge_1 = [value for (_, metric), value in reported.items() if metric == "rouge_1"]
+    assert (min(rouge_1), max(rouge_1)) == (0.19, 0.37)
+    assert reported["Qwen2.5-72B-Instruct", "rouge_1"] == 0.34
+
+
+def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path):
+    found = compare_similarity(
+        load_similarity(NUMBERS), FOUND, {"qwen": "Qwen2.5-72B-Instruct", "gone": "x"}
+    )
+    assert found.schema == COMPARED and found.height == 2
+    first, second = found.to_dicts()
+    assert (first["reported"], first["within"]) == (0.34, "yes")
+    assert first["difference"] == pytest.approx(-0.04)
+    assert (second["metric"], second["within"]) == ("rouge_l", None)
+    assert compare_similarity({}, FOUND, {}).schema == COMPARED
+    assert all(path.stat().st_size for path in write_all(found, tmp_path / "t", CAPTION))
+
+
+@pytest.mark.parametrize(
+    ("named", "message"),
+    [
+        ({"llama": "Qwen2.5-7B"}, "'Qwen2.5-7B' is none of the rows of table T5"),
+        ({"nobody": "Qwen2.5-72B-Instruct"}, "'nobody' is none of the sources"),
+    ],
+)
+def test_unknown_names_are_told_before_the_run(named, message):
+    settings = read_yaml(ROOT / "config" / "config.yaml")
+    settings |= {"describe": {"measures": ["response_words"]}, "scoring": {"without_scorer": "x"}}
+    settings["comparisons"] = {}
+    settings["published"] = {"similarity": {"qwen": "Qwen2.5-72B-Instruct"}}
+    check_similarity(parse_study(settings, "test"), NUMBERS)
+    settings["published"] = {"similarity": named}
+    with pytest.raises(UserError, match=message):
+        check_similarity(parse_study(settings, "test"), NUMBERS)
