@@ -35,6 +35,8 @@ lint: setup
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
+	codespell
+	lint-imports --no-logo
 	snakemake --lint
 	python -m pytest -q tests/unit/config/test_config_docs.py tests/unit/measures/test_measures_docs.py
 

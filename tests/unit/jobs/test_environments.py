@@ -129,3 +129,14 @@ def test_the_cluster_s_page_installs_the_plugins_that_were_tested():
     of_snakemake = {name(each) for each in distribution("snakemake").requires}
     own = {"snakemake-executor-plugin-slurm-jobstep", *of_snakemake, *pins("light.yaml")}
     assert needed - own <= set(line.split()[line.split().index("vllm") :])
+
+
+def test_hooks_before_a_commit_have_the_exact_versions():
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    for pin in sum([hook["additional_dependencies"] for hook in hooks], []):
+        assert constraints()[name(pin)] == pin.split("==")[1]
+    assert {name(pin) for hook in hooks for pin in hook["additional_dependencies"]} == {
+        "ruff",
+        "snakefmt",
+        "codespell",
+    }
