@@ -4,9 +4,11 @@ VENV := .venv
 VLLM := .venv-vllm
 BIN := $(VENV)/bin
 CORES ?= 2
+# Without it, mkdocs-material advertises its successor on every build.
+export NO_MKDOCS_2_WARNING := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-cluster setup setup-vllm lint docs clean
+.PHONY: study test test-cluster setup setup-vllm lint docs site clean
 
 study: setup
 	snakemake --cores $(CORES)
@@ -38,11 +40,16 @@ lint: setup
 	codespell
 	lint-imports --no-logo
 	snakemake --lint
-	python -m pytest -q tests/unit/config/test_config_docs.py tests/unit/measures/test_measures_docs.py
+	mkdocs build --strict --quiet
+	python -m pytest -q tests/unit/config/test_config_docs.py tests/unit/measures/test_measures_docs.py tests/unit/docs
 
 docs: setup
 	PYTHONPATH=workflow python -m manybaskets.config.documentation
 	PYTHONPATH=workflow python -m manybaskets.measures.documentation
+
+# The documentation as a site, with search: site/index.html. `mkdocs serve` shows it while you write.
+site: setup
+	mkdocs build --strict
 
 setup: $(VENV)/installed
 
