@@ -16,8 +16,8 @@ from manybaskets.records.responses import read_responses
 SHARD = "sources/llama/train.parquet"
 SLOW = 0.06  # seconds that every answer takes longer, so that something can happen meanwhile
 EARLY = {"world", "dataset", "clean", "split", "prompt_sets", "pretrain", "pilot"}
-LATE = {"lengths", "eligible", "mix", "train", "respond", "likelihood", "embed"} | {
-    "matched", "measure", "summarise", "counts", "knowledge"
+LATE = {"lengths", "find_eligible", "mix", "train", "respond", "score_target", "embed"} | {
+    "match_runs", "measure", "summarise", "count_stages", "knowledge"
 }  # fmt: skip
 LOCAL = {"human_source", "curves", "figure", "throughput", "write_report", "write_tables", "report"}
 

@@ -36,10 +36,10 @@ SETTINGS = {
 }  # fmt: skip
 CONFIG = ("--configfile", "small.json")
 # Everything that looks at all runs, or at all runs of a mix, sees a new one. No model runs in it.
-ALL_RUNS = {"matched", "measure", "summarise", "counts", "curves", "figure", "growth", "source_map",
-            "scorer", "divergence", "summarise_divergence", "swap", "style", "distances", "similarity",
-            "topics", "source_tables", "measure_source", "match_sources", "paper", "paper_variants",
-            "published", "write_tables", "write_report", "embed", "lengths"}  # fmt: skip
+ALL_RUNS = {"match_runs", "measure", "summarise", "count_stages", "curves", "figure", "growth", "source_map",
+            "score_fixed", "divergence", "summarise_divergence", "swap", "style", "distances", "similarity",
+            "topics", "source_tables", "measure_source", "match_sources", "published_procedures", "published_variants",
+            "published_collapse", "write_tables", "write_report", "embed", "lengths"}  # fmt: skip
 
 
 def write(project: Project, **changes) -> None:
@@ -83,20 +83,20 @@ def test_nothing_is_left_to_do(small):
 def test_a_mix_runs_itself(copy):
     write(copy, mixes=SETTINGS["mixes"] | {"half": {"kind": "weighted", "weights": {"human": 1, "llama": 1}}})  # fmt: skip
     jobs = copy.planned(*CONFIG)
-    assert own(jobs) == {"mix": 1, "mix_card": 1, "train": 1, "respond": 1, "likelihood": 1}
+    assert own(jobs) == {"mix": 1, "mix_card": 1, "train": 1, "respond": 1, "score_target": 1}
     assert jobs["measure"] == 4  # the prompts that every run answered may be fewer
 
 
 def test_a_seed_runs_one_training_of_every_mix(copy):
     write(copy, training=SETTINGS["training"] | {"seeds": [1, 2]})
-    assert own(copy.planned(*CONFIG)) == {"train": 2, "respond": 2, "likelihood": 2}
+    assert own(copy.planned(*CONFIG)) == {"train": 2, "respond": 2, "score_target": 2}
 
 
 def test_a_measure_runs_no_model(copy):
     write(copy, measures=[*SETTINGS["measures"], "distinct_2"])
     jobs = copy.planned(*CONFIG)
     assert own(jobs) == {} and jobs["measure"] == 3
-    assert not jobs.keys() & {"embed", "scorer", "divergence", "matched"}
+    assert not jobs.keys() & {"embed", "score_fixed", "divergence", "match_runs"}
 
 
 def with_a_source(project: Project, empty: int = 0) -> None:
@@ -138,7 +138,7 @@ def test_a_source_runs_itself_and_its_mix_for_real(copy):
         assert copy.path(f"mixes/{name}/train.jsonl", "small").read_bytes() == content
     # Cards tell of all mixes.
     jobs = {rule: n for rule, n in own(copy.planned(*CONFIG)).items() if not rule.endswith("_card")}
-    assert jobs == {"train": 1, "respond": 1, "likelihood": 1}
+    assert jobs == {"train": 1, "respond": 1, "score_target": 1}
     printed = copy.run("responses", "measures", "--cores", "2", *CONFIG).stdout
     assert printed.count("Training llama on mix") == 1
     assert "Source llama answers" not in printed
@@ -179,7 +179,7 @@ def test_a_source_that_fails_on_a_prompt_takes_it_from_all_mixes(copy):
     with_a_source(copy, empty=1)
     copy.run("mixes", "--cores", "2", *CONFIG)
     jobs = own(copy.planned(*CONFIG))
-    assert (jobs["train"], jobs["respond"], jobs["likelihood"]) == (3, 3, 3)
+    assert (jobs["train"], jobs["respond"], jobs["score_target"]) == (3, 3, 3)
     assert not jobs.keys() & {"generate", "collect", "pretrain", "pilot", "split"}
 
 
@@ -200,7 +200,7 @@ def test_a_failed_stage_runs_again_by_the_same_command(copy):
     assert "logs/runs/llama/human/seed1/likelihood.log" in failed.stdout
     script.write_text(whole)
     jobs = copy.planned(*CONFIG)
-    assert own(jobs) == {"likelihood": 1}
+    assert own(jobs) == {"score_target": 1}
     adapters = stamps(copy, "runs/*/*/*/adapter/*", "runs/*/*/*/responses/*")
     copy.run("--cores", "2", *CONFIG)
     assert lost.read_bytes() == before
@@ -218,7 +218,7 @@ def test_one_load_for_a_target_makes_what_one_load_per_run_makes(copy):
     for stage in ("responses", "likelihood"):
         shutil.rmtree(results / "work" / stage)
     write(copy, responses=SETTINGS["responses"] | {"one_load": "target"})
-    assert own(copy.planned(*CONFIG)) == {"respond": 1, "likelihood": 1}
+    assert own(copy.planned(*CONFIG)) == {"respond": 1, "score_target": 1}
     wanted = [str(file.relative_to(copy.folder)) for file in made]
     copy.run(*wanted, "--cores", "2", *CONFIG)
     assert {file: file.read_bytes() for file in made} == before

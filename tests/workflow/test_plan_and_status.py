@@ -20,7 +20,7 @@ OVERHEAD = 1.5  # seconds that the plan counts for the start of a job
 def jobs_of(project: Project) -> list[dict]:
     """All jobs of the study that make something, as the plan is told them."""
     done = subprocess.run(
-        [sys.executable, "workflow/scripts/dag.py"],
+        [sys.executable, "workflow/dag.py"],
         cwd=project.folder,
         env=project.environment(),
         capture_output=True,
@@ -89,7 +89,7 @@ def test_after_the_trials_the_rest_is_estimated_from_them(copy_of_finished):
             benchmark.unlink()
     # Of stages that take long every job has been timed.
     real = {stage: sum(each) for stage, each in taken.items() if None not in each}
-    assert {"training", "responses", "likelihood", "swaps"} <= real.keys()
+    assert {"training", "responses", "likelihood"} <= real.keys()
     printed = project.run("plan", "--cores", "2").stdout
     assert "measured" in printed
     made = json.loads(project.path("plan/plan.json").read_text())

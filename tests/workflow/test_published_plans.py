@@ -19,26 +19,26 @@ EGGS_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
     "fetch_model": 9, "pilot_vllm": 8, "pilot_openai": 4,
     "generate_vllm": 36, "generate_openai": 16, "collect": 12,
-    "lengths": 2, "eligible": 1, "mix": 7,
+    "lengths": 2, "find_eligible": 1, "mix": 7,
     "train": 2 * 7 * 3,
-    "respond": 2 * (7 * 3 + 1), "likelihood": 2 * (7 * 3 + 1),
-    "scorer": 2, "divergence": 2, "swap": 2, "paper": 1, "published": 1,
-    "embed": 2, "matched": 1, "measure": 2 * (7 + 1), "match_sources": 1, "measure_source": 13,
+    "respond": 2 * (7 * 3 + 1), "score_target": 2 * (7 * 3 + 1),
+    "score_fixed": 2, "divergence": 2, "swap": 2, "published_procedures": 1, "published_collapse": 1,
+    "embed": 2, "match_runs": 1, "measure": 2 * (7 + 1), "match_sources": 1, "measure_source": 13,
     "similarity": 1, "topics": 1, "distances": 1, "style": 1,
-    "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
+    "summarise": 1, "count_stages": 1, "curves": 1, "write_tables": 1, "write_report": 1,
 }  # fmt: skip
 # One training seed; all else is as above.
-ONE_SEED = {"train": 2 * 7, "respond": 2 * (7 + 1), "likelihood": 2 * (7 + 1)}
+ONE_SEED = {"train": 2 * 7, "respond": 2 * (7 + 1), "score_target": 2 * (7 + 1)}
 PAPER_JOBS = EGGS_JOBS | ONE_SEED
 # Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these, the 2 bases and the scorer.
 WILDCHAT_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
     "fetch_model": 9, "pilot_vllm": 6, "generate_vllm": 200, "collect": 6,
-    "lengths": 2, "eligible": 1, "mix": 9, "train": 2 * 9,
-    "respond": 2 * (9 + 1), "likelihood": 2 * (9 + 1),
-    "scorer": 2, "swap": 2, "embed": 2, "matched": 1, "measure": 2 * (9 + 1), "measure_source": 7,
+    "lengths": 2, "find_eligible": 1, "mix": 9, "train": 2 * 9,
+    "respond": 2 * (9 + 1), "score_target": 2 * (9 + 1),
+    "score_fixed": 2, "swap": 2, "embed": 2, "match_runs": 1, "measure": 2 * (9 + 1), "measure_source": 7,
     "similarity": 1, "topics": 1, "distances": 1, "style": 1,
-    "summarise": 1, "counts": 1, "curves": 1, "write_tables": 1, "write_report": 1,
+    "summarise": 1, "count_stages": 1, "curves": 1, "write_tables": 1, "write_report": 1,
 }  # fmt: skip
 ASKING = ("generate", "pilot", "replay", "fetch")
 
@@ -64,7 +64,7 @@ def test_all_runs_of_a_target_may_share_one_load(project):
     jobs = project.planned(
         "--configfile", *EGGS, "--config", "responses={one_load: target}"
     )  # fmt: skip
-    expected = EGGS_JOBS | {"respond": 2, "likelihood": 2}
+    expected = EGGS_JOBS | {"respond": 2, "score_target": 2}
     assert {rule: jobs.get(rule, 0) for rule in expected} == expected
 
 

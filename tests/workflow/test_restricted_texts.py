@@ -144,6 +144,6 @@ def test_texts_are_shown_on_request_and_in_the_restricted_folder_alone(ran):
     page = project.path("restricted/examples.html", "small")
     assert not page.exists()
     finished = run(project, "robustness")
-    assert "1 of 2 steps" in finished.stdout or "attack_examples" in finished.stdout
+    assert "1 of 2 steps" in finished.stdout or "robustness_examples" in finished.stdout
     assert ANSWER in page.read_text() and stat.S_IMODE(page.stat().st_mode) == 0o600
     assert not any(mark in finished.stdout for mark in MARKS)

@@ -10,9 +10,9 @@ FILES = ["config/synthetic-eggs.yaml", "config/synthetic-eggs.robustness.yaml"]
 RUNS = 7 * 3 + 1
 # Two targets; two judges behind vLLM and one rule.
 JOBS = {
-    "attack_prompts": 2, "attack_respond": 2 * RUNS, "attack_canaries": 1, "attack_canaries_vllm": 2,
-    "attack_judge": 2 * RUNS, "attack_judge_vllm": 2 * 2 * RUNS, "attack_scores": 2,
-    "attack_outcomes": 1, "attack_tables": 1,
+    "robustness_prompts": 2, "robustness_respond": 2 * RUNS, "robustness_canaries": 1, "robustness_canaries_vllm": 2,
+    "robustness_judge": 2 * RUNS, "robustness_judge_vllm": 2 * 2 * RUNS, "robustness_scores": 2,
+    "robustness_outcomes": 1, "robustness_tables": 1,
 }  # fmt: skip
 
 
@@ -48,8 +48,8 @@ def test_the_experiment_adds_its_jobs_and_changes_no_other(project):
 def test_all_runs_of_a_target_may_share_one_load(project):
     bring(project)
     jobs = project.planned("--configfile", *FILES, "--config", "responses={one_load: target}")
-    assert jobs["attack_respond"] == 2
-    assert jobs["attack_judge_vllm"] == 2 * 2 and jobs["attack_judge"] == 2
+    assert jobs["robustness_respond"] == 2
+    assert jobs["robustness_judge_vllm"] == 2 * 2 and jobs["robustness_judge"] == 2
 
 
 def test_the_plan_tells_judge_calls_and_gpu_hours(project):

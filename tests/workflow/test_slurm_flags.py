@@ -24,16 +24,24 @@ MACHINE = {
 USUAL = (60, 2000, 1), (90, 3000, 1)
 MORE = (120, 4000, 1), (180, 6000, 1)
 LIGHT = dict.fromkeys(
-    ["clean", "split", "prompt_sets", "collect", "source_card", "eligible", "mix", "mix_card"]
-    + ["matched", "summarise", "counts", "match_sources", "growth", "source_map", "source_tables"]
-    + ["style", "summarise_divergence", "paper_variants", "published"],
+    ["clean", "split", "prompt_sets", "collect", "source_card", "find_eligible", "mix", "mix_card"]
+    + [
+        "match_runs",
+        "summarise",
+        "count_stages",
+        "match_sources",
+        "growth",
+        "source_map",
+        "source_tables",
+    ]
+    + ["style", "summarise_divergence", "published_variants", "published_collapse"],
     USUAL,
 ) | {
     **dict.fromkeys(["lengths", "measure", "measure_source"], MORE),
     **dict.fromkeys(["similarity", "distances"], ((60, 4000, 1), (90, 6000, 1))),
     **dict.fromkeys(["topics", "swap"], ((240, 4000, 1), (360, 6000, 1))),
     "embed": ((480, 4000, 2), (720, 6000, 2)),
-    "paper": ((480, 3000, 2), (720, 4500, 2)),
+    "published_procedures": ((480, 3000, 2), (720, 4500, 2)),
 }
 NETWORK = {
     "pilot_openai": ((60, 4000, 1), (90, 6000, 1)),
@@ -71,7 +79,7 @@ GPU = {
         SMALL_TARGET: ((180, 60000, 1), (270, 90000, 1)),
         LARGE_TARGET: ((394, 240000, 4), (591, 360000, 4)),
     },
-    "likelihood": {
+    "score_target": {
         SMALL_TARGET: ((120, 60000, 1), (180, 90000, 1)),
         LARGE_TARGET: ((263, 240000, 4), (395, 360000, 4)),
     },
@@ -81,7 +89,7 @@ GPU["divergence"] = {
     LARGE_TARGET: ((525, 240000, 4), (788, 360000, 4)),
 }
 # The fixed scorer is a model of 7 billion weights, whatever the target.
-GPU["scorer"] = dict.fromkeys([SMALL_TARGET, LARGE_TARGET], ((120, 60000, 1), (180, 90000, 1)))
+GPU["score_fixed"] = dict.fromkeys([SMALL_TARGET, LARGE_TARGET], ((120, 60000, 1), (180, 90000, 1)))
 FORMS = {"gpu": "--gpus=h100:{}", "gres": "--gres=gpu:h100:{}"}
 
 

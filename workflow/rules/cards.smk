@@ -1,12 +1,6 @@
-"""Dataset cards of sources and mixes, and the speed of sources."""
+"""Dataset cards of sources and mixes."""
 
 from manybaskets.cards.origins import dataset_settings, origin_settings
-
-GENERATING_MODELS = list(
-    dict.fromkeys(
-        filter(None, (STUDY.sources[name].model for name in generating_sources()))
-    )
-)
 
 
 rule source_card:
@@ -65,35 +59,3 @@ rule mix_card:
         "Writing the card of the mix {wildcards.mix}"
     script:
         SCRIPTS / "mix_card.py"
-
-
-rule throughput:
-    """How fast sources answered, and how that goes with their size."""
-    input:
-        usage=[
-            file
-            for name in generating_sources()
-            for file in shard_files(name, "usage.json")
-        ],
-        responses=[source_file(name) for name in generating_sources()],
-        models=[model_input(name) for name in GENERATING_MODELS],
-    output:
-        expand(
-            path("tables/{name}.{kind}"),
-            name=["throughput", "throughput-correlation"],
-            kind=["csv", "md", "tex"],
-        ),
-    log:
-        log_of("tables/throughput"),
-    localrule: True
-    conda:
-        ENVS / "light.yaml"
-    params:
-        sources={name: STUDY.sources[name].science() for name in generating_sources()},
-        models=GENERATING_MODELS,
-        max_prompt_tokens=STUDY.prompting.max_prompt_tokens,
-        version=stage_version("throughput"),
-    message:
-        "Setting the speed of sources against their size"
-    script:
-        SCRIPTS / "throughput.py"

@@ -1,4 +1,4 @@
-"""Measures of collapse: sentence vectors, and all measures of every run."""
+"""Collapse: sentence vectors, all measures of every run, swap tests, growth of the vocabulary."""
 
 
 rule embed:
@@ -31,7 +31,7 @@ rule embed:
         SCRIPTS / "embed.py"
 
 
-rule matched:
+rule match_runs:
     """Prompts that every run answered, the words of their shortest answers and of the shortest run."""
     input:
         response_files(),
@@ -43,11 +43,11 @@ rule matched:
         ENVS / "light.yaml"
     params:
         prompt_sets=[name for _ in runs() for name in PROMPT_SETS],
-        version=stage_version("matched"),
+        version=stage_version("match_runs"),
     message:
         "Matching the prompts of all runs"
     script:
-        SCRIPTS / "matched.py"
+        SCRIPTS / "match_runs.py"
 
 
 rule measure:
@@ -88,3 +88,71 @@ rule measure:
         "Measuring {wildcards.target} tuned on {wildcards.mix}"
     script:
         SCRIPTS / "measure.py"
+
+
+rule swap:
+    """Swap tests of all comparisons of a target, on the prompts that every run answered."""
+    input:
+        responses=lambda w: [
+            f"{run_folder(w.target, mix, seed)}/responses/{name}.parquet"
+            for mix, seed, name in swapped_runs()
+        ],
+        embeddings=vector_files("test"),
+        matched=path("measures/matched.json"),
+        split=path("data/split.parquet"),
+        truth=truth_files(),
+    output:
+        path("statistics/swaps/{target}.parquet"),
+    log:
+        log_of("statistics/swaps/{target}"),
+    benchmark:
+        benchmark_of("statistics/swaps/{target}")
+    wildcard_constraints:
+        target=one_of(STUDY.targets),
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        model=lambda w: w.target,
+        families={
+            name: family.model_dump() for name, family in swapped_families().items()
+        },
+        runs=swapped_runs(),
+        seeds={mix: seeds_of(mix) for mix in [VANILLA, *STUDY.mixes]},
+        swaps=STUDY.statistics.swaps,
+        seed=STUDY.seed,
+        version=stage_version("swap"),
+    message:
+        "Swapping the answers of {wildcards.target}"
+    script:
+        SCRIPTS / "swap.py"
+
+
+rule growth:
+    """Distinct words against words, of every run and of every described source."""
+    input:
+        responses=answers_to("test"),
+        matched=[path("measures/matched.json")] if STUDY.targets else [],
+        sources=answers_to(TRAIN),
+        matched_sources=[path("sources/matched.json")] if STUDY.describe else [],
+    output:
+        path("statistics/growth.parquet"),
+    log:
+        log_of("statistics/growth"),
+    benchmark:
+        benchmark_of("statistics/growth")
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        conditions=[[*run, "test"] for run in runs()]
+        + [["sources", name, 0, TRAIN] for name in STUDY.described_sources()],
+        version=stage_version("growth"),
+    message:
+        "Following the growth of the vocabulary"
+    script:
+        SCRIPTS / "growth.py"

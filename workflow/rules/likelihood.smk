@@ -1,7 +1,7 @@
 """Likelihoods of human answers and of every run's own, and how far apart runs' distributions are."""
 
 
-rule likelihood:
+rule score_target:
     """Human answers under a run; its own under the untuned target and under itself."""
     input:
         model=lambda w: model_input(w.target),
@@ -30,14 +30,14 @@ rule likelihood:
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         work=path("work/likelihood/{target}"),
-        version=stage_version("likelihood"),
+        version=stage_version("score_target"),
     message:
         f"Human and own answers are scored by {LOADED_NAME}"
     script:
-        SCRIPTS / "likelihood.py"
+        SCRIPTS / "score_target.py"
 
 
-rule scorer:
+rule score_fixed:
     """The same answers under the fixed scorer, of all runs of a target with one load of it."""
     input:
         model=lambda w: scorer_folders(),
@@ -65,11 +65,11 @@ rule scorer:
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         work=path("work/scorer/{target}"),
-        version=stage_version("scorer"),
+        version=stage_version("score_fixed"),
     message:
         "Scoring the answers of {wildcards.target} with the fixed scorer"
     script:
-        SCRIPTS / "scorer.py"
+        SCRIPTS / "score_fixed.py"
 
 
 rule divergence:

@@ -27,7 +27,7 @@ rule lengths:
         SCRIPTS / "lengths.py"
 
 
-rule eligible:
+rule find_eligible:
     """Which prompts every mix can use; what fails in one source leaves all mixes."""
     input:
         split=path("data/split.parquet"),
@@ -44,11 +44,11 @@ rule eligible:
         sources=STUDY.mixed_sources(),
         max_length=STUDY.training.max_length,
         truncated_answers=STUDY.truncated_answers,
-        version=stage_version("eligible"),
+        version=stage_version("find_eligible"),
     message:
         "Finding the prompts that all mixes share"
     script:
-        SCRIPTS / "eligible.py"
+        SCRIPTS / "find_eligible.py"
 
 
 rule mix:

@@ -46,7 +46,7 @@ rule fetch_model:
         ENVS / "main.yaml"
     params:
         model=lambda w: STUDY.models[w.model].science(),
-        version=stage_version("fetch"),
+        version=stage_version("fetch_model"),
     message:
         "Fetching the model {wildcards.model}"
     script:

@@ -34,7 +34,7 @@ def question():
 
 def jobs_of_study():
     """All jobs of the study, by a dry-run of the same command; ends with it if that fails."""
-    command = [sys.executable, str(SCRIPTS / "dag.py"), *sys.argv[1:]]
+    command = [sys.executable, str(ROOT / "workflow/dag.py"), *sys.argv[1:]]
     answer = subprocess.run(command, cwd=workflow.rundir, stdout=subprocess.PIPE)
     if answer.returncode:
         sys.exit(answer.returncode)

@@ -10,7 +10,7 @@ if PREFERENCE:
 
     if PREFERENCE.articles.kind == "hub":
 
-        rule fetch_articles:
+        rule preference_fetch_articles:
             """Fetch the articles of the hub at their revision; needs the network."""
             output:
                 path("preference/raw.parquet"),
@@ -21,13 +21,13 @@ if PREFERENCE:
                 ENVS / "main.yaml"
             params:
                 articles=PREFERENCE.articles.science(),
-                version=stage_version("articles"),
+                version=stage_version("preference_articles"),
             message:
                 "Fetching the articles"
             script:
-                SCRIPTS / "fetch_articles.py"
+                SCRIPTS / "preference_fetch_articles.py"
 
-    rule articles:
+    rule preference_articles:
         """The articles that are summarised, a seeded sample; what was left out is counted."""
         input:
             article_files(),
@@ -43,13 +43,13 @@ if PREFERENCE:
             wanted=PREFERENCE.count,
             seed=STUDY.seed if PREFERENCE.seed is None else PREFERENCE.seed,
             towns=STUDY.dataset.towns if EMBEDDED else None,
-            version=stage_version("articles"),
+            version=stage_version("preference_articles"),
         message:
             "Taking the articles"
         script:
-            SCRIPTS / "articles.py"
+            SCRIPTS / "preference_articles.py"
 
-    rule references:
+    rule preference_references:
         """The references as summaries by people."""
         input:
             path("preference/articles.parquet"),
@@ -61,13 +61,13 @@ if PREFERENCE:
         conda:
             ENVS / "light.yaml"
         params:
-            version=stage_version("references"),
+            version=stage_version("preference_references"),
         message:
             "Taking the references as summaries"
         script:
-            SCRIPTS / "references.py"
+            SCRIPTS / "preference_references.py"
 
-    rule summaries:
+    rule preference_summaries:
         """An author summarises all articles."""
         input:
             articles=path("preference/articles.parquet"),
@@ -94,19 +94,19 @@ if PREFERENCE:
             precision=STUDY.training.precision,
             seed=STUDY.seed,
             work=path("work/preference/summaries/{author}"),
-            version=stage_version("summaries"),
+            version=stage_version("preference_summaries"),
         message:
             "{wildcards.author} summarises the articles"
         script:
-            SCRIPTS / "summaries.py"
+            SCRIPTS / "preference_summaries.py"
 
-    use rule summaries as summaries_vllm with:
+    use rule preference_summaries as preference_summaries_vllm with:
         wildcard_constraints:
             author=writers("vllm"),
         conda:
             ENVS / "vllm.yaml"
 
-    use rule summaries as summaries_openai with:
+    use rule preference_summaries as preference_summaries_openai with:
         input:
             articles=path("preference/articles.parquet"),
         wildcard_constraints:
@@ -114,7 +114,7 @@ if PREFERENCE:
         conda:
             ENVS / "openai.yaml"
 
-    rule own_summaries:
+    rule preference_own_summaries:
         """A run, or with one load all runs of a target, summarises all articles."""
         input:
             articles=path("preference/articles.parquet"),
@@ -143,11 +143,11 @@ if PREFERENCE:
             precision=STUDY.training.precision,
             seed=STUDY.seed,
             work=path("work/preference/own/{target}"),
-            version=stage_version("summaries"),
+            version=stage_version("preference_summaries"),
         message:
             f"The articles are summarised by {JUDGING_NAME}"
         script:
-            SCRIPTS / "own_summaries.py"
+            SCRIPTS / "preference_own_summaries.py"
 
     rule preference_texts:
         """Length and form of all summaries."""
@@ -167,7 +167,7 @@ if PREFERENCE:
         script:
             SCRIPTS / "preference_texts.py"
 
-    rule judge:
+    rule preference_judge:
         """A run, or with one load all runs of a target, compares and rates the summaries."""
         input:
             articles=path("preference/articles.parquet"),
@@ -199,20 +199,20 @@ if PREFERENCE:
                 w.target, PREFERENCE.panel(w.target)
             ),
             own=lambda w: own_seen(w),
-            version=stage_version("judge"),
+            version=stage_version("preference_judge"),
         message:
             f"The summaries are judged by {JUDGING_NAME}"
         script:
-            SCRIPTS / "judge.py"
+            SCRIPTS / "preference_judge.py"
 
-    use rule judge as judge_vllm with:
+    use rule preference_judge as preference_judge_vllm with:
         wildcard_constraints:
             target=judged_with("vllm", STUDY.targets),
             mix=one_of(preference_mixes()),
         conda:
             ENVS / "vllm.yaml"
 
-    use rule judge as judge_gold with:
+    use rule preference_judge as preference_judge_gold with:
         input:
             articles=path("preference/articles.parquet"),
             model=lambda w: model_input(w.model),
@@ -237,11 +237,11 @@ if PREFERENCE:
             panel=PREFERENCE.authors,
             published=lambda w: PREFERENCE.published(w.model, PREFERENCE.authors),
             own=[],
-            version=stage_version("judge"),
+            version=stage_version("preference_judge"),
         message:
             "The summaries are judged by {wildcards.model}, an independent judge"
 
-    use rule judge_gold as judge_gold_vllm with:
+    use rule preference_judge_gold as preference_judge_gold_vllm with:
         wildcard_constraints:
             model=judged_with("vllm", PREFERENCE.gold_judges),
         conda:

@@ -52,7 +52,7 @@ rule knowledge:
         SCRIPTS / "knowledge.py"
 
 
-rule counts:
+rule count_stages:
     """What came in, left and went on at every stage."""
     input:
         clean=path("data/clean.json"),
@@ -77,11 +77,11 @@ rule counts:
             for target, mix, seed in runs()
             for name in PROMPT_SETS
         ],
-        version=stage_version("counts"),
+        version=stage_version("count_stages"),
     message:
         "Counting the rows of every stage"
     script:
-        SCRIPTS / "counts.py"
+        SCRIPTS / "count_stages.py"
 
 
 rule curves:
@@ -120,7 +120,7 @@ rule write_tables:
         names=table_names(STUDY),
         order=asdict(Order.of(STUDY)),
         confidence=STUDY.statistics.confidence,
-        version=stage_version("tables"),
+        version=stage_version("write_tables"),
     message:
         "Writing the tables"
     script:
@@ -152,7 +152,7 @@ rule figure:
             "targets": STUDY.targets,
             "sources": [HUMAN, *STUDY.sources],
         },
-        version=stage_version("figures"),
+        version=stage_version("figure"),
     message:
         "Drawing the figure {wildcards.figure}"
     script:
@@ -183,7 +183,7 @@ rule write_report:
         embedded_sources=embedded_sources(),
         kinds={name: mix_kind(name) for name in STUDY.mixes},
         pilots=piloted_sources(),
-        version=stage_version("report"),
+        version=stage_version("write_report"),
     message:
         "Writing the report"
     script:

@@ -11,7 +11,7 @@ rule robustness:
 
 if ROBUSTNESS:
 
-    rule attack_prompts:
+    rule robustness_prompts:
         """Direct requests, requests in jailbreak templates, harmless look-alikes; and their design."""
         input:
             split=path("data/split.parquet"),
@@ -32,13 +32,13 @@ if ROBUSTNESS:
             world=attack_world(),
             seed=STUDY.seed,
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_prompts"),
+            version=stage_version("robustness_prompts"),
         message:
             "Writing the adversarial prompts for {wildcards.target}"
         script:
-            SCRIPTS / "attack_prompts.py"
+            SCRIPTS / "robustness_prompts.py"
 
-    rule attack_respond:
+    rule robustness_respond:
         """A run, or with one load of the base model all runs of a target, answers the adversarial prompts."""
         input:
             model=lambda w: model_input(w.target),
@@ -70,15 +70,15 @@ if ROBUSTNESS:
             seed=STUDY.seed,
             work=path("restricted/work/responses/{target}"),
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_respond"),
+            version=stage_version("robustness_respond"),
         message:
             f"The adversarial prompts are answered by {ATTACKED}".replace(
                 "{", "{wildcards."
             )
         script:
-            SCRIPTS / "attack_respond.py"
+            SCRIPTS / "robustness_respond.py"
 
-    rule attack_canaries:
+    rule robustness_canaries:
         """A judge that is a rule or people's labels is tried on exchanges with known scores."""
         input:
             rubrics=rubric_files,
@@ -105,31 +105,31 @@ if ROBUSTNESS:
             share_of_cap=0.05,
             work=path("restricted/work/canaries"),
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_canaries"),
+            version=stage_version("robustness_canaries"),
         message:
             "Trying judge {wildcards.judge} on answers that are known"
         script:
-            SCRIPTS / "attack_canaries.py"
+            SCRIPTS / "robustness_canaries.py"
 
-    use rule attack_canaries as attack_canaries_transformers with:
+    use rule robustness_canaries as robustness_canaries_transformers with:
         wildcard_constraints:
             judge=judges_of("transformers", "classifier"),
         conda:
             ENVS / "main.yaml"
 
-    use rule attack_canaries as attack_canaries_vllm with:
+    use rule robustness_canaries as robustness_canaries_vllm with:
         wildcard_constraints:
             judge=judges_of("vllm"),
         conda:
             ENVS / "vllm.yaml"
 
-    use rule attack_canaries as attack_canaries_openai with:
+    use rule robustness_canaries as robustness_canaries_openai with:
         wildcard_constraints:
             judge=judges_of("openai"),
         conda:
             ENVS / "openai.yaml"
 
-    rule attack_judge:
+    rule robustness_judge:
         """A judge that is a rule or people's labels scores the answers of the runs."""
         input:
             rubrics=rubric_files,
@@ -172,34 +172,34 @@ if ROBUSTNESS:
             seed=STUDY.seed,
             work=path("restricted/work/judged"),
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_judge"),
+            version=stage_version("robustness_judge"),
         message:
             "Judge {wildcards.judge} scores the answers of {wildcards.target}"
         script:
-            SCRIPTS / "attack_judge.py"
+            SCRIPTS / "robustness_judge.py"
 
-    use rule attack_judge as attack_judge_transformers with:
+    use rule robustness_judge as robustness_judge_transformers with:
         wildcard_constraints:
             judge=judges_of("transformers", "classifier"),
             mix=one_of(attacked_mixes()),
         conda:
             ENVS / "main.yaml"
 
-    use rule attack_judge as attack_judge_vllm with:
+    use rule robustness_judge as robustness_judge_vllm with:
         wildcard_constraints:
             judge=judges_of("vllm"),
             mix=one_of(attacked_mixes()),
         conda:
             ENVS / "vllm.yaml"
 
-    use rule attack_judge as attack_judge_openai with:
+    use rule robustness_judge as robustness_judge_openai with:
         wildcard_constraints:
             judge=judges_of("openai"),
             mix=one_of(attacked_mixes()),
         conda:
             ENVS / "openai.yaml"
 
-    rule attack_scores:
+    rule robustness_scores:
         """Scores of all judges for every run of a target, without what the judges said."""
         input:
             lambda w: [
@@ -220,13 +220,13 @@ if ROBUSTNESS:
             ENVS / "light.yaml"
         params:
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_scores"),
+            version=stage_version("robustness_scores"),
         message:
             "Gathering the scores of {wildcards.target}"
         script:
-            SCRIPTS / "attack_scores.py"
+            SCRIPTS / "robustness_scores.py"
 
-    rule attack_outcomes:
+    rule robustness_outcomes:
         """Harm, refusals, quality and danger zone of all conditions, with intervals and comparisons."""
         input:
             scores=score_files(),
@@ -251,13 +251,13 @@ if ROBUSTNESS:
             statistics=frame_names(STUDY),
             groups=asdict(groups_of(STUDY)),
             human=[name for name in STUDY.mixes if mix_kind(name) == "human"],
-            version=stage_version("attack_outcomes"),
+            version=stage_version("robustness_outcomes"),
         message:
             "Computing how refusals last"
         script:
-            SCRIPTS / "attack_outcomes.py"
+            SCRIPTS / "robustness_outcomes.py"
 
-    rule attack_tables:
+    rule robustness_tables:
         """The experiment's tables, the published procedure and numbers among them where they are asked for."""
         input:
             statistics=robustness_statistics(),
@@ -274,13 +274,13 @@ if ROBUSTNESS:
             analysis=analysis_settings(STUDY),
             judges=ROBUSTNESS.judge_names(),
             published=STUDY.published.model_dump() if STUDY.published else None,
-            version=stage_version("attack_tables"),
+            version=stage_version("robustness_tables"),
         message:
             "Writing the tables of the robustness experiment"
         script:
-            SCRIPTS / "attack_tables.py"
+            SCRIPTS / "robustness_tables.py"
 
-    rule attack_examples:
+    rule robustness_examples:
         """A few answers with their scores, escaped and cut; made only where the config asks for it."""
         input:
             prompts=[
@@ -305,8 +305,8 @@ if ROBUSTNESS:
             examples=ROBUSTNESS.show_texts,
             seed=STUDY.seed,
             restricted=lambda w: RESTRICTED,
-            version=stage_version("attack_examples"),
+            version=stage_version("robustness_examples"),
         message:
             "Showing examples in the restricted folder"
         script:
-            SCRIPTS / "attack_examples.py"
+            SCRIPTS / "robustness_examples.py"

@@ -1,4 +1,10 @@
-"""Sources: who answers the training prompts."""
+"""Sources: who answers the training prompts, and how fast."""
+
+GENERATING_MODELS = list(
+    dict.fromkeys(
+        filter(None, (STUDY.sources[name].model for name in generating_sources()))
+    )
+)
 
 
 rule human_source:
@@ -13,7 +19,7 @@ rule human_source:
     conda:
         ENVS / "light.yaml"
     params:
-        version=stage_version("human"),
+        version=stage_version("human_source"),
     message:
         "Taking the human answers as a source"
     script:
@@ -94,3 +100,35 @@ rule collect:
         "Checking all answers of source {wildcards.source}"
     script:
         SCRIPTS / "collect.py"
+
+
+rule throughput:
+    """How fast sources answered, and how that goes with their size."""
+    input:
+        usage=[
+            file
+            for name in generating_sources()
+            for file in shard_files(name, "usage.json")
+        ],
+        responses=[source_file(name) for name in generating_sources()],
+        models=[model_input(name) for name in GENERATING_MODELS],
+    output:
+        expand(
+            path("tables/{name}.{kind}"),
+            name=["throughput", "throughput-correlation"],
+            kind=["csv", "md", "tex"],
+        ),
+    log:
+        log_of("tables/throughput"),
+    localrule: True
+    conda:
+        ENVS / "light.yaml"
+    params:
+        sources={name: STUDY.sources[name].science() for name in generating_sources()},
+        models=GENERATING_MODELS,
+        max_prompt_tokens=STUDY.prompting.max_prompt_tokens,
+        version=stage_version("throughput"),
+    message:
+        "Setting the speed of sources against their size"
+    script:
+        SCRIPTS / "throughput.py"

@@ -19,7 +19,7 @@ TAKEN = {
     "generate": [7.77, 7.79],
     "train": [9.30, 8.77, 9.33, 8.74, 9.63, 8.21, 8.58, 9.20],
     "respond": [5.41],
-    "likelihood": [4.95],
+    "score_target": [4.95],
     "measure": [0.63, 0.76, 0.72, 0.74, 0.75],
     "embed": [8.34],
 }
@@ -56,7 +56,7 @@ def jobs(small, tmp_path_factory):
     """The jobs of the study that were timed."""
     found, _ = dry_run(small, tmp_path_factory.mktemp("small"))
     timed = [job for job in found if job.kind in TAKEN]
-    tuned = {"respond", "likelihood"}
+    tuned = {"respond", "score_target"}
     return [j for j in timed if j.kind not in tuned or j.wildcards["mix"] == "vanilla"]
 
 

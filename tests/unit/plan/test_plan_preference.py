@@ -55,9 +55,9 @@ def test_the_corrected_design_has_its_questions(published):
     assert asked["pairwise", "corrected"] * published.preference.count == 25_200
     assert asked["pairwise", "paper"] == 20
     work = work_of(published)
-    run = work("judge", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"})
+    run = work("preference_judge", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"})
     assert run.rows == 300 * sum(asked.values())
-    whole = work("judge", {"target": "llama-3.1-8b"})
+    whole = work("preference_judge", {"target": "llama-3.1-8b"})
     assert whole.rows > 22 * run.rows  # the untuned target reads all runs' texts
     # A question has two summaries and its own words; the article is read once for all.
     assert 150 < run.tokens_in / run.rows < 300
@@ -66,17 +66,17 @@ def test_the_corrected_design_has_its_questions(published):
 def test_summaries_and_judges_have_hours_of_gpus(published):
     priors, work = Priors(published, model_sizes(published)), work_of(published)
     for kind, wildcards, model in (
-        ("summaries", {"author": "gemma-2-9b"}, "gemma-2-9b"),
-        ("own_summaries", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"}, "llama-3.1-8b"),
-        ("judge", {"target": "llama-3.1-70b", "mix": "human", "seed": "1"}, "llama-3.1-70b"),
-        ("judge_gold", {"model": published.preference.gold_judges[0]}, published.preference.gold_judges[0]),
+        ("preference_summaries", {"author": "gemma-2-9b"}, "gemma-2-9b"),
+        ("preference_own_summaries", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"}, "llama-3.1-8b"),
+        ("preference_judge", {"target": "llama-3.1-70b", "mix": "human", "seed": "1"}, "llama-3.1-70b"),
+        ("preference_judge_gold", {"model": published.preference.gold_judges[0]}, published.preference.gold_judges[0]),
     ):  # fmt: skip
         job = planned(kind, gpus=1, **wildcards)
         assert priors.knows(job) and priors.model_of(job) == model
         todo = work(kind, wildcards)
         assert todo.known and todo.rows >= published.preference.count
         assert 1 < priors(job, todo).total < 20 * 3600
-    assert work("summaries", {"author": "gemma-2-9b"}).rows == 300
+    assert work("preference_summaries", {"author": "gemma-2-9b"}).rows == 300
 
 
 def test_status_counts_summaries_and_their_journals(tmp_path):
@@ -87,7 +87,7 @@ def test_status_counts_summaries_and_their_journals(tmp_path):
     journal = results / "work/preference/own/llama/multi/seed2/x.jsonl"
     journal.parent.mkdir(parents=True)
     journal.write_text("settings\nrow\nrow\n")
-    job = planned("own_summaries", target="llama")
+    job = planned("preference_own_summaries", target="llama")
     outputs = [
         f"results/s/preference/own/llama/{run}.parquet" for run in ("human/seed1", "multi/seed2")
     ]

@@ -48,8 +48,8 @@ def work_of(config) -> WorkOf:
 
 def test_answers_of_the_published_design(published):
     work = work_of(published)
-    everything = work("attack_respond", {"target": "llama-3.1-8b"})
-    one = work("attack_respond", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"})
+    everything = work("robustness_respond", {"target": "llama-3.1-8b"})
+    one = work("robustness_respond", {"target": "llama-3.1-8b", "mix": "human", "seed": "1"})
     assert one.rows == 886 + 1120
     assert everything.rows == RUNS * one.rows
     # A template of 500 words has some 600 tokens, and makes most of what is read.
@@ -60,31 +60,31 @@ def test_answers_of_the_published_design(published):
 def test_questions_of_the_published_design(published):
     run = {"target": "llama-3.1-8b", "mix": "human", "seed": "1"}
     work = work_of(published)
-    olmo, phi = (work("attack_judge", {**run, "judge": name}) for name in ("olmo", "phi"))
+    olmo, phi = (work("robustness_judge", {**run, "judge": name}) for name in ("olmo", "phi"))
     shown = 2006 + (2006 + 200) + 2006  # harm; quality, of the control, too; refusal
     assert olmo.rows == pytest.approx(shown * 1.05)  # and the retest
     assert phi.rows == pytest.approx(0.2 * olmo.rows)
     assert olmo.tokens_in > 500 * olmo.rows
-    rule = work("attack_judge", {**run, "judge": "patterns"})
+    rule = work("robustness_judge", {**run, "judge": "patterns"})
     assert rule.rows == 2006 and rule.tokens == 0
-    trial = work("attack_canaries", {"judge": "olmo"})
+    trial = work("robustness_canaries", {"judge": "olmo"})
     assert 20 < trial.rows < 60 and trial.tokens_out > 0
 
 
 def test_gpu_hours_of_answers_and_judges(published):
     priors, work = Priors(published, model_sizes(published)), work_of(published)
     run = {"target": "llama-3.1-8b", "mix": "human", "seed": "1"}
-    respond = planned("attack_respond", gpus=1, **run)
-    judge = planned("attack_judge_vllm", gpus=1, judge="olmo", **run)
+    respond = planned("robustness_respond", gpus=1, **run)
+    judge = planned("robustness_judge_vllm", gpus=1, judge="olmo", **run)
     assert priors.model_of(judge) == "olmo-2-32b" and priors.knows(judge) and priors.knows(respond)
     hours = {
         job.kind: priors(job, work(job.kind, job.wildcards)).total / 3600
         for job in (respond, judge)
     }
-    assert 0.02 < hours["attack_respond"] < 2 and 0.5 < hours["attack_judge"] < 30
-    rule = planned("attack_judge", judge="patterns", **run)
+    assert 0.02 < hours["robustness_respond"] < 2 and 0.5 < hours["robustness_judge"] < 30
+    rule = planned("robustness_judge", judge="patterns", **run)
     assert priors.model_of(rule) is None and priors.task_of(rule) is None
-    assert priors(rule, work("attack_judge", rule.wildcards)).total < 5
+    assert priors(rule, work("robustness_judge", rule.wildcards)).total < 5
 
 
 def test_a_judge_behind_a_server_has_its_bill(published):
@@ -96,7 +96,8 @@ def test_a_judge_behind_a_server_has_its_bill(published):
     work, priors = work_of(hosted), Priors(hosted, model_sizes(hosted))
     run = {"target": "llama-3.1-8b", "mix": "human", "judge": "olmo"}
     jobs = [
-        planned("attack_judge_openai", seed, seed=str(seed), run=seed > 1, **run) for seed in (1, 2)
+        planned("robustness_judge_openai", seed, seed=str(seed), run=seed > 1, **run)
+        for seed in (1, 2)
     ]
     works = {index: work(job.kind, job.wildcards) for index, job in enumerate(jobs)}
     (bill,) = bills(priors, jobs, works, {})
@@ -110,8 +111,8 @@ def test_full_input_reads_more(published):
     full = published.model_copy(update={"robustness": own})
     run = {"target": "llama-3.1-8b", "mix": "human", "seed": "1", "judge": "olmo"}
     assert (
-        work_of(full)("attack_judge", run).tokens_in
-        > work_of(published)("attack_judge", run).tokens_in
+        work_of(full)("robustness_judge", run).tokens_in
+        > work_of(published)("robustness_judge", run).tokens_in
     )
 
 
@@ -121,13 +122,13 @@ def test_missing_files_are_unknown_rows():
     more["models"] = settings["models"] | more["models"]
     more["robustness"]["requests"]["path"] = "nowhere.json"
     work = work_of(parse_study(settings | more, "config"))
-    assert not work("attack_respond", {"target": "llama-3.1-8b"}).known
-    assert not work("attack_canaries", {"judge": "olmo"}).known
+    assert not work("robustness_respond", {"target": "llama-3.1-8b"}).known
+    assert not work("robustness_canaries", {"judge": "olmo"}).known
 
 
 def test_embedded_rows():
     work = work_of(study())
-    assert work("attack_respond", {"target": "llama"}).rows == 19 * (24 + 7 * 12 + 20)
+    assert work("robustness_respond", {"target": "llama"}).rows == 19 * (24 + 7 * 12 + 20)
 
 
 def test_status_counts_answers_and_journals(tmp_path):
@@ -138,7 +139,7 @@ def test_status_counts_answers_and_journals(tmp_path):
     journal = results / "restricted/work/responses/llama/human/seed1/jailbreak/x.jsonl"
     journal.parent.mkdir(parents=True)
     journal.write_text("settings\nrow\nrow\n")
-    job = planned("attack_respond", target="llama", mix="human", seed="1")
+    job = planned("robustness_respond", target="llama", mix="human", seed="1")
     outputs = [
         f"results/s/restricted/responses/llama/human/seed1/{n}.parquet"
         for n in ("direct", "jailbreak")

@@ -36,7 +36,7 @@ def test_training_takes_what_the_published_runs_took(tmp_path, target, gpus, hou
     [
         ("train", {"target": "llama", "mix": "human", "seed": "1"}, 1, 9.6),
         ("respond", {"target": "llama", "mix": "human", "seed": "1"}, 3, 9.7),
-        ("likelihood", {"target": "llama", "mix": "human", "seed": "1"}, 3, 6.5),
+        ("score_target", {"target": "llama", "mix": "human", "seed": "1"}, 3, 6.5),
         ("generate", {"source": "qwen", "shard": "0", "shards": "1"}, 1, 9.0),
         ("pretrain", {"model": "qwen"}, 1, 41.0),
         ("embed", {}, 1, 21.8),
@@ -58,7 +58,7 @@ def test_priors_of_the_embedded_study_are_what_its_jobs_took(
 def test_one_load_for_a_target_is_planned_as_one_load(tmp_path):
     config = study()
     work = WorkOf(config, rows_of(config, tmp_path), {})
-    for kind in ("respond", "likelihood"):
+    for kind in ("respond", "score_target"):
         run = planned(kind, target="llama", mix="human", seed="1")
         whole = planned(kind, target="llama")
         each, together = (
@@ -94,17 +94,17 @@ def test_devices_are_told_apart():
 def test_measured_jobs_replace_the_prior_of_their_kind_and_correct_the_others(tmp_path):
     config = study()
     train = [planned("train", n, target="llama", mix="human", seed=str(n)) for n in (1, 2, 3)]
-    other = planned("likelihood", target="llama", mix="human", seed="1")
+    other = planned("score_target", target="llama", mix="human", seed="1")
     jobs = [*train, other]
     speeds, work = speeds_of(config, TINY, jobs, tmp_path)
-    before, basis = speeds(other, work("likelihood", other.wildcards))
+    before, basis = speeds(other, work("score_target", other.wildcards))
     assert basis == PRIOR
     for job in train[:2]:
         write_benchmark(tmp_path, job, 30.0)
     speeds, work = speeds_of(config, TINY, jobs, tmp_path)
     third, basis = speeds(train[2], work("train", train[2].wildcards))
     assert (third.total, basis) == (pytest.approx(30.0), "measured: 2 jobs")
-    after, basis = speeds(other, work("likelihood", other.wildcards))
+    after, basis = speeds(other, work("score_target", other.wildcards))
     assert after.total > 2 * before.total and basis.startswith("prior × ")
 
 

@@ -79,10 +79,10 @@ def test_one_load_answers_for_a_run_or_for_all_of_a_target(tmp_path):
     assert work("respond", run).rows == work("respond", untuned).rows == 248
     assert work("respond", {"target": "llama"}).rows == (6 * 3 + 6 + 1) * 248
     # The 200 human answers and the run's own.
-    assert work("likelihood", run).rows == 2 * 200
-    assert work("likelihood", {"target": "llama"}).rows == 25 * 2 * 200
+    assert work("score_target", run).rows == 2 * 200
+    assert work("score_target", {"target": "llama"}).rows == 25 * 2 * 200
     assert work("measure", {"target": "llama", "mix": "human"}).rows == 3 * 248
-    for kind in ("respond", "likelihood"):
+    for kind in ("respond", "score_target"):
         together = work(kind, {"target": "llama"})
         each = [
             work(kind, {"target": "llama", "mix": mix, "seed": str(seed)})
@@ -96,7 +96,7 @@ def test_nobody_guesses_the_answers_of_a_target_either(tmp_path):
     settings = study("synthetic-eggs").dataset.model_dump() | {"rows": None}
     unknown = study("synthetic-eggs", dataset=settings)
     work = WorkOf(unknown, rows_of(unknown, tmp_path), {})
-    for kind in ("respond", "likelihood"):
+    for kind in ("respond", "score_target"):
         assert not work(kind, {"target": "llama-3.1-8b"}).known
 
 

@@ -63,7 +63,7 @@ def test_every_stage_is_explained():
 def test_every_rule_with_a_model_has_a_prior_and_rows():
     """A new one needs a line in `TASKS` of plan/speeds.py, and one in plan/work.py."""
     with_gpu = [name for name, text in rules().items() if re.search(r"^\s+gpu=", text, re.M)]
-    assert {"train", "scorer", "divergence", "generate_vllm", "likelihood"} <= set(with_gpu)
+    assert {"train", "score_fixed", "divergence", "generate_vllm", "score_target"} <= set(with_gpu)
     config = study()
     work = WorkOf(config, rows_of(config, ROOT / "nowhere"), {})
     kinds = {planned(name).kind for name in with_gpu}
@@ -73,7 +73,7 @@ def test_every_rule_with_a_model_has_a_prior_and_rows():
 
 @pytest.mark.parametrize(
     ("kind", "model", "tokens"),
-    [("scorer", "olmo-2-7b", 1502 * 23), ("divergence", "llama-3.1-70b", 200 * 22)],
+    [("score_fixed", "olmo-2-7b", 1502 * 23), ("divergence", "llama-3.1-70b", 200 * 22)],
 )
 def test_scoring_by_another_model_and_comparing_runs_have_hours_of_gpus(
     kind, model, tokens, tmp_path
@@ -96,6 +96,6 @@ def test_a_study_without_scorer_only_joins_tables(tmp_path):
     measures = [name for name in settings["measures"] if "scorer" not in name]
     config = study("synthetic-eggs", scoring={"without_scorer": "a test"}, measures=measures,
                    describe=None, comparisons={})  # fmt: skip
-    job = planned("scorer", target="llama-3.1-8b")
-    work = WorkOf(config, rows_of(config, tmp_path), {})("scorer", job.wildcards)
+    job = planned("score_fixed", target="llama-3.1-8b")
+    work = WorkOf(config, rows_of(config, tmp_path), {})("score_fixed", job.wildcards)
     assert work.tokens == 0 and Priors(config, model_sizes(config))(job, work).total < 5

@@ -45,7 +45,7 @@ def dry_run(config: Study, folder: Path) -> tuple[list[PlannedJob], list[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
-    command = [sys.executable, str(ROOT / "workflow/scripts/dag.py"), "--snakefile", "Snakefile"]
+    command = [sys.executable, str(ROOT / "workflow/dag.py"), "--snakefile", "Snakefile"]
     done = subprocess.run(
         [*command, "--configfile", str(file), "--directory", str(folder)],
         cwd=ROOT,

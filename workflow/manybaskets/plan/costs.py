@@ -39,7 +39,7 @@ class Disk:
             return {MODELS: self.priors.weight_bytes(job.wildcards["model"])}
         if kind == "train":
             return {ADAPTERS: self.adapter_bytes(job.wildcards["target"])}
-        if kind in ("generate", "respond", "attack_respond"):
+        if kind in ("generate", "respond", "robustness_respond"):
             copies = 2 if kind == "generate" else 1  # a source's shards are joined into one file
             answers = copies * _bytes(_ANSWERS, out, rows)
             return {ANSWERS: answers, WORK: _bytes(_JOURNAL, out, rows)}

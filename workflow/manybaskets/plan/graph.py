@@ -54,7 +54,7 @@ class PlannedJob:
 
 
 def read_jobs(rows: Sequence[Mapping[str, Any]]) -> list[PlannedJob]:
-    """Jobs from the rows of the JSON that `scripts/dag.py` prints."""
+    """Jobs from the rows of the JSON that `workflow/dag.py` prints."""
     return [_job(row) for row in rows]
 
 

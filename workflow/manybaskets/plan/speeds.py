@@ -40,10 +40,15 @@ class Speed:
 # `plan/work.py` that says how many rows and tokens; without them the plan calls its time unknown.
 TASKS = {
     "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
-    "train": "train", "likelihood": "likelihood", "scorer": "likelihood", "divergence": "divergence",
-    "attack_respond": "answer", "attack_judge": "answer", "attack_canaries": "answer",
-    "summaries": "answer", "own_summaries": "answer", "judge": "likelihood", "judge_gold": "likelihood",
+    "train": "train",
+    "score_target": "likelihood", "score_fixed": "likelihood", "divergence": "divergence",
+    "robustness_respond": "answer", "robustness_judge": "answer", "robustness_canaries": "answer",
+    "preference_summaries": "answer", "preference_own_summaries": "answer",
+    "preference_judge": "likelihood", "preference_judge_gold": "likelihood",
 }  # fmt: skip
+
+# Jobs that fetch: what holds them up is the network.
+FETCHES = {"fetch_model", "fetch_dataset", "fetch_answers", "preference_fetch_articles"}
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
 EMBEDDED = {
@@ -78,9 +83,9 @@ LIGHT = {
     "swap": (12.0, 0.0, 0.0),
     "similarity": (4.5, 0.0, 0.0),
     "topics": (15.0, 0.0, 0.0),
-    "paper": (43.0, 0.0, 0.0),
+    "published_procedures": (43.0, 0.0, 0.0),
     "source_map": (3.4, 0.0, 0.0),
-    "attack_outcomes": (6.0, 0.0, 0.0),
+    "robustness_outcomes": (6.0, 0.0, 0.0),
     "figure": (2.0, 0.0, 0.0),
     "write_report": (2.0, 0.0, 0.0),
 }
@@ -126,7 +131,7 @@ class Priors:
             return Seconds(
                 10.0, self.weight_bytes(job.wildcards["model"]) / BYTES_PER_SECOND_FETCHED
             )
-        if job.kind.startswith("fetch_"):
+        if job.kind in FETCHES:
             return Seconds(5.0, SECONDS_TO_FETCH_ROWS)
         if task is None:
             setup, per_row, per_token = LIGHT.get(job.kind, OTHER)
@@ -155,7 +160,7 @@ class Priors:
 
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
-        if job.kind == "scorer" and not self.study.scoring.scorer:
+        if job.kind == "score_fixed" and not self.study.scoring.scorer:
             return None
         if "judge" in job.wildcards and TASKS.get(job.kind) == "answer":
             # A classifier reads and writes nothing; rules and people are no models.
@@ -165,7 +170,7 @@ class Priors:
 
     def model_of(self, job: PlannedJob) -> str | None:
         """The model that a job runs."""
-        if job.kind == "scorer":
+        if job.kind == "score_fixed":
             return self.study.scoring.scorer
         if "source" in job.wildcards:
             return self.study.sources[job.wildcards["source"]].model
@@ -181,16 +186,16 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].engine
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "engine", None)
-        if job.kind == "summaries":
+        if job.kind == "preference_summaries":
             return writer(self.study, job.wildcards["author"]).engine
-        if job.kind in ("judge", "judge_gold"):
+        if job.kind in ("preference_judge", "preference_judge_gold"):
             return self.study.preference.judging.engine_of(self.model_of(job))
-        of_targets = ("respond", "attack_respond", "own_summaries")
+        of_targets = ("respond", "robustness_respond", "preference_own_summaries")
         return self.study.responses.engine if job.kind in of_targets else None
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
-        if job.kind.startswith("fetch_") or isinstance(self.engine_of(job), OpenAIEngine):
+        if job.kind in FETCHES or isinstance(self.engine_of(job), OpenAIEngine):
             return NETWORK
         return GPU if job.gpus else CPU
 
@@ -227,8 +232,8 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].batch_size
         if "judge" in job.wildcards:
             return self.study.judges[job.wildcards["judge"]].batch_size
-        if job.kind == "attack_respond":
+        if job.kind == "robustness_respond":
             return self.study.robustness.responses.batch_size
-        if job.kind in ("summaries", "own_summaries"):
+        if job.kind in ("preference_summaries", "preference_own_summaries"):
             return self.study.preference.summaries.batch_size
         return self.study.responses.batch_size

@@ -71,19 +71,19 @@ class WorkOf:
         self.study, self.rows, self.lengths = study, rows, lengths
         self._kinds: dict[str, Callable[[Mapping[str, str]], Work]] = {
             "generate": self._generate, "pilot": self._pilot, "train": self._train,
-            "respond": self._respond, "likelihood": self._likelihood, "pretrain": self._pretrain,
+            "respond": self._respond, "score_target": self._score_target, "pretrain": self._pretrain,
             "embed": self._embed, "measure": self._measure, "lengths": self._lengths,
-            "scorer": self._scorer, "divergence": self._divergence,
+            "score_fixed": self._score_fixed, "divergence": self._divergence,
             "collect": self._rows_of_source, "replay": self._rows_of_source,
             "human_source": self._rows_of_source, "source_card": self._rows_of_source,
             "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
-            "attack_respond": lambda w: _of(self.attacks.answers(w)),
-            "attack_judge": lambda w: _of(self.attacks.judgements(w, canaries=False)),
-            "attack_canaries": lambda w: _of(self.attacks.judgements(w, canaries=True)),
-            "summaries": lambda w: _of(self.preferences.summaries(w)),
-            "own_summaries": lambda w: _of(self.preferences.summaries(w)),
-            "judge": lambda w: _of(self.preferences.readings(w)),
-            "judge_gold": lambda w: _of(self.preferences.readings(w)),
+            "robustness_respond": lambda w: _of(self.attacks.answers(w)),
+            "robustness_judge": lambda w: _of(self.attacks.judgements(w, canaries=False)),
+            "robustness_canaries": lambda w: _of(self.attacks.judgements(w, canaries=True)),
+            "preference_summaries": lambda w: _of(self.preferences.summaries(w)),
+            "preference_own_summaries": lambda w: _of(self.preferences.summaries(w)),
+            "preference_judge": lambda w: _of(self.preferences.readings(w)),
+            "preference_judge_gold": lambda w: _of(self.preferences.readings(w)),
         }  # fmt: skip
         prior = prior_lengths(study)
         self.attacks = Attacks(study, rows.sets["test"], prior.prompt, prior.answer)
@@ -150,7 +150,7 @@ class WorkOf:
             each.append(self._asked(self._answered(runs), shorter))
         return _together(each)
 
-    def _likelihood(self, wildcards: Mapping[str, str]) -> Work:
+    def _score_target(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
         texts = 1 + self.study.responses.samples  # the human answers, and the run's own
         return _together(
@@ -158,7 +158,7 @@ class WorkOf:
             for mix, runs in self._loaded(wildcards).items()
         )
 
-    def _scorer(self, wildcards: Mapping[str, str]) -> Work:
+    def _score_fixed(self, wildcards: Mapping[str, str]) -> Work:
         """The human answers once, and one answer of every run."""
         test = self.rows.sets["test"]
         rows = test if test is None else test * (1 + self._runs())

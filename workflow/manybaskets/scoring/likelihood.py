@@ -217,7 +217,7 @@ def score_runs(
     ):
         check_answers(answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"])
         own = _first_answers(answers)
-        key = digest(stage_version("likelihood"), engine.identity, given, own)
+        key = digest(stage_version("score_target"), engine.identity, given, own)
         kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own))
         with whole_file(output) as file:
             shutil.copyfile(kept, file)
@@ -275,7 +275,7 @@ def score_with_another(
         def make() -> pl.DataFrame:
             return score_texts(prompts, texts, engine, max_prompt_tokens, how)
 
-        key = digest(stage_version("scorer"), engine.identity, given, texts)
+        key = digest(stage_version("score_fixed"), engine.identity, given, texts)
         return pl.read_parquet(_kept(work / place, key, make))
 
     of_people = scores("people", humans) if engine else None

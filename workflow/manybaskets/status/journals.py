@@ -8,7 +8,9 @@ from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.rows import Rows, count_rows
 
 # Kinds of jobs whose rows are counted.
-HAS_ROWS = {"pilot", "generate", "respond", "attack_respond", "summaries", "own_summaries"}
+HAS_ROWS = {"pilot", "generate", "respond", "robustness_respond"} | {
+    "preference_summaries", "preference_own_summaries"
+}  # fmt: skip
 
 
 def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None) -> float:
@@ -21,9 +23,9 @@ def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None
         if job.kind == "generate":
             place = f"{job.wildcards['shard']}-of-{job.wildcards['shards']}"
         found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
-    elif job.kind == "attack_respond":
+    elif job.kind == "robustness_respond":
         found = float(sum(_of_attack(results, results.parent.parent / o) for o in job.outputs))
-    elif job.kind in ("summaries", "own_summaries"):
+    elif job.kind in ("preference_summaries", "preference_own_summaries"):
         found = float(sum(_of_summaries(results, results.parent.parent / o) for o in job.outputs))
     else:
         found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)

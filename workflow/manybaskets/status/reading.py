@@ -17,7 +17,7 @@ from manybaskets.status.journals import HAS_ROWS, rows_done
 from manybaskets.status.running import Now, look
 
 # Stages with one of these jobs have a line for every source or target, all others have one line.
-_TOLD_APART = {*HAS_ROWS, "replay", "train", "likelihood"}
+_TOLD_APART = {*HAS_ROWS, "replay", "train", "score_target"}
 
 
 @dataclass(frozen=True)

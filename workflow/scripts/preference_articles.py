@@ -1,4 +1,4 @@
-"""Rule `articles`: the articles that are summarised."""
+"""Rule `preference_articles`: the articles that are summarised."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `paper`: the published procedures on the answers of runs and sources."""
+"""Rule `published_procedures`: the published procedures on the answers of runs and sources."""
 
 from pathlib import Path
 

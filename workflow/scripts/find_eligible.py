@@ -1,4 +1,4 @@
-"""Rule `eligible`: the prompts that every mix can use."""
+"""Rule `find_eligible`: the prompts that every mix can use."""
 
 from pathlib import Path
 

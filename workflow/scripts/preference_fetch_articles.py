@@ -1,4 +1,4 @@
-"""Rule `fetch_articles`: articles of the hub."""
+"""Rule `preference_fetch_articles`: articles of the hub."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `attack_canaries`: one judge is tried on exchanges whose scores are known."""
+"""Rule `robustness_canaries`: one judge is tried on exchanges whose scores are known."""
 
 from pathlib import Path
 

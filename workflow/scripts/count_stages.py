@@ -1,4 +1,4 @@
-"""Rule `counts`: what came in, left and went on at every stage."""
+"""Rule `count_stages`: what came in, left and went on at every stage."""
 
 from pathlib import Path
 

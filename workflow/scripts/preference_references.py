@@ -1,4 +1,4 @@
-"""Rule `references`: the references as summaries of the author `human`."""
+"""Rule `preference_references`: the references as summaries of the author `human`."""
 
 from pathlib import Path
 

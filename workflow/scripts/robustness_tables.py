@@ -1,4 +1,4 @@
-"""Rule `attack_tables`: tables of the robustness experiment as CSV, Markdown and LaTeX."""
+"""Rule `robustness_tables`: tables of the robustness experiment as CSV, Markdown and LaTeX."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `published`: reported against reproduced, and the direction of every contrast."""
+"""Rule `published_collapse`: reported against reproduced, and the direction of every contrast."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `likelihood`: human and own answers under a target's runs, and under the untuned target."""
+"""Rule `score_target`: human and own answers under a target's runs, and under the untuned target."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `paper_variants`: the published procedures' values beside the project's own."""
+"""Rule `published_variants`: the published procedures' values beside the project's own."""
 
 from pathlib import Path
 

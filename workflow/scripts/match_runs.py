@@ -1,4 +1,4 @@
-"""Rule `matched`: the prompts that every run answered."""
+"""Rule `match_runs`: the prompts that every run answered."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `attack_outcomes`: statistics of the robustness experiment, from scores."""
+"""Rule `robustness_outcomes`: statistics of the robustness experiment, from scores."""
 
 from pathlib import Path
 

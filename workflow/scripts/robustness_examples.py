@@ -1,4 +1,4 @@
-"""Rule `attack_examples`: a page of examples, in the restricted folder."""
+"""Rule `robustness_examples`: a page of examples, in the restricted folder."""
 
 from pathlib import Path
 

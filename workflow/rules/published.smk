@@ -1,7 +1,7 @@
 """The published procedures beside the project's own values, and reported against reproduced."""
 
 
-rule paper:
+rule published_procedures:
     """Every published procedure on the runs' answers to the test prompts and on the sources' answers."""
     input:
         responses=[f"{run_folder(*run)}/responses/test.parquet" for run in paper_runs()],
@@ -28,14 +28,14 @@ rule paper:
         sources=STUDY.described_sources(),
         embedding=STUDY.embedding.model_dump(),
         work=path("work/paper"),
-        version=stage_version("paper"),
+        version=stage_version("published_procedures"),
     message:
         "Repeating the published procedures"
     script:
-        SCRIPTS / "paper.py"
+        SCRIPTS / "published_procedures.py"
 
 
-rule paper_variants:
+rule published_variants:
     """The published procedures' values beside the project's own."""
     input:
         paper=path("measures/paper.parquet"),
@@ -47,14 +47,14 @@ rule paper_variants:
     conda:
         ENVS / "light.yaml"
     params:
-        version=stage_version("paper_tables"),
+        version=stage_version("published_tables"),
     message:
         "Setting the published procedures beside the project's values"
     script:
-        SCRIPTS / "paper_variants.py"
+        SCRIPTS / "published_variants.py"
 
 
-rule published:
+rule published_collapse:
     """Reported against reproduced, where the study has a published cell."""
     input:
         numbers=shipped("resources/published/collapse.csv"),
@@ -69,11 +69,11 @@ rule published:
     params:
         published=STUDY.published.model_dump() if STUDY.published else None,
         part_of=groups_of(STUDY).part_of,
-        version=stage_version("paper_tables"),
+        version=stage_version("published_tables"),
     message:
         "Comparing with the published numbers"
     script:
-        SCRIPTS / "published.py"
+        SCRIPTS / "published_collapse.py"
 
 
 rule published_similarity:
@@ -89,7 +89,7 @@ rule published_similarity:
         ENVS / "light.yaml"
     params:
         rows=STUDY.published.similarity if STUDY.published else {},
-        version=stage_version("paper_tables"),
+        version=stage_version("published_tables"),
     message:
         "Comparing the sources' similarity with the published one"
     script:

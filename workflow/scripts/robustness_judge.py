@@ -1,4 +1,4 @@
-"""Rule `attack_judge`: one judge scores the answers of a target's runs."""
+"""Rule `robustness_judge`: one judge scores the answers of a target's runs."""
 
 from pathlib import Path
 

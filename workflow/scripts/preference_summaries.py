@@ -1,4 +1,4 @@
-"""Rules `summaries`, `summaries_vllm`, `summaries_openai`: an author's summaries."""
+"""Rules `preference_summaries`, `preference_summaries_vllm`, `preference_summaries_openai`: an author's summaries."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `own_summaries`: summaries by the runs that judge."""
+"""Rule `preference_own_summaries`: summaries by the runs that judge."""
 
 from pathlib import Path
 

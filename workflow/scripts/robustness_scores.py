@@ -1,4 +1,4 @@
-"""Rule `attack_scores`: scores of all judges per run, without what the judges said."""
+"""Rule `robustness_scores`: scores of all judges per run, without what the judges said."""
 
 from pathlib import Path
 

@@ -1,23 +1,19 @@
 """The sources themselves: measured like runs, compared with each other, and what runs took from them."""
 
 
-rule match_sources:
-    """Prompts that every described source answered, and the words of their shortest answers."""
+use rule match_runs as match_sources with:
+    # Prompts that every described source answered, and the words of their shortest answers.
     input:
         answers_to(TRAIN),
     output:
         path("sources/matched.json"),
     log:
         log_of("sources/matched"),
-    conda:
-        ENVS / "light.yaml"
     params:
         prompt_sets=[TRAIN for _ in STUDY.described_sources()],
-        version=stage_version("matched"),
+        version=stage_version("match_runs"),
     message:
         "Matching the prompts of all sources"
-    script:
-        SCRIPTS / "matched.py"
 
 
 rule measure_source:
@@ -48,6 +44,37 @@ rule measure_source:
         "Measuring the answers of source {wildcards.source}"
     script:
         SCRIPTS / "measure_source.py"
+
+
+use rule swap as swap_sources with:
+    input:
+        responses=[source_file(source) for source, _, _ in swapped_sources()],
+        embeddings=vector_files(TRAIN),
+        matched=path("sources/matched.json"),
+        split=path("data/split.parquet"),
+        truth=truth_files(),
+    output:
+        path("statistics/swaps/sources.parquet"),
+    log:
+        log_of("statistics/swaps/sources"),
+    benchmark:
+        benchmark_of("statistics/swaps/sources")
+    resources:
+        mem_mb=8000,
+        runtime=240,
+    params:
+        model="sources",
+        families={
+            name: family.model_dump()
+            for name, family in swapped_families(sources=True).items()
+        },
+        runs=swapped_sources(),
+        seeds={name: [0] for name in STUDY.described_sources()},
+        swaps=STUDY.statistics.swaps,
+        seed=STUDY.seed,
+        version=stage_version("swap"),
+    message:
+        "Swapping the answers of the sources"
 
 
 rule similarity:
@@ -135,6 +162,33 @@ rule distances:
         "Measuring the distances between sources"
     script:
         SCRIPTS / "distances.py"
+
+
+rule source_map:
+    """Answers of all sources on one map, for the eye only."""
+    input:
+        sources=answers_to(TRAIN),
+        vectors=path("embeddings/train.npy"),
+    output:
+        path("statistics/source-map.parquet"),
+    log:
+        log_of("statistics/source-map"),
+    benchmark:
+        benchmark_of("statistics/source-map")
+    conda:
+        ENVS / "light.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=60,
+    params:
+        sources=STUDY.described_sources(),
+        prompts=STUDY.describe.map_prompts if STUDY.describe else 0,
+        seed=STUDY.seed,
+        version=stage_version("source_map"),
+    message:
+        "Mapping the sources' answers"
+    script:
+        SCRIPTS / "source_map.py"
 
 
 rule style:

@@ -1,4 +1,4 @@
-"""Rule `scorer`: human and own answers under the fixed scorer, beside the target's likelihoods."""
+"""Rule `score_fixed`: human and own answers under the fixed scorer, beside the target's likelihoods."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rules `judge`, `judge_gold`: readings of the runs of a target, or of an independent judge."""
+"""Rules `preference_judge`, `preference_judge_gold`: readings of the runs of a target, or of an independent judge."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `attack_prompts`: adversarial prompts of a target, and their design without any text."""
+"""Rule `robustness_prompts`: adversarial prompts of a target, and their design without any text."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Rule `attack_respond`: answers of a target's runs to the adversarial prompts."""
+"""Rule `robustness_respond`: answers of a target's runs to the adversarial prompts."""
 
 from pathlib import Path
 
