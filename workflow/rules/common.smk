@@ -13,7 +13,7 @@ from manybaskets.config.operations import operations_of_jobs
 from manybaskets.judging.rule_registry import check_rules
 from manybaskets.names import HUMAN, VANILLA
 from manybaskets.config.study import TRAIN
-from manybaskets.jobs.environment import prepare_jobs
+from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.errors import UserError
 from manybaskets.plan.machine import Needs, read_machine, Request
 from manybaskets.models.sizes import model_sizes
@@ -36,6 +36,7 @@ try:
     STUDY = loading.study_of_run(
         config, workflow.configfiles, ROOT / "config/config.yaml"
     )
+    pass_on_extensions(STUDY.extensions)
     check_given_models(STUDY)
     check_measures(STUDY)
     check_rules(STUDY)

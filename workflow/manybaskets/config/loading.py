@@ -12,16 +12,18 @@ from pydantic import ValidationError
 from manybaskets.config.checks import check_preference, check_robustness
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
+from manybaskets.extensions import KEY, listed_extensions, load_extensions
 
 CHECKS = (check_preference, check_robustness)  # of sections against each other
 
 
 def parse_study(settings: Mapping[str, Any], where: str) -> Study:
-    """Check settings read from a config file.
+    """Check settings read from a config file; its extensions are imported first.
 
     Raises:
         UserError: lists every mistake with its key and the value found.
     """
+    load_extensions(listed_extensions(settings.get(KEY, []), where))
     try:
         study = Study.model_validate(settings)
         for check in CHECKS:

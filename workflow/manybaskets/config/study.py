@@ -37,6 +37,12 @@ class Study(Section):
 
     study: Name = Field(description="Name of the study and of its folder in `results/`.")
     about: str = Field("", description="One or two sentences for the head of the report.")
+    extensions: list[str] = Field(
+        default=[],
+        exclude_if=lambda files: not files,
+        description="Python files that register engines, mix kinds, experiments, tables, figures or "
+        "measures, relative to the working directory; every job imports them.",
+    )
     seed: int = Field(42, description="The study's seed; every row's own seed derives from it.")
     dataset: Dataset = Field(description="The raw rows.")
     cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
+
+from manybaskets.extensions import VARIABLE
 
 # One name for all jobs of one run, whichever machine they run on; tries of a job are told apart from
 # a new run by it.
@@ -25,3 +29,12 @@ def prepare_jobs(library: Path) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault(RUN, uuid.uuid4().hex)
+
+
+def pass_on_extensions(files: Sequence[str]) -> None:
+    """Let all jobs import these Python files before their work.
+
+    Args:
+        files: the config key `extensions`; paths are relative to the working directory.
+    """
+    os.environ[VARIABLE] = json.dumps([str(Path(file).resolve()) for file in files])

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from manybaskets.errors import PassingError, UserError
+from manybaskets.extensions import load_passed_on
 from manybaskets.jobs.devices import claimed
 from manybaskets.jobs.environment import RUN
 from manybaskets.jobs.locks import WriterLock
@@ -61,6 +62,7 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
             contextlib.redirect_stderr(stream),
             claimed(gpus),
         ):
+            load_passed_on()
             yield
         stream.close()
         lock.release()

@@ -26,6 +26,7 @@ import polars as pl
 
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
+from manybaskets.extensions import load_passed_on
 from manybaskets.records.files import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.fitting import fit
@@ -283,6 +284,7 @@ def main() -> None:
     )
     logging.captureWarnings(True)
     try:
+        load_passed_on()
         run(folder)
     except UserError as error:
         told = {key: getattr(error, key) for key in ("what", "where", "expected", "remedy")}
