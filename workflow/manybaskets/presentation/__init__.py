@@ -1,0 +1,1 @@
+"""How a number, a table, a figure and a page look; `@table` and `@figure` register new ones."""
