@@ -125,7 +125,7 @@ def kill_the_driver(generating, prepared) -> None:
     successor = generating.start("--retries", "0", "--", generating.target(SHARD))
     status, printed = generating.finish(successor)
     assert status
-    told = re.search(r"two jobs write the same results.*?to do: [^\n]*", printed, re.S)[0]
+    told = re.search(r"another job is writing the same results.*?to do: [^\n]*", printed, re.S)[0]
     assert f"job {orphan}, process" in told and "scancel" in told
     assert not generating.path(SHARD).exists()
     before = rows_kept(generating)
@@ -150,7 +150,7 @@ def make_a_mistake(project) -> None:
     status, printed = project.finish(project.start("data"))
     assert status
     assert "no column 'instruction'" in printed and "logs/data/dataset.log" in printed
-    assert "another try does not mend this" in printed
+    assert "Not retried: a retry cannot fix this." in printed
     tries = [project.lab.job(number) for number in project.jobs_of("dataset")]
     assert [each["TimeLimit"] for each in tries] == ["01:00:00", "00:10:00", "00:10:00"]
     assert {each["MinMemoryNode"] for each in tries} == {"2000M"}

@@ -108,7 +108,7 @@ def test_a_disturbed_shard_keeps_every_finished_row(shard):
     os.kill(ended.pid, signal.SIGTERM)
     told = shard.finish(ended, 10)  # seconds that a scheduler leaves
     second = shard.rows()
-    assert ended.returncode == 1 and "told to end (SIGTERM)" in told
+    assert ended.returncode == 1 and "terminated (SIGTERM)" in told
     assert f"reusing {len(first)} finished rows: same settings" in shard.log
     assert second[: len(first)] == first
     assert len(first) + 60 <= len(second) < ROWS and not shard.output.exists()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 
 class UserError(Exception):
-    """Something in the input, the config or the machine that its owner can mend.
+    """A problem with the input, the config or the machine that the user can fix.
 
     Args:
         what: what is wrong, with the value found.
         where: file, row, config key.
-        expected: what would have been right.
+        expected: what would be right.
         remedy: what to do now.
     """
 
@@ -22,4 +22,4 @@ class UserError(Exception):
 
 
 class PassingError(UserError):
-    """A UserError that may be gone by itself at another try: a network, a lock, a busy machine."""
+    """A UserError that a retry may resolve: a network failure, a held lock, a busy machine."""

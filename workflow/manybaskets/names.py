@@ -4,7 +4,7 @@ from __future__ import annotations
 
 HUMAN = "human"
 VANILLA = "vanilla"
-# Measured of every prompt set, named or not: no other value stands without the answers' length.
+# Measured for every prompt set, listed or not: no other value is read without the answers' length.
 LENGTHS = ("response_words", "response_tokens", "truncated")
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"

@@ -82,7 +82,7 @@ def test_fail_names_the_first_row_and_how_many(rule, text):
 
 
 def test_nothing_left_is_an_error():
-    with pytest.raises(UserError, match="none of 1 rows"):
+    with pytest.raises(UserError, match="removes all 1 rows"):
         clean(rows_of(("a", "", "")), Cleaning(), "data")
 
 

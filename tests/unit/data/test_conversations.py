@@ -161,8 +161,8 @@ def test_what_is_sound_is_what_the_grammar_says(turns):
         (chat("a", None, system="s"), "message 3 is empty"),
         (chat("a", "b") + chat("c", "d", system="s"), "message 3 has the role 'system'"),
         ([{"role": "half \ud83d", "content": "a"}], r"message 1 has the role 'half \ud83d'"),
-        (chat("a", "b")[::-1], "message 1 is the assistant's where the user's was due"),
-        (chat("a", "b", "c", "d")[:3:2], "message 2 is the user's where the assistant's was due"),
+        (chat("a", "b")[::-1], "message 1 has role assistant, expected user"),
+        (chat("a", "b", "c", "d")[:3:2], "message 2 has role user, expected assistant"),
     ],
 )
 def test_faults_are_named(value, fault):
@@ -172,15 +172,15 @@ def test_faults_are_named(value, fault):
 @pytest.mark.parametrize(
     ("value", "what"),
     [
-        (7, "no list of messages but int"),
-        ({"role": "user", "content": "a"}, "no list of messages but dict"),
+        (7, "expected a list of messages, found int"),
+        ({"role": "user", "content": "a"}, "expected a list of messages, found dict"),
         ("Who?", "text that is not JSON"),
-        ('"Who?"', "is no object but str"),
-        (["Who?"], "message 1 is no object but str"),
+        ('"Who?"', "is not an object but str"),
+        (["Who?"], "message 1 is not an object but str"),
         ([*chat("a"), {"from": "gpt", "value": "b"}], "message 2 has the keys from, value"),
         (
             [{"role": "user", "content": [{"type": "text"}]}],
-            "content of message 1 are str and list",
+            "content of message 1 have the types str and list",
         ),
         (chat("a", "b", "half \ud83d", "c"), "half of a surrogate pair"),
     ],
@@ -213,7 +213,9 @@ def test_prompt_sets_take_the_questions_and_need_no_answers(tmp_path):
     kept, _ = cleaned(tmp_path, [chat("Who?", "x", "Why?", "y")])
     assert prompts["prompt_id"][0] == kept["prompt_id"][0]
     bad = written(tmp_path / "bad.jsonl", [chat("a"), chat("a", "b", "")])
-    with pytest.raises(UserError, match="1 conversations are broken.*message 3 is empty") as caught:
+    with pytest.raises(
+        UserError, match="1 conversations are invalid.*message 3 is empty"
+    ) as caught:
         read_prompts(bad, FIELDS, "prompt_sets.mine")
     assert caught.value.where == f"{bad}, row 2"
     assert "prompt_sets.mine.fields.messages" in caught.value.remedy
@@ -246,7 +248,7 @@ def test_one_odd_conversation_leaves_one_row_behind_and_the_rest_goes_on(tmp_pat
     assert counts["dropped"] == dict.fromkeys(REASONS, 0) | {"broken_conversation": 1}
     assert counts["kept"] == 29
     assert kept["row"].to_list() == [n for n in range(1, 31) if n != 8]
-    with pytest.raises(UserError, match="1 conversations are broken.*last question") as caught:
+    with pytest.raises(UserError, match="1 conversations are invalid.*last question") as caught:
         cleaned(tmp_path, conversations, broken_conversation="fail")
     assert caught.value.where == "chats.jsonl, row 8"
     assert "cleaning.broken_conversation: drop" in caught.value.remedy

@@ -207,7 +207,7 @@ def test_impossible_splits_name_the_key(rows, settings_, key):
 
 
 def test_one_group_of_everything_cannot_be_split():
-    with pytest.raises(UserError, match="test set empty"):
+    with pytest.raises(UserError, match="test set would be empty"):
         split(frame_of(["a"] * 10, repeats=range(10)), Split(), 0)
 
 

@@ -122,7 +122,7 @@ def test_shards_together_are_every_prompt_once(engine, prompts, tmp_path):
     made = read_metadata(tmp_path / "all.parquet")
     assert made["model"] == "qwen" and made["sampling"]["temperature"] == 0.7
     assert made["template"] == engine.renderer.template_hash
-    with pytest.raises(UserError, match="prompts are not answered"):
+    with pytest.raises(UserError, match="prompts have no answer"):
         collect_shards(paths[:2], prompts, 0.0, tmp_path / "few.parquet")
     with pytest.raises(UserError, match="doubled"):
         collect_shards([*paths, paths[0]], prompts, 0.0, tmp_path / "many.parquet")

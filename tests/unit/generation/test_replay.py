@@ -311,7 +311,11 @@ def test_doubles_with_different_answers_are_counted_and_named_with_their_rows(tm
             ["no column 'passage'", "sources.ready.engine.fields.context"],
         ),
         ('{"instruction": "Who?", "response": 3}\n', {}, ["no text but 3", "line 1"]),
-        ('{"prompt_id": 3, "response": "a"}\n', {}, ["'prompt_id' holds no text but 3"]),
+        (
+            '{"prompt_id": 3, "response": "a"}\n',
+            {},
+            ["'prompt_id' contains 3 (int) instead of text"],
+        ),
         ("", {}, ["no rows"]),
     ],
     ids=["broken", "no-answer", "no-instruction", "no-context", "number", "number-id", "empty"],

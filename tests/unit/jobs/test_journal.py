@@ -92,7 +92,7 @@ def writer(tmp_path):
 
 
 def test_a_second_writer_stops_and_is_told_who_writes(tmp_path, writer):
-    with pytest.raises(UserError, match="two jobs") as error, Journal(tmp_path, {}):
+    with pytest.raises(UserError, match="another job") as error, Journal(tmp_path, {}):
         pass
     assert f"process {writer.pid}" in error.value.where
 

@@ -1,4 +1,4 @@
-"""One writer at a time, GPUs of one job at a time, and no second try of what no try mends."""
+"""One writer at a time, one job per GPU at a time, and no retry of failures that it cannot fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_second_writer_is_told_who_writes(tmp_path, monkeypatch):
     first, second = (WriterLock(tmp_path / "lock", "rows") for _ in range(2))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     first.acquire()
-    with pytest.raises(PassingError, match="two jobs write the same rows") as error:
+    with pytest.raises(PassingError, match="another job is writing the same rows") as error:
         second.acquire()
     assert f"job 4711, process {os.getpid()}" in error.value.where
     first.release()
@@ -71,7 +71,7 @@ def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
         raise OSError(locks.errno.ENOSYS, "Function not implemented")
 
     monkeypatch.setattr(locks.fcntl, "flock", refuse)
-    with pytest.raises(UserError, match="the file system has no locks") as error:
+    with pytest.raises(UserError, match="the file system does not support locks") as error:
         WriterLock(tmp_path / "lock", "rows").acquire()
     assert not isinstance(error.value, PassingError) and "Lustre" in error.value.expected
 
@@ -83,7 +83,9 @@ def test_the_second_job_of_the_same_work_stops_and_the_next_takes_over(tmp_path)
         time.sleep(0.05)
     code, printed = finished(run_job(log, "print('second')"))
     assert code == 1
-    assert "two jobs write the same results" in printed and f"process {first.pid}" in printed
+    assert (
+        "another job is writing the same results" in printed and f"process {first.pid}" in printed
+    )
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert finished(run_job(log, "print('third')")) == (0, "")
@@ -99,7 +101,9 @@ def test_a_mistake_is_not_tried_again_in_the_same_run(tmp_path):
     told = [finished(run_job(log, body, "monday")) for _ in range(3)]
     assert tries.read_text() == "x"
     assert all(code == 1 and "ERROR: wrong" in printed for code, printed in told)
-    assert "another try does not mend this" in told[1][1] and "ERROR: wrong" in log.read_text()
+    assert (
+        "Not retried: a retry cannot fix this." in told[1][1] and "ERROR: wrong" in log.read_text()
+    )
     finished(run_job(log, body, "tuesday"))
     finished(run_job(log, body))
     assert tries.read_text() == "xxx"
@@ -136,7 +140,7 @@ def test_each_job_has_gpus_of_its_own(tmp_path, monkeypatch):
         held[0].release()
         assert devices._claim(1, ["0", "1", "5"])[1] == ["5"]
     assert os.environ["CUDA_VISIBLE_DEVICES"] == "0,1,5"
-    with pytest.raises(UserError, match="needs 4 GPUs, and this machine has 3"), devices.claimed(4):
+    with pytest.raises(UserError, match="needs 4 GPUs, but this machine has 3"), devices.claimed(4):
         pass
 
 
@@ -147,7 +151,7 @@ def test_the_gpus_that_a_scheduler_gave_are_counted(monkeypatch):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,3"
     with devices.claimed(1):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "2"
-    with pytest.raises(PassingError, match="asked for 4 GPUs and sees 2"), devices.claimed(4):
+    with pytest.raises(PassingError, match="requested 4 GPUs but sees only 2"), devices.claimed(4):
         pass
     with devices.claimed(0):
         assert os.environ["CUDA_VISIBLE_DEVICES"] == "2,3"

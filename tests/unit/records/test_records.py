@@ -58,14 +58,14 @@ def test_good_responses_pass():
 @pytest.mark.parametrize(
     ("frame", "expected", "message"),
     [
-        (answers(), ["p1"], "1 answers are to no prompt"),
-        (answers(), ["p1", "p2", "p3"], "1 prompts are not answered"),
-        (answers(prompt_id=["p1", "p1"]), ["p1"], "doubled"),
-        (answers(), {"p1": 1, "p2": 2}, "1 prompts are not answered.*'p2', 0, 1"),
+        (answers(), ["p1"], "1 answers belong to no prompt"),
+        (answers(), ["p1", "p2", "p3"], "1 prompts have no answer"),
+        (answers(prompt_id=["p1", "p1"]), ["p1"], "1 rows are duplicates"),
+        (answers(), {"p1": 1, "p2": 2}, "1 prompts have no answer.*'p2', 0, 1"),
         (
             answers(turn=[0, 1]),
             ["p1", "p2"],
-            "1 prompts are not answered.* 1 answers are to no prompt",
+            "1 prompts have no answer.* 1 answers belong to no prompt",
         ),
         (answers(text=["one", None]), ["p1", "p2"], "a text and an error, or neither"),
         (answers(finish_reason=["stop", "error"]), ["p1", "p2"], "a text and an error, or neither"),

@@ -183,7 +183,7 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
     job.send_signal(end)
     printed = job.communicate(timeout=60)[0]
     assert job.returncode != 0
-    assert ("told to end (SIGTERM)" in printed) == (end == signal.SIGTERM)
+    assert ("terminated (SIGTERM)" in printed) == (end == signal.SIGTERM)
     gone = time.monotonic() + 20
     while processes_of(tmp_path) and time.monotonic() < gone:
         time.sleep(0.1)

@@ -1,1 +1,1 @@
-"""Raw rows on their way to prompts: read, cleaned, split."""
+"""From raw rows to prompts: reading, cleaning, splitting."""

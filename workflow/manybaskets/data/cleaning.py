@@ -1,4 +1,4 @@
-"""From raw rows to prompts: outer whitespace goes, the config's rules decide what else leaves."""
+"""Clean raw rows: strip outer whitespace and apply the rules of `cleaning`."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ _TEXTS = ("instruction", "context", "response", "follow_ups", "follow_up_respons
 def clean(
     rows: pl.DataFrame, cleaning: Cleaning, where: str
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Strip outer whitespace, apply the rules of `REASONS` in this order, give every prompt its id.
+    """Strip outer whitespace, apply the rules of `REASONS` in order, and assign prompt ids.
 
-    A row counts under the first rule that it breaks. Where no answers were read (`response` is
-    null), the rule on empty ones does not apply.
+    A row counts under the first rule that it breaks. If no answers were read (`response` is null),
+    the rule about empty answers does not apply.
 
     Args:
         rows: as `data.reading.read_rows` returns them.
         cleaning: the rules.
-        where: how errors call the dataset.
+        where: name of the dataset in errors.
 
     Returns:
-        The rows that stay, in their order (`prompt_id, instruction, context, response, follow_ups,
+        The kept rows in their order (`prompt_id, instruction, context, response, follow_ups,
         follow_up_responses, category, row`), and the counts `{"rows": n, "kept": n,
-        "system_messages": n, "dropped": {reason: n}}`, where `system_messages` are those that the
-        rows that stay have lost.
+        "system_messages": n, "dropped": {reason: n}}`; `system_messages` counts those removed from
+        kept rows.
 
     Raises:
-        UserError: a rule set to `fail` is broken, or no row is left.
+        UserError: a row breaks a rule set to `fail`, or no row is left.
     """
     left = without_outer_space(rows)
     dropped = dict.fromkeys(REASONS, 0)
@@ -54,15 +54,15 @@ def clean(
         if rule == "fail" and broken.height:
             _fail(reason, broken, where)
         if reason == "broken_conversation" and broken.height:
-            log.info("%d broken conversations dropped; %s", broken.height, _first(broken))
+            log.info("dropped %d invalid conversations; %s", broken.height, _first(broken))
         dropped[reason] = broken.height
         left = left.join(broken.select("row"), on="row", how="anti", maintain_order="left")
     if left.is_empty():
         raise UserError(
-            what=f"cleaning leaves none of {rows.height} rows (dropped: {dropped})",
+            what=f"cleaning removes all {rows.height} rows (dropped: {dropped})",
             where=where,
             expected="at least one row with an instruction and an answer",
-            remedy="check dataset.fields, and the limits under `cleaning`",
+            remedy="check the column names in `dataset.fields` and the limits in `cleaning`",
         )
     kept = left.select(prompt_ids(left), *_TEXTS, "category", "row")
     return kept, {
@@ -74,7 +74,7 @@ def clean(
 
 
 def _breaks(reason: str, rule: str | int | None) -> pl.Expr:
-    """Which rows break a rule. Null compares to null, which a filter takes for 'no'."""
+    """Mask of rows that break a rule. Comparing null gives null, which a filter treats as false."""
     if rule is None or rule == "keep":
         return pl.lit(False)
     if reason == "broken_conversation":
@@ -92,20 +92,20 @@ def _breaks(reason: str, rule: str | int | None) -> pl.Expr:
 
 
 def _first(broken: pl.DataFrame) -> str:
-    return f"the first is row {broken['row'][0]}: {broken['broken_conversation'][0]}"
+    return f"first in row {broken['row'][0]}: {broken['broken_conversation'][0]}"
 
 
 def _fail(reason: str, broken: pl.DataFrame, where: str) -> None:
     if reason == "broken_conversation":
-        what = f"{broken.height} conversations are broken; {_first(broken)}"
-        expected = "turns of user and assistant by turns, each with a text, the last an answer"
+        what = f"{broken.height} conversations are invalid; {_first(broken)}"
+        expected = "alternating user and assistant turns, each with a text, ending with an answer"
     else:
         text = "instruction" if reason == "missing_instruction" else "answer"
-        what = f"{broken.height} rows have no {text}; the first is row {broken['row'][0]}"
+        what = f"{broken.height} rows have no {text}, first in row {broken['row'][0]}"
         expected = f"an {text} in every row"
     raise UserError(
         what=what,
         where=f"{where}, row {broken['row'][0]}",
         expected=expected,
-        remedy=f"mend these rows, or set cleaning.{reason}: drop to leave them out and count them",
+        remedy=f"fix these rows, or set `cleaning.{reason}: drop` to leave them out and count them",
     )

@@ -1,4 +1,4 @@
-"""Conversations of datasets: what the user asked, what was answered, and what is wrong with them."""
+"""Conversations in datasets: questions, answers, and faults."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
 
 @dataclass(frozen=True)
 class Conversation:
-    """Questions and, where they were read, one answer to each. `system` says that a system message
-    in front was left out; a conversation with a `fault` has no text at all."""
+    """Questions and, if answers were read, one answer to each. `system` is true if a leading system
+    message was left out; a conversation with a `fault` has no text."""
 
     questions: tuple[str, ...] = ()
     answers: tuple[str, ...] = ()
@@ -22,18 +22,18 @@ class Conversation:
 
 
 def read_conversation(value: Any, answered: bool) -> Conversation:
-    """Take the user's and the assistant's turns out of a list of messages, or of its JSON text.
+    """Extract user and assistant turns from a list of messages or its JSON text.
 
-    Only `role` and `content` are read: what else a message holds (addresses, headers, places) goes
-    no further.
+    Only `role` and `content` are read; other message fields (addresses, headers, locations) are
+    ignored.
 
     Args:
         value: list of `{role, content}`; null or an empty text is a conversation without messages.
-        answered: the assistant's turns are wanted too, one after each of the user's; else they are
-            passed over, and may be missing.
+        answered: whether assistant turns are required, one after each user turn; otherwise they are
+            skipped and may be missing.
 
     Raises:
-        ValueError: the value is no list of messages, or a message has no text.
+        ValueError: the value is not a list of messages, or a message has no text.
     """
     messages = _messages(value)
     system = bool(messages) and messages[0][0] == SYSTEM
@@ -52,17 +52,17 @@ def _messages(value: Any) -> list[tuple[str, str]]:
     if value is None:
         return []
     if not isinstance(value, Sequence):
-        raise ValueError(f"no list of messages but {type(value).__name__}")
+        raise ValueError(f"expected a list of messages, found {type(value).__name__}")
     messages = []
     for number, message in enumerate(value, start=1):
         if not isinstance(message, Mapping):
-            raise ValueError(f"message {number} is no object but {type(message).__name__}")
+            raise ValueError(f"message {number} is not an object but {type(message).__name__}")
         if not {"role", "content"} <= message.keys():
-            raise ValueError(f"message {number} has the keys {', '.join(message) or 'none'}")
+            raise ValueError(f"message {number} has the keys {', '.join(message) or '(no keys)'}")
         role, content = message["role"], message["content"]
         if not isinstance(role, str) or not isinstance(content, str | None):
             kinds = f"{type(role).__name__} and {type(content).__name__}"
-            raise ValueError(f"role and content of message {number} are {kinds}")
+            raise ValueError(f"role and content of message {number} have the types {kinds}")
         messages.append((role, content or ""))
     return messages
 
@@ -77,7 +77,7 @@ def _decoded(text: str) -> Any:
 
 
 def _fault(turns: Sequence[tuple[str, str]], answered: bool, first: int) -> str | None:
-    """What makes a conversation unusable; messages are counted from `first`."""
+    """Reason why a conversation is unusable, or None; messages are counted from `first`."""
     expected = USER
     for number, (role, content) in enumerate(turns, start=first):
         if role not in (USER, ASSISTANT):
@@ -88,7 +88,7 @@ def _fault(turns: Sequence[tuple[str, str]], answered: bool, first: int) -> str 
             return f"message {number} is empty"
         if answered:
             if role != expected:
-                return f"message {number} is the {role}'s where the {expected}'s was due"
+                return f"message {number} has role {role}, expected {expected}"
             expected = ASSISTANT if role == USER else USER
     if not any(role == USER for role, _ in turns):
         return "there is no question"

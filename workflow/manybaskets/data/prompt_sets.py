@@ -1,4 +1,4 @@
-"""The prompt sets of a study as files."""
+"""A study's prompt sets as files."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def write_prompt_sets(
     train: Path,
     sets: Mapping[str, Path],
 ) -> None:
-    """Write the training prompts (with validation), the test prompts and every set of the config.
+    """Write training (with validation) and test prompts and every prompt set of the config.
 
     Args:
-        split: rows of the stage `split`; only those in use are asked.
+        split: rows of the stage `split`; only rows in use become prompts.
         prompt_sets: settings by name, as in the config.
-        sets: file by name, with `test` among them.
+        sets: file by name, including `test`.
     """
     used = split.filter(pl.col("used"))
     write_table(_prompts(used.filter(pl.col("split") != "test")), train)

@@ -1,4 +1,4 @@
-"""Reading raw rows and prompt sets: every bad input becomes one message that says where."""
+"""Read raw rows and prompt sets; every bad input becomes one error that names its location."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ ROWS = pl.Schema(
         "response": pl.String,
         "category": pl.String,
         "row": pl.Int64,
-        "follow_ups": pl.List(pl.String),  # later questions of a conversation; empty for most
+        "follow_ups": pl.List(pl.String),  # later questions of a conversation; usually empty
         "follow_up_responses": pl.List(pl.String),  # the answers to them
-        "system_message": pl.Boolean,  # one stood in front of the conversation and was left out
-        "broken_conversation": pl.String,  # what is wrong with it; such a row has no texts
+        "system_message": pl.Boolean,  # the conversation began with one, which was left out
+        "broken_conversation": pl.String,  # why it is invalid; such a row has no texts
     }
 )
 _TYPES = ".jsonl, .ndjson, .json (one object per line), .csv, .parquet; .gz after all but the last"
@@ -41,7 +41,7 @@ _LONGEST_CSV_FIELD = 2**31 - 1
 
 @dataclass(frozen=True)
 class Table:
-    """Raw values by column, and the number by which an error calls each row."""
+    """Raw values by column, and each row's number for error messages."""
 
     where: str
     unit: str
@@ -54,29 +54,29 @@ class Table:
 
 
 def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
-    """Read a file of raw rows: JSON lines, CSV or Parquet; the first two gzipped or not.
+    """Read raw rows from JSON lines, CSV (both optionally gzipped) or Parquet.
 
     Args:
-        path: the file; its name's ending says what it is.
-        fields: which column is which field.
-        key: path of the config section that names the file, for the remedies of errors.
+        path: the file; its suffix determines the format.
+        fields: column name for each field.
+        key: path of the config section that names the file, for remedies in errors.
 
     Returns:
         The columns of `ROWS`, in the file's order. `row` is the line in the file (JSON lines, CSV)
         or the row's number (Parquet), from 1. A missing instruction, context or response is an
-        empty text; `response` is null where `fields.response` is null; a missing category is null.
+        empty text; `response` is null if `fields.response` is null; a missing category is null.
         With `fields.messages`, the user's first turn is the instruction, the assistant's first the
         response, and the later ones are `follow_ups` and `follow_up_responses`.
 
     Raises:
         UserError: the file is missing, empty, of an unknown type, damaged or not UTF-8; a mapped
-            column is not there; a value is no text, or no list of messages.
+            column does not exist; a value is not text, or not a list of messages.
     """
     return _map_fields(read_table(Path(path), key), fields, key)
 
 
 def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
-    """Fetch a dataset of the Hugging Face hub and map its columns as `read_rows` does.
+    """Fetch a dataset from the Hugging Face Hub and map its columns as `read_rows` does.
 
     Raises:
         UserError: the library `datasets` is missing, the dataset cannot be fetched (no network,
@@ -90,18 +90,21 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
             what=f"the library `datasets` cannot be imported: {error}",
             where=where,
             expected="the environment of the rule that fetches",
-            remedy="run with --software-deployment-method conda, or install `datasets`",
+            remedy="install `datasets`, or run with `--software-deployment-method conda`",
         ) from None
     try:
         loaded = load_dataset(dataset.repo, revision=dataset.revision, split=dataset.split)
-    except Exception as error:  # the library raises a dozen kinds for one cause: it was not fetched
+    except (
+        Exception
+    ) as error:  # the library raises a dozen exception types for one cause: fetching failed
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise PassingError(
             what=f"the dataset could not be fetched ({type(error).__name__}: {reason})",
             where=where,
-            expected="a public or granted dataset of the hub, and a network connection",
-            remedy="check dataset.repo, dataset.revision and dataset.split, and that this machine "
-            "reaches the hub; or download the file and use dataset.kind: file",
+            expected="a public Hub dataset, or one that you have access to, and a network "
+            "connection",
+            remedy="check `dataset.repo`, `dataset.revision`, `dataset.split` and this machine's "
+            "access to the Hub, or download the file and set `dataset.kind: file`",
         ) from error
     table = Table(
         where,
@@ -114,35 +117,37 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
 
 
 def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") -> pl.DataFrame:
-    """Read a prompt set, with the columns of `records.PROMPTS` and without outer whitespace.
+    """Read a prompt set with the columns of `records.PROMPTS`, outer whitespace stripped.
 
-    Of conversations the questions are read; answers are passed over and need not be there.
+    Only the questions of conversations are read; answers are skipped and may be missing.
 
     Raises:
-        UserError: as `read_rows`; or a row has no instruction, or a broken conversation.
+        UserError: as `read_rows`; or a row has no instruction or an invalid conversation.
     """
-    # Answers and categories of a prompt set are not used, so they need not be there.
+    # Answers and categories of a prompt set are not used, so the columns may be missing.
     fields = fields.model_copy(update={"response": None, "category": None})
     rows = without_outer_space(read_rows(path, fields, key))
     broken = rows.filter(pl.col("broken_conversation").is_not_null())
     if broken.height:
-        _fail(f"{broken.height} conversations are broken; the first: "
-              f"{broken['broken_conversation'][0]}", f"{path}, row {broken['row'][0]}",
-              f"a question in every user's turn of column '{fields.messages}'",
-              f"mend or remove these rows, or correct {key}.fields.messages")  # fmt: skip
+        _fail(f"{broken.height} conversations are invalid, the first because "
+        f"{broken['broken_conversation'][0]}", f"{path}, row {broken['row'][0]}",
+              f"a question in every user turn of column '{fields.messages}'",
+              f"fix or remove these rows, or set `{key}.fields.messages` to the column with "
+              "conversations")  # fmt: skip
     missing = rows.filter(pl.col("instruction") == "")["row"]
     if len(missing):
         raise UserError(
             what=f"{len(missing)} prompts have no instruction",
             where=f"{path}, row {missing[0]}",
             expected=f"a text in column '{fields.instruction}' of every row",
-            remedy=f"mend or remove these rows, or correct {key}.fields.instruction",
+            remedy=f"fix or remove these rows, or set `{key}.fields.instruction` to the column "
+            "with the prompts",
         )
     return rows.with_columns(prompt_ids(rows)).select(records.PROMPTS.names())
 
 
 def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows whose texts, each turn of a conversation too, begin and end without whitespace."""
+    """Rows with outer whitespace stripped from all texts, including every turn of a conversation."""
     stripped = pl.element().str.strip_chars()
     return rows.with_columns(
         pl.col("instruction", "context", "response").str.strip_chars(),
@@ -151,14 +156,14 @@ def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def read_table(path: Path, key: str) -> Table:
-    """Read a file's raw values by column, whatever its columns are; errors as of `read_rows`."""
+    """Read a file's raw values by column, for any columns; raises as `read_rows`."""
     name = path.name.lower()
     kind = Path(name.removesuffix(".gz")).suffix
     if kind not in {".jsonl", ".ndjson", ".json", ".csv", ".parquet"} or name.endswith(
         ".parquet.gz"
     ):
         _fail(f"unknown file type '{path.name}'", str(path), f"one of {_TYPES}",
-              f"convert the file, or correct {key}.path")  # fmt: skip
+              f"convert the file to one of these types, or set `{key}.path` to another file")  # fmt: skip
     data = _read_bytes(path, key)
     if not data:
         _empty(path, key)
@@ -173,25 +178,26 @@ def read_table(path: Path, key: str) -> Table:
 
 
 def _read_bytes(path: Path, key: str) -> bytes:
-    """Content of a file, unpacked where its name ends in `.gz`."""
+    """Content of a file, decompressed if its name ends in `.gz`."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
         _fail("the file does not exist", str(path), "a file of rows",
-              f"correct {key}.path; a relative path counts from the repository's root")  # fmt: skip
+              f"set `{key}.path` to an existing file; a relative path is resolved from the "
+              "repository root")  # fmt: skip
     except OSError as error:
         _fail(f"the file cannot be read: {error.strerror}", str(path), "a readable file",
-              f"check the file's rights, and that {key}.path names a file")  # fmt: skip
+              f"check the file's permissions and that `{key}.path` names a file, not a folder")  # fmt: skip
     if path.suffix.lower() != ".gz" or not data:
         return data
     try:
         return gzip.decompress(data)
     except EOFError:
-        _fail("the gzip file is cut off", str(path), "a whole gzip file",
-              "copy or download it again; `gzip -t` checks it")  # fmt: skip
+        _fail("the gzip file is truncated", str(path), "a complete gzip file",
+              "copy or download it again and check it with `gzip -t`")  # fmt: skip
     except (gzip.BadGzipFile, zlib.error) as error:
         _fail(f"the gzip file is damaged: {error}", str(path), "a gzip file",
-              "copy or download it again, or take `.gz` off its name")  # fmt: skip
+              "copy or download it again, or remove `.gz` from its name if it is not compressed")  # fmt: skip
 
 
 def _decode(data: bytes, path: Path) -> str:
@@ -200,16 +206,16 @@ def _decode(data: bytes, path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         _fail(f"byte 0x{error.object[error.start]:02x} is not UTF-8", f"{path}, line {line}",
-              "text in UTF-8", "convert it, e.g. `iconv -f latin1 -t utf-8`")  # fmt: skip
+              "text in UTF-8", "convert it to UTF-8, e.g. with `iconv -f latin1 -t utf-8`")  # fmt: skip
 
 
 def _json_lines(text: str, path: Path) -> Table:
-    remedy = "correct or remove the line"
+    remedy = "fix or remove this line"
     if text.lstrip().startswith("["):
-        remedy = "write a JSON array as lines: `jq -c '.[]' array.json > rows.jsonl`"
+        remedy = "convert the JSON array to lines: `jq -c '.[]' array.json > rows.jsonl`"
     rows: list[dict[str, Any]] = []
     numbers: list[int] = []
-    # Not splitlines(): texts may hold other characters that Python takes for line ends.
+    # Not splitlines(): texts may contain other characters that Python treats as line ends.
     for number, line in enumerate(text.split("\n"), start=1):
         if not line or line.isspace():
             continue
@@ -219,7 +225,7 @@ def _json_lines(text: str, path: Path) -> Table:
             _fail(f"the line is not JSON: {error}", f"{path}, line {number}",
                   "one JSON object per line", remedy)  # fmt: skip
         if not isinstance(row, dict):
-            _fail(f"the line is no JSON object but {line.strip()[:40]!r}",
+            _fail(f"the line is not a JSON object: {line.strip()[:40]!r}",
                   f"{path}, line {number}", "one JSON object per line", remedy)  # fmt: skip
         rows.append(row)
         numbers.append(number)
@@ -233,27 +239,27 @@ def _csv(text: str, path: Path) -> Table:
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
-    line = 1  # where the row begins: a quoted field may hold line ends
+    line = 1  # where the row begins: a quoted field may contain line ends
     try:
         for row in reader:
             if row and not header:
                 header = row
             elif row:
                 if len(row) != len(header):
-                    _fail(f"the row has {len(row)} fields, the header has {len(header)}",
+                    _fail(f"the row has {len(row)} fields, but the header has {len(header)}",
                           f"{path}, line {line}", "comma-separated fields, quoted by \"",
-                          "quote texts that hold commas, quotes or line ends")  # fmt: skip
+                          "quote texts that contain commas, quotes or line ends")  # fmt: skip
                 rows.append(row)
                 numbers.append(line)
             line = reader.line_num + 1
     except csv.Error as error:
         _fail(f"the row is not CSV: {error}", f"{path}, line {line}",
               "comma-separated fields, quoted by \"",
-              "close the quotes; double those in texts")  # fmt: skip
+              "close the quotes, and double quotes inside texts")  # fmt: skip
     doubled = sorted({name for name in header if header.count(name) > 1})
     if doubled:
-        _fail(f"the columns {doubled} are there twice", f"{path}, line 1",
-              "a header of distinct names", "rename or remove a column")  # fmt: skip
+        _fail(f"the columns {doubled} occur twice", f"{path}, line 1",
+              "distinct column names in the header", "rename or remove a column")  # fmt: skip
     return Table(
         str(path),
         "line",
@@ -268,15 +274,20 @@ def _parquet(path: Path, data: bytes, key: str) -> Table:
         frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, OSError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
-        _fail(f"the file is not Parquet: {reason}", str(path), "a whole Parquet file",
-              f"copy or write it again, or correct {key}.path")  # fmt: skip
+        _fail(f"the file is not Parquet: {reason}", str(path), "a complete Parquet file",
+              f"copy or write it again, or set `{key}.path` to another file")  # fmt: skip
     numbers = range(1, frame.height + 1)
     return Table(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
 
 
 def _map_fields(table: Table, fields: Fields, key: str) -> pl.DataFrame:
     if not table.numbers:
-        _fail("the dataset has no rows", table.where, "at least one row", f"correct {key}")
+        _fail(
+            "the dataset has no rows",
+            table.where,
+            "at least one row",
+            f"change `{key}` to a dataset with rows",
+        )
     columns = [
         *(_conversations if fields.messages else _single_turns)(table, fields, key),
         pl.Series("category", [None] * len(table.numbers), dtype=pl.String)
@@ -313,9 +324,10 @@ def _conversations(table: Table, fields: Fields, key: str) -> list[pl.Series]:
         try:
             each = read_conversation(value, answered)
         except ValueError as error:
-            _fail(f"column '{column}' holds no conversation: {error}", table.place(index),
+            _fail(f"column '{column}' does not contain a conversation: {error}", table.place(index),
                   "a list of messages with `role` (user, assistant, system) and a text as `content`",
-                  f"turn the value into such a list, or correct {key}.fields.messages")  # fmt: skip
+                  f"convert the value to such a list, or set `{key}.fields.messages` to the "
+                  "column with conversations")  # fmt: skip
         if not all(map(_is_unicode, (*each.questions, *each.answers))):
             _half_a_pair(table, column, index)
         read.append(each)
@@ -338,22 +350,23 @@ def _conversations(table: Table, fields: Fields, key: str) -> list[pl.Series]:
 
 def _require_column(table: Table, field: str, column: str, key: str) -> None:
     if column not in table.columns:
-        instead = "" if field == "instruction" else ", or set it to null where there is none"
+        instead = "" if field == "instruction" else ", or to null if there is none"
         _fail(f"there is no column '{column}'", table.where,
               f"one of the columns found: {', '.join(table.columns)}",
-              f"correct {key}.fields.{field}{instead}")  # fmt: skip
+              f"set `{key}.fields.{field}` to an existing column{instead}")  # fmt: skip
 
 
 def _text_column(table: Table, field: str, column: str, key: str) -> pl.Series:
     _require_column(table, field, column, key)
     values = table.values(column)
-    if field == "category":  # classes are often numbered
+    if field == "category":  # classes are often numbers
         values = [str(value) if isinstance(value, int) else value for value in values]
     for index, value in enumerate(values):
         if value is not None and not isinstance(value, str):
-            _fail(f"column '{column}' holds no text but {value!r:.60} ({type(value).__name__})",
+            _fail(f"column '{column}' contains {value!r:.60} ({type(value).__name__}) instead of "
+            "text",
                   table.place(index), "text in every row",
-                  f"turn the value into text, or correct {key}.fields.{field}")  # fmt: skip
+                  f"convert the value to text, or set `{key}.fields.{field}` to a text column")  # fmt: skip
     try:
         return pl.Series(field, values, dtype=pl.String)
     except (UnicodeEncodeError, pl.exceptions.PolarsError):
@@ -362,8 +375,8 @@ def _text_column(table: Table, field: str, column: str, key: str) -> pl.Series:
 
 
 def _half_a_pair(table: Table, column: str, index: int) -> NoReturn:
-    _fail(f"column '{column}' holds half of a surrogate pair", table.place(index),
-          "whole Unicode characters", "correct the \\ud8.. escape in this row")  # fmt: skip
+    _fail(f"column '{column}' contains half of a surrogate pair", table.place(index),
+          "complete Unicode characters", "fix the \\ud8.. escape in this row")  # fmt: skip
 
 
 def _is_unicode(text: str) -> bool:
@@ -376,7 +389,7 @@ def _is_unicode(text: str) -> bool:
 
 def _empty(path: Path, key: str) -> NoReturn:
     _fail("the file has no rows", str(path), "at least one row",
-          f"write the file again, or correct {key}.path")  # fmt: skip
+          f"write the file again, or set `{key}.path` to another file")  # fmt: skip
 
 
 def _fail(what: str, where: str, expected: str, remedy: str) -> NoReturn:

@@ -1,7 +1,7 @@
-"""Who is a test prompt, a validation prompt, and in which part: one table, the same in any order.
+"""Split prompts into train, validation, test and parts, independent of row order.
 
-Every choice orders prompts by a hash of (seed, purpose, id), so a row's position means nothing, and
-draws systematically within categories, so totals are exact and each category keeps its share.
+Every choice orders prompts by a hash of (seed, purpose, id), so row position has no effect, and
+samples systematically within categories, so totals are exact and each category keeps its share.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from manybaskets.records.ids import digest
 def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:
     """Add `split`, `part` and `used` to cleaned prompts.
 
-    - `split` is `train`, `validation` or `test`. The test set has the share's rows, rounded up (as
-      scikit-learn rounds). With `group_repeats`, prompts of the same text stay together, and so do
-      conversations that begin with the same question; prompts that occur once make up the count,
-      so that it deviates, by about the size of a group, only where too few of them exist.
-      Validation is a share of the rest, also rounded up, spread over categories and parts.
-    - `part` is 1..k for train and validation rows together, sizes differing by at most one; null
-      for test rows.
-    - `used` is true for the rows of the study: all, or stratified samples of `train_rows` (train
+    - `split` is `train`, `validation` or `test`. The test set's size is its share of rows, rounded
+      up (as in scikit-learn). With `group_repeats`, prompts with the same text stay together, as do
+      conversations that begin with the same question; unique prompts fill up the count, so that it
+      deviates (by about one group size) only if there are too few of them. Validation is a share of
+      the rest, also rounded up, spread over categories and parts.
+    - `part` is 1..k for train and validation rows together, with sizes that differ by at most one;
+      null for test rows.
+    - `used` is true for the study's rows: all rows, or stratified samples of `train_rows` (train
       and validation together, spread over the parts) and `test_rows`.
 
-    Within a category, counts are within one of the category's share; for the test set, repeats in a
-    category without enough single prompts may add to this.
+    Counts within a category differ from the category's share by at most one; in the test set by
+    more if a category has too few unique prompts.
 
     Args:
         frame: has `prompt_id, instruction, context, category`; the id is unique.
@@ -42,7 +42,7 @@ def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:
         seed: the study's seed.
 
     Raises:
-        UserError: a side of the split would be empty, or a count exceeds what is there.
+        UserError: one side of the split would be empty, or a count exceeds the available rows.
     """
     ids = frame["prompt_id"].to_list()
     categories = frame["category"].fill_null("").to_list() if split.stratify else [""] * len(ids)
@@ -100,12 +100,12 @@ def _choose_test(
         for key, members in units.items()
     )
     groups = [members for *_, members in ordered]
-    # Every repeated prompt has the same chance as a single one: drawn by rows, a prompt that occurs
-    # three times would have three times the chance, or, drawn only to fit the count, none.
+    # Repeated prompts have the same chance as unique ones. Drawn by rows, a prompt that occurs
+    # three times would have three times the chance, or no chance if drawn only to fit the count.
     repeated = [members for members in groups if len(members) > 1]
     count = round(Fraction(str(split.test_share)) * len(repeated))
     chosen = {repeated[position] for position in _positions(len(repeated), count)}
-    # Single prompts follow the repeats of their category and bring the count back to its share.
+    # Unique prompts follow the repeats of their category and bring the count back to its share.
     test: set[int] = set()
     passed = 0
     for members in groups:
@@ -117,7 +117,7 @@ def _choose_test(
 
 
 def _positions(available: int, count: int) -> list[int]:
-    """`count` of `available` positions, evenly spread: floor((j + 0.5) * available / count)."""
+    """`count` evenly spaced positions out of `available`: floor((j + 0.5) * available / count)."""
     return [(2 * j + 1) * available // (2 * count) for j in range(count)]
 
 
@@ -128,25 +128,25 @@ def _spread(
     count: int,
     filled: Sequence[int],
 ) -> list[int]:
-    """Choose `count` rows: each category's share, and as many of one part as of another.
+    """Choose `count` rows with each category's share and equal numbers per part.
 
     Args:
-        ranked: row indices by category and hash.
-        categories, part: of every row of the frame.
-        count: rows to choose, at most as many as there are.
-        filled: rows chosen earlier, whose parts count too.
+        ranked: row indices sorted by category and hash.
+        categories, part: one value per row of the frame.
+        count: rows to choose, at most the available number.
+        filled: rows chosen earlier; their parts count as well.
     """
     quota: dict[str, int] = defaultdict(int)
     for position in _positions(len(ranked), count):
         quota[categories[ranked[position]]] += 1
     cells: dict[str, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
-    for index in reversed(ranked):  # so that pop() gives the first by hash
+    for index in reversed(ranked):  # so that pop() returns the first by hash
         cells[categories[index]][part[index] or 0].append(index)
     taken: dict[int, int] = defaultdict(int)
     for index in filled:
         taken[part[index] or 0] += 1
     chosen = []
-    # Narrow choices first: a category of few rows takes the parts it has, the others even it out.
+    # Narrow choices first: a category with few rows uses the parts it has, the others even it out.
     for category in sorted(cells, key=lambda name: (len(cells[name]), quota[name], name)):
         parts = cells[category]
         for _ in range(quota[category]):
@@ -160,7 +160,7 @@ def _spread(
 
 
 def _rounded_up(share: float, rows: int) -> int:
-    """Rows of a share, rounded up; the share is what was written, not its nearest binary number."""
+    """A share of rows, rounded up; uses the decimal as written, not its binary approximation."""
     return ceil(Fraction(str(share)) * rows)
 
 
@@ -168,33 +168,34 @@ def _check_sides(test: int, rest: int, split: Split) -> None:
     rows = test + rest
     if rest == 0 or (test == 0 and split.test_share > 0):
         side = "training" if rest == 0 else "test"
-        _fail("test_share", split.test_share, f"{rows} prompts leave the {side} set empty",
-              "prompts on both sides; prompts of the same text stay together (split.group_repeats)",
-              "use more rows or another share; 0 means no test set")  # fmt: skip
+        _fail("test_share", split.test_share, f"the {side} set would be empty with {rows} prompts",
+              "prompts on both sides; prompts with the same text stay together "
+              "(`split.group_repeats`)",
+              "use more rows or change the share; 0 means no test set")  # fmt: skip
     if split.parts > rest:
-        _fail("parts", split.parts, f"there are {rest} training prompts",
+        _fail("parts", split.parts, f"only {rest} training prompts are available",
               "at least one training prompt per part", "use more rows or fewer parts")  # fmt: skip
     for key, available in (("train_rows", rest), ("test_rows", test)):
         wanted = getattr(split, key)
         if wanted is not None and wanted > available:
-            _fail(key, wanted, f"there are {available} such prompts after the split",
-                  f"at most {available}", "lower it, or set it to null for all")  # fmt: skip
+            _fail(key, wanted, f"only {available} such prompts are available after the split",
+                  f"at most {available}", "lower it, or set it to null to use all")  # fmt: skip
 
 
 def _check_parts(parts: Sequence[int | None], wanted: int, split: Split) -> None:
-    """Every part needs a row that trains, or a mix of one source per part would lose a source."""
+    """Every part needs a training row, or a mix with one source per part would lose a source."""
     empty = sorted(set(range(1, split.parts + 1)) - set(parts))
     if not parts:
         _fail("validation_share", split.validation_share,
-              f"{wanted} training prompts leave none to train on",
+              f"{wanted} training prompts leave no prompt to train on",
               "a validation set smaller than the training set",
-              "use more rows or a smaller share")  # fmt: skip
+              "use more rows or a smaller validation share")  # fmt: skip
     if empty:
         _fail("parts", split.parts,
-              f"{len(parts)} prompts to train on (beside {wanted - len(parts)} for validation) "
-              f"leave parts {empty} empty",
+              f"{len(parts)} prompts to train on (and {wanted - len(parts)} for validation) leave "
+              f"the parts {empty} empty",
               "at least one prompt to train on in every part",
-              "use more rows (split.train_rows, the dataset) or fewer parts")  # fmt: skip
+              "use more rows (`split.train_rows`, a larger dataset) or fewer parts")  # fmt: skip
 
 
 def _fail(key: str, value: float, what: str, expected: str, remedy: str) -> NoReturn:

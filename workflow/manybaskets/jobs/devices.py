@@ -1,7 +1,8 @@
-"""The GPUs of a job: those that a scheduler gave it, or free ones of this machine.
+"""The GPUs of a job: those assigned by a scheduler, or free ones on this machine.
 
-Which devices a process may use stands in CUDA_VISIBLE_DEVICES. A batch scheduler sets it; without one
-jobs that run at the same time would all take the first device, so each claims its own by a lock.
+CUDA_VISIBLE_DEVICES lists the devices that a process may use. A batch scheduler sets it; without
+one, jobs that run at the same time would all take the first device, so each job claims its own
+devices with a lock.
 """
 
 from __future__ import annotations
@@ -26,13 +27,13 @@ SECONDS_BETWEEN_CLAIMS = 2.0
 
 @contextlib.contextmanager
 def claimed(count: int) -> Iterator[None]:
-    """Let this process see just `count` GPUs while this lasts; on a machine without any it runs on.
+    """Limit this process to `count` GPUs inside the block; without GPUs it runs on CPUs.
 
     Waits for devices that other jobs on this machine have claimed.
 
     Raises:
-        PassingError: the scheduler gave the job fewer than it asked for.
-        UserError: this machine has fewer.
+        PassingError: the scheduler gave the job fewer GPUs than requested.
+        UserError: this machine has fewer GPUs.
     """
     if not count:
         yield
@@ -43,10 +44,10 @@ def claimed(count: int) -> Iterator[None]:
         # A cluster that does not confine its jobs sets nothing, and there is nothing to check.
         if visible and len(visible) < count:
             raise PassingError(
-                what=f"the job asked for {count} GPUs and sees {len(visible)}",
+                what=f"the job requested {count} GPUs but sees only {len(visible)}",
                 where=f"{VISIBLE}={before} on {os.environ.get('SLURMD_NODENAME', 'this node')}",
-                expected="as many as it asked for",
-                remedy="look at `gpu` in slurm/machine.yaml: some clusters take `request: gres`",
+                expected="as many visible GPUs as requested",
+                remedy="check `gpu` in slurm/machine.yaml: some clusters need `request: gres`",
             )
         held: list[WriterLock] = []
         names = visible[:count]
@@ -66,16 +67,17 @@ def claimed(count: int) -> Iterator[None]:
 
 
 def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[str]]:
-    """Locks and names of `count` devices that no other job holds; none on a machine without any."""
+    """Locks and names of `count` devices that no other job holds; empty on a machine without GPUs."""
     if not devices:
         return [], []
     if count > len(devices):
         raise UserError(
-            what=f"the job needs {count} GPUs, and this machine has {len(devices)}",
+            what=f"the job needs {count} GPUs, but this machine has {len(devices)}",
             where=f"devices {', '.join(devices)}",
-            expected=f"at least {count}",
-            remedy="say in slurm/machine.yaml what a GPU of this machine holds (gpu.memory_gib) and "
-            "how many there are (gpu.per_node); or lower `tensor_parallel`, or `processes` in `training.per_target`",
+            expected=f"at least {count} GPUs",
+            remedy="set `gpu.memory_gib` and `gpu.per_node` in slurm/machine.yaml to this "
+            "machine's GPU memory and GPU count, or lower `tensor_parallel` or "
+            "`training.per_target.<target>.processes`",
         )
     folder = Path(tempfile.gettempdir()) / f"manybaskets-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -92,7 +94,8 @@ def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[s
             if len(names) == count:
                 log.info("GPUs %s", ", ".join(names))
                 return held, names
-        # All or none: two jobs that each hold a part would wait for each other for ever.
+        # All or nothing: two jobs that each hold some of the GPUs would wait for each other
+        # forever.
         for lock in held:
             lock.release()
         if not waiting:
@@ -102,7 +105,7 @@ def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[s
 
 
 def _devices() -> list[str]:
-    """Numbers of this machine's GPUs."""
+    """Indices of this machine's GPUs."""
     if shutil.which("nvidia-smi") is None:
         return []
     asked = subprocess.run(

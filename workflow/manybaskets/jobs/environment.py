@@ -10,22 +10,22 @@ from pathlib import Path
 
 from manybaskets.extensions import VARIABLE
 
-# One name for all jobs of one run, whichever machine they run on; tries of a job are told apart from
-# a new run by it.
+# One name for all jobs of a run, on every machine; it distinguishes retries of a job from a new
+# run.
 RUN = "MANYBASKETS_RUN"
 
 
 def prepare_jobs(library: Path) -> None:
-    """Let jobs find the library, never ask a hub, and let their idle threads sleep.
+    """Let jobs import the library, keep them offline, and let idle threads sleep.
 
     Args:
-        library: folder that holds this package.
+        library: folder that contains this package.
     """
     paths = [str(library), *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_DATASETS_OFFLINE"):
         os.environ[switch] = "1"
-    # Two jobs that share the cores slow each other down several times if their threads spin.
+    # Spinning threads slow jobs that share cores down several times.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault(RUN, uuid.uuid4().hex)

@@ -1,4 +1,4 @@
-"""What every job does around its work: one log file, one readable message when it fails."""
+"""Wrapper around every job: one log file, and one readable message if the job fails."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from manybaskets.jobs.locks import WriterLock
 
 
 class Stopped(BaseException):
-    """The job was told to end (SIGTERM): a scheduler sends this before a time limit. It is no
-    Exception, so that nothing on the way takes it for a failure that can be tried again."""
+    """The job received SIGTERM, which schedulers send before a time limit. Not an Exception, so
+    that no handler on the way mistakes it for a failure that can be retried."""
 
 
 class _Refused(Exception):
-    """An earlier try of this job, in this run, failed for a reason that no further try mends."""
+    """An earlier attempt of this job in this run failed for a reason that a retry cannot fix."""
 
 
 @contextlib.contextmanager
 def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
-    """Send all output of a job to its log. A failure prints what a user needs to know and exits with 1.
+    """Send a job's output to its log; on failure, print a message for the user and exit with 1.
 
-    A mistake of the user's is told in full on the terminal; of anything else the terminal names the
-    log, which holds the traceback. SIGTERM ends the work in order: what is finished is written first.
-    Of two jobs with one log, which are two of the same work, the second stops. After a mistake of the
-    user's further tries of the same run stop at once.
+    A UserError is printed in full on the terminal; for any other failure the terminal names the
+    log, which contains the traceback. SIGTERM ends the work cleanly: finished rows are written
+    first. If two jobs share a log, they do the same work, and the second one stops. After a
+    UserError, further attempts in the same run stop at once.
 
     Args:
-        gpus: GPUs that the job was given, or on a machine without scheduler may claim.
+        gpus: number of GPUs that the job was given, or may claim on a machine without a scheduler.
     """
     signal.signal(signal.SIGTERM, _stop)
     terminal = sys.stderr
@@ -68,7 +68,7 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
         lock.release()
         return
     except _Refused as error:
-        message = f"{error}\n  another try does not mend this, so none was made"
+        message = f"{error}\n  Not retried: a retry cannot fix this."
     except UserError as error:
         message = f"{error}"
         if not isinstance(error, PassingError):
@@ -82,26 +82,26 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
                     what="the disk is full",
                     where=str(error.filename or "the results folder or the temporary folder"),
                     expected="space for this stage's output",
-                    remedy="free some space and run again: finished rows are kept",
+                    remedy="free disk space and rerun the same command: finished rows are kept",
                 )
             )
     except Stopped:
         message = str(
             UserError(
-                what="the job was told to end (SIGTERM)",
+                what="the job was terminated (SIGTERM)",
                 where=f"process {os.getpid()}",
-                expected="as much time as the job needs; a scheduler ends jobs at their time limit",
-                remedy="run again: finished rows and checkpoints are kept; raise the rule's "
-                "resource `runtime` (minutes) where the time limit was the cause",
+                expected="enough time for the job; a scheduler ends jobs at their time limit",
+                remedy="rerun the same command: finished rows and checkpoints are kept; if the "
+                "time limit was the cause, raise the rule's resource `runtime` (minutes)",
             )
         )
     except Exception as error:
         message = _unexpected(error, stream)
-    # The terminal first: on a full disk the log takes no more.
+    # The terminal first: on a full disk the log cannot be written.
     terminal.write(f"\nERROR: {message}\n  log:      {path}\n\n")
     terminal.flush()
     with contextlib.suppress(OSError):
-        # The log of a job that stopped before its work is, where there is one, another's.
+        # If a job stopped before its work began, an existing log belongs to another job.
         stream = stream or open(path, "a", encoding="utf-8")  # noqa: SIM115
         stream.write(f"\nERROR: {message}\n")
         stream.flush()
@@ -111,7 +111,7 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
 
 
 def refusal_of(log_path: str | Path) -> str | None:
-    """Why an earlier try of a job in this run failed for good; None if none did."""
+    """Why an earlier attempt of this job failed permanently in this run, or None."""
     try:
         told = json.loads(_refusal(log_path).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
@@ -133,7 +133,7 @@ def _refusal(log_path: str | Path) -> Path:
 
 
 def _stop(number: int, frame: object) -> None:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the work ends in order
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: the work ends cleanly
     raise Stopped
 
 
@@ -141,4 +141,7 @@ def _unexpected(error: Exception, stream) -> str:
     if stream:
         with contextlib.suppress(OSError):
             traceback.print_exc(file=stream)
-    return f"{type(error).__name__}: {error}\n  this is no mistake of yours that we foresaw; the log has all of it"
+    return (
+        f"{type(error).__name__}: {error}\n  Unexpected error (this looks like a bug, not a "
+        "mistake in your input). The full traceback is in the log."
+    )

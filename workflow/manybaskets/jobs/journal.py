@@ -1,9 +1,9 @@
 """Row-level resume: an append-only journal of finished rows.
 
-A workflow decides which stage runs; the journal decides which rows. It lies in a work folder that is
-no output of any rule, because outputs of a failed job are deleted. Its file name is a digest of the
-settings of all rows (model, sampling, versions), and every row has a key of its own: a digest of what
-else determines its content. So a changed setting never reuses an old row.
+A workflow decides which stage runs; the journal decides which rows. It is kept in a work folder
+that is not a rule output, because outputs of a failed job are deleted. Its file name is a digest of
+the settings of all rows (model, sampling, versions), and every row has a key of its own: a digest
+of what else determines its content. A changed setting therefore never reuses an old row.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ SECONDS_BETWEEN_SYNCS = 1.0
 
 
 class Journal:
-    """Finished rows of one piece of work, by their `key`. Use it as a context manager.
+    """Finished rows of one work unit, by `key`. Use it as a context manager.
 
     Args:
-        folder: work folder of this piece; journals of other settings may lie beside.
+        folder: work folder of this unit; it may contain journals of other settings.
         settings: JSON-serialisable; everything that determines the content of all rows.
 
     Raises:
-        UserError: another writer holds the journal; a line in its middle is damaged; the disk is full.
+        UserError: another writer holds the journal, a line before the last is damaged, or the disk
+            is full.
     """
 
     def __init__(self, folder: Path, settings: Mapping[str, Any]) -> None:
@@ -60,7 +61,7 @@ class Journal:
         self._file.seek(0)
         good = 0
         lines = self._file.read().split(b"\n")
-        # Every whole line ends in a newline; what follows the last one is torn (or empty).
+        # Every complete line ends in a newline; anything after the last newline is a torn line.
         torn = lines.pop()
         for number, line in enumerate(lines, start=1):
             try:
@@ -71,25 +72,26 @@ class Journal:
                 raise UserError(
                     what="the journal of finished rows is damaged",
                     where=f"{self.path}, line {number}",
-                    expected="one JSON row a line; only the last line may be torn",
-                    remedy="delete this file; its rows are then made again",
+                    expected="one JSON row per line; only the last line may be incomplete",
+                    remedy="delete this file and rerun the same command: its rows are generated "
+                    "again",
                 ) from None
             good += len(line) + 1
         if torn:
-            log.warning("the last line of %s is torn; its row is made again", self.path)
+            log.warning("the last line of %s is incomplete; its row is generated again", self.path)
         self._file.truncate(good)
         if not lines:
             self._write({"settings": self.settings})
         if self.rows:
             log.info("reusing %d finished rows: same settings (%s)", len(self.rows), self.path.name)
         elif len(list(self.folder.glob("*.jsonl"))) > 1:
-            log.info("rows of other settings lie in %s and are not reused", self.folder)
+            log.info("not reusing rows made with other settings in %s", self.folder)
 
     def _write(self, *records: Mapping[str, Any]) -> None:
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         self._file.write(lines.encode())
-        # The kernel has the rows from here on, whatever kills this process; the disk gets them soon,
-        # for the case that the machine itself goes down.
+        # From here on the kernel holds the rows, so killing this process loses none; syncing to
+        # disk soon protects against a crash of the machine.
         self._file.flush()
         if time.monotonic() - self._synced > SECONDS_BETWEEN_SYNCS:
             self._sync()
@@ -99,7 +101,7 @@ class Journal:
         self._synced = time.monotonic()
 
     def append(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Keep finished rows for good; a row that is there already stays as it is."""
+        """Save finished rows; existing rows are not changed."""
         new = [row for row in rows if row["key"] not in self.rows]
         self._write(*new)
         for row in new:
@@ -114,7 +116,8 @@ class Journal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # A full disk leaves unwritten bytes behind, and closing would try to write them again.
+        # A full disk leaves unwritten bytes in the buffer, and closing would try to write them
+        # again.
         try:
             self._sync()
             self._file.close()

@@ -1,8 +1,8 @@
-"""One writer at a time: a lock file that names who writes.
+"""One writer at a time: a lock file that names its holder.
 
-The kernel frees a lock whose holder died, also after kill -9, so nothing is ever stale: whoever comes
-next takes over. Network file systems carry such locks between machines if they are mounted with them
-(NFS by default, Lustre with `flock`).
+The kernel releases the lock of a dead process, also after kill -9, so locks never become stale.
+Network file systems share such locks between machines if mounted accordingly (NFS by default,
+Lustre with `flock`).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _NOT_OFFERED = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 class WriterLock:
-    """A lock for the writer of some results.
+    """A lock for the writer of results.
 
     Args:
-        path: the lock file; it goes away with the lock.
-        written: what is protected, for the message.
+        path: the lock file; it is removed with the lock.
+        written: what the lock protects, for the error message.
     """
 
     def __init__(self, path: Path, written: str) -> None:
@@ -36,8 +36,8 @@ class WriterLock:
         """Take the lock.
 
         Raises:
-            PassingError: another process holds it; names host, batch job and process.
-            UserError: the file system has no locks.
+            PassingError: another process holds it; the message names host, batch job and process.
+            UserError: the file system does not support locks.
         """
         while self._file is None:
             file = open(self.path, "a+", encoding="utf-8")  # noqa: SIM115 - open as long as held
@@ -49,14 +49,14 @@ class WriterLock:
             if _is_at(file, self.path):
                 self._file = file
             else:
-                file.close()  # its holder removed it after it was opened here
+                file.close()  # its holder removed the file after it was opened here
         self._file.seek(0)
         self._file.truncate()
         self._file.write(writer_identity())
         self._file.flush()
 
     def release(self) -> None:
-        """Give the lock back and remove its file."""
+        """Release the lock and remove its file."""
         if self._file is None:
             return
         with contextlib.suppress(OSError):
@@ -67,26 +67,28 @@ class WriterLock:
     def _refuse(self, error: OSError, file: TextIO) -> None:
         if error.errno in _NOT_OFFERED:
             raise UserError(
-                what=f"the file system has no locks ({error.strerror}), so two jobs could write the "
-                f"same {self.written}",
+                what=f"the file system does not support locks ({error.strerror}), so two jobs "
+                f"could write the same {self.written}",
                 where=str(self.path.parent),
                 expected="a file system with locks (NFS; Lustre mounted with `flock`)",
-                remedy="run in a folder on such a file system, or ask its administrators",
+                remedy="move the study to such a file system, or ask the administrators to enable "
+                "locks",
             ) from None
         if error.errno not in (errno.EAGAIN, errno.EACCES):
             raise error
         file.seek(0)
         holder = file.read().strip() or "a process that has just started"
         raise PassingError(
-            what=f"two jobs write the same {self.written}",
+            what=f"another job is writing the same {self.written}",
             where=f"{self.path}, held by {holder}",
             expected="one writer at a time",
-            remedy="wait for the other job or end it (on a cluster: squeue, scancel), then run again",
+            remedy="wait for the other job or cancel it (on a cluster: squeue, scancel), then "
+            "rerun the same command",
         ) from None
 
 
 def writer_identity() -> str:
-    """Who writes: host, batch job where there is one, process."""
+    """The current writer: host, batch job (if any) and process."""
     job = os.environ.get("SLURM_JOB_ID")
     return f"host {socket.gethostname()}, {f'job {job}, ' if job else ''}process {os.getpid()}"
 

@@ -7,7 +7,7 @@ import time
 
 
 class Progress:
-    """Logs how far a long loop is, with rate and time left, once per some seconds."""
+    """Logs the progress of a long loop with rate and remaining time, every few seconds."""
 
     def __init__(self, total: int, unit: str, seconds: float = 10.0) -> None:
         self.total, self.unit, self.seconds = total, unit, seconds

@@ -1,4 +1,4 @@
-"""Which version of the project runs."""
+"""The running version of the project."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ REPOSITORY = Path(__file__).resolve().parents[3]
 
 
 def git_commit() -> str:
-    """The commit of the checkout that runs, or `unknown` outside of one."""
+    """The commit of the running checkout, or `unknown` outside a checkout."""
     answer = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )

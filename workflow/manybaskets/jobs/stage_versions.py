@@ -1,7 +1,7 @@
 """Versions of the stages.
 
-A change of the library is not seen by a workflow's file times. Whoever changes what a stage writes
-raises its number here; the stage and what hangs on it then run again, and nothing else does.
+Snakemake does not notice changes in the library from file times. If you change what a stage writes,
+raise its number here: only that stage and the stages that depend on it run again.
 """
 
 from __future__ import annotations
@@ -68,5 +68,5 @@ STAGES = {
 
 
 def stage_version(stage: str) -> int:
-    """Version of a stage, to stand among its parameters."""
+    """Version of a stage, one of its rule's params."""
     return STAGES[stage]

@@ -1,4 +1,4 @@
-"""What generation took: tokens, seconds and memory of the jobs that made the rows."""
+"""Cost of generation: tokens, seconds and memory of the jobs that made the rows."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from manybaskets.records.files import write_json
 
 
 class Meter:
-    """Counts one job's rows, tokens, generating seconds and peak memory, and keeps the counts in the
-    work folder, so that a shard made by several jobs has the sum of them. Use it as a context manager.
+    """Counts one job's rows, tokens, generation seconds and peak memory in the work folder, so that
+    a shard made by several jobs has their sum. Use it as a context manager.
 
-    Seconds are those spent generating, without the loading of the model. A job that is killed
-    leaves no counts: neither its tokens nor its seconds are in the sum.
+    Seconds are generation time without model loading. A killed job leaves no counts: neither its
+    tokens nor its seconds are in the sum.
 
     Args:
-        journal: file of the shard's finished rows; the counts lie beside it.
+        journal: file of the shard's finished rows; the counts are written to the same folder.
         reused: rows that earlier jobs had finished.
-        gpus: GPUs that the job's engine shares the model out over, if it knows.
+        gpus: GPUs that the engine distributes the model over, if known.
     """
 
     def __init__(self, journal: Path, reused: int, gpus: int = 0) -> None:
@@ -68,8 +68,9 @@ class Meter:
 
 
 def peak_memory() -> dict[str, int]:
-    """Peak memory of this process and of its GPUs, in bytes. What tensors took stands apart from
-    what was reserved, because an engine may reserve most of a GPU's memory in advance."""
+    """Peak memory of this process and of its GPUs, in bytes. Memory used by tensors is listed
+    separately from reserved memory, because an engine may reserve most of a GPU's memory in
+    advance."""
     scale = 1 if sys.platform == "darwin" else 1024
     found = {"peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale}
     torch = sys.modules.get("torch")

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all, with metadata."""
+"""Atomic file writes, with metadata."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _METADATA_KEY = "manybaskets"
 
 @contextmanager
 def whole_file(path: Path):
-    """Give a temporary path beside `path`; it takes its name by one rename, if nothing went wrong."""
+    """Yield a temporary path in the same folder; on success it is renamed to `path` atomically."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -30,7 +30,7 @@ def whole_file(path: Path):
 
 
 def write_table(frame: pl.DataFrame, path: Path, metadata: Mapping[str, Any] | None = None) -> None:
-    """Write Parquet whole or not at all, with `metadata` as JSON in the file's own metadata."""
+    """Write Parquet atomically, with `metadata` as JSON in the file's own metadata."""
     text = json.dumps(metadata or {}, sort_keys=True, ensure_ascii=False)
     with whole_file(path) as partial:
         frame.write_parquet(partial, metadata={_METADATA_KEY: text})
@@ -42,11 +42,11 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def write_json(value: Any, path: Path) -> None:
-    """Write JSON whole or not at all."""
+    """Write JSON atomically."""
     write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", path)
 
 
 def write_text(text: str, path: Path) -> None:
-    """Write UTF-8 text whole or not at all."""
+    """Write UTF-8 text atomically."""
     with whole_file(path) as partial:
         partial.write_text(text, encoding="utf-8")

@@ -10,7 +10,7 @@ import polars as pl
 
 
 def digest(*parts: Any) -> str:
-    """Hex digest of JSON-serialisable parts: the same parts give the same 64 characters anywhere."""
+    """Hex digest of JSON-serialisable values: equal values give the same 64 characters everywhere."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -21,11 +21,11 @@ def row_seed(*parts: Any) -> int:
 
 
 def prompt_ids(rows: pl.DataFrame) -> pl.Series:
-    """Stable ids of prompts: from their text and, where a text repeats, its occurrence number.
+    """Stable prompt ids from the text and, for repeated texts, the occurrence number.
 
-    The text of a conversation is all that its user says (column `follow_ups`, where there is one).
+    The text of a conversation is everything its user says (column `follow_ups`, if present).
     Occurrences are numbered in the order of their answers (columns `response` and
-    `follow_up_responses`, where they are), so that the order of the file means nothing.
+    `follow_up_responses`, if present), so that row order has no effect.
     """
 
     def column(name: str) -> list[Any]:

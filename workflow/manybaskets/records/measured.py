@@ -1,4 +1,4 @@
-"""Rows of measured values: their schema, their codes and their order."""
+"""Rows of measured values: schema, codes and order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 
 import polars as pl
 
-# Two rows without a prompt tell on how many prompts a set measure rests; their place is `draw`.
+# Two rows without a prompt report how many prompts a set-level measure uses; `draw` holds the code.
 USED = -1
 EXCLUDED = -2
-# In such a row stands the value of a set measure on all prompts of the set but this one.
+# Such a row holds a set-level measure's value on all prompts of the set except this one.
 LEFT_OUT = -3
 
 MEASURED = pl.Schema(
@@ -20,8 +20,8 @@ MEASURED = pl.Schema(
         "seed": pl.Int64,
         "prompt_set": pl.String,
         "prompt_id": pl.String,  # null for a measure of a whole set
-        "draw": pl.Int32,  # set measures: 0 all prompts; 1, 2, … half-samples; -1, -2 prompts used, left out
-        "value": pl.Float64,  # null where the prompt is excluded
+        "draw": pl.Int32,  # set-level measures: 0 all prompts; 1, 2, … half-samples; -1, -2 prompts used, left out
+        "value": pl.Float64,  # null if the prompt is excluded
     }
 )
 
@@ -29,7 +29,7 @@ SOURCES = "sources"  # the model of rows that measure what sources answered
 
 
 def in_order(names: Iterable[str], wanted: Sequence[str]) -> list[str]:
-    """Names that occur, in the wanted order; those it does not list follow as they came."""
+    """Existing names in the given order; names it does not list follow in their own order."""
     present = list(dict.fromkeys(names))
     return [n for n in wanted if n in present] + [n for n in present if n not in wanted]
 
@@ -41,9 +41,9 @@ def in_config_order(
     mixes: Sequence[str],
     sources: Sequence[str] = (),
 ) -> pl.DataFrame:
-    """Rows in the order of the config, the untuned targets first; tables and figures keep it.
+    """Rows in config order, untuned targets first; tables and figures keep this order.
 
-    The families of comparisons stay as they come; rows of sources follow those of runs.
+    Comparison families keep their order; source rows follow run rows.
     """
     orders = {
         "measure": measures,
@@ -67,15 +67,15 @@ def in_config_order(
 
 
 def whose(frame: pl.DataFrame) -> str:
-    """Whether rows are of `sources` (their answers to the training prompts) or of `runs`."""
+    """`sources` (answers to the training prompts) or `runs`, per row."""
     return SOURCES if frame.height and (frame["model"] == SOURCES).all() else "runs"
 
 
 def of_runs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the runs' answers."""
+    """Rows for answers of runs."""
     return frame.filter(pl.col("model") != SOURCES)
 
 
 def of_sources(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the sources' answers to the training prompts; `mix` names the source."""
+    """Rows for the sources' answers to the training prompts; `mix` is the source's name."""
     return frame.filter(pl.col("model") == SOURCES)

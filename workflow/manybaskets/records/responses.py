@@ -1,4 +1,4 @@
-"""Rows that stages hand to each other: prompts, responses, and the rules every file of them obeys."""
+"""Prompts and responses, the rows passed between stages, and the checks every file must pass."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _HAS_TEXT = pl.col("text").str.strip_chars() != ""
 
 
 def valid_answers(path: Path) -> pl.DataFrame:
-    """Answers that can be measured, sorted: neither failed nor empty; of conversations the first."""
+    """Answers that can be measured, sorted: neither failed nor empty; only the first of a
+    conversation.
+    """
     frame = read_responses(path).filter(_HAS_TEXT & (pl.col("turn") == 0))
     return frame.sort("prompt_id", "sample")
 
@@ -38,7 +40,7 @@ PROMPTS = pl.Schema(
         "prompt_id": pl.String,
         "instruction": pl.String,
         "context": pl.String,
-        "follow_ups": pl.List(pl.String),  # later questions of a conversation; empty for most
+        "follow_ups": pl.List(pl.String),  # later questions of a conversation; usually empty
     }
 )
 FINISH_REASONS = ("stop", "length", "error")
@@ -57,15 +59,15 @@ def check_responses(
         expected: prompt ids, or the number of turns by prompt id.
 
     Raises:
-        UserError: wrong columns; prompts missing, extra or doubled; an answer without text or an
-            error with one; more errors than `max_error_share`.
+        UserError: wrong columns; missing, extra or duplicate prompts; an answer without text or an
+            error with text; more errors than `max_error_share`.
     """
     if frame.schema != RESPONSES:
         _fail(
-            f"columns are {dict(frame.schema)}",
+            f"the file has the columns {dict(frame.schema)}",
             where,
             f"the columns {list(RESPONSES)}",
-            "make the file anew",
+            "delete the file and rerun its stage",
         )
     turns = expected if isinstance(expected, Mapping) else dict.fromkeys(expected, 1)
     wanted = expected_rows(turns, samples)
@@ -73,17 +75,18 @@ def check_responses(
     doubled = frame.filter(frame.select(keys).is_duplicated()).select(keys)
     if doubled.height:
         first = doubled.unique().sort(keys).head(5).rows()
-        _fail(f"{doubled.height - doubled.unique().height} rows are doubled (first: {first})", where,
-              "every prompt once per sample", "delete the file and run its stage again")  # fmt: skip
+        _fail(f"{doubled.height - doubled.unique().height} rows are duplicates (first: {first})", where,
+              "every prompt once per sample", "delete the file and rerun its stage")  # fmt: skip
     missing = wanted.join(frame, on=keys, how="anti").sort(keys)
     extra = frame.join(wanted, on=keys, how="anti").sort(keys)
     if missing.height or extra.height:
         _fail(
-            f"{missing.height} prompts are not answered (first: {missing.head(5).rows()}), "
-            f"{extra.height} answers are to no prompt of the set (first: {extra.head(5).select(keys).rows()})",
+            f"{missing.height} prompts have no answer (first: {missing.head(5).rows()}); "
+            f"{extra.height} answers belong to no prompt in the set (first: "
+            f"{extra.head(5).select(keys).rows()})",
             where,
-            "every prompt of the set exactly once per sample",
-            "delete the file and run its stage again; answers from elsewhere must cover the whole set",
+            "every prompt in the set exactly once per sample",
+            "delete the file and rerun its stage; answers from a file must cover the whole set",
         )
     failed = pl.col("finish_reason") == "error"
     wrong = frame.filter(
@@ -92,19 +95,20 @@ def check_responses(
         | (~failed & pl.col("text").is_null())
     )
     if wrong.height:
-        _fail(f"{wrong.height} rows have a text and an error, or neither", where,
+        _fail(f"{wrong.height} rows have both a text and an error, or neither", where,
               f"finish_reason one of {FINISH_REASONS}, and a text unless it is 'error'",
-              "delete the file and run its stage again")  # fmt: skip
+              "delete the file and rerun its stage")  # fmt: skip
     errors = frame.filter(failed).height
     if errors > max_error_share * frame.height:
         messages = frame.filter(failed)["error"].unique().sort().to_list()[:3]
         _fail(f"{errors} of {frame.height} rows failed: {messages}", where,
-              f"at most a share of {max_error_share} (max_error_share)",
-              "read the log of the stage; mend the cause and run it again: finished rows are kept")  # fmt: skip
+              f"at most a share of {max_error_share} failed rows (`max_error_share`)",
+              "fix the cause named in the stage's log and rerun the same command: finished rows "
+              "are kept")  # fmt: skip
 
 
 def expected_rows(turns: Mapping[str, int], samples: int = 1) -> pl.DataFrame:
-    """Columns prompt_id, sample, turn of the answers to prompts with so many turns each."""
+    """Columns prompt_id, sample and turn for the given number of turns per prompt."""
     schema = {key: RESPONSES[key] for key in ("prompt_id", "sample", "turn")}
     rows = [
         (prompt_id, sample, turn)
@@ -116,7 +120,7 @@ def expected_rows(turns: Mapping[str, int], samples: int = 1) -> pl.DataFrame:
 
 
 def turns_of(prompts: pl.DataFrame) -> dict[str, int]:
-    """How many answers each prompt asks for, by id; `prompts` has the columns of `PROMPTS`."""
+    """Number of answers that each prompt asks for, by id; `prompts` has the columns of `PROMPTS`."""
     counts = prompts.select("prompt_id", 1 + pl.col("follow_ups").list.len().cast(pl.Int64))
     return dict(counts.iter_rows())
 
@@ -128,11 +132,11 @@ def _fail(what: str, where: str, expected: str, remedy: str) -> None:
 def write_responses(
     rows: pl.DataFrame | Sequence[Mapping[str, Any]], path: Path, metadata: Mapping[str, Any]
 ) -> None:
-    """Write responses sorted by prompt, sample and turn, so that the same rows give the same bytes."""
+    """Write responses sorted by prompt, sample and turn, so that equal rows give equal bytes."""
     frame = pl.DataFrame(rows, schema=RESPONSES).sort("prompt_id", "sample", "turn")
     write_table(frame, path, metadata)
 
 
 def read_responses(path: Path) -> pl.DataFrame:
-    """Read a file of responses; its content is checked by `check_responses`."""
+    """Read a responses file; `check_responses` checks its content."""
     return pl.read_parquet(path)

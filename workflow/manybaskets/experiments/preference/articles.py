@@ -48,7 +48,8 @@ def fetch_articles(articles: HubArticles) -> pl.DataFrame:
         raise PassingError(
             what=f"the articles could not be fetched ({type(error).__name__}: {reason})",
             where=where,
-            expected="a public or granted dataset of the hub, and a network connection",
+            expected="a public Hub dataset, or one that you have access to, and a network "
+            "connection",
             remedy=f"check {KEY}.repo, .config, .revision and .split, and that this machine reaches "
             f"the hub; or download the file and use {KEY}.kind: file",
         ) from error
