@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from repository import LIBRARY
+from repository import LIBRARY, SUPPORT
 from safetensors.torch import load_file
 
 from manybaskets.config.models import Prompting
@@ -143,7 +143,7 @@ JOB = """
 import json, sys
 from pathlib import Path
 from manybaskets.jobs.job import job
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {tests!r}
 with job({log!r}):
     from test_training_launch import train
     train({model!r}, Path({folder!r}), **json.loads({changes!r}))
@@ -152,7 +152,7 @@ with job({log!r}):
 
 def start_job(model: Path, folder: Path, changes: dict) -> subprocess.Popen:
     """The training as a job of its own, as the rule's script runs it."""
-    script = JOB.format(tests=str(Path(__file__).parent), log=str(folder / "train.log"),
+    script = JOB.format(tests=[str(Path(__file__).parent), str(SUPPORT)], log=str(folder / "train.log"),
                         model=str(model), folder=str(folder), changes=json.dumps(changes))  # fmt: skip
     environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
     return subprocess.Popen([sys.executable, "-c", script], env=environment, text=True,
