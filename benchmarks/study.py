@@ -51,7 +51,7 @@ def main() -> None:
         copy = Path(folder) / "project"
         copy.mkdir()
         for part in ("workflow", "config", "envs", "resources", "slurm", "profiles"):
-            shutil.copytree(ROOT / part, copy / part)
+            shutil.copytree(ROOT / part, copy / part, symlinks=True)
         shutil.copy2(ROOT / "Snakefile", copy)
         dry = []
         for _ in range(5):

@@ -62,7 +62,8 @@ def new_project(folder: Path) -> Project:
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, symlinks=True, ignore=ignored)
         else:
             shutil.copy2(source, folder / part)
     return Project(folder)

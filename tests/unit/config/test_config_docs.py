@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from repository import ROOT
 
 from manybaskets.config import documentation
 from manybaskets.config.study import Study
@@ -19,7 +20,7 @@ REMEDY = "run `PYTHONPATH=workflow python -m manybaskets.config.documentation`"
     ],
 )
 def test_generated_files_are_in_step_with_the_model(path, generate):
-    assert path.read_text(encoding="utf-8") == generate(), REMEDY
+    assert (ROOT / path).read_text(encoding="utf-8") == generate(), REMEDY
 
 
 def test_every_key_of_every_section_is_documented():

@@ -14,9 +14,11 @@ from judged_rows import settings as judge
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import disarmed
 from manybaskets.judging.published_parsing import PARSERS
-from manybaskets.judging.rubrics import SHIPPED, read_rubric, rubric_for, shipped
+from manybaskets.judging.rubrics import read_rubric, rubric_for, shipped
+from manybaskets.records.resources import resource
 
 NAMES = ["harmfulness", "quality", "refusal"]
+SHIPPED = resource("rubrics")
 
 
 @pytest.fixture(params=NAMES)

@@ -2,6 +2,8 @@
 
 import re
 
+from repository import ROOT
+
 from manybaskets import measures
 from manybaskets.measures import documentation
 
@@ -9,7 +11,8 @@ REMEDY = "run `PYTHONPATH=workflow python -m manybaskets.measures.documentation`
 
 
 def test_the_page_is_in_step_with_the_registry():
-    assert documentation.MARKDOWN.read_text(encoding="utf-8") == documentation.markdown(), REMEDY
+    page = (ROOT / documentation.MARKDOWN).read_text(encoding="utf-8")
+    assert page == documentation.markdown(), REMEDY
 
 
 def test_every_measure_has_its_entry_and_says_what_it_is():

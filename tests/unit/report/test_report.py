@@ -6,6 +6,7 @@ import polars as pl
 from fabricated_results import compared, condition, difference, lookup, summary
 
 from manybaskets.presentation.page import Part, Picture, Report, Table, read_caption, write_report
+from manybaskets.records.resources import library_folder
 from manybaskets.report import tables
 from manybaskets.report.findings import findings, warnings
 
@@ -147,7 +148,7 @@ def test_the_same_report_gives_the_same_bytes(tmp_path):
     assert page(tmp_path) == page(tmp_path)
 
 
-def test_every_caption_explains_its_figure(request):
-    captions = sorted((request.config.rootpath / "workflow" / "report").glob("*.rst"))
+def test_every_caption_explains_its_figure():
+    captions = sorted((library_folder() / "presentation/captions").glob("*.rst"))
     assert {"conditions", "differences", "habits"} <= {file.stem for file in captions}
-    assert [file.stem for file in captions if len(read_caption(file)) <= 100] == []
+    assert [file.stem for file in captions if len(read_caption(file.stem)) <= 100] == []

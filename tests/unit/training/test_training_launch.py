@@ -154,7 +154,7 @@ def start_job(model: Path, folder: Path, changes: dict) -> subprocess.Popen:
     """The training as a job of its own, as the rule's script runs it."""
     script = JOB.format(tests=[str(Path(__file__).parent), str(SUPPORT)], log=str(folder / "train.log"),
                         model=str(model), folder=str(folder), changes=json.dumps(changes))  # fmt: skip
-    environment = os.environ | {"PYTHONPATH": str(LIBRARY)}
+    environment = os.environ | {"PYTHONPATH": f"{LIBRARY}{os.pathsep}{SUPPORT}"}
     return subprocess.Popen([sys.executable, "-c", script], env=environment, text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)  # fmt: skip
 

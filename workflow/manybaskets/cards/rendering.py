@@ -16,6 +16,7 @@ from manybaskets.cards.markdown import block, code
 from manybaskets.cards.origins import PROJECT_LICENCE, Origin
 from manybaskets.presentation.formatting import number
 from manybaskets.records.files import whole_file
+from manybaskets.records.resources import library_folder
 
 _ROWS_AT_A_TIME = 10_000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -90,7 +91,7 @@ def _lengths(values: Mapping[str, pl.Series]) -> list[tuple[str, list[str]]]:
 def _template(name: str) -> Any:
     # The cards are Markdown: what comes from outside is made safe by the filters, not as HTML is.
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(library_folder() / "cards"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

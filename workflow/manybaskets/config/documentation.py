@@ -17,9 +17,8 @@ from pydantic.fields import FieldInfo
 from manybaskets.config.study import Study
 from manybaskets.records.files import write_text
 
-ROOT = Path(__file__).resolve().parents[3]
-MARKDOWN = ROOT / "docs" / "configuration.md"
-SCHEMA = ROOT / "config" / "study.schema.json"
+MARKDOWN = Path("docs/configuration.md")
+SCHEMA = Path("config/study.schema.json")
 
 _HEAD = """# Configuration
 
@@ -146,7 +145,7 @@ def _default(info: FieldInfo) -> str:
 
 
 def main() -> None:
-    """Write the documentation and the schema into the repository."""
+    """Write the documentation and the schema into the checkout that is the working directory."""
     write_text(markdown(), MARKDOWN)
     write_text(json_schema(), SCHEMA)
 

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
+from importlib.metadata import PackageNotFoundError, version
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+from manybaskets.records.resources import checkout
+
+_DISTRIBUTION = "many-baskets"
 
 
 def git_commit() -> str:
-    """The commit of the running checkout, or `unknown` outside a checkout."""
-    answer = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
-    )
+    """The commit of the running checkout.
+
+    Returns:
+        Its hash; `unknown` in a checkout without git; outside a checkout, the installed version.
+    """
+    top = checkout()
+    if top is None:
+        return f"no checkout: {_DISTRIBUTION} {_installed()}"
+    try:
+        answer = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=top, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return "unknown"
     return answer.stdout.strip() or "unknown"
+
+
+def _installed() -> str:
+    try:
+        return version(_DISTRIBUTION)
+    except PackageNotFoundError:
+        return "of unknown version"

@@ -15,11 +15,11 @@ from manybaskets.config.sections import Name, Section
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import fenced
 from manybaskets.records.ids import digest
+from manybaskets.records.resources import project_path, resource
 
 Form = Literal["json", "tagged", "published"]
 SLOTS = ("request", "response", "scale")
 PUBLISHED = ("harmfulness", "quality")  # rubrics that the published study had, and readers for
-SHIPPED = Path(__file__).resolve().parents[3] / "resources" / "rubrics"
 _SLOT = re.compile(r"\{(" + "|".join(SLOTS) + r")\}")
 
 
@@ -189,14 +189,14 @@ def read_rubric(path: Path) -> Rubric:
 
 def shipped(name: str) -> Rubric:
     """A rubric that ships with the project, by name."""
-    return read_rubric(SHIPPED / f"{name}.yaml")
+    return read_rubric(resource(f"rubrics/{name}.yaml"))
 
 
 def rubric_file(judge: Judge, name: str) -> Path:
     """File of a rubric as a judge is to read it: from the judge's own folder where it has one, which
     must then hold all that the judge is asked on, else the one that ships."""
     own = judge.rubrics if isinstance(judge, ModelJudge) else None
-    return (SHIPPED.parents[1] / own if own else SHIPPED) / f"{name}.yaml"
+    return (project_path(own) if own else resource("rubrics")) / f"{name}.yaml"
 
 
 def rubric_for(judge: Judge, name: str) -> Rubric:

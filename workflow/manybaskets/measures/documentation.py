@@ -15,7 +15,7 @@ from manybaskets.measures.registry import SEPARATOR, Measure
 from manybaskets.measures.variants import DESCRIPTIONS
 from manybaskets.records.files import write_text
 
-MARKDOWN = Path(__file__).resolve().parents[3] / "docs" / "measures.md"
+MARKDOWN = Path("docs/measures.md")
 
 _HEAD = """# Measures
 

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 
 from manybaskets.presentation.table_forms import display, note
 from manybaskets.records.files import write_text
+from manybaskets.records.resources import library_folder
 
 __all__ = [
     "Part",
@@ -104,7 +105,7 @@ class Report:
 def write_report(path: Path, report: Report) -> None:
     """Write the report as one HTML file."""
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
+        loader=FileSystemLoader(library_folder() / "presentation"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -116,9 +117,17 @@ def write_report(path: Path, report: Report) -> None:
     write_text(template.render(report=report) + "\n", Path(path))
 
 
-def read_caption(path: Path) -> str:
-    """A caption file as one paragraph; its few marks are reStructuredText's ``code``."""
-    return " ".join(Path(path).read_text(encoding="utf-8").split())
+def read_caption(kind: str) -> str:
+    """Caption of a figure; its few marks are reStructuredText's ``code``.
+
+    Args:
+        kind: what draws the figure; `captions/<kind>.rst` has the text.
+
+    Returns:
+        The text as one paragraph.
+    """
+    path = library_folder() / "presentation/captions" / f"{kind}.rst"
+    return " ".join(path.read_text(encoding="utf-8").split())
 
 
 def _prose(text: str) -> Markup:

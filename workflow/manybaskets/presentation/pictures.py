@@ -12,7 +12,7 @@ class Picture:
     """A figure before it is drawn.
 
     Attributes:
-        kind: what draws it (`figures.drawing`); its caption is `workflow/report/<kind>.rst`.
+        kind: what draws it (`figures.drawing`); its caption is `captions/<kind>.rst`.
         title: for the report.
         tables: the tables of `statistics/` that it is drawn from.
         options: what it shows, as plain values.

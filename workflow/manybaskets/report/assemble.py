@@ -33,7 +33,6 @@ from manybaskets.report.throughput import CAPTIONS as THROUGHPUT_CAPTIONS
 from manybaskets.report.throughput import throughput_findings
 from manybaskets.scoring.divergence import MixKind
 
-CAPTIONS = Path(__file__).resolve().parents[2] / "report"
 # Tables that other rules write and that the report reads as they are.
 OTHER_TABLES = {
     "throughput": ("Throughput", THROUGHPUT_CAPTIONS["throughput"]),
@@ -74,7 +73,7 @@ def assemble(
         kinds: whether a mix holds answers of people, of one source, or of several.
         pilots: verdicts of the sources' trials, by source.
         others: tables of `OTHER_TABLES` by name.
-        figures: SVG files by name; `workflow/report/` has a paragraph for each kind.
+        figures: SVG files by name; `presentation/captions/` has a paragraph for each kind.
         experiments: those that the study has, in reading order.
     """
     order, confidence = Order.of(study), study.statistics.confidence
@@ -179,7 +178,7 @@ def _other(name: str, frame: pl.DataFrame) -> report.Table:
 
 
 def _picture(plan: Picture, file: Path) -> report.Picture:
-    return report.Picture(plan.title, file, report.read_caption(CAPTIONS / f"{plan.kind}.rst"))
+    return report.Picture(plan.title, file, report.read_caption(plan.kind))
 
 
 def _provenance() -> dict[str, str]:

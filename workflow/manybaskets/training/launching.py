@@ -18,6 +18,7 @@ import yaml
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.records.files import write_text
+from manybaskets.records.resources import library_folder
 from manybaskets.training import process
 from manybaskets.training.checkpoints import drop_torn_checkpoints
 from manybaskets.training.process import Task
@@ -159,7 +160,7 @@ def _environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith(_FOREIGN) and key not in _OF_A_PROCESS
     }
-    library = str(Path(__file__).resolve().parents[2])
+    library = str(library_folder().parent)
     paths = [library, *filter(None, [kept.get("PYTHONPATH")])]
     return kept | {
         "PYTHONPATH": os.pathsep.join(paths),

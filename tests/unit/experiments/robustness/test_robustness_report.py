@@ -20,6 +20,7 @@ from manybaskets.experiments.robustness.tables import NAMES, make_tables
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.figures import panels as pieces
 from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.page import read_caption
 from manybaskets.presentation.table_forms import display, write_all
 from manybaskets.report.figures import drawing
 from manybaskets.report.figures.plan import pictures
@@ -302,7 +303,7 @@ def test_figures_follow_the_config_and_can_be_drawn():
     assert tables <= set(FRAMES)
     for picture in planned.values():
         assert picture.kind in drawing.DRAWN
-        assert (ROOT / "workflow/report" / f"{picture.kind}.rst").is_file()
+        assert read_caption(picture.kind)
     assert not any(p.part == "robustness" for p in pictures(without_experiment(study)).values())
 
 

@@ -14,8 +14,8 @@ from manybaskets.experiments.robustness.exchanges import SETS_OF
 from manybaskets.experiments.robustness.prompts import CONTROL, World, make_prompts
 from manybaskets.judging.workload import CHARACTERS_PER_TOKEN, EMBEDDED_CHARACTERS, judge_calls
 from manybaskets.names import VANILLA
+from manybaskets.records.resources import resource
 
-_SHIPPED = Path(__file__).resolve().parents[4] / "resources/robustness/templates.jsonl"
 _TEMPLATE_TOKENS = 15.0  # of the chat template and the system turn
 
 
@@ -49,7 +49,8 @@ class Attacks:
             return None
         embedded = study.dataset.kind == "embedded"
         world = World(study.dataset.towns, study.seed) if embedded else None
-        made = make_prompts(own.prompts(), {}, world, _SHIPPED, study.seed)[0]
+        templates = resource("robustness/templates.jsonl")
+        made = make_prompts(own.prompts(), {}, world, templates, study.seed)[0]
         per_token = EMBEDDED_CHARACTERS if embedded else CHARACTERS_PER_TOKEN
         found = {
             name: Asked(
