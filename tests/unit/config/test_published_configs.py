@@ -174,7 +174,7 @@ def test_the_paper_file_switches_to_what_the_paper_did(paper):
 
 @pytest.mark.parametrize(
     ("heading", "more", "fewest"),
-    [("The paper's settings", [], 10), ("Refusals", ["robustness"], 5), ("Self-preference", ["preference"], 8)],
+    [("The paper's settings", [], 10), ("Robustness", ["robustness"], 5), ("Self-preference", ["preference"], 8)],
 )  # fmt: skip
 def test_every_switch_of_the_page_is_a_key(heading, more, fewest):
     files = [EGGS, *(EGGS.with_suffix(f".{name}.yaml") for name in more)]
