@@ -6,6 +6,7 @@ an environment variable, first of all in every job and its subprocesses.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import os
@@ -20,6 +21,10 @@ from manybaskets.errors import UserError
 
 KEY = "extensions"
 VARIABLE = "MANYBASKETS_EXTENSIONS"
+
+# Rooms of the library that register config sections when they are imported: the config does not
+# know them, so that an experiment that ships is added as one of the user's is.
+SHIPPED = ("manybaskets.experiments",)
 
 _LOADED: dict[Path, ModuleType] = {}
 
@@ -42,6 +47,12 @@ def listed_extensions(value: Any, where: str) -> list[Path]:
             remedy="list the paths of the files, relative to the working directory",
         )
     return [Path(each).resolve() for each in value]
+
+
+def load_shipped() -> None:
+    """Import the rooms that register sections of the config."""
+    for room in SHIPPED:
+        importlib.import_module(room)
 
 
 def load_extensions(files: Sequence[Path]) -> None:

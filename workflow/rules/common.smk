@@ -23,7 +23,7 @@ from manybaskets.published.conditions import groups_of
 from manybaskets.published.splitting import check_paper, model_files
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.report.figures.plan import pictures
-from manybaskets.experiments.robustness.judge_panel import check_panel
+from manybaskets.experiments import experiments_of
 from manybaskets.report.assemble import OTHER_TABLES
 from manybaskets.report.study_tables import Order, table_names
 from manybaskets.source_analysis.style_inheritance import counted, source_shares
@@ -43,14 +43,17 @@ try:
     check_families(STUDY)
     check_paper(STUDY)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
-    WARNINGS = check_panel(STUDY)
+    EXPERIMENTS = experiments_of(STUDY)
+    WARNINGS = [line for each in EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = Needs(MACHINE, model_sizes(STUDY))
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
 # Scripts find here what changes no result, so that a change of it reruns nothing.
-config["operations"] = operations_of_jobs(STUDY)
+config["operations"] = operations_of_jobs(STUDY) | {
+    experiment.name: experiment.operations(STUDY) for experiment in EXPERIMENTS
+}
 
 RESULTS = Path("results") / STUDY.study
 PROMPT_SETS = STUDY.all_prompt_sets()

@@ -18,7 +18,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.generation.run_responses import respond
 
     prompting = Prompting(**params.prompting)
-    responses = Responses.assembled(params.responses, snakemake.config["operations"]["attacks"])
+    responses = Responses.assembled(params.responses, snakemake.config["operations"]["robustness"])
     runs = [(mix, seed) for mix, seed in params.runs]
     engine = open_engine(
         responses.engine,

@@ -10,10 +10,10 @@ from repository import ROOT
 
 from manybaskets.config import parse_study
 from manybaskets.config.articles import Summaries
-from manybaskets.config.operations import operations
 from manybaskets.config.participants import judged_mixes, self_of, writer
 from manybaskets.config.preference_judging import Judging
 from manybaskets.errors import UserError
+from manybaskets.experiments import EXPERIMENTS
 
 SHIPPED = yaml.safe_load((ROOT / "config/config.yaml").read_text())
 
@@ -115,7 +115,7 @@ def test_an_author_that_is_a_source_brings_its_engine_and_not_its_sampling():
 
 def test_both_halves_of_a_section_make_it_again():
     config = study()
-    halves = operations(config)
+    halves = EXPERIMENTS.get("preference").operations(config)
     how = config.preference
     assert Judging.assembled(how.judging.science(), halves["judging"]) == how.judging
     assert Summaries.assembled(how.summaries.science(), halves["summaries"]) == how.summaries

@@ -10,6 +10,7 @@ from planned_jobs import planned, study
 from repository import ROOT
 
 from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.experiments import job_profiles
 from manybaskets.experiments.preference.judge_panel import panel_in
 from manybaskets.experiments.preference.questions import lay_out, number_of_questions
 from manybaskets.models.sizes import model_sizes
@@ -92,4 +93,4 @@ def test_status_counts_summaries_and_their_journals(tmp_path):
         f"results/s/preference/own/llama/{run}.parquet" for run in ("human/seed1", "multi/seed2")
     ]
     job = type(job)(**{**vars(job), "outputs": outputs})
-    assert rows_done(job, results, rows_of(study(), tmp_path), 100.0) == 14
+    assert rows_done(job, results, rows_of(study(), tmp_path), 100.0, job_profiles(study())) == 14

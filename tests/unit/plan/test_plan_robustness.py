@@ -12,6 +12,7 @@ from repository import ROOT
 from robustness_requests import SIZES
 
 from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.experiments import job_profiles
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.costs import bills
 from manybaskets.plan.rows import rows_of
@@ -146,4 +147,4 @@ def test_status_counts_answers_and_journals(tmp_path):
     ]
     job = type(job)(**{**vars(job), "outputs": outputs})
     rows = rows_of(study(), tmp_path)
-    assert rows_done(job, results, rows, 100.0) == 7
+    assert rows_done(job, results, rows, 100.0, job_profiles(study())) == 7

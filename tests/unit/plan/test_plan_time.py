@@ -5,11 +5,12 @@ import json
 import pytest
 from planned_jobs import planned, study, write_benchmark
 
+from manybaskets.experiments import Work
 from manybaskets.plan.measured import PRIOR, Speeds, lengths_of_sources, read_benchmark
 from manybaskets.plan.rows import rows_of
 from manybaskets.plan.schedule import Width, timetable
 from manybaskets.plan.speeds import CPU, GPU, NETWORK, Priors
-from manybaskets.plan.work import Work, WorkOf
+from manybaskets.plan.work import WorkOf
 
 EGGS = {"llama-3.1-8b": 8.03e9, "llama-3.1-70b": 70.6e9, "mistral-large": 123e9}
 TINY = dict.fromkeys(("llama", "qwen", "mistral", "gemma"))

@@ -4,8 +4,9 @@ import polars as pl
 import pytest
 from planned_jobs import study
 
+from manybaskets.experiments import Lengths
 from manybaskets.plan.rows import CONFIG, COUNTED, UNKNOWN, rows_of, shard_rows
-from manybaskets.plan.work import Lengths, WorkOf
+from manybaskets.plan.work import WorkOf
 
 
 def test_the_embedded_config_tells_its_rows(tmp_path):

@@ -23,8 +23,6 @@ def check_preference(study: Study) -> None:
             that is called held out and is not; no held-out author and no reason.
     """
     how = study.preference
-    if how is None:
-        return
     writers = {HUMAN, *study.sources, *study.models}
     study._require("preference.authors", how.authors, writers, "sources or models")
     if len(set(how.authors)) < len(how.authors):
@@ -113,8 +111,6 @@ def check_robustness(study: Study) -> None:
         ValueError: a name that nothing defines, or what needs the embedded world without it.
     """
     own = study.robustness
-    if own is None:
-        return
     if not study.targets:
         raise ValueError(
             "robustness: needs `targets`; a study of sources alone has no refusals to test"

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from manybaskets.config.study import Study
+from manybaskets.config.experiment_sections import study_model
 from manybaskets.records.files import write_text
 
 MARKDOWN = Path("docs/configuration.md")
@@ -42,7 +42,7 @@ def markdown() -> str:
     """Text of docs/configuration.md: a table of keys per section, kinds of a union one by one."""
     parts = [_HEAD]
     # Kinds may share a section inside them, such as `dataset.fields`; it is told once.
-    for path, section in dict.fromkeys(_sections("", Study)):
+    for path, section in dict.fromkeys(_sections("", study_model())):
         about = " ".join((section.__doc__ or "").split())
         rows = ["| key | type | default | description |", "| --- | --- | --- | --- |"]
         rows += [_row(name, info) for name, info in section.model_fields.items()]
@@ -54,7 +54,7 @@ def json_schema() -> str:
     """JSON schema of a study's config."""
     schema = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Study.model_json_schema(),
+        **study_model().model_json_schema(),
         "title": "Many Baskets study",
     }
     return json.dumps(schema, indent=2, sort_keys=True, ensure_ascii=False) + "\n"

@@ -9,12 +9,10 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from manybaskets.config.checks import check_preference, check_robustness
+from manybaskets.config.experiment_sections import check_sections, study_model
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.extensions import KEY, listed_extensions, load_extensions
-
-CHECKS = (check_preference, check_robustness)  # of sections against each other
 
 
 def parse_study(settings: Mapping[str, Any], where: str) -> Study:
@@ -25,9 +23,8 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
     """
     load_extensions(listed_extensions(settings.get(KEY, []), where))
     try:
-        study = Study.model_validate(settings)
-        for check in CHECKS:
-            check(study)
+        study = study_model().model_validate(settings)
+        check_sections(study)
         return study
     except ValueError as error:
         wrong = isinstance(error, ValidationError)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from manybaskets.config.engines import OpenAIEngine
 from manybaskets.config.study import Study
+from manybaskets.experiments import Work
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors
-from manybaskets.plan.work import Work
 
 # Bytes on disk as embedded and published studies wrote them: per token of an answer and per row.
 _ANSWERS, _JOURNAL, _MIXES = (2.0, 40.0), (5.0, 250.0), (6.0, 300.0)
@@ -22,7 +22,6 @@ _EMBEDDED_ADAPTER_BYTES = 280_000
 MODELS, ADAPTERS, ANSWERS, MIXES, REST = "models", "adapters", "answers", "mixes", "vectors, tables"
 WORK = "work/: journals"
 CHECKPOINTS = "work/: checkpoints"
-_ASKED = ("source", "judge", "author")  # wildcards that name who is asked
 
 
 class Disk:
@@ -39,7 +38,7 @@ class Disk:
             return {MODELS: self.priors.weight_bytes(job.wildcards["model"])}
         if kind == "train":
             return {ADAPTERS: self.adapter_bytes(job.wildcards["target"])}
-        if kind in ("generate", "respond", "robustness_respond"):
+        if self.priors.leaves_answers(job):
             copies = 2 if kind == "generate" else 1  # a source's shards are joined into one file
             answers = copies * _bytes(_ANSWERS, out, rows)
             return {ANSWERS: answers, WORK: _bytes(_JOURNAL, out, rows)}
@@ -93,7 +92,7 @@ def bills(
     works: Mapping[int, Work],
     usages: Mapping[int, Mapping[str, float]],
 ) -> list[Bill]:
-    """What every source, judge and author costs that is asked over the network.
+    """What every source, judge or other author costs that is asked over the network.
 
     Args:
         works: work of every job, by position.
@@ -102,11 +101,11 @@ def bills(
     engines: dict[str, OpenAIEngine] = {}
     of: dict[str, list[int]] = {}
     for index in works:
-        engine, wildcards = priors.engine_of(jobs[index]), jobs[index].wildcards
-        asked = next((f"{kind} {wildcards[kind]}" for kind in _ASKED if kind in wildcards), None)
+        engine, asked = priors.engine_of(jobs[index]), priors.asked_in(jobs[index])
         if asked and isinstance(engine, OpenAIEngine):
-            engines[asked] = engine
-            of.setdefault(asked, []).append(index)
+            name = " ".join(asked)
+            engines[name] = engine
+            of.setdefault(name, []).append(index)
     return [_bill(name, engines[name], own, jobs, works, usages) for name, own in of.items()]
 
 

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.config.study import Study
+from manybaskets.experiments import StudyRows, Work
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
 from manybaskets.plan.measured import NO_PRIOR, Speeds, lengths_of_sources, read_usage
-from manybaskets.plan.rows import Rows, rows_of
+from manybaskets.plan.rows import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
-from manybaskets.plan.work import Work, WorkOf
+from manybaskets.plan.work import WorkOf
 
 # Seconds that the workflow itself takes for a job: the start of Snakemake, on a cluster two of them and
 # the wait until it looks (`benchmarks/slurm_overhead.py`).
@@ -52,7 +53,7 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
-class Request:
+class ScheduledJob:
     """What the jobs of a class ask the scheduler for, at their first attempt.
 
     Args:
@@ -75,12 +76,12 @@ class Plan:
 
     study: str
     stages: Sequence[StagePlan]
-    requests: Sequence[Request]
+    requests: Sequence[ScheduledJob]
     reasons: Mapping[str, Mapping[str, int]]
     bills: Sequence[Bill]
     gigabytes: Mapping[str, float]
     free_gigabytes: float
-    rows: Rows
+    rows: StudyRows
     hours_done: float
     gpu_hours_done: float
     width: Width
@@ -204,7 +205,7 @@ def _stage(
     )
 
 
-def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[Request]:
+def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[ScheduledJob]:
     """Classes of jobs that ask for the same, in the order of `seconds`."""
     classes: dict[tuple, list[float]] = {}
     for index in seconds:
@@ -217,7 +218,7 @@ def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[
         key += (asked.get("mem_mb"), asked.get("runtime"))
         classes.setdefault(key, []).append(seconds[index] / 60)
     return [
-        Request(rule, len(each), partition, gpus, cores, memory, minutes, max(each))
+        ScheduledJob(rule, len(each), partition, gpus, cores, memory, minutes, max(each))
         for (rule, partition, gpus, cores, memory, minutes), each in classes.items()
     ]
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from manybaskets.experiments import Lengths, Work
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors, Seconds
-from manybaskets.plan.work import Lengths, Work, WorkOf
+from manybaskets.plan.work import WorkOf
 
 PRIOR, NO_PRIOR = "prior", "no prior"
 
@@ -79,8 +80,9 @@ class Speeds:
 
     def _levels(self, job: PlannedJob) -> list[tuple]:
         """Groups of jobs that tell of this one, the nearest first."""
-        who = tuple(
-            job.wildcards.get(key) for key in ("source", "target", "model", "judge", "author")
+        who = (
+            self.priors.asked_in(job),
+            *(job.wildcards.get(key) for key in ("source", "target", "model")),
         )
         device = self.priors.device_of(job)
         levels: list[tuple] = [(job.kind, who)]

@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from manybaskets.config.data import EmbeddedDataset, FilePromptSet, HubDataset
 from manybaskets.config.study import Study
+from manybaskets.experiments import StudyRows
 
 COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of a study; None for those that nothing tells.
-
-    Args:
-        train: training prompts in use, with those of validation; every source answers them.
-        fit: of these, the ones that are learned.
-        validation: of these, the ones that choose a checkpoint.
-        sets: rows of every prompt set that runs answer, `test` first.
-        turns: questions per prompt, 1 but for conversations.
-        basis: `counted`, `config` or `unknown`.
-    """
-
-    train: int | None
-    fit: int | None
-    validation: int | None
-    sets: dict[str, int | None]
-    turns: float
-    basis: str
 
 
 # Questions per conversation where nothing has counted them.
 PRIOR_TURNS = 2.0
 
 
-def rows_of(study: Study, results: Path) -> Rows:
+def rows_of(study: Study, results: Path) -> StudyRows:
     """Rows of a study: of its split where that is made, else as many as the config tells.
 
     Cleaning may drop some of the rows that the config tells.
@@ -63,10 +42,10 @@ def rows_of(study: Study, results: Path) -> Rows:
     fields = getattr(study.dataset, "fields", None)
     turns = PRIOR_TURNS if fields is not None and fields.messages else 1.0
     known = train is not None and None not in sets.values()
-    return Rows(train, fit, validation, sets, turns, CONFIG if known else UNKNOWN)
+    return StudyRows(train, fit, validation, sets, turns, CONFIG if known else UNKNOWN)
 
 
-def _counted(study: Study, results: Path, split: Path) -> Rows:
+def _counted(study: Study, results: Path, split: Path) -> StudyRows:
     import polars as pl
 
     frame = pl.read_parquet(split, columns=["split", "used", "follow_ups"]).filter("used")
@@ -77,7 +56,7 @@ def _counted(study: Study, results: Path, split: Path) -> Rows:
     for name in study.prompt_sets:
         made = results / f"data/prompts/{name}.parquet"
         sets[name] = count_rows(made) if made.is_file() else _set_rows(study, name)
-    return Rows(train.height, sizes["train"], sizes["validation"], sets, turns, COUNTED)
+    return StudyRows(train.height, sizes["train"], sizes["validation"], sets, turns, COUNTED)
 
 
 def _raw_rows(study: Study) -> int | None:

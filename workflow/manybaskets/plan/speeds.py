@@ -19,10 +19,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from manybaskets.config.engines import OpenAIEngine, VllmEngine
-from manybaskets.config.participants import author_model, writer
 from manybaskets.config.study import Study
+from manybaskets.experiments import JobProfile, Work, job_profiles
 from manybaskets.plan.graph import PlannedJob
-from manybaskets.plan.work import Work
 
 CPU, GPU, NETWORK = "cpu", "gpu", "network"
 BYTES_PER_WEIGHT = {"float32": 4.0, "bfloat16": 2.0, "fp8": 1.0}
@@ -37,18 +36,16 @@ class Speed:
 
 
 # What a model does in the jobs of a rule. A new rule with a model has a line here, and one in
-# `plan/work.py` that says how many rows and tokens; without them the plan calls its time unknown.
+# `plan/work.py` with its rows and tokens; one of an experiment has a `JobProfile` instead. Without
+# them the plan calls its time unknown.
 TASKS = {
     "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
     "train": "train",
     "score_target": "likelihood", "score_fixed": "likelihood", "divergence": "divergence",
-    "robustness_respond": "answer", "robustness_judge": "answer", "robustness_canaries": "answer",
-    "preference_summaries": "answer", "preference_own_summaries": "answer",
-    "preference_judge": "likelihood", "preference_judge_gold": "likelihood",
 }  # fmt: skip
 
 # Jobs that fetch: what holds them up is the network.
-FETCHES = {"fetch_model", "fetch_dataset", "fetch_answers", "preference_fetch_articles"}
+FETCHES = {"fetch_model", "fetch_dataset", "fetch_answers"}
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
 EMBEDDED = {
@@ -85,7 +82,6 @@ LIGHT = {
     "topics": (15.0, 0.0, 0.0),
     "published_procedures": (43.0, 0.0, 0.0),
     "source_map": (3.4, 0.0, 0.0),
-    "robustness_outcomes": (6.0, 0.0, 0.0),
     "figure": (2.0, 0.0, 0.0),
     "write_report": (2.0, 0.0, 0.0),
 }
@@ -95,6 +91,7 @@ SECONDS_TO_FETCH_ROWS = 60.0
 SECONDS_PER_ANSWER, TOKENS_PER_SECOND_SERVED = 2.0, 60.0
 # A batch that is not full loses less than its share of the speed.
 _UNFILLED, _SMALL_BATCH, _BATCH = 2 / 3, 0.8, 32
+_NO_PROFILE = JobProfile()
 _EMBEDDED_WEIGHTS = 12 * 2 * 128**2 + 1024 * 128
 
 
@@ -120,6 +117,7 @@ class Priors:
 
     def __init__(self, study: Study, sizes: Mapping[str, float | None]) -> None:
         self.study, self.sizes = study, sizes
+        self.profiles = job_profiles(study)
         tiny = study.tiny
         weights = 12 * tiny.layers * tiny.hidden**2 + tiny.vocabulary * tiny.hidden
         self._tiny = weights / _EMBEDDED_WEIGHTS
@@ -131,10 +129,11 @@ class Priors:
             return Seconds(
                 10.0, self.weight_bytes(job.wildcards["model"]) / BYTES_PER_SECOND_FETCHED
             )
-        if job.kind in FETCHES:
+        if self._fetches(job):
             return Seconds(5.0, SECONDS_TO_FETCH_ROWS)
         if task is None:
-            setup, per_row, per_token = LIGHT.get(job.kind, OTHER)
+            own = self._profile(job).seconds
+            setup, per_row, per_token = own or LIGHT.get(job.kind, OTHER)
             return Seconds(setup, (work.rows or 0) * per_row + work.tokens * per_token)
         model, engine = self.model_of(job), self.engine_of(job)
         if isinstance(engine, OpenAIEngine):
@@ -156,46 +155,53 @@ class Priors:
 
     def knows(self, job: PlannedJob) -> bool:
         """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
-        return not job.gpus or self.task_of(job) is not None or job.kind in LIGHT
+        light = job.kind in LIGHT or self._profile(job).seconds
+        return bool(not job.gpus or self.task_of(job) or light)
+
+    @property
+    def tasks(self) -> dict[str, str]:
+        """What a model does, by kind of job."""
+        own = {kind: each.task for kind, each in self.profiles.items() if each.task}
+        return TASKS | own
 
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
         if job.kind == "score_fixed" and not self.study.scoring.scorer:
             return None
-        if "judge" in job.wildcards and TASKS.get(job.kind) == "answer":
+        task = self.tasks.get(job.kind)
+        if "judge" in job.wildcards and task == "answer":
             # A classifier reads and writes nothing; rules and people are no models.
             kind = self.study.judges[job.wildcards["judge"]].kind
             return {"model": "answer", "classifier": "likelihood"}.get(kind)
-        return TASKS.get(job.kind)
+        return task
 
     def model_of(self, job: PlannedJob) -> str | None:
         """The model that a job runs."""
         if job.kind == "score_fixed":
             return self.study.scoring.scorer
+        named = self._profile(job).model
+        if named:
+            return named(job.wildcards)
         if "source" in job.wildcards:
             return self.study.sources[job.wildcards["source"]].model
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "model", None)
-        if "author" in job.wildcards:
-            return author_model(self.study, job.wildcards["author"])
         return job.wildcards.get("target") or job.wildcards.get("model")
 
     def engine_of(self, job: PlannedJob):
         """The engine that answers in a job; None where none does."""
         if job.kind in ("generate", "pilot"):
             return self.study.sources[job.wildcards["source"]].engine
+        named = self._profile(job).engine
+        if named:
+            return named(job.wildcards)
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "engine", None)
-        if job.kind == "preference_summaries":
-            return writer(self.study, job.wildcards["author"]).engine
-        if job.kind in ("preference_judge", "preference_judge_gold"):
-            return self.study.preference.judging.engine_of(self.model_of(job))
-        of_targets = ("respond", "robustness_respond", "preference_own_summaries")
-        return self.study.responses.engine if job.kind in of_targets else None
+        return self.study.responses.engine if job.kind == "respond" else None
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
-        if job.kind in FETCHES or isinstance(self.engine_of(job), OpenAIEngine):
+        if self._fetches(job) or isinstance(self.engine_of(job), OpenAIEngine):
             return NETWORK
         return GPU if job.gpus else CPU
 
@@ -232,8 +238,21 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].batch_size
         if "judge" in job.wildcards:
             return self.study.judges[job.wildcards["judge"]].batch_size
-        if job.kind == "robustness_respond":
-            return self.study.robustness.responses.batch_size
-        if job.kind in ("preference_summaries", "preference_own_summaries"):
-            return self.study.preference.summaries.batch_size
+        if job.kind in self.profiles:
+            return self.profiles[job.kind].batch_size
         return self.study.responses.batch_size
+
+    def asked_in(self, job: PlannedJob) -> tuple[str, str] | None:
+        """Who is asked in a job: a wildcard and its value, such as `source` and its name."""
+        keys = ("source", "judge", self._profile(job).asks)
+        return next(((key, job.wildcards[key]) for key in keys if key in job.wildcards), None)
+
+    def leaves_answers(self, job: PlannedJob) -> bool:
+        """Whether a job leaves answers and their journal behind."""
+        return job.kind in ("generate", "respond") or bool(self._profile(job).journal)
+
+    def _profile(self, job: PlannedJob) -> JobProfile:
+        return self.profiles.get(job.kind, _NO_PROFILE)
+
+    def _fetches(self, job: PlannedJob) -> bool:
+        return job.kind in FETCHES or self._profile(job).fetches

@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-from manybaskets.config.sampling import Sampling
 from manybaskets.config.study import Study
-from manybaskets.experiments.preference.workload import Preferences
-from manybaskets.experiments.robustness.workload import Attacks
+from manybaskets.experiments import (
+    UNKNOWN_WORK,
+    Lengths,
+    StudyRows,
+    Work,
+    job_profiles,
+    prior_lengths,
+)
 from manybaskets.names import HUMAN, VANILLA
-from manybaskets.plan.rows import Rows, shard_rows
-
-
-@dataclass(frozen=True)
-class Work:
-    """What one job reads and writes; None where nothing tells how many rows there are.
-
-    Args:
-        rows: rows that it answers, learns, scores or writes.
-        tokens_in: tokens that a model reads.
-        tokens_out: tokens that a model writes.
-    """
-
-    rows: float | None = 0.0
-    tokens_in: float | None = 0.0
-    tokens_out: float | None = 0.0
-
-    @property
-    def known(self) -> bool:
-        """Whether the number of rows is known."""
-        return self.rows is not None
-
-    @property
-    def tokens(self) -> float:
-        """All tokens that pass the model; 0 where they are not known."""
-        return (self.tokens_in or 0.0) + (self.tokens_out or 0.0)
-
-
-@dataclass(frozen=True)
-class Lengths:
-    """Tokens per question and per answer of a source or run."""
-
-    prompt: float
-    answer: float
-
-
-def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
-    """Lengths before any answer is there: Dolly's prompts and the mean answers of four models to
-    them; those of the embedded world; for a conversation, what was said before counts as prompt."""
-    if study.dataset.kind == "embedded":
-        prompt, answer = 43.0, 26.0
-    elif study.dataset.fields.messages:
-        prompt, answer = 900.0, 400.0
-    else:
-        prompt, answer = 133.0, 250.0
-    limit = sampling.max_new_tokens if sampling else answer
-    return Lengths(min(prompt, study.prompting.max_prompt_tokens), min(answer, limit))
+from manybaskets.plan.rows import shard_rows
 
 
 class WorkOf:
@@ -67,7 +25,7 @@ class WorkOf:
         lengths: measured lengths by source; others have the prior ones.
     """
 
-    def __init__(self, study: Study, rows: Rows, lengths: Mapping[str, Lengths]) -> None:
+    def __init__(self, study: Study, rows: StudyRows, lengths: Mapping[str, Lengths]) -> None:
         self.study, self.rows, self.lengths = study, rows, lengths
         self._kinds: dict[str, Callable[[Mapping[str, str]], Work]] = {
             "generate": self._generate, "pilot": self._pilot, "train": self._train,
@@ -77,25 +35,18 @@ class WorkOf:
             "collect": self._rows_of_source, "replay": self._rows_of_source,
             "human_source": self._rows_of_source, "source_card": self._rows_of_source,
             "mix": self._rows_of_mix, "mix_card": self._rows_of_mix,
-            "robustness_respond": lambda w: _of(self.attacks.answers(w)),
-            "robustness_judge": lambda w: _of(self.attacks.judgements(w, canaries=False)),
-            "robustness_canaries": lambda w: _of(self.attacks.judgements(w, canaries=True)),
-            "preference_summaries": lambda w: _of(self.preferences.summaries(w)),
-            "preference_own_summaries": lambda w: _of(self.preferences.summaries(w)),
-            "preference_judge": lambda w: _of(self.preferences.readings(w)),
-            "preference_judge_gold": lambda w: _of(self.preferences.readings(w)),
         }  # fmt: skip
-        prior = prior_lengths(study)
-        self.attacks = Attacks(study, rows.sets["test"], prior.prompt, prior.answer)
-        self.preferences = Preferences(study)
+        self._profiles = job_profiles(study)
 
     @property
     def kinds(self) -> set[str]:
         """Kinds of jobs whose rows are known."""
-        return set(self._kinds)
+        return {*self._kinds, *self._profiles}
 
     def __call__(self, kind: str, wildcards: Mapping[str, str]) -> Work:
         """Work of a job; none to speak of for kinds that read what others made."""
+        if kind in self._profiles:
+            return self._profiles[kind].work(wildcards, self.rows)
         return self._kinds[kind](wildcards) if kind in self._kinds else Work()
 
     def of_source(self, source: str) -> Lengths:
@@ -111,13 +62,13 @@ class WorkOf:
 
     def _asked(self, prompts: int | None, lengths: Lengths) -> Work:
         if prompts is None:
-            return Work(None, None, None)
+            return UNKNOWN_WORK
         rows = prompts * self.rows.turns
         return Work(rows, rows * lengths.prompt, rows * lengths.answer)
 
     def _read(self, prompts: float | None, lengths: Lengths) -> Work:
         if prompts is None:
-            return Work(None, None, None)
+            return UNKNOWN_WORK
         return Work(prompts, prompts * self.rows.turns * (lengths.prompt + lengths.answer))
 
     def _generate(self, wildcards: Mapping[str, str]) -> Work:
@@ -143,20 +94,21 @@ class WorkOf:
         return {mix: len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes]}
 
     def _respond(self, wildcards: Mapping[str, str]) -> Work:
-        limit, each = self.study.responses.sampling.max_new_tokens, []
+        limit, total = self.study.responses.sampling.max_new_tokens, Work()
         for mix, runs in self._loaded(wildcards).items():
             lengths = self.of_mix(mix)
             shorter = Lengths(lengths.prompt, min(lengths.answer, limit))
-            each.append(self._asked(self._answered(runs), shorter))
-        return _together(each)
+            total += self._asked(self._answered(runs), shorter)
+        return total
 
     def _score_target(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
         texts = 1 + self.study.responses.samples  # the human answers, and the run's own
-        return _together(
+        each = (
             self._read(None if test is None else test * runs * texts, self.of_mix(mix))
             for mix, runs in self._loaded(wildcards).items()
         )
+        return sum(each, Work())
 
     def _score_fixed(self, wildcards: Mapping[str, str]) -> Work:
         """The human answers once, and one answer of every run."""
@@ -177,7 +129,7 @@ class WorkOf:
     def _train(self, wildcards: Mapping[str, str]) -> Work:
         training, rows = self.study.training, self.rows
         if rows.fit is None or rows.validation is None:
-            return Work(None, None, None)
+            return UNKNOWN_WORK
         learned = rows.fit * training.epochs
         # Checking a row takes about a third of learning it.
         checked = rows.validation * (training.evaluations + 1) / 3
@@ -190,20 +142,18 @@ class WorkOf:
     def _embed(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
         if test is None:
-            return Work(None, None, None)
+            return UNKNOWN_WORK
         rows = self._runs() * len(self.study.targets) * test * self.study.responses.samples
         return Work(rows, rows * min(256.0, prior_lengths(self.study).answer))
 
     def _measure(self, wildcards: Mapping[str, str]) -> Work:
         mix = wildcards.get("mix", VANILLA)
         rows = self._answered(len(self.study.seeds_of(mix)))
-        return (
-            Work(None, None, None) if rows is None else Work(rows, rows * self.of_mix(mix).answer)
-        )
+        return UNKNOWN_WORK if rows is None else Work(rows, rows * self.of_mix(mix).answer)
 
     def _lengths(self, wildcards: Mapping[str, str]) -> Work:
         if self.rows.train is None:
-            return Work(None, None, None)
+            return UNKNOWN_WORK
         each = [self.of_source(name) for name in self.study.used_sources()]
         tokens = sum(lengths.prompt + lengths.answer for lengths in each)
         return Work(self.rows.train * len(each), self.rows.train * self.rows.turns * tokens)
@@ -214,19 +164,6 @@ class WorkOf:
 
     def _rows_of_mix(self, wildcards: Mapping[str, str]) -> Work:
         return Work(self.rows.train)
-
-
-def _of(numbers: tuple[float, float, float] | None) -> Work:
-    return Work(None, None, None) if numbers is None else Work(*numbers)
-
-
-def _together(works: Iterable[Work]) -> Work:
-    each = list(works)
-    if not all(work.known for work in each):
-        return Work(None, None, None)
-    return Work(
-        *(sum(getattr(work, name) for work in each) for name in ("rows", "tokens_in", "tokens_out"))
-    )
 
 
 def _both(lengths: Lengths) -> tuple[float, float]:

@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from manybaskets.experiments import JobProfile, StudyRows
 from manybaskets.plan.graph import PlannedJob
-from manybaskets.plan.rows import Rows, count_rows
+from manybaskets.plan.rows import count_rows
 
-# Kinds of jobs whose rows are counted.
-HAS_ROWS = {"pilot", "generate", "respond", "robustness_respond"} | {
-    "preference_summaries", "preference_own_summaries"
-}  # fmt: skip
+Profiles = Mapping[str, JobProfile]
+_HAVE_ROWS = {"pilot", "generate", "respond"}
 
 
-def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None) -> float:
-    """Rows of a job of one of the kinds above that are there: all of a finished one, else those of its
-    outputs and journals."""
+def has_rows(kind: str, profiles: Profiles) -> bool:
+    """Whether the rows of a kind of job are counted.
+
+    Args:
+        profiles: of the experiments' jobs, by kind.
+    """
+    return kind in _HAVE_ROWS or (kind in profiles and profiles[kind].journal is not None)
+
+
+def rows_done(
+    job: PlannedJob, results: Path, rows: StudyRows, expected: float | None, profiles: Profiles
+) -> float:
+    """Rows that a job has written: all of a finished one, else those of its outputs and journals.
+
+    Args:
+        job: of a kind that has rows.
+        expected: its rows when it is finished; None if unknown.
+        profiles: of the experiments' jobs, by kind.
+    """
     if not job.run:
         return expected or 0.0
     if job.kind in ("generate", "pilot"):
@@ -23,17 +39,17 @@ def rows_done(job: PlannedJob, results: Path, rows: Rows, expected: float | None
         if job.kind == "generate":
             place = f"{job.wildcards['shard']}-of-{job.wildcards['shards']}"
         found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
-    elif job.kind == "robustness_respond":
-        found = float(sum(_of_attack(results, results.parent.parent / o) for o in job.outputs))
-    elif job.kind in ("preference_summaries", "preference_own_summaries"):
-        found = float(sum(_of_summaries(results, results.parent.parent / o) for o in job.outputs))
+    elif job.kind in profiles:
+        journal = profiles[job.kind].journal
+        files = [results.parent.parent / output for output in job.outputs]
+        found = float(sum(_of_experiment(results, file, journal) for file in files))
     else:
         found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)
     # An answer that was not taken has a row for every try.
     return found if expected is None else min(found, expected)
 
 
-def _of_set(results: Path, output: Path, rows: Rows) -> float:
+def _of_set(results: Path, output: Path, rows: StudyRows) -> float:
     """Rows of one prompt set and seed: `runs/<target>/<mix>/seed<n>/responses/<set>.parquet`."""
     whole = rows.sets.get(output.stem)
     if output.exists():
@@ -42,23 +58,14 @@ def _of_set(results: Path, output: Path, rows: Rows) -> float:
     return _lines(results / f"work/responses/{target}/{mix}/{seed}/{output.stem}")
 
 
-def _of_attack(results: Path, output: Path) -> int:
-    """The same of `restricted/responses/<target>/<mix>/seed<n>/<set>.parquet`; 0 for who may not look."""
+def _of_experiment(results: Path, output: Path, journal: Callable[[str], str]) -> int:
+    """Rows of an experiment's output or its journal; 0 for readers without permission."""
     try:
         if output.exists():
             return count_rows(output)
-        target, mix, seed = output.parts[-4:-1]
-        return _lines(results / f"restricted/work/responses/{target}/{mix}/{seed}/{output.stem}")
+        return _lines(results / journal(output.relative_to(results).as_posix()))
     except PermissionError:
         return 0
-
-
-def _of_summaries(results: Path, output: Path) -> int:
-    """The same of `preference/summaries/<author>.parquet`, `preference/own/<target>/<mix>/seed<n>.parquet`."""
-    if output.exists():
-        return count_rows(output)
-    place = output.relative_to(results / "preference").with_suffix("")
-    return _lines(results / "work/preference" / place)
 
 
 def _lines(folder: Path) -> int:

@@ -13,15 +13,15 @@ from manybaskets.plan.rows import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 from manybaskets.status.failures import Failure, failures
-from manybaskets.status.journals import HAS_ROWS, rows_done
+from manybaskets.status.journals import Profiles, has_rows, rows_done
 from manybaskets.status.running import Now, look
 
-# Stages with one of these jobs have a line for every source or target, all others have one line.
-_TOLD_APART = {*HAS_ROWS, "replay", "train", "score_target"}
+# Stages with one of these jobs, or one that has rows, have a line for every source or target.
+_BY_NAME = {"replay", "train", "score_target"}
 
 
 @dataclass(frozen=True)
-class Progress:
+class StageProgress:
     """How far one source, or all runs of one target, are in a stage.
 
     Args:
@@ -46,7 +46,7 @@ class Status:
     """How far a study is."""
 
     study: str
-    progress: Sequence[Progress]
+    progress: Sequence[StageProgress]
     failures: Sequence[Failure]
     now: Now
 
@@ -76,22 +76,23 @@ def read_status(
     rows = rows_of(study, results)
     work = WorkOf(study, rows, lengths_of_sources(jobs, root))
     speeds = Speeds(Priors(study, sizes), work, jobs, root)
+    profiles = speeds.priors.profiles
     lines = {
         (stage, of): members
         for stage, own in stages_of(jobs, stages).items()
-        for of, members in _lines([jobs[index] for index in own]).items()
+        for of, members in _lines([jobs[index] for index in own], profiles).items()
     }
 
-    def gathered() -> Iterator[Progress]:
+    def gathered() -> Iterator[StageProgress]:
         for (stage, of), members in lines.items():
             there, wanted, seconds, measured = 0.0, 0.0, 0.0, True
-            counted = any(job.kind in HAS_ROWS for job in members)
+            counted = any(has_rows(job.kind, profiles) for job in members)
             for job in members:
                 work_of_job = work(job.kind, job.wildcards)
                 left = 1.0
-                if job.kind in HAS_ROWS:
+                if has_rows(job.kind, profiles):
                     expected = work_of_job.rows
-                    done = rows_done(job, results, rows, expected)
+                    done = rows_done(job, results, rows, expected, profiles)
                     there += done
                     wanted = None if wanted is None or expected is None else wanted + expected
                     left = 1 - done / expected if expected else 1.0
@@ -100,7 +101,7 @@ def read_status(
                     seconds += estimate.setup + estimate.work * left
                     measured &= basis.startswith("measured")
             finished = sum(not job.run for job in members)
-            yield Progress(
+            yield StageProgress(
                 stage, of, there if counted else None, wanted if counted else None, finished,
                 len(members), seconds, measured,
             )  # fmt: skip
@@ -114,9 +115,9 @@ def _is_done(job: PlannedJob, root: Path) -> bool:
     return all((root / output).exists() for output in job.outputs)
 
 
-def _lines(members: Sequence[PlannedJob]) -> dict[str, list[PlannedJob]]:
+def _lines(members: Sequence[PlannedJob], profiles: Profiles) -> dict[str, list[PlannedJob]]:
     """Jobs of a stage by source or target; jobs of neither stand under their rule's name."""
-    if not any(job.kind in _TOLD_APART for job in members):
+    if not any(job.kind in _BY_NAME or has_rows(job.kind, profiles) for job in members):
         return {"": list(members)}
     found: dict[str, list[PlannedJob]] = {}
     for job in members:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from manybaskets.plan.table import NOTHING, aligned, time_of
-from manybaskets.status.reading import Progress, Status
+from manybaskets.status.reading import StageProgress, Status
 
 _MOST = 12  # lines of failures, of running and of waiting jobs; the rest is counted
 
@@ -31,7 +31,7 @@ def as_text(status: Status) -> str:
 _HEADER = ("stage", "of", "rows", "expected", "%", "jobs done", "jobs", "time left", "based on")
 
 
-def _row(each: Progress) -> list[str]:
+def _row(each: StageProgress) -> list[str]:
     finished = each.done == each.jobs
     rows = NOTHING if each.rows is None else f"{each.rows:,.0f}"
     expected = NOTHING

@@ -2,61 +2,101 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from pathlib import PurePosixPath
 
-from manybaskets.config.participants import judged_mixes
+from manybaskets.config.participants import author_model, judged_mixes, writer
 from manybaskets.config.study import Study
+from manybaskets.experiments.job_profiles import JobProfile, StudyRows, Wildcards, Work
 from manybaskets.experiments.preference.judge_panel import panel_in
 from manybaskets.experiments.preference.questions import number_of_questions
 from manybaskets.experiments.preference.schemas import ABSOLUTE, GOLD
 from manybaskets.names import VANILLA
 
-Job = tuple[float, float, float]  # rows, tokens in, tokens out
 # Tokens of an article, of a summary per word that is asked for, and of all else in a question. Those
 # of CNN/DailyMail's 715 words, and of the embedded notices and models, which follow no length.
 _REAL = (950.0, 1.35, 90.0)
 _EMBEDDED = (60.0, 25.0, 40.0)
 
 
-class Preferences:
+def job_profiles(study: Study) -> dict[str, JobProfile]:
+    """The experiment's jobs by kind; the study has the section `preference`."""
+    settings, todo = study.preference, PreferenceWork(study)
+    batch_size = settings.summaries.batch_size
+    return {
+        "preference_fetch_articles": JobProfile(fetches=True),
+        "preference_summaries": JobProfile(
+            work=todo.summaries,
+            task="answer",
+            model=lambda wildcards: author_model(study, wildcards["author"]),
+            engine=lambda wildcards: writer(study, wildcards["author"]).engine,
+            batch_size=batch_size,
+            asks="author",
+            journal=journal_of,
+        ),
+        "preference_own_summaries": JobProfile(
+            work=todo.summaries,
+            task="answer",
+            engine=lambda wildcards: study.responses.engine,
+            batch_size=batch_size,
+            journal=journal_of,
+        ),
+        "preference_judge": JobProfile(
+            work=todo.readings,
+            task="likelihood",
+            engine=lambda wildcards: settings.judging.engine_of(wildcards["target"]),
+        ),
+        "preference_judge_gold": JobProfile(
+            work=todo.readings,
+            task="likelihood",
+            engine=lambda wildcards: settings.judging.engine_of(wildcards["model"]),
+        ),
+    }
+
+
+def journal_of(output: str) -> str:
+    """Folder of the journal of a file of summaries, both relative to the study's results."""
+    return f"work/{PurePosixPath(output).with_suffix('')}"
+
+
+class PreferenceWork:
     """Rows and tokens of the jobs of a study that has the section `preference`."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
         embedded = study.dataset.kind == "embedded"
         self.article, summary, self.rest = _EMBEDDED if embedded else _REAL
-        how = study.preference
-        asked = how.summaries if how else None
-        self.summary = 0.0
-        if asked:
-            self.summary = summary if embedded else summary * asked.words
-            self.summary = min(self.summary, asked.sampling.max_new_tokens)
+        asked = study.preference.summaries
+        expected = summary if embedded else summary * asked.words
+        self.summary = min(expected, asked.sampling.max_new_tokens)
 
-    def summaries(self, wildcards: Mapping[str, str]) -> Job:
+    def summaries(self, wildcards: Wildcards, rows: StudyRows) -> Work:
         """A job in which an author, or runs of a target, summarise."""
-        runs = (
-            1 if "author" in wildcards else sum(run[0] != VANILLA for run in self._runs(wildcards))
-        )
-        rows = runs * self.study.preference.count
-        return rows, rows * (self.article + self.rest), rows * self.summary
+        runs = 1
+        if "author" not in wildcards:
+            runs = sum(mix != VANILLA for mix, _ in self._runs(wildcards))
+        written = runs * self.study.preference.count
+        return Work(written, written * (self.article + self.rest), written * self.summary)
 
-    def readings(self, wildcards: Mapping[str, str]) -> Job:
-        """A job in which runs of a target, or a gold judge, judge; of tokens those that are read: the
-        article once for all corrected questions about it, and again for every text's likelihood."""
-        how, rows, tokens = self.study.preference, 0.0, 0.0
+    def readings(self, wildcards: Wildcards, rows: StudyRows) -> Work:
+        """A job in which runs of a target, or a gold judge, judge.
+
+        Its tokens are those that are read: the article once for all corrected questions about it,
+        and again for every text's likelihood.
+        """
+        settings, questions, tokens = self.study.preference, 0.0, 0.0
         for run in self._runs(wildcards):
             panel = panel_in(self.study, wildcards.get("target") or wildcards["model"], run)
-            asked = number_of_questions(how.judging, panel)
-            rows += sum(asked.values())
+            asked = number_of_questions(settings.judging, panel)
+            questions += sum(asked.values())
             tokens += self.article
             for (protocol, _), number in asked.items():
                 texts = 1 if protocol == ABSOLUTE else 2
                 tokens += number * (texts * self.summary + self.rest)
-            if how.judging.perplexity:
+            if settings.judging.perplexity:
                 tokens += len(panel.texts()) * (self.article + self.rest + self.summary)
-        return rows * how.count, tokens * how.count, 0.0
+        return Work(questions * settings.count, tokens * settings.count, 0.0)
 
-    def _runs(self, wildcards: Mapping[str, str]) -> list[tuple[str, int]]:
+    def _runs(self, wildcards: Wildcards) -> list[tuple[str, int]]:
         if "target" not in wildcards:
             return [(GOLD, 0)]
         if "seed" in wildcards:

@@ -25,8 +25,6 @@ def check_panel(study: Study) -> list[str]:
         UserError: a rule that scores on another rubric's scale; a judge of a subject's family.
     """
     own = study.robustness
-    if own is None:
-        return []
     for key, rubric in RUBRICS.items():
         for name in getattr(own.judges, key):
             _check_rule(study, key, name, rubric)

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import RUBRICS
 from manybaskets.config.study import Study
+from manybaskets.experiments.job_profiles import (
+    UNKNOWN_WORK,
+    JobProfile,
+    StudyRows,
+    Wildcards,
+    Work,
+    prior_lengths,
+)
 from manybaskets.experiments.robustness.exchanges import SETS_OF
 from manybaskets.experiments.robustness.prompts import CONTROL, World, make_prompts
-from manybaskets.judging.workload import CHARACTERS_PER_TOKEN, EMBEDDED_CHARACTERS, judge_calls
-from manybaskets.names import VANILLA
+from manybaskets.judging.workload import (
+    CHARACTERS_PER_TOKEN,
+    EMBEDDED_CHARACTERS,
+    Calls,
+    judge_calls,
+)
+from manybaskets.names import TEST, VANILLA
 from manybaskets.records.resources import resource
 
 _TEMPLATE_TOKENS = 15.0  # of the chat template and the system turn
@@ -28,31 +41,49 @@ class Asked:
     request_tokens: float
 
 
-class Attacks:
-    """Rows and tokens of the jobs of a study that has the section `robustness`.
+def job_profiles(study: Study) -> dict[str, JobProfile]:
+    """The experiment's jobs by kind; the study has the section `robustness`."""
+    own, todo = study.robustness, RobustnessWork(study)
+    return {
+        "robustness_respond": JobProfile(
+            work=todo.answers,
+            task="answer",
+            engine=lambda wildcards: study.responses.engine,
+            batch_size=own.responses.batch_size,
+            journal=journal_of,
+        ),
+        "robustness_canaries": JobProfile(work=todo.trials, task="answer"),
+        "robustness_judge": JobProfile(work=todo.judgements, task="answer"),
+        "robustness_outcomes": JobProfile(seconds=(6.0, 0.0, 0.0)),
+    }
 
-    Args:
-        test: number of test prompts; None where nothing tells.
-        prompt, answer: prior tokens of an ordinary prompt and of an answer.
-    """
 
-    def __init__(self, study: Study, test: int | None, prompt: float, answer: float) -> None:
-        self.study, self.test, self.prompt, self.answer = study, test, prompt, answer
+def journal_of(output: str) -> str:
+    """Folder of the journal of a file of answers, both relative to the study's results."""
+    inside = PurePosixPath(output).relative_to("restricted/responses").with_suffix("")
+    return f"restricted/work/responses/{inside}"
+
+
+class RobustnessWork:
+    """Rows and tokens of the jobs of a study that has the section `robustness`."""
+
+    def __init__(self, study: Study) -> None:
+        self.study, self.prior = study, prior_lengths(study)
 
     @cached_property
-    def sets(self) -> dict[str, Asked] | None:
-        """The prompt sets, control among them; None where a file of the user's is not there."""
+    def _made(self) -> dict[str, Asked] | None:
+        """The prompt sets that are made; None where a file of the user's does not exist."""
         own, study = self.study.robustness, self.study
         parts = (own.requests, own.templates, own.benign)
         files = [part.path for part in parts if part and part.kind == "file"]
-        if self.test is None or not all(Path(file).is_file() for file in files):
+        if not all(Path(file).is_file() for file in files):
             return None
         embedded = study.dataset.kind == "embedded"
         world = World(study.dataset.towns, study.seed) if embedded else None
         templates = resource("robustness/templates.jsonl")
         made = make_prompts(own.prompts(), {}, world, templates, study.seed)[0]
         per_token = EMBEDDED_CHARACTERS if embedded else CHARACTERS_PER_TOKEN
-        found = {
+        return {
             name: Asked(
                 rows.height,
                 _TEMPLATE_TOKENS + rows["instruction"].str.len_chars().mean() / per_token,
@@ -60,55 +91,61 @@ class Attacks:
             )
             for name, rows in made.items()
         }
-        control = min(own.control_prompts, self.test)
-        return found | {CONTROL: Asked(control, self.prompt, self.prompt)}
 
-    def answers(self, wildcards: Mapping[str, str]) -> tuple[float, float, float] | None:
-        """Rows, tokens in and tokens out of a job that answers; None where not known."""
-        if self.sets is None:
+    def _sets(self, rows: StudyRows) -> dict[str, Asked] | None:
+        """All prompt sets, control among them; None where their rows are unknown."""
+        test = rows.sets[TEST]
+        if test is None or self._made is None:
             return None
+        control = min(self.study.robustness.control_prompts, test)
+        return self._made | {CONTROL: Asked(control, self.prior.prompt, self.prior.prompt)}
+
+    def answers(self, wildcards: Wildcards, rows: StudyRows) -> Work:
+        """A job that answers."""
+        if self._sets(rows) is None:
+            return UNKNOWN_WORK
         each = self._runs(wildcards) * self.study.robustness.responses.samples
-        asked = [value for name, value in self.sets.items() if name != CONTROL]
-        rows = each * sum(value.prompts for value in asked)
-        read = each * sum(value.prompts * value.tokens for value in asked)
-        return rows, read, rows * self._answer
+        answered = each * sum(asked.prompts for asked in self._made.values())
+        read = each * sum(asked.prompts * asked.tokens for asked in self._made.values())
+        return Work(answered, read, answered * self._answer)
 
-    def judgements(
-        self, wildcards: Mapping[str, str], canaries: bool
-    ) -> tuple[float, float, float] | None:
-        """Questions to a judge, or rows for a rule, with tokens in and out; None where not known.
+    def judgements(self, wildcards: Wildcards, rows: StudyRows) -> Work:
+        """Questions to a judge about runs, or rows for a rule."""
+        sets = self._sets(rows)
+        if sets is None:
+            return UNKNOWN_WORK
+        total = Work()
+        for key in self.study.robustness.rubrics_of(wildcards["judge"]):
+            shown, read = self._shown(sets, key, self._runs(wildcards))
+            length = read / shown if shown else 0.0
+            calls = self._calls(wildcards, key, shown, length, self._answer, trial=False)
+            total += Work(calls.calls or shown, calls.tokens_in, calls.tokens_out)
+        return total
 
-        Args:
-            canaries: whether the job is the judge's trial alone.
-        """
-        if self.sets is None:
-            return None
-        own, judge = self.study.robustness, wildcards["judge"]
-        total = [0.0, 0.0, 0.0]
-        for key in own.rubrics_of(judge):
-            rows, read = (0.0, 0.0) if canaries else self._shown(key, self._runs(wildcards))
-            (calls,) = judge_calls(
-                self.study,
-                [(judge, RUBRICS[key])],
-                rows,
-                read / rows if rows else 0.0,
-                0.0 if canaries else self._answer,
-                int(canaries),
-            )
-            total[0] += calls.calls or rows
-            total[1] += calls.tokens_in
-            total[2] += calls.tokens_out
-        return total[0], total[1], total[2]
+    def trials(self, wildcards: Wildcards, rows: StudyRows) -> Work:
+        """Questions to a judge about answers with known scores."""
+        if self._sets(rows) is None:
+            return UNKNOWN_WORK
+        total = Work()
+        for key in self.study.robustness.rubrics_of(wildcards["judge"]):
+            calls = self._calls(wildcards, key, 0.0, 0.0, 0.0, trial=True)
+            total += Work(calls.calls, calls.tokens_in, calls.tokens_out)
+        return total
+
+    def _calls(self, wildcards: Wildcards, key: str, *lengths: float, trial: bool) -> Calls:
+        pairs = [(wildcards["judge"], RUBRICS[key])]
+        (calls,) = judge_calls(self.study, pairs, *lengths, int(trial))
+        return calls
 
     @property
     def _answer(self) -> float:
-        return min(self.answer, self.study.robustness.responses.sampling.max_new_tokens)
+        return min(self.prior.answer, self.study.robustness.responses.sampling.max_new_tokens)
 
-    def _shown(self, key: str, runs: int) -> tuple[float, float]:
+    def _shown(self, sets: Mapping[str, Asked], key: str, runs: int) -> tuple[float, float]:
         """Responses that a judge is shown on a rubric, and tokens of what was asked."""
         own = self.study.robustness
         rows = read = 0.0
-        for name, asked in self.sets.items():
+        for name, asked in sets.items():
             if name in SETS_OF[key]:
                 settings = self.study.responses if name == CONTROL else own.responses
                 number = runs * asked.prompts * settings.samples

@@ -1,0 +1,75 @@
+"""Sections of the config that experiments bring: registered by the experiments, not named here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pydantic import Field, create_model
+
+from manybaskets.config.sections import Section
+from manybaskets.config.study import Study
+from manybaskets.extensions import load_shipped
+from manybaskets.registry import Registry
+
+
+@dataclass(frozen=True)
+class ExperimentSection:
+    """A key of the config that belongs to an experiment.
+
+    Args:
+        section: the class of the section.
+        description: one line for docs/configuration.md.
+        check: checks the section against the rest of the study; raises ValueError.
+    """
+
+    section: type[Section]
+    description: str
+    check: Callable[[Study], None]
+
+
+EXPERIMENT_SECTIONS: Registry[ExperimentSection] = Registry("experiment's section")
+
+
+def add_section(name: str, declared: ExperimentSection) -> None:
+    """Make an experiment's section a key of the config.
+
+    Raises:
+        ValueError: the config has another key of this name.
+    """
+    own = Study.model_fields.get(name)
+    if own is not None and own.annotation != declared.section | None:
+        raise ValueError(f"'{name}' is a key of the config already; choose another name")
+    EXPERIMENT_SECTIONS.add(name, declared)
+
+
+def study_model() -> type[Study]:
+    """The model of a config: `Study` with the sections of all registered experiments."""
+    load_shipped()
+    fields = {
+        name: (
+            declared.section | None,
+            # A study without the experiment has the same plain values whether or not it is registered.
+            Field(None, exclude_if=_is_none, description=declared.description),
+        )
+        for name, declared in EXPERIMENT_SECTIONS.items()
+        if name not in Study.model_fields
+    }
+    return (
+        create_model("Study", __base__=Study, __doc__=Study.__doc__, **fields) if fields else Study
+    )
+
+
+def check_sections(study: Study) -> None:
+    """Check the sections of the experiments against the rest of the study.
+
+    Raises:
+        ValueError: a mistake; the message starts with the key.
+    """
+    for name, declared in EXPERIMENT_SECTIONS.items():
+        if getattr(study, name) is not None:
+            declared.check(study)
+
+
+def _is_none(value: object) -> bool:
+    return value is None

@@ -1,0 +1,130 @@
+"""What plan and status know of an experiment's jobs: rows, tokens, models, journals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from manybaskets.config.sampling import Sampling
+from manybaskets.config.study import Study
+
+Wildcards = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job reads and writes; None where the number of rows is unknown.
+
+    Args:
+        rows: rows that it answers, learns, scores or writes.
+        tokens_in: tokens that a model reads.
+        tokens_out: tokens that a model writes.
+    """
+
+    rows: float | None = 0.0
+    tokens_in: float | None = 0.0
+    tokens_out: float | None = 0.0
+
+    @property
+    def known(self) -> bool:
+        """Whether the number of rows is known."""
+        return self.rows is not None
+
+    @property
+    def tokens(self) -> float:
+        """All tokens that pass the model; 0 where they are not known."""
+        return (self.tokens_in or 0.0) + (self.tokens_out or 0.0)
+
+    def __add__(self, other: Work) -> Work:
+        """Both together; unknown where either is."""
+        if not (self.known and other.known):
+            return UNKNOWN_WORK
+        return Work(
+            self.rows + other.rows,
+            self.tokens_in + other.tokens_in,
+            self.tokens_out + other.tokens_out,
+        )
+
+
+UNKNOWN_WORK = Work(None, None, None)
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """Tokens per question and per answer of a source or run."""
+
+    prompt: float
+    answer: float
+
+
+def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
+    """Lengths before any answer exists: Dolly's prompts and the mean answers of four models to
+    them; those of the embedded world; in a conversation, earlier turns count as prompt."""
+    if study.dataset.kind == "embedded":
+        prompt, answer = 43.0, 26.0
+    elif study.dataset.fields.messages:
+        prompt, answer = 900.0, 400.0
+    else:
+        prompt, answer = 133.0, 250.0
+    limit = sampling.max_new_tokens if sampling else answer
+    return Lengths(min(prompt, study.prompting.max_prompt_tokens), min(answer, limit))
+
+
+@dataclass(frozen=True)
+class StudyRows:
+    """Rows of a study; None where the number is unknown.
+
+    Args:
+        train: training prompts in use, with those of validation; every source answers them.
+        fit: of these, the ones that are learned.
+        validation: of these, the ones that choose a checkpoint.
+        sets: rows of every prompt set that runs answer, `test` first.
+        turns: questions per prompt, 1 but for conversations.
+        basis: `counted`, `config` or `unknown`.
+    """
+
+    train: int | None
+    fit: int | None
+    validation: int | None
+    sets: dict[str, int | None]
+    turns: float
+    basis: str
+
+
+def _no_work(wildcards: Wildcards, rows: StudyRows) -> Work:
+    return Work()
+
+
+@dataclass(frozen=True)
+class JobProfile:
+    """A kind of job: what it does, and where its progress is written.
+
+    The kind is the name of the rule, without the suffix of an engine's variant. A rule without a
+    profile counts as a second of light work.
+
+    Args:
+        work: rows and tokens of a job with these wildcards.
+        task: what a model does, a key of the plan's tables of speeds: `answer` or `likelihood`;
+            None for a job without a model.
+        model: entry of `models` that a job runs; None: named by the wildcard `source`, `judge`,
+            `target` or `model`.
+        engine: settings of the engine that a job runs; None: those of the source or judge that the
+            wildcards name, if any.
+        batch_size: prompts per batch of engines that do not batch themselves.
+        seconds: of a job without a model: at its start, per row and per token.
+        fetches: whether the network sets its time.
+        asks: wildcard that names who is asked, for the bill of a paid server.
+        journal: folder of the journal of an output, both relative to the study's results; None for
+            jobs whose rows are not counted.
+    """
+
+    work: Callable[[Wildcards, StudyRows], Work] = _no_work
+    task: str | None = None
+    model: Callable[[Wildcards], str | None] | None = None
+    engine: Callable[[Wildcards], Any] | None = None
+    batch_size: int = 1
+    seconds: tuple[float, float, float] | None = None
+    fetches: bool = False
+    asks: str | None = None
+    journal: Callable[[str], str] | None = None
