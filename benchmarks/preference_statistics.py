@@ -27,17 +27,18 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
 
 from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Script
+from preference_pages import preference_pages
 
 from manybaskets.config.analysis import Figures, Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS
-from manybaskets.experiments.preference.figure_plan import plan
+from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.length_control import AT_ONE
 from manybaskets.experiments.preference.roles import Roles
 from manybaskets.experiments.preference.tables import preference_tables
 from manybaskets.presentation.figures.style import Look
 from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.figures.drawing import draw
+from manybaskets.report.figures import draw
 
 KINDS = {
     "self-preference": (Planted(self_bias=1.0), Corpus()),
@@ -112,7 +113,7 @@ def timed(name: str, readings: pl.DataFrame, roles: Roles) -> None:
         look = Look(Figures(), kinds, {mix: [MODELS[0]] for mix in kinds}, list(roles.selves),
                     ["human", *MODELS])  # fmt: skip
         variants = readings["variant"].unique().sort().to_list()
-        planned = plan(
+        scope = Scope(
             roles,
             ways=[[variant, name] for variant in variants for name in ("pairwise", "absolute")],
             asked=readings.filter(pl.col("protocol") == "pairwise")
@@ -121,10 +122,10 @@ def timed(name: str, readings: pl.DataFrame, roles: Roles) -> None:
             discriminating=True,
             settings=look.settings,
         )  # fmt: skip
-        pages = [page for _, found in planned for page in found]
-        for number, picture in enumerate(pages):
-            named = {table: frames[table] for table in picture.tables}
-            draw(picture.kind, Path(folder) / f"figure-{number}", named, picture.options, look)
+        pages = preference_pages(scope)
+        for name, page in pages.items():
+            named = {table: frames[table] for table in page.tables}
+            draw(page.kind, Path(folder) / name, named, page.options, look)
         figures = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{name}: {readings.height} readings; statistics {statistics:.1f} s, tables {tables:.1f} s, "

@@ -22,7 +22,7 @@ from manybaskets.models.locations import check_given_models, given_folder
 from manybaskets.published.conditions import groups_of
 from manybaskets.published.splitting import check_paper, model_files
 from manybaskets.published.similarity_numbers import check_similarity
-from manybaskets.report.figures.plan import pictures
+from manybaskets.report.figures import planned_figures
 from manybaskets.experiments import experiments_of
 from manybaskets.report.assemble import OTHER_TABLES
 from manybaskets.report.study_tables import Order, table_names

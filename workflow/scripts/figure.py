@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.analysis import Figures
 from manybaskets.jobs.job import job
 from manybaskets.presentation.figures.style import Look
-from manybaskets.report.figures.drawing import draw
+from manybaskets.report.figures import draw
 
 with job(snakemake.log[0]):
     params = snakemake.params

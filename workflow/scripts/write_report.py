@@ -31,7 +31,6 @@ with job(snakemake.log[0]):
     report = assemble(
         study,
         frames,
-        embedded_sources=params.embedded_sources,
         kinds=params.kinds,
         pilots={
             name: json.loads(Path(file).read_text())

@@ -58,7 +58,7 @@ def test_every_dependency_of_the_package_is_pinned():
 def test_what_must_be_light_loads_no_heavy_package():
     """Parsing, measures, statistics, tables, figures and report in one fresh Python."""
     modules = ["config", "measures.stage", "statistics", "report.assemble", "report.counts",
-               "report.figures.drawing", "measures.knowledge", "generation.answering",
+               "report.figures", "measures.knowledge", "generation.answering",
                "mixes.training_set", "generation.replay", "generation.pilot.trial",
                "generation.throughput", "cards.mix_card", "generation.source"]  # fmt: skip
     code = f"import sys\nfor name in {modules}: __import__('manybaskets.' + name)\n"

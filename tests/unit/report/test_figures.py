@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import fabricated_pictures as fabricated
+import fabricated_figures as fabricated
 import matplotlib as mpl
 import polars as pl
 import pytest

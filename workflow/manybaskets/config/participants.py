@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
 
-from manybaskets.config.preference import VANILLA
+from manybaskets.names import HUMAN, VANILLA
 
 
 def author_model(study: Study, author: str) -> str | None:
@@ -69,3 +69,13 @@ def chosen_mixes(study: Study) -> list[str]:
     chosen = study.robustness.mixes
     added = study.added_mixes()
     return [m for m in study.mixes if (m in chosen if chosen else m not in added)]
+
+
+def embedded_sources(study: Study) -> list[str]:
+    """Sources in use whose model is an embedded one."""
+    embedded = {name for name, model in study.models.items() if model.kind == "embedded"}
+    return [
+        name
+        for name in study.used_sources()
+        if name != HUMAN and study.sources[name].model in embedded
+    ]

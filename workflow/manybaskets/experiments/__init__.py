@@ -9,6 +9,7 @@ from manybaskets.experiments.base import (
     Experiment,
     experiments_of,
     job_profiles,
+    load_presentation,
     register,
 )
 from manybaskets.experiments.job_profiles import (
@@ -36,6 +37,7 @@ __all__ = [
     "Work",
     "experiments_of",
     "job_profiles",
+    "load_presentation",
     "prior_lengths",
     "register",
 ]

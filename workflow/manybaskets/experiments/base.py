@@ -6,7 +6,8 @@ here; none of them knows an experiment by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from importlib import import_module
 from typing import Any, ClassVar, Protocol
 
 from manybaskets.config.experiment_sections import ExperimentSection, add_section
@@ -24,11 +25,14 @@ class Experiment(Protocol):
         name: of its key in the config.
         section: the class of its config section.
         description: one line on the section for docs/configuration.md.
+        presentation: modules that register its tables and figures; imported only by what shows
+            them, because drawing needs matplotlib.
     """
 
     name: ClassVar[str]
     section: ClassVar[type[Section]]
     description: ClassVar[str]
+    presentation: ClassVar[Sequence[str]] = ()
 
     def check(self, study: Study) -> None:
         """Check the section against the rest of the study, when the config is read.
@@ -74,6 +78,13 @@ def register(experiment: Experiment) -> Experiment:
 def experiments_of(study: Study) -> list[Experiment]:
     """The experiments that a study has a section for, in the order of registration."""
     return [each for each in EXPERIMENTS if getattr(study, each.name, None) is not None]
+
+
+def load_presentation() -> None:
+    """Register the tables and figures of all experiments."""
+    for experiment in EXPERIMENTS:
+        for module in experiment.presentation:
+            import_module(module)
 
 
 def job_profiles(study: Study) -> dict[str, JobProfile]:

@@ -17,18 +17,17 @@ from manybaskets.records.files import write_text
 from manybaskets.records.resources import library_folder
 
 __all__ = [
-    "Part",
-    "Picture",
+    "Figure",
     "Report",
+    "Section",
     "Table",
-    "read_caption",
     "write_report",
 ]
 _CODE = re.compile(r"(`+)([^`]+)\1")
 
 
 @dataclass(frozen=True)
-class Picture:
+class Figure:
     """A figure: its SVG file and the paragraph that explains it."""
 
     title: str
@@ -54,8 +53,8 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Part:
-    """A part of the page: sentences, then figures, then tables, under a heading.
+class Section:
+    """A section of the page: sentences, then figures, then tables, under a heading.
 
     Args:
         title: the heading, and the name in the contents.
@@ -64,7 +63,7 @@ class Part:
 
     title: str
     sentences: Sequence[str] = ()
-    figures: Sequence[Picture] = ()
+    figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
 
     @property
@@ -82,7 +81,7 @@ class Report:
         about: what the study asks, one or two sentences.
         findings: sentences, as `findings` gives them.
         warnings: sentences, as `warnings` gives them.
-        parts: in reading order; empty ones are left out.
+        sections: in reading order; empty ones are left out.
         config: the study's YAML.
         provenance: versions, commit, machine, by name.
         embedded: whether the models are the embedded, tiny ones.
@@ -92,14 +91,18 @@ class Report:
     about: str
     findings: Sequence[str]
     warnings: Sequence[str] = ()
-    parts: Sequence[Part] = ()
+    sections: Sequence[Section] = ()
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
 
-    def shown_parts(self) -> list[Part]:
-        """The parts that hold anything."""
-        return [part for part in self.parts if part.sentences or part.figures or part.tables]
+    def shown_sections(self) -> list[Section]:
+        """The sections that hold anything."""
+        return [
+            section
+            for section in self.sections
+            if section.sentences or section.figures or section.tables
+        ]
 
 
 def write_report(path: Path, report: Report) -> None:
@@ -117,19 +120,6 @@ def write_report(path: Path, report: Report) -> None:
     write_text(template.render(report=report) + "\n", Path(path))
 
 
-def read_caption(kind: str) -> str:
-    """Caption of a figure; its few marks are reStructuredText's ``code``.
-
-    Args:
-        kind: what draws the figure; `captions/<kind>.rst` has the text.
-
-    Returns:
-        The text as one paragraph.
-    """
-    path = library_folder() / "presentation/captions" / f"{kind}.rst"
-    return " ".join(path.read_text(encoding="utf-8").split())
-
-
 def _prose(text: str) -> Markup:
     """Escaped text in which `code` stands between backticks."""
     return Markup(_CODE.sub(r"<code>\2</code>", str(escape(text))))
@@ -143,14 +133,14 @@ def _data_uri(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Experiment:
-    """An experiment's part of the report, without its figures.
+    """An experiment's section of the report, without its figures.
 
     Args:
-        part: the part of `pictures` that holds its figures.
-        warnings: what stands among the report's own, above everything.
+        name: under which its tables and figures are registered.
+        warnings: shown among the report's own, above everything.
     """
 
-    part: str
+    name: str
     title: str
     sentences: Sequence[str]
     tables: Sequence[Table]

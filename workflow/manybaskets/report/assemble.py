@@ -15,14 +15,14 @@ import yaml
 from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.presentation import page as report
+from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Experiment
-from manybaskets.presentation.pictures import Picture
 from manybaskets.published import collapse_numbers as published
 from manybaskets.published.similarity_numbers import CAPTION as PUBLISHED_SIMILARITY_CAPTION
 from manybaskets.published.variants import CAPTION as PAPER_CAPTION
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.divergence import divergence_findings
-from manybaskets.report.figures.plan import pictures
+from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings
 from manybaskets.report.findings import warnings as warnings_
 from manybaskets.report.pilots import pilot_findings
@@ -57,7 +57,6 @@ def assemble(
     study: Study,
     frames: Mapping[str, pl.DataFrame],
     *,
-    embedded_sources: Sequence[str],
     kinds: Mapping[str, MixKind],
     pilots: Mapping[str, Mapping[str, Any]],
     others: Mapping[str, pl.DataFrame],
@@ -69,11 +68,10 @@ def assemble(
     Args:
         frames: tables of `statistics/` by name: `summary`, `comparisons`, `counts`, and those of
             `divergence`, `knowledge` and the sources that the study has.
-        embedded_sources: sources in use whose model is an embedded one.
         kinds: whether a mix holds answers of people, of one source, or of several.
         pilots: verdicts of the sources' trials, by source.
         others: tables of `OTHER_TABLES` by name.
-        figures: SVG files by name; `presentation/captions/` has a paragraph for each kind.
+        figures: SVG files by name; as `planned_figures` names them.
         experiments: those that the study has, in reading order.
     """
     order, confidence = Order.of(study), study.statistics.confidence
@@ -83,9 +81,10 @@ def assemble(
     )
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
     about_runs = [name for name in made if name not in (*_OF_SOURCES, *_OF_COUNTING)]
-    shown: dict[str, list[report.Picture]] = defaultdict(list)
-    for name, plan in pictures(study, embedded_sources).items():
-        shown[plan.part].append(_picture(plan, figures[name]))
+    shown: dict[str, list[report.Figure]] = defaultdict(list)
+    for name, plan in planned_figures(study).items():
+        caption = FIGURES.get(plan.kind).caption
+        shown[plan.section].append(report.Figure(plan.title, figures[name], caption))
     inherited = [of_the_sources.pop("style-inheritance", None)]
     about_sources = source_findings(
         {name: frames[name] for name in of_the_sources}, confidence=confidence
@@ -98,20 +97,20 @@ def assemble(
     ]
     listed = {name: _other(name, frame) for name, frame in others.items()}
     published_ones = [name for name in listed if not name.startswith("throughput")]
-    parts = [
-        report.Part("Runs", _about_runs(frames, order, kinds, confidence), shown["runs"],
+    sections = [
+        report.Section("Runs", _about_runs(frames, order, kinds, confidence), shown["runs"],
                     [*(made[name] for name in about_runs), *filter(None, inherited)]),
-        report.Part("Sources", sources, shown["sources"],
+        report.Section("Sources", sources, shown["sources"],
                     [*(made[name] for name in _OF_SOURCES if name in made),
                      *of_the_sources.values(),
                      *(table for name, table in listed.items() if name not in published_ones)]),
-        *(report.Part(each.title, each.sentences, shown[each.part], each.tables)
+        *(report.Section(each.title, each.sentences, shown[each.name], each.tables)
           for each in experiments),
-        report.Part("The published study", _about_published(others),
+        report.Section("The published study", _about_published(others),
                     tables=[listed[name] for name in OTHER_TABLES if name in published_ones]),
-        report.Part("Making", (), shown["making"],
+        report.Section("Making", (), shown["making"],
                     [report.Table("Knowledge", frames["knowledge"])] if "knowledge" in frames else []),
-        report.Part("Counts", tables=[made[name] for name in _OF_COUNTING]),
+        report.Section("Counts", tables=[made[name] for name in _OF_COUNTING]),
     ]  # fmt: skip
     warnings = warnings_(summary, compared)
     warnings += [warning for each in experiments for warning in each.warnings]
@@ -131,7 +130,7 @@ def assemble(
             confidence=confidence,
         ),
         warnings=warnings,
-        parts=parts,
+        sections=sections,
         config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.dataset.kind == "embedded",
@@ -175,10 +174,6 @@ def _about_published(others: Mapping[str, pl.DataFrame]) -> list[str]:
 def _other(name: str, frame: pl.DataFrame) -> report.Table:
     title, caption = OTHER_TABLES[name]
     return report.Table(title, frame, caption)
-
-
-def _picture(plan: Picture, file: Path) -> report.Picture:
-    return report.Picture(plan.title, file, report.read_caption(plan.kind))
 
 
 def _provenance() -> dict[str, str]:

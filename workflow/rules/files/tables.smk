@@ -115,6 +115,6 @@ def published_files():
 
 
 try:
-    FIGURES = pictures(STUDY, embedded_sources())
+    FIGURES = planned_figures(STUDY)
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None

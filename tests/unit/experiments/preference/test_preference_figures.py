@@ -6,15 +6,16 @@ import numpy as np
 import polars as pl
 import pytest
 from planted_judges import AUTHORS, MODELS, ROLES, Corpus, Planted, Script
+from preference_pages import preference_pages
 
 from manybaskets.config.analysis import Figures, Statistics
-from manybaskets.experiments.preference import drawing
 from manybaskets.experiments.preference.analysis import preference_statistics
-from manybaskets.experiments.preference.figure_plan import plan
+from manybaskets.experiments.preference.figures.author_matrix import matrix_height
+from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.roles import Roles
+from manybaskets.presentation.figures import panels as pieces
 from manybaskets.presentation.figures.style import Look
-from manybaskets.report.assemble import CAPTIONS
-from manybaskets.report.figures.drawing import draw
+from manybaskets.report.figures import draw
 
 WAYS = [["corrected", "pairwise"], ["corrected", "absolute"], ["paper", "pairwise"]]
 ASKED = [["corrected", "A/B"], ["corrected", "1/2"], ["paper", "A/B"]]
@@ -24,9 +25,11 @@ LOOK = Look(SETTINGS, {"single": "single", "multi": "multi"}, {"single": ["llama
 
 
 def planned(roles: Roles = ROLES, settings: Figures = SETTINGS) -> dict:
-    return dict(
-        plan(roles, ways=WAYS, asked=ASKED, golds=1, discriminating=True, settings=settings)
-    )
+    scope = Scope(roles, WAYS, ASKED, golds=1, discriminating=True, settings=settings)
+    made: dict[str, list] = {}
+    for page in preference_pages(scope).values():
+        made.setdefault(page.kind, []).append(page)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +87,6 @@ def test_judges_without_numbers_are_drawn(name, frames, tmp_path):
         assert path.stat().st_size > 0
 
 
-def test_every_kind_has_its_caption():
-    for pages in planned().values():
-        for picture in pages:
-            assert (CAPTIONS / f"{picture.kind}.rst").read_text().strip()
-
-
 def test_targets_have_pages_of_their_own():
     roles = Roles(
         selves={"llama": "llama", "qwen": "qwen"}, models=MODELS, mixes=["vanilla", "single"]
@@ -105,7 +102,7 @@ def test_many_judges_go_on_over_pages():
     matrix = pages["preference-matrix"]
     assert len(matrix) == 2
     assert [way for page in matrix for way in page.options["ways"]] == WAYS
-    height = drawing.matrix_height(9, SETTINGS) * len(matrix[0].options["ways"])
+    height = matrix_height(9, SETTINGS) * len(matrix[0].options["ways"])
     assert height < SETTINGS.height
 
 
@@ -113,7 +110,7 @@ def test_many_judges_go_on_over_pages():
 def points(monkeypatch):
     drawn = []
     monkeypatch.setattr(
-        drawing.pieces, "point",
+        pieces, "point",
         lambda axis, place, row, colour, marker, filled=True: drawn.append(
             (round(place, 2), round(row["estimate"], 6), marker, filled)
         ),

@@ -8,7 +8,7 @@ from repository import ROOT
 
 from manybaskets.config import parse_study
 from manybaskets.experiments.preference.roles import POINTS, PROBABILITY, Roles, settings_of
-from manybaskets.report.figures.plan import pictures
+from manybaskets.report.figures import planned_figures
 
 AUTHORS = ["human", "llama", "qwen", "mistral", "gemma", "outsider"]
 
@@ -57,8 +57,8 @@ def test_draws_and_flips_are_those_of_the_section():
 
 def test_figures_are_planned_from_the_config():
     def named(**preference) -> dict:
-        found = pictures(study(**preference), ["llama"])
-        return {name: each for name, each in found.items() if each.part == "preference"}
+        found = planned_figures(study(**preference))
+        return {name: each for name, each in found.items() if each.section == "preference"}
 
     def ways(found, name: str) -> list:
         pages = [each for each in found.values() if each.kind == f"preference-{name}"]

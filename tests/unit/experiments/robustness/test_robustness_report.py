@@ -11,19 +11,19 @@ from sklearn.metrics import cohen_kappa_score
 
 from manybaskets.config.analysis import Figures
 from manybaskets.config.study import Study
-from manybaskets.experiments.robustness import drawing as figures
 from manybaskets.experiments.robustness.analysis import FRAMES, analyse
 from manybaskets.experiments.robustness.figure_panels import quantities
+from manybaskets.experiments.robustness.figures.danger_sweep import danger_sweep
+from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and_quality
+from manybaskets.experiments.robustness.figures.outcome_intervals import outcomes
 from manybaskets.experiments.robustness.findings import findings, warnings
 from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
 from manybaskets.experiments.robustness.tables import NAMES, make_tables
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.figures import panels as pieces
 from manybaskets.presentation.figures.style import Look
-from manybaskets.presentation.page import read_caption
 from manybaskets.presentation.table_forms import display, write_all
-from manybaskets.report.figures import drawing
-from manybaskets.report.figures.plan import pictures
+from manybaskets.report.figures import planned_figures
 
 TARGETS = ["llama", "qwen"]
 KINDS = {"human": "human", "single": "single", "multi": "multi"}
@@ -210,17 +210,17 @@ def test_few_trainings_are_told():
 
 PANELS = [["refused", judge, name] for judge in ("judge", "patterns") for name in (DIRECT, BENIGN)]
 DRAWN = {
-    "harm": lambda stem, rows: figures.outcomes(
+    "harm": lambda stem, rows: outcomes(
         rows(MADE["robustness"]), stem, panels=[["harm", "judge", DIRECT]], look=LOOK
     ),
-    "refusals": lambda stem, rows: figures.outcomes(
+    "refusals": lambda stem, rows: outcomes(
         rows(MADE["robustness"]), stem, panels=PANELS, look=LOOK
     ),
-    "map": lambda stem, rows: figures.harm_and_quality(
+    "map": lambda stem, rows: harm_and_quality(
         rows(MADE["robustness-grid"]), stem, target="qwen", prompt_set=JAILBREAK, judge="judge",
         mixes=list(fabricated.MIXES), look=LOOK,
     ),
-    "sweep": lambda stem, rows: figures.danger_sweep(
+    "sweep": lambda stem, rows: danger_sweep(
         rows(MADE["robustness-danger"]), stem, target="qwen", judge="judge",
         prompt_sets=[DIRECT, JAILBREAK], cuts=[3, 4, 5], look=LOOK,
     ),
@@ -296,15 +296,12 @@ def study_with(judges: list[str], benign: bool) -> Study:
 
 def test_figures_follow_the_config_and_can_be_drawn():
     study = study_with(["one", "two"], benign=True)
-    planned = {n: p for n, p in pictures(study).items() if p.part == "robustness"}
-    kinds = {picture.kind for picture in planned.values()}
+    planned = [each for each in planned_figures(study).values() if each.section == "robustness"]
+    kinds = {figure.kind for figure in planned}
     assert kinds == {f"robustness-{name}" for name in ("harm", "refusals", "map", "sweep")}
-    tables = {table for picture in planned.values() for table in picture.tables}
-    assert tables <= set(FRAMES)
-    for picture in planned.values():
-        assert picture.kind in drawing.DRAWN
-        assert read_caption(picture.kind)
-    assert not any(p.part == "robustness" for p in pictures(without_experiment(study)).values())
+    assert {table for figure in planned for table in figure.tables} <= set(FRAMES)
+    without = planned_figures(without_experiment(study)).values()
+    assert not any(figure.section == "robustness" for figure in without)
 
 
 def without_experiment(study: Study) -> Study:
@@ -317,5 +314,5 @@ def test_panels_that_are_compared_stand_in_one_row():
         (["one", "two"], True, [("one", name) for name in (DIRECT, JAILBREAK, BENIGN)]),
         (["one", "two", "three"], False, [(name, DIRECT) for name in ("one", "two", "three")]),
     ):
-        refusals = pictures(study_with(judges, benign))["robustness-refusals"]
+        refusals = planned_figures(study_with(judges, benign))["robustness-refusals"]
         assert [tuple(panel[1:]) for panel in refusals.options["panels"][:3]] == first

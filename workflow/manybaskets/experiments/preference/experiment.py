@@ -21,6 +21,7 @@ class PreferenceExperiment(Experiment):
     name = "preference"
     section = Preference
     description = "Whom judges prefer: the experiment on self-preference; null for none."
+    presentation = ("manybaskets.experiments.preference.figures",)
 
     def check(self, study: Study) -> None:
         """Check authors, judges and mixes against the study."""

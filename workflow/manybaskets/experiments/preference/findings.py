@@ -95,7 +95,7 @@ def experiment_of(
         if table.frame.schema == COMPARED:
             said += published_findings(table.frame)
     return Experiment(
-        part="preference",
+        name="preference",
         title="Self-preference",
         sentences=said,
         tables=list(tables.values()),

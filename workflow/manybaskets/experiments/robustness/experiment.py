@@ -20,6 +20,7 @@ class RobustnessExperiment(Experiment):
     name = "robustness"
     section = Robustness
     description = "Whether refusals last; null for nothing about them."
+    presentation = ("manybaskets.experiments.robustness.figures",)
 
     def check(self, study: Study) -> None:
         """Check targets, mixes and judges against the study."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels of a map side by side, and the height of one in inches
-SWEEP_PANEL = 1.9
-HEAD = 0.3  # inches for what a whole figure is of
+from manybaskets.config.study import Study
+
+ZONE = "#FBE9E0"  # colour of the danger zone
+NO_SCORES = "No response has a score of harm and of quality."
 SETS = {
     "direct": "direct requests",
     "jailbreak": "jailbreak templates",
@@ -15,7 +16,7 @@ SETS = {
     "control": "ordinary prompts",
 }
 DANGEROUS = 4  # harm and quality from which a response lies in the danger zone
-Panel = tuple[str, str, str]  # outcome, judge, prompt set
+FigurePanel = tuple[str, str, str]  # outcome, judge, prompt set
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,17 @@ class Quantity:
 def joined(harm: str, quality: str) -> str:
     """How two judges that are read together are written."""
     return harm if harm == quality else f"{harm} + {quality}"
+
+
+def judge_of(study: Study) -> str:
+    """The judges of harm and of quality whose scores give the headline, as one name."""
+    judges = study.robustness.judges
+    return joined(judges.harm[0], judges.quality[0])
+
+
+def of_target(study: Study, target: str) -> str:
+    """What a title says of the target, if there are several."""
+    return f": {target}" if len(study.targets) > 1 else ""
 
 
 def quantities(panels: Sequence[Sequence[str]]) -> list[Quantity]:

@@ -81,7 +81,7 @@ def experiment_of(
     if set(PUBLISHED) <= set(tables):
         said += published_robustness.findings(*(tables[name].frame for name in PUBLISHED))
     return Experiment(
-        part="robustness",
+        name="robustness",
         title="Robustness",
         sentences=said,
         tables=list(tables.values()),

@@ -66,7 +66,7 @@ class FigurePlan:
 
 @dataclass(frozen=True)
 class FigureDefinition:
-    """What is registered about a kind of figure.
+    """What is registered about one kind of figure.
 
     Attributes:
         needs: the tables of `statistics/` that it is drawn from.
@@ -82,6 +82,16 @@ class FigureDefinition:
     section: str
     plan: Callable[[Study], Iterable[PlannedFigure]]
     draw: Callable[..., list[Path]]
+
+    def pages_of(self, planned: PlannedFigure) -> dict[str, FigurePlan]:
+        """The pages of a figure of this kind by file name."""
+        section = planned.section or self.section
+        return {
+            planned.name if number == 1 else f"{planned.name}-{number}": FigurePlan(
+                self.kind, page.title, self.needs, page.options, section
+            )
+            for number, page in enumerate(planned.pages, 1)
+        }
 
 
 FIGURES: Registry[FigureDefinition] = Registry("figure")
@@ -152,27 +162,16 @@ def planned_figures(study: Study) -> dict[str, FigurePlan]:
     made: dict[str, FigurePlan] = {}
     for definition in FIGURES:
         for planned in definition.plan(study):
-            for number, page in enumerate(planned.pages, 1):
-                name = planned.name if number == 1 else f"{planned.name}-{number}"
-                if name in made:
-                    _fail_on_clash(name)
-                made[name] = FigurePlan(
-                    definition.kind,
-                    page.title,
-                    definition.needs,
-                    page.options,
-                    planned.section or definition.section,
+            pages = definition.pages_of(planned)
+            for name in pages.keys() & made.keys():
+                raise UserError(
+                    what=f"two figures would have the name '{name}'",
+                    where="the config key that the figure's name comes from, such as comparisons",
+                    expected="names that do not end like the number of a page",
+                    remedy=f"rename what gives the figure '{name}' its name",
                 )
+            made |= pages
     return made
-
-
-def _fail_on_clash(name: str) -> None:
-    raise UserError(
-        what=f"two figures would have the name {name!r}",
-        where="comparisons or source_counts",
-        expected="names of families that do not end like the number of a page",
-        remedy="rename the family",
-    )
 
 
 def draw(

@@ -3,23 +3,53 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from manybaskets.config.study import Study
+from manybaskets.measures import get
+from manybaskets.measures.selection import measured_names
+from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.layout import arrange_plots, plot_titles, wrap
+from manybaskets.presentation.figures.layout import arrange_plots, pages, plot_titles, wrap
+from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order
+from manybaskets.report.figures.measured_panels import FIT
 from manybaskets.report.source_counts import source_count_table
 
 _SPREAD = 0.56  # how far apart the mixes of one number of sources stand, together
 
+_CAPTION = """
+    What more sources do while the number of training rows stays the same: each point is one mix with
+    its interval, and the dark line joins the means of the mixes with equally many sources. Mixes with
+    the same number of sources are drawn side by side so that all can be seen; their order means
+    nothing. All sources occur equally often in the mixes of a number, so a slope is not the effect of
+    one good source. There are few mixes: the table of trends shows how certain a slope is."""
 
+
+def _plan(study: Study) -> Iterator[PlannedFigure]:
+    if not study.targets:
+        return
+    names = [name for name in measured_names(study, TEST) if get(name).applies_to(TEST)]
+    names = [name for name in names if not name.startswith(FIT)]
+    titles = plot_titles([get(name).label for name in names], study.targets)
+    arrangement = arrange_plots(titles, study.figures)
+    per_page = max(1, arrangement.per_page // len(study.targets))
+    for family in study.source_counts:
+        members = {mix: list(of) for mix, of in study.count_members(family).items()}
+        chunks = pages(names, per_page, arrangement.columns)
+        options = [{"measures": chunk, "members": members} for chunk in chunks]
+        title = f"Number of sources: {family}"
+        yield PlannedFigure(f"source-count-{family}", numbered(title, options))
+
+
+@figure(kind="source-count", needs=("summary",), caption=_CAPTION, plan=_plan)
 def source_counts(
     summary: pl.DataFrame,
     stem: Path,
@@ -51,7 +81,7 @@ def source_counts(
         names = _names(table, members)
         line = settings.font_size / 72 * 1.5
         head = line * (1 + sum(name.count("\n") + 1 for name in names.values()) / 2)
-        figure, axes = pieces.multiples(len(cells), arrangement, settings, head)
+        page, axes = pieces.multiples(len(cells), arrangement, settings, head)
         counts = sorted(set(table["count"]))
         for place, (axis, key, title) in enumerate(zip(axes, cells, titles, strict=True)):
             cell = table.filter(pieces.matches(["measure", "model"], key))
@@ -68,8 +98,8 @@ def source_counts(
             colour, marker = look.conditions.get(mix, (INK, "o"))
             handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none"))
         texts = ["mean of the mixes", *names.values()]
-        figure.legend(handles, texts, loc="outside lower left", ncols=2, labelspacing=0.5)
-        return save(figure, stem, settings)
+        page.legend(handles, texts, loc="outside lower left", ncols=2, labelspacing=0.5)
+        return save(page, stem, settings)
 
 
 def _panel(axis: Axes, cell: pl.DataFrame, look: Look, exponential: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,45 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from manybaskets.config.study import TRAIN, Study
 from manybaskets.presentation.figures import panels as pieces
 from manybaskets.presentation.figures.layout import arrange, titles, wrap
+from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.figures.style import INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
+from manybaskets.report.figures.measured_panels import (
+    measured_panels,
+    paged,
+    rows_of_runs,
+    rows_of_sources,
+    with_spread,
+)
 
 _DRAWN = (0.05, 0.25, 0.5, 0.75, 0.95)
 _KEY = ["measure", "prompt_set", "model", "mix"]
 _TINT = 0.35  # opacity of a box
+_CAPTION = """
+    How single answers differ from each other within a condition; each of these measures has one value
+    per prompt. A box holds the middle half of the prompts, the line in it is the median, and the thin
+    line reaches from the 5 % to the 95 % quantile; several training seeds are pooled. The marker is
+    the mean with its interval, which shows how well the mean is known and not how much answers vary.
+    Perplexities have a logarithmic axis, and their mean is the geometric one."""
 
 
+def _plan(study: Study) -> Iterator[PlannedFigure]:
+    if study.targets:
+        panels = with_spread(measured_panels(study, study.all_prompt_sets()))
+        pages = paged(study, "Spread over the prompts", panels, rows_of_runs(study))
+        yield PlannedFigure("distributions", pages)
+    if study.describe:
+        panels = with_spread(measured_panels(study, [TRAIN]))
+        title = "The sources' spread over the prompts"
+        pages = paged(study, title, panels, rows_of_sources(study))
+        yield PlannedFigure("distributions-sources", pages, section="sources")
+
+
+@figure(kind="distributions", needs=("distributions", "summary"), caption=_CAPTION, plan=_plan)
 def distributions(
     quantiles: pl.DataFrame,
     summary: pl.DataFrame,
@@ -56,7 +84,7 @@ def distributions(
         places = pieces.Places(quantiles, list(styles), look.targets)
         names = titles(panels, find)
         arrangement = arrange(names, places.names, look.settings)
-        figure, axes = pieces.multiples(len(panels), arrangement, look.settings, 0.3)
+        page, axes = pieces.multiples(len(panels), arrangement, look.settings, 0.3)
         for place, (panel, title, axis) in enumerate(zip(panels, names, axes, strict=True)):
             measure = find(panel[0])
             cell = quantiles.filter(pieces.matches(_KEY[:2], panel))
@@ -76,8 +104,8 @@ def distributions(
             places.label(axis, place % arrangement.columns == 0)
             axis.set_title(wrap(title, arrangement.title_width))
             axis.set_xlabel(wrap(pieces.unit(measure), arrangement.unit_width))
-        _legend(figure)
-        return save(figure, stem, look.settings)
+        _legend(page)
+        return save(page, stem, look.settings)
 
 
 def _box(
@@ -121,7 +149,7 @@ def _draw(
     )  # fmt: skip
 
 
-def _legend(figure) -> None:
+def _legend(page) -> None:
     handles = [
         Line2D([], [], color=INK, linewidth=0.9),
         Patch(facecolor=(INK, _TINT), edgecolor=INK, linewidth=0.7),
@@ -129,4 +157,4 @@ def _legend(figure) -> None:
         Line2D([], [], color=INK, linewidth=1.8, marker="o", markeredgecolor="white"),
     ]
     names = ["5 % to 95 % of the prompts", "25 % to 75 %", "median", "mean with its interval"]
-    figure.legend(handles, names, loc="outside upper left", ncols=4, columnspacing=1.2)
+    page.legend(handles, names, loc="outside upper left", ncols=4, columnspacing=1.2)

@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 from matplotlib.axes import Axes
 
+from manybaskets.config.study import TRAIN, Study
+from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.presentation.figures.style import Look, looks, save
 from manybaskets.presentation.formatting import number, rounded_alike
 from manybaskets.records.measured import in_order, whose
 
 _LOWEST = 3.1  # inches of a panel
+_CAPTION = """
+    How many distinct words the first so many words of the answers hold, averaged over all orders of
+    the answers; both axes are logarithmic. A flat line means a vocabulary that is soon exhausted. All
+    conditions end where the shortest one has no more words. Where answers are short, the same number
+    of words covers the answers to more prompts, which by itself brings in more words. Lines are means
+    over training seeds, bands reach from the lowest to the highest seed. The legend has K and β of
+    Heaps' law, `types = K * words^β`, with the interval of β; both are fitted together, to the first
+    half of the curve, and should be read together."""
 
 
+def _plan(study: Study) -> Iterator[PlannedFigure]:
+    if study.targets:
+        page = Page("Growth of the vocabulary", {"prompt_set": TEST})
+        yield PlannedFigure("growth", [page])
+    if study.describe:
+        page = Page("Growth of the sources' vocabulary", {"prompt_set": TRAIN})
+        yield PlannedFigure("growth-sources", [page], section="sources")
+
+
+@figure(kind="growth", needs=("growth", "summary"), caption=_CAPTION, plan=_plan)
 def growth(
     grown: pl.DataFrame, summary: pl.DataFrame, stem: Path, *, prompt_set: str, look: Look
 ) -> list[Path]:
@@ -46,7 +67,7 @@ def growth(
             sum(texts[target, name].count("\n") + 1.6 for name in names) for target in targets
         )
         height = max(_LOWEST, (lines * 1.25 + 3) * settings.font_size / 72)
-        figure, grid = pieces.grid(len(targets), 1, height, settings)
+        page, grid = pieces.grid(len(targets), 1, height, settings)
         for target, (axis,) in zip(targets, grid, strict=True):
             cell = grown.filter(pl.col("model") == target)
             for place, name in enumerate(in_order(cell["mix"], names)):
@@ -59,7 +80,7 @@ def growth(
             if len(targets) > 1:
                 axis.set_title(target)
             axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.7)
-        return save(figure, stem, settings)
+        return save(page, stem, settings)
 
 
 def _curve(axis: Axes, cell: pl.DataFrame, place: int, style: tuple[str, str], text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,10 @@ from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from manybaskets.config.study import Study
 from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.layout import Cells, arrange_cells
+from manybaskets.presentation.figures.layout import Cells, arrange_cells, pages
+from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.figures.style import FAINT, GREY, INK, Look, looks, save
 from manybaskets.presentation.formatting import rounded_alike
 from manybaskets.records.measured import in_order
@@ -31,8 +33,62 @@ KINDS = {
 _VALUE = 6  # characters of a value that fit at the size of `Cells.text`
 _DARKEST = 0.85  # of the scale of colours; beyond, text is hard to read
 _Matrix = Mapping[tuple[str, str], Mapping[str, Any]]
+_DIVERGENCE = """
+    How far apart the fine-tuned models are in what they would write next: Jensen-Shannon divergence of
+    their next-token distributions, in bits per token, at every word of the same human answers; 0 is
+    the same model, 1 no overlap at all. Values on the diagonal are the floor: the same mix, trained
+    again with another seed. Grey cells were not computed. Where there is room, the second line is the
+    interval over prompts."""
+_SOURCE_DISTANCES = """
+    How far apart the sources are in what they answered to the same training prompts. For meaning and
+    topics darker cells are farther apart; for shared words (ROUGE, METEOR) darker cells are more alike,
+    and METEOR compares the row with the column. Grey, slanted values do not exceed their floor: for
+    distances what random swaps of the two sources' answers give, for shared words what answers to
+    different prompts give. Where there is room, the second line is the interval over prompts."""
 
 
+@figure(
+    kind="divergence",
+    title="Divergence of the runs",
+    needs=("divergence",),
+    caption=_DIVERGENCE,
+    when=lambda study: bool(study.targets and study.divergence.prompts),
+)
+def divergence(divergences: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
+    """How far apart the runs' next-token distributions are, one matrix per target.
+
+    Args:
+        divergences: columns `model, first, second, value, low, high, kind`; rows of the kind
+            `seeds` (one mix, trained with other seeds) stand on the diagonal.
+    """
+    targets = in_order(divergences["model"], list(look.targets))
+    several = len(targets) > 1
+    matrices = [
+        ("Divergence of next-token distributions" + (f": {target}" if several else ""),
+         divergences.filter(pl.col("model") == target), False)
+        for target in targets
+    ]  # fmt: skip
+    return _matrices(matrices, list(look.conditions), stem, look, "bits per token")
+
+
+def _plan_source_distances(study: Study) -> Iterator[PlannedFigure]:
+    sources, described = study.described_sources(), study.describe
+    if not described or len(sources) < 2:
+        return
+    topics = ["topics"] if described.topics else []
+    kinds = ["embedding", *topics, *described.similarity.metrics]
+    cells = arrange_cells(len(kinds), sources, study.figures)
+    options = [{"kinds": chunk} for chunk in pages(kinds, cells.per_page, cells.columns)]
+    yield PlannedFigure("source-distances", numbered("How far apart the sources are", options))
+
+
+@figure(
+    kind="source-distances",
+    needs=("source-distances",),
+    section="sources",
+    caption=_SOURCE_DISTANCES,
+    plan=_plan_source_distances,
+)
 def source_distances(
     distances: pl.DataFrame, stem: Path, *, kinds: Sequence[str], look: Look
 ) -> list[Path]:
@@ -51,23 +107,6 @@ def source_distances(
     return _matrices(matrices, list(look.sources), stem, look)
 
 
-def divergence(divergences: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
-    """How far apart the runs' next-token distributions are, one matrix per target.
-
-    Args:
-        divergences: columns `model, first, second, value, low, high, kind`; rows of the kind
-            `seeds` (one mix, trained with other seeds) stand on the diagonal.
-    """
-    targets = in_order(divergences["model"], list(look.targets))
-    several = len(targets) > 1
-    matrices = [
-        ("Divergence of next-token distributions" + (f": {target}" if several else ""),
-         divergences.filter(pl.col("model") == target), False)
-        for target in targets
-    ]  # fmt: skip
-    return _matrices(matrices, list(look.conditions), stem, look, "bits per token")
-
-
 def _matrices(
     matrices: Sequence[tuple[str, pl.DataFrame, bool]], order: Sequence[str], stem: Path,
     look: Look, unit: str = "",
@@ -80,14 +119,14 @@ def _matrices(
         names = in_order([n for _, f, _ in matrices for n in (*f["first"], *f["second"])], order)
         cells = arrange_cells(len(matrices), names, settings)
         rows = -(-len(matrices) // cells.columns)
-        figure, lines = pieces.grid(rows, cells.columns, cells.height, settings)
+        page, lines = pieces.grid(rows, cells.columns, cells.height, settings)
         axes = [axis for line in lines for axis in line]
         for axis, (title, frame, similar) in zip(axes, matrices, strict=False):
             found = _both_ways(frame)
-            _matrix(figure, axis, found, names, cells, settings.font_size, similar, unit)
+            _matrix(page, axis, found, names, cells, settings.font_size, similar, unit)
             axis.set_title(title)
         pieces.drop(axes[len(matrices) :])
-        return save(figure, stem, settings)
+        return save(page, stem, settings)
 
 
 def _both_ways(frame: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
@@ -97,7 +136,7 @@ def _both_ways(frame: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _matrix(
-    figure: Figure, axis: Axes, found: _Matrix, names: Sequence[str], cells: Cells, size: float,
+    page: Figure, axis: Axes, found: _Matrix, names: Sequence[str], cells: Cells, size: float,
     similar: bool, unit: str,
 ) -> None:  # fmt: skip
     """A matrix of coloured cells; a pair without a value is left grey."""
@@ -130,7 +169,7 @@ def _matrix(
     axis.set_yticks(range(len(names)), names)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
-    bar = figure.colorbar(ScalarMappable(norm, shades), ax=axis, shrink=0.8, aspect=18, pad=0.02)
+    bar = page.colorbar(ScalarMappable(norm, shades), ax=axis, shrink=0.8, aspect=18, pad=0.02)
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(4)
     bar.update_ticks()

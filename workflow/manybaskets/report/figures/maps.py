@@ -7,12 +7,27 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.registry import figure
 from manybaskets.presentation.figures.style import INK, Look, looks, new_figure, save
 from manybaskets.records.measured import in_order
 
 _TURNS = 8
+_CAPTION = """
+    An illustration only: no result is based on it. Every dot is one answer to a sample of the training
+    prompts, placed by t-SNE so that answers of similar meaning are close together; all sources are on
+    one map. What all sources have in common on a prompt is removed first, since otherwise the map would
+    show the prompts. Large markers are the middle of a source's dots. The axes have no unit, and
+    distances between groups of dots mean little: read the distances of the sources instead."""
 
 
+@figure(
+    kind="source-map",
+    title="Map of the sources' answers",
+    needs=("source-map",),
+    section="sources",
+    caption=_CAPTION,
+    when=lambda study: bool(study.describe and len(study.described_sources()) > 1),
+)
 def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
     """Answers as dots in the colour of their source; a large marker is the middle of its dots.
 
@@ -25,8 +40,8 @@ def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
             return pieces.nothing("Too few answers for a map.", stem, settings)
         styles = look.of_sources
         names = in_order(points["source"], list(styles))
-        figure = new_figure(settings.width, 0.72 * settings.width)
-        axis = figure.subplots()
+        page = new_figure(settings.width, 0.72 * settings.width)
+        axis = page.subplots()
         # In turns, so that no source covers the others.
         turn = pl.col("prompt_id").rank("dense") % _TURNS
         turns = points.sort("prompt_id", "source").with_columns(turn=turn)
@@ -49,4 +64,4 @@ def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, color=INK, linewidth=0.4)
         axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.0)
-        return save(figure, stem, settings)
+        return save(page, stem, settings)

@@ -3,23 +3,48 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from manybaskets.config.participants import embedded_sources
+from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.presentation.figures import panels
-from manybaskets.presentation.figures.layout import fitting, row_height, wrap
+from manybaskets.presentation.figures.layout import fitting, pages, row_height, wrap
+from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure, numbered
 from manybaskets.presentation.figures.style import INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order
+from manybaskets.report.figures.measured_panels import is_habit
 
 _RUN = ["model", "mix"]
+_CURVE_PANEL, _CURVE_COLUMNS = 1.5, 3  # inches of a panel of training curves; panels side by side
+_HABITS = """
+    Share of the answers to test prompts that show each planted habit, with intervals. An answer may
+    show several habits, so the shares of a condition need not add up to one. The human answers have
+    none of these habits."""
+_TRAINING_CURVES = """
+    Loss over the training steps: thin lines are the training loss, marked lines the loss on the
+    validation prompts, which are the same in all mixes; there is one of each per training seed. The
+    adapter with the lowest validation loss is kept. Losses are comparable within a mix only, because
+    the mixes hold different answers."""
+_KNOWLEDGE = """
+    How well each embedded model knows its made-up world before any fine-tuning, with intervals. A
+    model that does not know the facts, or does not refuse what it should, cannot show what fine-tuning
+    takes away."""
 
 
+def _plan_habits(study: Study) -> Iterator[PlannedFigure]:
+    measures = [name for name in study.measures if is_habit(name)]
+    if study.targets and measures:
+        yield PlannedFigure("habits", [Page("Habits inherited", {"measures": measures})])
+
+
+@figure(kind="habits", needs=("summary",), caption=_HABITS, plan=_plan_habits)
 def habits(
     summary: pl.DataFrame,
     stem: Path,
@@ -42,7 +67,7 @@ def habits(
         names = in_order(rows["mix"], list(styles))
         measures = in_order(rows["measure"], measures)
         targets = in_order(rows["model"], look.targets)
-        figure, grid = panels.grid(
+        page, grid = panels.grid(
             len(targets), len(measures), row_height(names, 1.5, settings), settings, sharex=True
         )
         title_width, _ = fitting(names, len(measures), settings)
@@ -61,10 +86,25 @@ def habits(
                     axis.set_title(wrap(find(measure).label, title_width))
             if len(targets) > 1:
                 axes[0].set_ylabel(wrap(target), fontweight="bold")
-        figure.supxlabel("Share of answers", fontsize=settings.font_size * 0.9)
-        return save(figure, stem, settings)
+        page.supxlabel("Share of answers", fontsize=settings.font_size * 0.9)
+        return save(page, stem, settings)
 
 
+def _plan_training_curves(study: Study) -> Iterator[PlannedFigure]:
+    pairs = [[target, mix] for target in study.targets for mix in study.mixes]
+    rows = max(1, int((study.figures.height - 0.7) / _CURVE_PANEL))
+    chunks = pages(pairs, _CURVE_COLUMNS * rows, _CURVE_COLUMNS)
+    options = [{"pairs": chunk} for chunk in chunks]
+    yield PlannedFigure("training-curves", numbered("Training curves", options))
+
+
+@figure(
+    kind="training-curves",
+    needs=("curves",),
+    section="making",
+    caption=_TRAINING_CURVES,
+    plan=_plan_training_curves,
+)
 def training_curves(
     curves: pl.DataFrame,
     stem: Path,
@@ -87,10 +127,9 @@ def training_curves(
         pairs = [key for key in pairs if curves.filter(panels.matches(_RUN, key)).height]
         if not pairs:
             return panels.nothing("No training curves in this study.", stem, settings)
-        columns = min(3, len(pairs))
-        figure, grid = panels.grid(
-            math.ceil(len(pairs) / columns), columns, 1.5, settings, sharex=True, sharey=True
-        )
+        columns = min(_CURVE_COLUMNS, len(pairs))
+        rows = math.ceil(len(pairs) / columns)
+        page, grid = panels.grid(rows, columns, _CURVE_PANEL, settings, sharex=True, sharey=True)
         axes = [axis for line in grid for axis in line]
         for axis, key in zip(axes, pairs, strict=False):
             cell = curves.filter(panels.matches(_RUN, key)).sort(
@@ -114,16 +153,24 @@ def training_curves(
                 labelbottom=True
             )  # the lowest panel of its column, also in a short row
         line = {"color": INK}
-        figure.legend(
+        page.legend(
             [Line2D([], [], alpha=0.45, linewidth=0.8, **line),
              Line2D([], [], marker="o", markersize=3, **line)],
             ["training loss", "validation loss"], loc="outside upper right", ncols=2,
         )  # fmt: skip
-        figure.supxlabel("Step", fontsize=settings.font_size * 0.9)
-        figure.supylabel("Loss (nats per token)", fontsize=settings.font_size * 0.9)
-        return save(figure, stem, settings)
+        page.supxlabel("Step", fontsize=settings.font_size * 0.9)
+        page.supylabel("Loss (nats per token)", fontsize=settings.font_size * 0.9)
+        return save(page, stem, settings)
 
 
+@figure(
+    kind="knowledge",
+    title="What the embedded models know",
+    needs=("knowledge",),
+    section="making",
+    caption=_KNOWLEDGE,
+    when=lambda study: bool(embedded_sources(study)),
+)
 def knowledge(
     known: pl.DataFrame, stem: Path, *, look: Look, lookup: Lookup | None = None
 ) -> list[Path]:
@@ -140,7 +187,7 @@ def knowledge(
         measures = known["measure"].unique(maintain_order=True).to_list()
         columns = min(3, len(measures))
         height = row_height(names, 1.5, settings)
-        figure, grid = panels.grid(math.ceil(len(measures) / columns), columns, height, settings)
+        page, grid = panels.grid(math.ceil(len(measures) / columns), columns, height, settings)
         title_width, _ = fitting(names, columns, settings)
         axes = [axis for line in grid for axis in line]
         for place, (axis, measure) in enumerate(zip(axes, measures, strict=False)):
@@ -160,7 +207,7 @@ def knowledge(
             axis.set_xlabel(f"share of {answers} answers")
             axis.set_title(wrap(_label(find, measure), title_width))
         panels.drop(axes[len(measures) :])
-        return save(figure, stem, settings)
+        return save(page, stem, settings)
 
 
 def _label(find: Lookup, measure: str) -> str:

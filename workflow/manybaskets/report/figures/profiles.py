@@ -11,15 +11,45 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from manybaskets.config.study import TRAIN, Study
+from manybaskets.measures import get
+from manybaskets.measures.selection import measured_names
+from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.layout import arrange, wrap
+from manybaskets.presentation.figures.layout import arrange, pages, wrap
+from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order, of_runs, of_sources
+from manybaskets.report.figures.measured_panels import STYLE, rows_of_runs
 
 _APART = 0.17  # rows that a source's point stands above, and a run's below, the middle
 
+_CAPTION = """
+    How much Markdown an answer holds, with intervals. Filled markers are the answers of the fine-tuned
+    targets to the test prompts; hollow ones, just above, are what the source of their training data
+    wrote for the training prompts. A filled marker close to its hollow one has inherited that habit;
+    `vanilla` shows where the target came from. Mixes of several sources have no hollow marker of their
+    own: look at those of their sources."""
 
+
+def _plan(study: Study) -> Iterator[PlannedFigure]:
+    if not study.targets and not study.describe:
+        return
+    listed = [*measured_names(study, TEST), *measured_names(study, TRAIN)]
+    names = [name for name in dict.fromkeys(listed) if name.startswith(STYLE)]
+    rows = rows_of_runs(study) if study.targets else []
+    rows = [*rows, "other", *study.described_sources()]
+    arrangement = arrange([get(name).label for name in names], rows, study.figures)
+    chunks = pages(names, arrangement.per_page, arrangement.columns)
+    yield PlannedFigure(
+        "style",
+        numbered("Style of the answers", [{"measures": chunk} for chunk in chunks]),
+        section="runs" if study.targets else "sources",
+    )
+
+
+@figure(kind="style", needs=("summary",), caption=_CAPTION, plan=_plan)
 def style(
     summary: pl.DataFrame,
     stem: Path,
@@ -48,7 +78,7 @@ def style(
         rows = _rows(runs, sources, look)
         titles = [find(name).label for name in measures]
         arrangement = arrange(titles, [row.name for row in rows], settings)
-        figure, axes = pieces.multiples(len(measures), arrangement, settings, 0.3)
+        page, axes = pieces.multiples(len(measures), arrangement, settings, 0.3)
         for place, (name, axis) in enumerate(zip(measures, axes, strict=True)):
             measure = find(name)
             wrote = {row["mix"]: row for row in _of(sources, name)}
@@ -68,13 +98,13 @@ def style(
             axis.set_title(wrap(measure.label, arrangement.title_width))
             axis.set_xlabel(wrap(pieces.unit(measure), arrangement.unit_width))
         if runs.height:
-            _legend(figure)
-        return save(figure, stem, settings)
+            _legend(page)
+        return save(page, stem, settings)
 
 
-def _legend(figure: Figure) -> None:
+def _legend(page: Figure) -> None:
     line = {"color": INK, "marker": "o", "linewidth": 1.2}
-    figure.legend(
+    page.legend(
         [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],
         ["answers of the run", "what its source wrote: the training data"],
         loc="outside upper left", ncols=2,

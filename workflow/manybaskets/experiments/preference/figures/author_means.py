@@ -1,0 +1,105 @@
+"""Lines: the mean of every author, one line per judge."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from manybaskets.experiments.preference.figures.scope import (
+    GOLD,
+    HEAD,
+    NOTHING_READ,
+    TITLES,
+    UNITS,
+    Scope,
+    Ways,
+    authors_of,
+    judge_name,
+    judge_style,
+    judges_of,
+    means_of,
+    paged,
+    rows_of,
+    with_preference,
+)
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.layout import wrap
+from manybaskets.presentation.figures.registry import PlannedFigure, figure
+from manybaskets.presentation.figures.style import INK, Look, looks, save
+
+KIND = "preference-authors"
+_HEIGHT = 2.9  # inches of a panel of lines
+_COLUMNS = 2
+_CAPTION = """
+    The mean of each author's summaries, one line per judge, with intervals over articles and training
+    seeds. Lines that are higher or lower as a whole are milder or stricter judges; only their shapes
+    show whom they prefer. Authors differ in the length of their summaries; the table of length removes
+    that difference."""
+
+
+def plan(scope: Scope) -> Iterator[PlannedFigure]:
+    """Every author's mean, a panel per way of asking."""
+    authors = [*scope.roles.models, scope.roles.human]
+    title = "Mean score of every author"
+    yield paged(scope, KIND, title, "ways", scope.ways, _HEIGHT / _COLUMNS, authors=authors)
+
+
+@figure(
+    kind=KIND,
+    needs=("preference-matrix",),
+    section="preference",
+    caption=_CAPTION,
+    plan=with_preference(plan),
+)
+def authors(
+    found: pl.DataFrame, stem: Path, *, target: str, ways: Ways, authors: Sequence[str], look: Look
+) -> list[Path]:
+    """Mean of each author, a line per judge; a panel per way of asking. Arguments as of `matrix`."""
+    settings = look.settings
+    means = means_of(found, target)
+    shown = [(way, rows) for way in ways if (rows := rows_of(means, target, way)).height]
+    with looks(settings):
+        if not shown:
+            return pieces.nothing(NOTHING_READ, stem, settings)
+        columns = min(_COLUMNS, len(shown))
+        lines = -(-len(shown) // columns)
+        page, grid = pieces.grid(lines, columns, _HEIGHT, settings, HEAD)
+        axes = [axis for row in grid for axis in row]
+        drawn: dict[tuple[str, str], Line2D] = {}
+        for (way, rows), axis in zip(shown, axes, strict=False):
+            names, judges = authors_of(rows, authors), judges_of(rows, look)
+            for place, judge in enumerate(judges):
+                shift = 0.5 * (place - (len(judges) - 1) / 2) / max(len(judges), 4)
+                drawn[judge] = _line(axis, rows, judge, names, shift, look)
+            if way[1] == "pairwise":
+                axis.axhline(0.5, color=INK, linewidth=0.8, zorder=1)
+            axis.set_xticks(
+                range(len(names)), [wrap(name, 10) for name in names], rotation=30, ha="right"
+            )
+            axis.set_ylabel(UNITS[way[1]])
+            axis.set_title(TITLES[tuple(way)])
+            axis.grid(axis="y")
+        pieces.drop(axes[len(shown) :])
+        page.legend(list(drawn.values()), [judge_name(judge) for judge in drawn],
+                      loc="outside upper left", ncols=min(5, len(drawn)))  # fmt: skip
+        return save(page, stem, settings)
+
+
+def _line(
+    axis: Axes, rows: pl.DataFrame, judge: tuple[str, str], names: Sequence[str], shift: float,
+    look: Look,
+) -> Line2D:  # fmt: skip
+    colour, marker = judge_style(judge, look)
+    of_judge = rows.filter(pieces.matches(["target", "mix"], judge))
+    found = {row["author"]: row for row in of_judge.iter_rows(named=True)}
+    known = [(place + shift, found[name]) for place, name in enumerate(names) if name in found]
+    (line,) = axis.plot([x for x, _ in known], [row["value"] for _, row in known], marker=marker,
+                        color=colour, linewidth=0.9, linestyle="--" if judge[1] == GOLD else "-")  # fmt: skip
+    for x, row in known:
+        if row["low"] is not None:
+            axis.plot([x, x], [row["low"], row["high"]], color=colour, solid_capstyle="butt")
+    return line

@@ -1,0 +1,133 @@
+"""Intervals: the bias of every judge for its own kind and for models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from manybaskets.experiments.preference.figures.scope import (
+    BIAS_UNITS,
+    HEAD,
+    NOTHING_READ,
+    OWN,
+    TITLES,
+    Scope,
+    Ways,
+    judge_style,
+    marker_of,
+    paged,
+    rows_height,
+    rows_of,
+    sorted_rows,
+    with_preference,
+)
+from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.registry import PlannedFigure, figure
+from manybaskets.presentation.figures.style import GREY, INK, Look, looks, save
+from manybaskets.records.measured import in_order
+
+KIND = "preference-bias"
+_CAPTION = """
+    The bias for a judge's own kind (SPB: its own less the other models) and for models over people
+    (PSB), with intervals over articles and training seeds. Filled markers of SPB have a Holm-adjusted
+    p below .05; a grey cross is a judge that cannot distinguish an intact summary from a shuffled one,
+    so that its bias, near zero or not, says nothing. The published form is not tested. The verdicts in
+    the table say whether length or quality explains a bias."""
+
+
+def plan(scope: Scope) -> Iterator[PlannedFigure]:
+    """Both biases of every condition, a row of panels per way of asking."""
+    height = rows_height(len(scope.roles.mixes), scope.settings)
+    yield paged(scope, KIND, "Bias for self and for models", "ways", scope.ways, height)
+
+
+@figure(
+    kind=KIND,
+    needs=("preference",),
+    section="preference",
+    caption=_CAPTION,
+    plan=with_preference(plan),
+)
+def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: Look) -> list[Path]:
+    """SPB and PSB of every condition with intervals; a row of panels per way of asking.
+
+    Round markers are of the base model's text as self, diamonds just below of the run's own. A filled
+    SPB has a Holm-adjusted p below 0.05; grey and crossed is what cannot be interpreted.
+
+    Args:
+        judged: of the schema `preference.results.JUDGED`.
+    """
+    settings = look.settings
+    shown = [(way, rows) for way in ways if (rows := rows_of(judged, target, way)).height]
+    with looks(settings):
+        if not shown:
+            return pieces.nothing(NOTHING_READ, stem, settings)
+        names = in_order(judged.filter(pl.col("target") == target)["mix"], list(look.conditions))
+        height = rows_height(len(names), settings)
+        page, grid = pieces.grid(len(shown), 2, height, settings, HEAD)
+        for (way, rows), axes in zip(shown, grid, strict=True):
+            for axis, (title, keys) in zip(axes, _BIASES.items(), strict=True):
+                _biases(axis, rows, names, keys, title == "SPB" and way[0] == "corrected", look)
+                pieces.name_rows(axis, names, first=axis is axes[0])
+                axis.set_title(f"{TITLES[tuple(way)]}: {title}")
+                axis.set_xlabel(BIAS_UNITS[way[1]])
+                axis.grid(axis="x")
+        page.legend(*_legend(judged), loc="outside upper left", ncols=5)
+        return save(page, stem, settings)
+
+
+_BIASES = {"SPB": ("spb", "low", "high"), "PSB": ("psb", "psb_low", "psb_high")}
+
+
+def _biases(
+    axis: Axes,
+    rows: pl.DataFrame,
+    names: Sequence[str],
+    keys: Sequence[str],
+    tested: bool,
+    look: Look,
+) -> None:
+    ends = [0.0]
+    both = rows["self"].n_unique() > 1
+    for row in sorted_rows(rows, look):
+        if row[keys[0]] is None:
+            continue
+        shown = dict(zip(("estimate", "low", "high"), (row[key] for key in keys), strict=True))
+        ends += [value for value in shown.values() if value is not None]
+        colour, _ = judge_style((row["target"], row["mix"]), look)
+        own = row["self"] == OWN
+        place = names.index(row["mix"]) + (0.0 if not both else 0.18 if own else -0.18)
+        unfit = _unfit(row)
+        filled = tested and row["p_holm"] is not None and row["p_holm"] < pieces.ALPHA
+        marker = "x" if unfit else "D" if own else "o"
+        pieces.point(axis, place, shown, GREY if unfit else colour, marker, filled or not tested)
+    if len(ends) == 1:
+        pieces.without_values(axis)
+        return
+    pieces.scale(axis, ends, logarithmic=False)
+    axis.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
+
+
+def _unfit(row: Mapping[str, Any]) -> bool:
+    """Whether no bias of this judge can be interpreted, in the published form either."""
+    accuracy = row["accuracy_low"]
+    return row["verdict"].startswith("not interpretable") or (
+        accuracy is not None and accuracy <= 0.5
+    )
+
+
+def _legend(judged: pl.DataFrame) -> tuple[list[Line2D], list[str]]:
+    entries = [
+        (marker_of("o"), "self: base model's text"),
+        (marker_of("D"), "self: the run's own"),
+        (marker_of("o", markerfacecolor="white"), f"not p < {pieces.ALPHA} (Holm)"),
+        (marker_of("x", color=GREY), "not interpretable"),
+    ]
+    if not (judged["self"] == OWN).any():
+        entries.pop(1)
+    return [entry[0] for entry in entries], [entry[1] for entry in entries]

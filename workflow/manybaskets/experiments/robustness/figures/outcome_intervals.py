@@ -1,0 +1,89 @@
+"""Intervals: harm and refusals of every condition."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from manybaskets.config.participants import chosen_mixes
+from manybaskets.config.study import Study
+from manybaskets.experiments.robustness.figure_panels import FigurePanel, quantities
+from manybaskets.names import VANILLA
+from manybaskets.presentation.figures import intervals, layout
+from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
+from manybaskets.presentation.figures.style import Look
+
+ADVERSARIAL = ["direct", "jailbreak"]
+_HARM, _REFUSALS = "robustness-harm", "robustness-refusals"
+_HARM_CAPTION = """
+    Mean harm of the answers to adversarial prompts, 1 (declines) to 5 (does all that was asked), in
+    every condition with its interval. `vanilla` is the target before fine-tuning; the others are named
+    after the mix that it was fine-tuned on. The intervals take into account that templates and base
+    prompts repeat and that another training would change the mean. Overlapping intervals are not a
+    test: the table of comparisons pairs the prompts and is sharper."""
+_REFUSALS_CAPTION = """
+    Share of answers that refuse in full, with intervals, as each judge of refusals sees it. On
+    adversarial prompts more is safer; on harmless look-alikes a refusal is a fault. The tables mark
+    judges that did not pass their canaries or are related to a target."""
+
+
+def _plan_harm(study: Study) -> Iterator[PlannedFigure]:
+    own = study.robustness
+    if own:
+        panels = [("harm", own.judges.harm[0], name) for name in ADVERSARIAL]
+        yield _paged(study, _HARM, "Harm of the answers", panels)
+
+
+def _plan_refusals(study: Study) -> Iterator[PlannedFigure]:
+    own = study.robustness
+    if own:
+        sets = [*ADVERSARIAL, *(["benign"] if own.benign else [])]
+        panels = [("refused", judge, name) for judge in own.judges.refusal for name in sets]
+        if len(sets) < len(own.judges.refusal):  # panels that are to be compared share a row
+            panels.sort(key=lambda panel: sets.index(panel[2]))
+        yield _paged(study, _REFUSALS, "Refusals", panels)
+
+
+def _paged(study: Study, name: str, title: str, panels: Sequence[FigurePanel]) -> PlannedFigure:
+    rows = layout.row_names([VANILLA, *chosen_mixes(study)], study.targets)
+    titles = [each.label for each in quantities(panels)]
+    arrangement = layout.arrange(titles, rows, study.figures)
+    listed = [list(panel) for panel in panels]
+    chunks = layout.pages(listed, arrangement.per_page, arrangement.columns)
+    return PlannedFigure(name, numbered(title, [{"panels": chunk} for chunk in chunks]))
+
+
+@figure(
+    kind=_HARM,
+    needs=("robustness",),
+    section="robustness",
+    caption=_HARM_CAPTION,
+    plan=_plan_harm,
+)
+@figure(
+    kind=_REFUSALS,
+    needs=("robustness",),
+    section="robustness",
+    caption=_REFUSALS_CAPTION,
+    plan=_plan_refusals,
+)
+def outcomes(
+    summary: pl.DataFrame, stem: Path, *, panels: Sequence[Sequence[str]], look: Look
+) -> list[Path]:
+    """Outcomes of every condition with their intervals, a panel per outcome, judge and prompt set.
+
+    Args:
+        summary: `statistics/robustness.parquet`.
+        panels: outcome, judge and prompt set, in order.
+    """
+    rows = summary.filter(pl.col("by") == "all").rename({"target": "model"})
+    rows = rows.with_columns(
+        measure=pl.concat_str("outcome", "judge", "prompt_set", separator="/"),
+        prompt_set=pl.lit("test"),  # the title names the set
+    )
+    found = {"/".join((outcome, judge, on)): (outcome, judge, on) for outcome, judge, on in panels}
+    shown = dict(zip(found, quantities(panels), strict=True))
+    pairs = [(measure, "test") for measure in found]
+    return intervals.conditions(rows, stem, panels=pairs, look=look, lookup=shown.__getitem__)
