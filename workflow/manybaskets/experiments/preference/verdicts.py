@@ -62,7 +62,7 @@ def _kind(row: Mapping[str, Any], level: float) -> str:
     if row["adjusted"] is not None and row["adjusted_low"] is not None and row["raw"] is not None:
         if row["adjusted_low"] <= 0:
             explained = row["adjusted"] < _HALF * row["raw"]
-            return BY_LENGTH if explained else f"{UNDECIDED}: length and self cannot be told apart"
+            return BY_LENGTH if explained else f"{UNDECIDED}: length and self cannot be separated"
     else:
         return f"{UNDECIDED}: length could not be taken out"
     if row["did"] is None:
@@ -70,4 +70,4 @@ def _kind(row: Mapping[str, Any], level: float) -> str:
     if row["did"] > 0 and row["did_p_holm"] is not None and row["did_p_holm"] < level:
         return SELF
     explained = row["gap"] > 0 and row["did"] < _HALF * row["gap"]
-    return BY_QUALITY if explained else f"{UNDECIDED}: quality and self cannot be told apart"
+    return BY_QUALITY if explained else f"{UNDECIDED}: quality and self cannot be separated"

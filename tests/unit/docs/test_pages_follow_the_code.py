@@ -1,0 +1,59 @@
+"""What pages list is what the code has: targets, rules, verdicts, failures, rooms."""
+
+from __future__ import annotations
+
+import re
+
+from documents import hand_written, text_of
+from repository import LIBRARY, ROOT
+
+from manybaskets.experiments.preference import verdicts
+from manybaskets.status import failures
+
+RULES = re.compile(r"^\s*(?:use rule \w+(?: from \w+)? as|rule|checkpoint) (\w+)", re.MULTILINE)
+
+
+def test_the_readme_lists_the_targets_of_the_snakefile():
+    """Those that the Snakefile keeps on the driver: they gather files and run nothing."""
+    snakefile = (ROOT / "Snakefile").read_text(encoding="utf-8")
+    local = snakefile.split("localrules:")[1].split("\n\n")[0]
+    targets = set(re.findall(r"\w+", local)) - {"all"}
+    listed = text_of("README.md").split("Targets, in the order of the data:")[1].split(".\n")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == targets
+
+
+def test_commands_name_rules_and_targets_that_exist():
+    files = [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
+    rules = {rule for file in files for rule in RULES.findall(file.read_text(encoding="utf-8"))}
+    named = re.compile(r"--forcerun (\w+)|(?:--set-resources |\d )(\w+):\w+=")
+    for page in hand_written():
+        for forced, resourced in named.findall(text_of(page)):
+            assert (forced or resourced) in rules, page
+
+
+def test_the_page_on_self_preference_explains_every_verdict():
+    source = (LIBRARY / "manybaskets/experiments/preference/verdicts.py").read_text(
+        encoding="utf-8"
+    )
+    named = {value for name, value in vars(verdicts).items() if name.isupper() and name[0] != "_"}
+    finer = {f"{verdicts.UNDECIDED}: {why}" for why in re.findall(r'UNDECIDED}: ([^"]+)"', source)}
+    page = text_of("docs/self-preference.md").split("### Verdicts")[1].split("\n### ")[0]
+    explained = set(re.findall(r"^\| ([^|]+?) \|", page, re.MULTILINE)) - {"verdict", "---"}
+    assert len(finer) == 3
+    assert explained == (named - {verdicts.NOT_INTERPRETABLE}) | finer
+
+
+def test_the_page_on_the_status_explains_every_kind_of_failure():
+    kinds = {failures.FAILED, failures.SILENT, failures.ROWS, failures.REFUSED, failures.UNREADABLE}
+    page = text_of("docs/plan-and-status.md").split("## Status")[1].split("\n## ")[0]
+    explained = set(re.findall(r"^\| ([^|]+?) \|", page, re.MULTILINE)) - {"kind", "---"}
+    assert explained == kinds
+
+
+def test_the_page_on_the_code_lists_every_room():
+    library = LIBRARY / "manybaskets"
+    rooms = {folder.parent.name for folder in library.glob("*/__init__.py")}
+    modules = {file.name for file in library.glob("*.py")} - {"__init__.py"}
+    listed = text_of("docs/development.md").split("## Rooms of the library")[1].split("\n## ")[0]
+    cells = "".join(re.findall(r"^\| ([^|]+) \|", listed, re.MULTILINE))
+    assert set(re.findall(r"`([\w.]+)`", cells)) == rooms | modules
