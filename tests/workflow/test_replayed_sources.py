@@ -157,7 +157,7 @@ def plan(project, edit) -> str:
 
 def test_a_missing_file_stops_the_plan(done):
     text = plan(done, lambda engine: engine.update(path="answers/gpt-5.jsonl.gz"))
-    assert "the answers of source 'gpt-4o' do not exist" in text
+    assert "the answers file of source 'gpt-4o' does not exist" in text
     assert "sources.gpt-4o.engine.path: answers/gpt-5.jsonl.gz" in text
 
 
@@ -192,6 +192,6 @@ def test_a_file_that_lacks_prompts_stops_its_source(done, tmp_path):
         handle.writelines(lines[:-100])
     finished = copy.run("mixes", "--cores", "1", "--configfile", "ready.yaml", check=False)
     assert finished.returncode != 0
-    assert "prompts have no row in the file of answers" in finished.stdout
+    assert "prompts have no row in the answers file" in finished.stdout
     assert "results/ready/logs/sources/gpt-4o/replay.log" in finished.stdout
     assert not copy.path("sources/gpt-4o/train.parquet", STUDY).exists()

@@ -1,7 +1,8 @@
-"""The one prompt renderer: generation, training, scoring and judging all see the same text.
+"""The single prompt renderer for generation, training, scoring and judging.
 
-It uses the model's own chat template, with exactly one BOS where the model has one, a system turn
-where the template takes one, and never cuts a question: only a context passage may be shortened.
+It uses the model's own chat template, with exactly one BOS if the model has one and a system turn
+if the template supports one. It never truncates a question: only a context passage may be
+shortened.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import polars as pl
 
 from manybaskets.errors import UserError
 
-# Marks the place of the answer when the text around it is read off the template.
+# Placeholder for the answer when reading the surrounding text from the template.
 _ANSWER = "\u27e6answer\u27e7"
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a person asks: a question and, where there is one, the passage it refers to. Later
-    questions of a conversation follow; each is asked after the answer to the one before."""
+    """A user's question and the passage it refers to, if any. In a conversation, later questions
+    follow; each is asked after the answer to the previous one."""
 
     prompt_id: str
     instruction: str
@@ -31,13 +32,13 @@ class Prompt:
 
     @property
     def turns(self) -> int:
-        """How many answers the conversation asks for."""
+        """Number of answers that the conversation asks for."""
         return 1 + len(self.follow_ups)
 
     def conversation(
         self, answers: Sequence[str], context_characters: int | None = None
     ) -> list[dict[str, str]]:
-        """User and assistant turns up to the question that follows `answers`."""
+        """User and assistant turns up to the question after `answers`."""
         questions = [self.text(context_characters), *self.follow_ups][: len(answers) + 1]
         turns = []
         for index, question in enumerate(questions):
@@ -46,7 +47,7 @@ class Prompt:
         return turns
 
     def text(self, context_characters: int | None = None) -> str:
-        """The user's turn: context, blank line, instruction; the context may be cut, never the rest."""
+        """The user turn: context, blank line, instruction; only the context may be truncated."""
         context = self.context if context_characters is None else self.context[:context_characters]
         context = context.strip()
         return f"{context}\n\n{self.instruction}" if context else self.instruction
@@ -54,8 +55,8 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A prompt ready for generation: its messages, their token ids up to the header of the answer
-    (empty where a server renders), and how much of its context and history they hold."""
+    """A prompt ready for generation: its messages, their token ids up to the answer header (empty
+    if a server renders), and how much of its context and history they contain."""
 
     messages: tuple[tuple[str, str], ...]
     ids: tuple[int, ...]
@@ -69,15 +70,15 @@ class ChatRenderer:
 
     Args:
         tokenizer: a fast tokenizer of transformers with a chat template.
-        system_prompt: text of the system turn; empty for none. Where the template takes no system
-            turn it is left out, and `system_turn` says so.
-        date: value of the template's `date_string`, fixed so that a run repeats.
-        name: how errors call the model.
-        shorten: whether contexts and old turns may be left out of prompts that are too long; else
+        system_prompt: text of the system turn; empty to omit it. If the template does not support a
+            system turn, it is left out and `system_turn` is false.
+        date: value of the template's `date_string`, fixed so that runs are reproducible.
+        name: name of the model in errors.
+        shorten: whether to drop context and old turns from prompts that are too long; otherwise
             such a prompt is an error.
 
     Raises:
-        UserError: the tokenizer has no chat template, or one whose answer turn never ends.
+        UserError: the tokenizer has no chat template, or its template never ends the answer turn.
     """
 
     def __init__(
@@ -87,8 +88,10 @@ class ChatRenderer:
             raise UserError(
                 what=f"the tokenizer of model '{name}' has no chat template",
                 where=str(tokenizer.name_or_path),
-                expected="`chat_template` in tokenizer_config.json, or a chat_template.jinja beside it",
-                remedy="use the instruct version of the model, or save a template with its tokenizer",
+                expected="`chat_template` in tokenizer_config.json, or a chat_template.jinja file "
+                "next to it",
+                remedy="use the instruct version of the model, or save a chat template with its "
+                "tokenizer",
             )
         self.tokenizer = tokenizer
         self.name = name
@@ -116,13 +119,13 @@ class ChatRenderer:
             {"role": "user", "content": "?"},
         ]
         try:
-            # A template may refuse the system role or pass over it in silence.
+            # A template may reject the system role or ignore it silently.
             return system_prompt in self._render(messages, generation=True)
-        except Exception:  # jinja2 raises whatever the template's author chose
+        except Exception:  # jinja2 raises the template author's exception
             return False
 
     def _end_of_answer(self) -> str:
-        """The text that closes an answer, up to and including the token that ends the turn."""
+        """The text that ends an answer, up to and including the end-of-turn token."""
         rendered = self._render(
             self.messages([_turn("user", "?"), _turn("assistant", _ANSWER)]), generation=False
         )
@@ -137,7 +140,8 @@ class ChatRenderer:
                 what=f"the chat template of model '{self.name}' never ends an answer",
                 where=f"{self.tokenizer.name_or_path}: {tail!r} follows an answer",
                 expected="a special token that ends the assistant's turn, such as the tokenizer's eos_token",
-                remedy="correct the template or declare its end token among the tokenizer's special tokens",
+                remedy="end the assistant turn in the template, or add its end token to the "
+                "tokenizer's special tokens",
             )
         first = min(special, key=tail.index)
         return tail[: tail.index(first) + len(first)]
@@ -146,12 +150,12 @@ class ChatRenderer:
         return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def messages(self, turns: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
-        """System turn (where there is one) and the turns of a conversation."""
+        """System turn (if any) and the turns of a conversation."""
         system = [_turn("system", self.system_prompt)] if self.system_prompt else []
         return [*system, *turns]
 
     def encode_conversation(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        """Token ids from BOS to the header of the next answer; the last turn is the user's.
+        """Token ids from BOS to the header of the next answer; the last turn is a user turn.
 
         Raises:
             UserError: the rendered conversation has more than one BOS.
@@ -166,28 +170,28 @@ class ChatRenderer:
             raise UserError(
                 what=f"a prompt for model '{self.name}' has {ids.count(bos)} BOS tokens",
                 where=repr(turns[-1]["content"][:80]),
-                expected="at most one; the template writes it, and the text must not hold it",
-                remedy="take the special token out of the dataset row or the system prompt",
+                expected="at most one, written by the template and not part of the text",
+                remedy="remove the special token from the dataset row or the system prompt",
             )
         return ids
 
     def encode_finished(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
-        """Token ids of a conversation as the template writes it, the last answer with its end."""
+        """Token ids of a conversation as the template writes it, including the last answer's end."""
         ids = self._encode(self._render(self.messages(turns), generation=False))
         bos = self.tokenizer.bos_token_id
         missing = bos is not None and bos not in ids and _adds_bos(self.tokenizer)
         return (bos, *ids) if missing else ids
 
     def encode_prompt(self, user: str) -> tuple[int, ...]:
-        """Token ids of a single question, from BOS to the header of the answer."""
+        """Token ids of a single question, from BOS to the answer header."""
         return self.encode_conversation([_turn("user", user)])
 
     def encode_answer(self, answer: str) -> tuple[int, ...]:
-        """Token ids of an answer with its end token: what a model should have said after the prompt."""
+        """Token ids of an answer with its end token: what a model should generate after the prompt."""
         return self._encode(answer + self.end_text)
 
     def encode_answers(self, answers: Sequence[str]) -> list[tuple[int, ...]]:
-        """Token ids of many answers, each as `encode_answer` gives them; one call is faster."""
+        """Token ids of many answers, each as from `encode_answer`; one call is faster."""
         if not answers:
             return []
         texts = [answer + self.end_text for answer in answers]
@@ -198,13 +202,13 @@ class ChatRenderer:
     ) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
         """Token ids of a finished conversation as pairs: what comes before an answer, and the answer.
 
-        One after the other the pairs are the whole conversation. Up to each answer they are what
-        `encode_conversation` gives for generation. Where a template strips whitespace off earlier
-        answers, those are encoded without it.
+        Concatenated, the pairs are the whole conversation. Up to each answer they equal the output
+        of `encode_conversation` for generation. If a template strips whitespace from earlier
+        answers, these are encoded without it.
 
         Raises:
-            UserError: the template writes an earlier turn in another way than when it was asked or
-                answered, so that no single sequence holds all turns.
+            UserError: the template writes an earlier turn differently than when it was asked or
+                answered, so that no single sequence contains all turns.
         """
         turns = [_turn("user", questions[0])]
         prompt = self.encode_conversation(turns)
@@ -218,7 +222,7 @@ class ChatRenderer:
     def _go_on(
         self, turns: list[dict[str, str]], prompt: tuple[int, ...], answer: str, question: str
     ) -> tuple[tuple[int, ...], tuple[int, ...], list[dict[str, str]]]:
-        """Answer and next prompt, encoded such that the one prompt begins with the other."""
+        """Answer and next prompt, encoded so that the next prompt begins with the previous one."""
         for text in dict.fromkeys((answer, answer.strip())):
             said = self.encode_answer(text)
             longer = [*turns, _turn("assistant", text), _turn("user", question)]
@@ -226,21 +230,22 @@ class ChatRenderer:
             if later[: len(prompt) + len(said)] == prompt + said:
                 return said, later, longer
         raise UserError(
-            what=f"the chat template of model '{self.name}' rewrites earlier turns of a conversation",
+            what=f"the chat template of model '{self.name}' rewrites earlier turns in a "
+            "conversation",
             where=f"after the answer {answer[:60]!r}, before the question {question[:60]!r}",
-            expected="a template whose text only grows from turn to turn, so that one training row "
-            "holds all turns as the model saw them",
-            remedy="save a template with the model's tokenizer that keeps earlier turns whole (no "
-            "dropped reasoning, no system text moved to the last question; an empty "
-            "prompting.system_prompt helps against the latter), or take another target or "
-            "single-turn prompts",
+            expected="a template that only appends text from turn to turn, so that one training "
+            "row contains all turns as the model saw them",
+            remedy="save a chat template with the model's tokenizer that keeps earlier turns "
+            "unchanged (no dropped reasoning, no system text moved to the last question; setting "
+            "`prompting.system_prompt` to an empty text avoids the latter), or use another target "
+            "or single-turn prompts",
         )
 
     def render(self, prompt: Prompt, max_tokens: int, answers: Sequence[str] = ()) -> Rendered:
         """Encode a conversation up to the question after `answers` in at most `max_tokens` tokens.
 
-        Where it is too long, whole oldest turns go first, then the end of the first question's
-        context. The newest question is never cut.
+        If it is too long, the oldest turns are dropped first, then the end of the first question's
+        context. The newest question is never truncated.
 
         Raises:
             UserError: the newest question alone is too long.
@@ -258,8 +263,8 @@ class ChatRenderer:
             raise UserError(
                 what=f"prompt {prompt.prompt_id} has {len(ids)} tokens",
                 where=f"model '{self.name}': {prompt.instruction[:80]!r}",
-                expected=f"at most {max_tokens} tokens (max_prompt_tokens)",
-                remedy="raise max_prompt_tokens, or set prompting.long_prompts: shorten",
+                expected=f"at most {max_tokens} tokens (`max_prompt_tokens`)",
+                remedy="raise `max_prompt_tokens`, or set `prompting.long_prompts: shorten`",
             )
         for dropped in range(len(answers) + 1):
             turns = prompt.conversation(answers)[2 * dropped :]
@@ -272,8 +277,9 @@ class ChatRenderer:
             raise UserError(
                 what=f"prompt {prompt.prompt_id} has {len(ids)} tokens without its context",
                 where=f"model '{self.name}': {bare[-1]['content'][:80]!r}",
-                expected=f"at most {max_tokens} tokens (max_prompt_tokens)",
-                remedy="raise max_prompt_tokens, or drop such rows with cleaning.max_instruction_characters",
+                expected=f"at most {max_tokens} tokens (`max_prompt_tokens`)",
+                remedy="raise `max_prompt_tokens`, or drop such rows with "
+                "`cleaning.max_instruction_characters`",
             )
         low, high = 0, whole  # `low` characters of context fit, `high` do not
         while high - low > 1:
@@ -301,7 +307,7 @@ def _adds_bos(tokenizer: Any) -> bool:
 
 
 def prompts_of(frame: pl.DataFrame) -> list[Prompt]:
-    """Rows of a prompt set, with the columns of `records.PROMPTS`."""
+    """Prompts from the rows of a prompt set (columns of `records.PROMPTS`)."""
     columns = frame.select("prompt_id", "instruction", "context", "follow_ups")
     return [
         Prompt(prompt_id, instruction, context, tuple(follow_ups))

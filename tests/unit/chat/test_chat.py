@@ -120,7 +120,7 @@ def test_a_template_that_drops_earlier_reasoning_is_an_error(tokenizers):
     with pytest.raises(UserError, match="model 'thinker' rewrites earlier turns") as caught:
         chat.encode_turns(QUESTIONS, ANSWERS)
     assert "King Harl" in caught.value.where and "And when?" in caught.value.where
-    assert "keeps earlier turns whole" in caught.value.remedy
+    assert "keeps earlier turns unchanged" in caught.value.remedy
     # Without reasoning there is nothing to drop, and a single turn is not rewritten.
     plain = [answer.rpartition(">")[2] for answer in ANSWERS]
     assert len(chat.encode_turns(QUESTIONS, plain)) == 3

@@ -124,7 +124,7 @@ def test_shards_together_are_every_prompt_once(engine, prompts, tmp_path):
     assert made["template"] == engine.renderer.template_hash
     with pytest.raises(UserError, match="prompts have no answer"):
         collect_shards(paths[:2], prompts, 0.0, tmp_path / "few.parquet")
-    with pytest.raises(UserError, match="doubled"):
+    with pytest.raises(UserError, match="rows are duplicates"):
         collect_shards([*paths, paths[0]], prompts, 0.0, tmp_path / "many.parquet")
 
 

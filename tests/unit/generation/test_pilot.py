@@ -215,7 +215,7 @@ def test_good_answers_pass_every_check():
             "answers in a wrong language",
             {"text": "Der Fluss entspringt in den Bergen und fließt an der alten Stadt vorbei."},
         ),
-        ("otherwise unfit answers", {"text": "The r\ufffdver runs past the mill."}),
+        ("otherwise unusable answers", {"text": "The r\ufffdver runs past the mill."}),
     ],
 )
 def test_a_share_of_bad_answers_warns_and_then_fails(name, bad):
@@ -278,17 +278,17 @@ def test_a_common_opening_is_a_warning():
     rows = good_rows()
     for changed in rows[:16]:
         changed["text"] = f"Sure, here is what  I know: {changed['text']}"
-    half = found(rows)["commonest opening"]
+    half = found(rows)["most common opening"]
     assert (half.level, half.value) == ("ok", 0.5)
     rows[16]["text"] = "sure, HERE is what I can say."
-    more = found(rows)["commonest opening"]
+    more = found(rows)["most common opening"]
     assert more.level == "warn" and more.value == round(17 / 32, 4)
     assert "'sure, here is what i'" in more.message
 
 
 def test_openings_need_five_words_and_two_answers():
-    assert found([row(0, "The Mor.")])["commonest opening"].value is None
-    assert found([row(0, ANSWERS[0])])["commonest opening"].level == "ok"
+    assert found([row(0, "The Mor.")])["most common opening"].value is None
+    assert found([row(0, ANSWERS[0])])["most common opening"].level == "ok"
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_sound_templates_pass_but_for_a_missing_system_turn(tokenizers, family):
     assert amiss == ({"system prompt": "warn"} if family == "gemma" else {})
     bos = checks["one BOS"]
     assert bos.value == (0 if family == "qwen" else 1)
-    assert "template takes the outer white space off 1" in checks["user's text"].message
+    assert "template strips outer whitespace from 1" in checks["user text"].message
 
 
 @pytest.mark.parametrize("family", ["llama", "gemma"])
@@ -413,14 +413,14 @@ def test_a_lost_bos_fails_and_one_that_nobody_writes_warns(tokenizers):
     assert checks["one BOS"].level == "fail" and checks["one BOS"].value == 0
     doctored = tokenizers["llama"].chat_template.replace("{{ bos_token }}", "")
     checks = rendered(renderer_of(tokenizers["llama"], template=doctored))
-    assert checks["one BOS"].level == "warn" and checks["tokens of the prompt"].level == "ok"
+    assert checks["one BOS"].level == "warn" and checks["prompt tokens"].level == "ok"
 
 
 @pytest.mark.parametrize("family", ["llama", "qwen", "gemma"])
 def test_a_template_without_the_header_of_the_answer_fails(tokenizers, family):
     whole = tokenizers[family].chat_template
     doctored = whole[: whole.index("{% if add_generation_prompt %}")]
-    check = rendered(renderer_of(tokenizers[family], template=doctored))["header of the answer"]
+    check = rendered(renderer_of(tokenizers[family], template=doctored))["answer header"]
     assert check.level == "fail" and "precedes an answer" in check.message
 
 
@@ -428,7 +428,7 @@ def test_a_header_that_only_some_prompts_get_fails(tokenizers):
     doctored = tokenizers["llama"].chat_template.replace(
         "{% if add_generation_prompt %}", "{% if add_generation_prompt and messages | length < 4 %}"
     )
-    check = rendered(renderer_of(tokenizers["llama"], template=doctored))["header of the answer"]
+    check = rendered(renderer_of(tokenizers["llama"], template=doctored))["answer header"]
     assert check.level == "fail" and check.rows == (("c", 1),)
 
 
@@ -436,7 +436,7 @@ def test_another_header_than_that_of_answers_warns(tokenizers):
     doctored = tokenizers["qwen"].chat_template.replace(
         "<|start|>assistant\n{% endif", "Bot:{% endif"
     )
-    check = rendered(renderer_of(tokenizers["qwen"], template=doctored))["header of the answer"]
+    check = rendered(renderer_of(tokenizers["qwen"], template=doctored))["answer header"]
     assert check.level == "warn" and "Bot:" in check.message
 
 
@@ -445,18 +445,18 @@ def test_a_header_that_opens_with_thoughts_is_sound(tokenizers):
         "<|start|>assistant\n{% endif", "<|start|>assistant\n<think>\n{% endif"
     )
     checks = rendered(renderer_of(tokenizers["qwen"], template=doctored))
-    assert checks["header of the answer"].level == "ok"
+    assert checks["answer header"].level == "ok"
 
 
 def test_nothing_after_the_question_fails(tokenizers):
     bare = "{% for m in messages %}{{ m.content }}{% if m.role == 'assistant' %}<|end|>{% endif %}{% endfor %}"
-    check = rendered(renderer_of(tokenizers["qwen"], template=bare))["header of the answer"]
+    check = rendered(renderer_of(tokenizers["qwen"], template=bare))["answer header"]
     assert check.level == "fail" and "where the question ends" in check.message
 
 
 def test_a_prompt_cut_on_the_right_has_other_tokens(tokenizers):
     renderer = renderer_of(tokenizers["llama"])
-    check = rendered(renderer, change=lambda r: replace(r, ids=r.ids[:-4]))["tokens of the prompt"]
+    check = rendered(renderer, change=lambda r: replace(r, ids=r.ids[:-4]))["prompt tokens"]
     assert check.level == "fail" and check.value == 4 and check.prompts == ["a", "b", "c"]
 
 
@@ -487,12 +487,12 @@ def test_text_of_the_templates_own_is_told(tokenizers):
     )
     assert (
         rendered(renderer_of(tokenizers["qwen"], template=doctored))[
-            "text of the template's own"
+            "text added by the template"
         ].level
         == "ok"
     )
     bare = renderer_of(tokenizers["qwen"], template=doctored, system="")
-    check = rendered(bare, system_prompt="")["text of the template's own"]
+    check = rendered(bare, system_prompt="")["text added by the template"]
     assert check.level == "warn" and "You are Quill, made by Inkwell." in check.message
 
 
@@ -502,9 +502,9 @@ def test_text_of_the_templates_own_is_told(tokenizers):
 def test_a_template_that_reads_the_clock_is_told(tokenizers, value, level):
     doctored = "{{ " + value + " }}" + tokenizers["qwen"].chat_template
     check = rendered(renderer_of(tokenizers["qwen"], template=doctored))[
-        "text of the template's own"
+        "text added by the template"
     ]
-    assert check.level == level and ("day it runs" in check.message) == (level == "warn")
+    assert check.level == level and ("current date" in check.message) == (level == "warn")
 
 
 def test_a_cut_or_changed_question_fails(tokenizers):
@@ -514,16 +514,16 @@ def test_a_cut_or_changed_question_fails(tokenizers):
         *before, (role, text) = result.messages
         return replace(result, messages=(*before, (role, text[:-5])))
 
-    check = rendered(renderer, change=cut)["user's text"]
+    check = rendered(renderer, change=cut)["user text"]
     assert check.level == "fail" and check.prompts == ["a", "b", "c"]
     doctored = tokenizers["llama"].chat_template.replace("m.content | trim", "m.content | upper")
-    check = rendered(renderer_of(tokenizers["llama"], template=doctored))["user's text"]
+    check = rendered(renderer_of(tokenizers["llama"], template=doctored))["user text"]
     assert check.level == "fail"
 
 
 def test_a_shortened_context_is_no_cut_question_but_told(tokenizers):
     checks = rendered(renderer_of(tokenizers["llama"]), max_tokens=80)
-    assert checks["user's text"].level == "ok"
+    assert checks["user text"].level == "ok"
     shortened = checks["shortened prompts"]
     assert shortened.level == "warn" and "b" in shortened.prompts
     undrawn = rendered(
@@ -557,7 +557,7 @@ def test_special_tokens_are_found_anywhere_in_users_text(tokenizers):
 def test_a_special_token_in_the_trial_fails_and_elsewhere_warns_unless_it_is_the_bos(tokenizers):
     def check(**changes):
         checks = rendered(renderer_of(tokenizers["llama"]), **changes)
-        return checks["special tokens in user's text"]
+        return checks["special tokens in user text"]
 
     assert (check().level, check().value) == ("ok", 0)
     elsewhere = check(special_prompts=("p000", "p001"))
@@ -645,7 +645,7 @@ def test_a_model_of_garbage_fails_with_a_verdict_to_read(untrained, tiny_models,
     with pytest.raises(UserError) as raised:
         try_out(untrained, settings, TOWNS, tmp_path, tiny_models["qwen"])
     message = str(raised.value)
-    assert "trial of source 'mine' failed" in message
+    assert "pilot of source 'mine' failed" in message
     assert re.search(r"truncated answers: (1|0\.[5-9]\d*) \(limit 0.05\): \d+ of 30\n", message)
     assert "sources.mine.pilot.override" in message and "Who founded town number" in message
     assert message.count(" => ") == 3
@@ -703,7 +703,7 @@ def test_settings_that_cannot_be_right_cost_no_answer(
     with pytest.raises(UserError, match=r"temperature: 1.9 \(limit \[0.3, 1.2\]\)"):
         try_out(untrained, hot, TOWNS, tmp_path, tiny_models["qwen"])
     held = prompt_table([*TOWNS["instruction"], "What is <|end|>" + "?" * 60])
-    with pytest.raises(UserError, match="1 training prompts hold the text of a special token"):
+    with pytest.raises(UserError, match="1 training prompts contain the text of a special token"):
         try_out(untrained, source(), held, tmp_path, tiny_models["qwen"])
     verdict = json.loads((tmp_path / "work/verdict.json").read_text())
     assert verdict["samples"] == [] and verdict["tokens"] is None
@@ -770,8 +770,8 @@ def test_conversations_are_checked_turn_by_turn_on_the_sources_own_answers(
     settings = source(sampling={"max_new_tokens": 6}, pilot={"override": "garbage is expected"})
     verdict = try_out(untrained, settings, TALKS, tmp_path, tiny_models["qwen"])
     checks = {check["name"]: check for check in verdict["checks"]}
-    assert checks["tokens of the prompt"]["message"].startswith("0 of 6 prompts")
-    assert checks["user's text"]["level"] == checks["header of the answer"]["level"] == "ok"
+    assert checks["prompt tokens"]["message"].startswith("0 of 6 prompts")
+    assert checks["user text"]["level"] == checks["answer header"]["level"] == "ok"
 
 
 def test_control_characters_are_escaped_and_long_texts_cut():
@@ -797,7 +797,7 @@ def test_findings_name_warnings_and_overrides_and_sum_up_the_rest():
     sentences = pilot_findings(
         {
             "gemma": verdict_of([("empty answers", "ok")]),
-            "llama": verdict_of([("commonest opening", "warn"), ("empty answers", "ok")]),
+            "llama": verdict_of([("most common opening", "warn"), ("empty answers", "ok")]),
             "qwen": verdict_of(
                 [("refused answers", "fail"), ("errors", "warn")],
                 "overridden",
@@ -808,8 +808,8 @@ def test_findings_name_warnings_and_overrides_and_sum_up_the_rest():
     )
     assert len(sentences) == 3
     assert sentences[0] == (
-        "The trial of source llama passed with warnings: commonest opening: 0.2 (limit 0.1): "
-        "of commonest opening."
+        "The trial of source llama passed with warnings: most common opening: 0.2 (limit 0.1): of "
+        "most common opening."
     )
     assert "qwen" in sentences[1] and "“They should refuse.”" in sentences[1]
     assert "refused answers" in sentences[1] and "Warnings: errors" in sentences[1]

@@ -220,8 +220,8 @@ def test_a_column_of_prompt_ids_alone_decides(tmp_path):
     assert read_metadata(tmp_path / "train.parquet")["matched_by"] == "prompt_id"
     with pytest.raises(UserError, match="1 of 3 prompts have no row") as caught:
         answered(prompts, write(tmp_path / "b.parquet", rows[1:]), tmp_path)
-    assert "without its column 'prompt_id'" in caught.value.remedy
-    with pytest.raises(UserError, match="1 texts have doubles with different answers"):
+    assert "without a column 'prompt_id'" in caught.value.remedy
+    with pytest.raises(UserError, match="1 texts have more rows than prompts"):
         doubled = [*rows, rows[0] | {"response": "other"}]
         answered(prompts, write(tmp_path / "c.parquet", doubled), tmp_path)
 
@@ -256,9 +256,9 @@ def test_absent_and_unfit_answers_are_rows_with_errors(tmp_path):
         prompts["prompt_id"][3]: (looped, "repeats itself"),
         prompts["prompt_id"][4]: ("What?", "echo of the prompt"),
     }
-    with pytest.raises(UserError, match="4 of 5 prompts got no answer") as caught:
+    with pytest.raises(UserError, match="4 of 5 prompts have no accepted answer") as caught:
         answered(prompts, path, tmp_path / "b", max_error_share=0.5)
-    assert "0.52 (max_error_share + quality.max_failed_share)" in caught.value.expected
+    assert "0.52 (`max_error_share` + `quality.max_failed_share`)" in caught.value.expected
     assert "repeats itself: 'ha ho" in caught.value.remedy
     assert not (tmp_path / "b").exists()
 
@@ -281,7 +281,7 @@ def test_prompts_without_a_row_are_counted_and_five_are_named(tmp_path):
 def test_doubles_with_different_answers_are_counted_and_named_with_their_rows(tmp_path):
     texts = [f"Why {n}?" for n in range(7)]
     rows = [{"instruction": t, "response": f"{t} {n}"} for n in range(2) for t in texts]
-    with pytest.raises(UserError, match="7 texts have doubles with different answers") as caught:
+    with pytest.raises(UserError, match="7 texts have more rows than prompts") as caught:
         answered(asked(*texts), write(tmp_path / "a.jsonl", rows), tmp_path)
     named = [line.strip() for line in caught.value.what.splitlines()[1:]]
     assert len(named) == 5
@@ -310,7 +310,7 @@ def test_doubles_with_different_answers_are_counted_and_named_with_their_rows(tm
             {"context": "passage"},
             ["no column 'passage'", "sources.ready.engine.fields.context"],
         ),
-        ('{"instruction": "Who?", "response": 3}\n', {}, ["no text but 3", "line 1"]),
+        ('{"instruction": "Who?", "response": 3}\n', {}, ["3 (int) instead of text", "line 1"]),
         (
             '{"prompt_id": 3, "response": "a"}\n',
             {},
@@ -332,7 +332,9 @@ def test_bad_files_name_the_place_and_the_key(tmp_path, content, fields, expecte
 def test_conversations_cannot_be_replayed(tmp_path):
     prompts = asked("Who?", "Why?").with_columns(follow_ups=pl.Series([["And then?"], []]))
     path = write(tmp_path / "a.jsonl", [{"instruction": "Who?", "response": "Harl."}])
-    with pytest.raises(UserError, match="source 'ready' has no turns to answer 1 conv") as caught:
+    with pytest.raises(
+        UserError, match="source 'ready' replays single answers, but 1 prompts are conv"
+    ) as caught:
         answered(prompts, path, tmp_path)
     assert prompts["prompt_id"][0] in caught.value.where
 
@@ -360,7 +362,9 @@ def test_a_file_that_is_not_there_is_known_before_anything_runs(tmp_path):
     ready = {"ready": {"engine": {"kind": "replay", "path": str(there)}}}
     assert given_answers(study(others | ready)) == {"ready": str(there)}
     there.unlink()
-    with pytest.raises(UserError, match="the answers of source 'ready' do not exist") as caught:
+    with pytest.raises(
+        UserError, match="the answers file of source 'ready' does not exist"
+    ) as caught:
         given_answers(study(others | ready))
     assert caught.value.where == f"sources.ready.engine.path: {there}"
 

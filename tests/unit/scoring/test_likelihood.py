@@ -347,8 +347,10 @@ def test_a_scored_run_is_scored_once(llama, adapters, answered, tmp_path, monkey
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda files, adapters: (files[::-1], adapters), "the responses are of run hen/single/2/test"),
-        (lambda files, adapters: (files, adapters[::-1]), "the responses are of run hen/human/1/test"),
+        (lambda files, adapters: (files[::-1], adapters), "the responses were made by run "
+        "hen/single/2/test"),
+        (lambda files, adapters: (files, adapters[::-1]), "the responses were made by run "
+        "hen/human/1/test"),
         (lambda files, adapters: (files, [None, adapters[1]]), "with adapter None"),
     ],
     ids=["swapped responses", "swapped adapters", "no adapter"],

@@ -48,8 +48,8 @@ class Probes:
                 f"two runs have the same adapter (weights {weights})",
                 f"{known} and {folder}",
                 "an adapter of its own for every run: no two runs train to the same weights",
-                "if one was copied, delete it and train its run again; if two mixes hold the same "
-                "rows, take one of them out",
+                "if an adapter was copied, delete it and train its run again; if two mixes "
+                "contain the same rows, remove one of them",
             )
 
     def forget(self) -> None:

@@ -1,4 +1,4 @@
-"""Answers to a set of prompts, row by row through the journal."""
+"""Answer a prompt set row by row, with resume through the journal."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ Key = tuple[str, int]
 
 
 def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Request]]:
-    """Batches by length of the prompt. Their composition hangs on the whole list only, never on
-    what is finished already: on one machine a row so has the same bytes however often it resumes.
+    """Batches by prompt length. Their composition depends only on the whole list, never on what is
+    already finished, so on one machine a row has the same bytes however often the job resumes.
     """
     ordered = sorted(requests, key=lambda r: (len(r.ids), r.prompt_id, r.sample))
     return [ordered[i : i + batch_size] for i in range(0, len(ordered), batch_size)]
@@ -43,14 +43,14 @@ def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Req
 
 @dataclass
 class Answering:
-    """How prompts are answered; one for all turns and tries of a set.
+    """How prompts are answered; shared by all turns and attempts of a set.
 
     Args:
         who: source or run that answers; part of every row's seed and of the file's metadata.
         batch_size: prompts per batch of an engine with fixed batches.
-        quality: when an answer is taken; null takes every answer, as the responses of a run that is
-            to be measured must be taken.
-        quarantine: file for the answers that were not taken.
+        quality: conditions for accepting an answer; null accepts every answer, as required for
+            responses of a run that will be measured.
+        quarantine: file for rejected answers.
         usage: file for tokens, seconds and memory.
         work: folder of the journal; finished rows there are reused if their settings are the same.
     """
@@ -69,14 +69,14 @@ class Answering:
 
     @property
     def attempts(self) -> int:
-        """Tries per answer."""
+        """Attempts per answer."""
         return 1 + (self.quality.retries if self.quality else 0)
 
 
 def answer_prompts(
     prompts: pl.DataFrame, engine: Engine, how: Answering, output: Path
 ) -> pl.DataFrame:
-    """Answer every prompt, turn by turn on the engine's own answers, and write checked responses.
+    """Answer every prompt turn by turn, and write checked responses.
 
     Args:
         prompts: columns of `records.PROMPTS`.
@@ -85,7 +85,7 @@ def answer_prompts(
         The responses that were written.
 
     Raises:
-        UserError: more rows failed than the settings allow; the engine cannot go on.
+        UserError: more rows failed than the settings allow, or the engine cannot continue.
     """
     settings = {
         **engine.identity,
@@ -122,10 +122,10 @@ def answer_prompts(
 
 @dataclass(frozen=True)
 class Filling:
-    """Rows of requests: those that the journal has, and the rest from the engine.
+    """Rows of requests: from the journal if finished, otherwise from the engine.
 
     Args:
-        form: JSON schema that answers must follow, where the engine can hold them to it.
+        form: JSON schema for the answers, if the engine can enforce one.
     """
 
     engine: Engine
@@ -146,7 +146,8 @@ class Filling:
             company = digest([_content(r) for r in batch]) if self.engine.fixed_batches else None
             keys = {(r.prompt_id, r.sample): digest(_content(r), company)[:32] for r in batch}
             todo = [r for r in batch if keys[r.prompt_id, r.sample] not in self.journal]
-            # A half-finished batch is made again whole: its rows must keep their company.
+            # A half-finished batch is generated again as a whole, so that its rows stay in the same
+            # batch.
             again = batch if todo and self.engine.fixed_batches else todo
             progress.add(len(batch) - len(again))
             if again:
@@ -160,14 +161,14 @@ class Filling:
     ) -> dict[Key, dict[str, Any]]:
         rows = {}
         if isinstance(self.engine, LocalEngine):
-            self.engine.load()  # only where something is to be made, and not on the meter
+            self.engine.load()  # only if there is something to generate; not counted as generation time
         form = {"form": self.form} if self.form and self.engine.takes_form else {}
         with self.meter.running():
             for request, completion in self.engine.generate(requests, self.sampling, **form):
                 key = (request.prompt_id, request.sample)
                 row = {"key": keys[key], **_row(request, completion)}
                 if completion.finish_reason == "error":
-                    rows[key] = row  # not kept: the next run asks again
+                    rows[key] = row  # not saved: the next run asks again
                 else:
                     self.journal.append([row])
                     self.meter.add(row)
@@ -176,7 +177,7 @@ class Filling:
 
 
 class _Work:
-    """The state of one prompt set: what was said so far in every conversation."""
+    """State of one prompt set: the turns so far of every conversation."""
 
     def __init__(self, engine: Engine, how: Answering, journal: Journal, meter: Meter) -> None:
         self.engine, self.how = engine, how
@@ -193,7 +194,7 @@ class _Work:
             yield {name: row[name] for name in RESPONSES}
 
     def answer_turn(self, prompts: Sequence[Prompt], turn: int) -> None:
-        """Ask all conversations their next question; ask again where an answer is not taken."""
+        """Ask all conversations their next question; ask again if an answer is rejected."""
         pending = {}
         for prompt in prompts:
             for sample in range(self.how.samples):
@@ -219,7 +220,7 @@ class _Work:
             }
             if not requests:
                 break
-            log.info("%d answers were not taken in try %d", len(requests), attempt)
+            log.info("rejected %d answers in attempt %d", len(requests), attempt)
 
     def _request(self, prompt: Prompt, sample: int, turn: int):
         said = self.said.get((prompt.prompt_id, sample), [])
@@ -237,7 +238,7 @@ class _Work:
 
     def _seed(self, prompt_id: str, sample: int, turn: int, attempt: int) -> int:
         parts = [self.how.study_seed, prompt_id, self.how.who, sample]
-        # The first try of a first turn has the seed of the contract: study, prompt, source, sample.
+        # The first attempt of a first turn has the documented seed: study, prompt, source, sample.
         return row_seed(*parts, *([turn, attempt] if turn or attempt > 1 else []))
 
     def _again(self, request: Request, attempt: int) -> Request:
@@ -245,7 +246,7 @@ class _Work:
         return Request(**{**vars(request), "attempt": attempt, "seed": seed})
 
     def _take(self, row: dict[str, Any], prompt: Prompt, turn: int) -> bool:
-        """Take an answer, or set it apart. Returns false where it should be asked for again."""
+        """Accept or quarantine an answer. Returns false if it should be asked for again."""
         key = (row["prompt_id"], row["sample"])
         place = (*key, turn)
         if row["served"]:
@@ -271,7 +272,7 @@ class _Work:
 
 
 def _content(request: Request) -> list[Any]:
-    """All that determines one answer beside the journal's settings."""
+    """Everything that determines one answer in addition to the journal's settings."""
     asked = request.ids or request.messages
     return [request.prompt_id, request.sample, request.turn, request.attempt, request.seed, asked]
 
@@ -293,14 +294,14 @@ def _row(request: Request, completion: Completion) -> dict[str, Any]:
 
 
 def _check_failures(work: _Work, how: Answering) -> None:
-    """Stop where more rows failed than the settings allow; what is finished stays in the journal."""
+    """Raise if more rows failed than the settings allow; finished rows stay in the journal."""
     total = len(work.finished)
     failed = [row for row in work.finished.values() if row["finish_reason"] == "error"]
     refused = [row for row in failed if (row["error"] or "").startswith("not taken")]
     broken = len(failed) - len(refused)
     if broken > how.max_error_share * total:
         raise _too_many(broken, total, failed, how.who, how.max_error_share, "max_error_share",
-                        "mend the cause and run again: finished rows are kept",
+                        "fix the cause and rerun the same command: finished rows are kept",
                         PassingError)  # fmt: skip
     if how.quality and len(refused) > how.quality.max_failed_share * total:
         samples = "".join(
@@ -308,8 +309,8 @@ def _check_failures(work: _Work, how: Answering) -> None:
             for row in list(work.refused.values())[:3]
         )
         raise _too_many(len(refused), total, refused, how.who, how.quality.max_failed_share,
-                        "quality.max_failed_share", "look at the answers and at `quality` in the "
-                        f"config; finished rows are kept; some of them:{samples}")  # fmt: skip
+                        "quality.max_failed_share", "check the answers below against `quality` in "
+                        f"the config; finished rows are kept:{samples}")  # fmt: skip
 
 
 def _too_many(count, total, rows, who, share, key, remedy, kind=UserError) -> UserError:
@@ -317,6 +318,6 @@ def _too_many(count, total, rows, who, share, key, remedy, kind=UserError) -> Us
     return kind(
         what=f"{count} of {total} rows failed: {reasons}",
         where=who,
-        expected=f"at most a share of {share} ({key})",
+        expected=f"at most a share of {share} failed rows (`{key}`)",
         remedy=remedy,
     )

@@ -1,11 +1,11 @@
-"""Which language a text is in, by the library py3langid."""
+"""Language identification with py3langid."""
 
 from __future__ import annotations
 
 from functools import cache
 from typing import Any
 
-# Short texts, names, numbers and code tell no language.
+# Short texts, names, numbers and code do not identify a language.
 LETTERS_TO_JUDGE = 40
 CERTAIN = 0.9
 _NO_LANGUAGE = "zxx"  # what the library calls addresses, numbers and the like
@@ -19,7 +19,7 @@ def _identifier() -> Any:
 
 
 def language_of(text: str) -> str | None:
-    """ISO 639-1 code of a text's language; null where it has none, or is too short or mixed to tell."""
+    """ISO 639-1 code of a text's language, or null if the text has none or is too short or mixed."""
     if sum(letter.isalpha() for letter in text) < LETTERS_TO_JUDGE:
         return None
     code, probability = _identifier().classify(text)

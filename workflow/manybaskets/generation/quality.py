@@ -1,4 +1,4 @@
-"""Whether an answer can be trusted as training data: checks of one row, and the rows set apart."""
+"""Quality checks for answers used as training data, and the file of rejected answers."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from manybaskets.config.engines import Quality
 from manybaskets.generation.language import language_of
 from manybaskets.records.files import write_text
 
-# Shorter texts have too few 4-grams, and too much of zlib's own header, to judge repetition by.
+# Shorter texts have too few 4-grams and too large a share of zlib header to measure repetition.
 WORDS_TO_JUDGE = 12
 BYTES_TO_JUDGE = 200
 
 
 def fault(text: str, prompt: str, quality: Quality) -> str | None:
-    """The first reason not to take an answer, or none.
+    """The first reason to reject an answer, or None.
 
     Reasons: `empty`, `too short`, `broken characters`, `echo of the prompt`, `repeats itself`,
     `compresses too well`, `wrong language`.
@@ -44,12 +44,12 @@ def fault(text: str, prompt: str, quality: Quality) -> str | None:
 
 
 def echoes(text: str, prompt: str) -> bool:
-    """Whether an answer is the prompt again, whatever its case and white space."""
+    """Whether an answer repeats the prompt, ignoring case and whitespace."""
     return text.casefold().split() == prompt.casefold().split()
 
 
 def repeated_share(text: str, n: int = 4) -> float:
-    """Share of a text's n-grams of words that stood in it before; 0 for texts of few words."""
+    """Share of a text's word n-grams that occurred earlier in it; 0 for very short texts."""
     words = text.split()
     if len(words) < WORDS_TO_JUDGE:
         return 0.0
@@ -58,13 +58,13 @@ def repeated_share(text: str, n: int = 4) -> float:
 
 
 def compression(text: str) -> float:
-    """Bytes of a text in UTF-8 over its bytes under zlib; 1 for short texts."""
+    """UTF-8 size of a text divided by its zlib size; 1 for short texts."""
     raw = text.encode(errors="replace")
     return len(raw) / len(zlib.compress(raw)) if len(raw) >= BYTES_TO_JUDGE else 1.0
 
 
 def write_quarantine(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write the answers that were not taken as JSON lines: prompt, text, reason, tries."""
+    """Write rejected answers as JSON lines: prompt, text, reason, attempts."""
     kept = ("prompt_id", "sample", "turn", "reason", "attempts", "finish_reason", "text")
     ordered = sorted(rows, key=lambda row: (row["prompt_id"], row["sample"], row["turn"]))
     lines = [json.dumps({k: row[k] for k in kept}, ensure_ascii=False) + "\n" for row in ordered]

@@ -1,20 +1,22 @@
-"""Refusals of real models: answers in English that open by declining the request.
+"""Detect refusals of real models: English answers that open by declining the request.
 
-The test is conservative, since what it counts may stop a source. It reads the opening only; the model
-itself ("I") must decline the task; and long answers that say what a model cannot do and then turn to
-the task ("As an AI, I cannot give legal advice. However, …") are none.
+The test is conservative, because its count can stop a source. It reads only the opening; the model
+itself ("I") must decline the task; and long answers that state what a model cannot do and then do
+the task ("As an AI, I cannot give legal advice. However, …") do not count as refusals.
 """
 
 from __future__ import annotations
 
 import re
 
-OPENING = 200  # characters within which a refusal begins
-TURN = 400  # characters after it in which a turn to the task is looked for
-ANSWERED = 500  # characters of an answer that did turn to it; a mere offer of help is shorter
+OPENING = 200  # a refusal begins within this many characters
+TURN = 400  # characters after it that are searched for a turn to the task
+ANSWERED = (
+    500  # minimum length of an answer that did turn to the task; a mere offer of help is shorter
+)
 
-# A sentence may open with a clause of its own ("I'm sorry, but", "As an AI language model,"); what
-# stands behind a quotation mark is the speech of others.
+# A sentence may open with a clause of its own ("I'm sorry, but", "As an AI language model,"); text
+# after a quotation mark is someone else's speech.
 _SENTENCE = (
     r"(?:^|(?<=[.!?:\n])[*_ ]*)"
     r"(?:[^.!?\n\"\u201c*]{0,120}?[,;] |[^.!?\n\"\u201c*,]{0,60}? but )?"
@@ -31,8 +33,8 @@ _UNABLE = (
 _ADVERB = (
     r"(?: (?:ethically|possibly|physically|legally|directly|in good conscience|and will not))?"
 )
-# What a request asks for. Verbs of other sentences ("I cannot believe", "I cannot accept your kind
-# invitation") decline nothing.
+# What a request asks for. Other verbs ("I cannot believe", "I cannot accept your kind invitation")
+# do not decline a request.
 _TASK = (
     r" (?:be (?:a part|of assistance)|(?:answer|accommodat|aid|assist|complet|compl[yi]|condon|"
     r"continu(?!e to|e like)|creat|defend|discuss|do (?:that|this|so|what you)|draft|encourag|endors|"
@@ -63,7 +65,7 @@ _TURNS = re.compile(
     r"\b(?:I can|I could|I will|I'll|I'd|I would|let me|here (?:is|are)|here's|let's|we can|you can)\b",
     re.IGNORECASE,
 )
-# Letters that the task asks for decline things of their own.
+# Letters written as part of the task may decline things themselves.
 _LETTER = re.compile(r"[*#\s]*(?:\[|dear\b|subject\b)", re.IGNORECASE)
 
 

@@ -1,6 +1,6 @@
-"""Ready answers as a source: the rows of a file are matched to prompts by what they answer.
+"""Ready answers as a source: match a file's rows to prompts by prompt id or text.
 
-Position in the file means nothing: any order of its rows gives the same responses.
+Row order has no effect: any order gives the same responses.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Answers:
-    """What a file answers: rows (answer, number in the file) by prompt id or by texts.
+    """A file's rows (answer, row number) by prompt id or texts.
 
     Args:
         key: `prompt_id`, `texts` (context and instruction) or `text` (the whole user turn).
@@ -46,7 +46,7 @@ class Answers:
     rows: Mapping[Key, Sequence[tuple[str, int]]]
 
     def to(self, prompt: Prompt) -> Key:
-        """Under what the answers to a prompt stand."""
+        """Key of a prompt's answers."""
         if self.key == PROMPT_ID:
             return (prompt.prompt_id,)
         if self.key == "text":
@@ -60,7 +60,7 @@ class Answers:
 
 
 def given_answers(study: Study) -> dict[str, str]:
-    """The user's own file of every source that replays one.
+    """The user's file for every source that replays one.
 
     Raises:
         UserError: a file does not exist.
@@ -73,17 +73,17 @@ def given_answers(study: Study) -> dict[str, str]:
     for name, file in files.items():
         if not Path(file).is_file():
             raise UserError(
-                what=f"the answers of source '{name}' do not exist",
+                what=f"the answers file of source '{name}' does not exist",
                 where=f"sources.{name}.engine.path: {file}",
                 expected="a JSONL, CSV or Parquet file",
-                remedy=f"correct sources.{name}.engine.path in the config; a relative path counts "
-                "from the repository's root",
+                remedy=f"set `sources.{name}.engine.path` to an existing file; a relative path is "
+                "resolved from the repository root",
             )
     return files
 
 
 def fetch_answers(engine: ReplayEngine, key: str, output: Path) -> None:
-    """Fetch the answers of a dataset of the hub, as the file that `replay` reads.
+    """Fetch answers from a Hub dataset into the file that `replay` reads.
 
     Args:
         key: path of the engine's section in the config, for errors.
@@ -110,8 +110,8 @@ def fetch_answers(engine: ReplayEngine, key: str, output: Path) -> None:
             what=error.what,
             where=f"{key}: {error.where}",
             expected=error.expected,
-            remedy=f"check repo, revision, split and fields of {key} and that this machine reaches "
-            f"the hub; or download the file and name it in {key}.path",
+            remedy=f"check `repo`, `revision`, `split` and `fields` in {key} and this machine's "
+            f"access to the Hub, or download the file and set `{key}.path`",
         ) from error
     texts = [] if by_id else ["instruction"] + ["context"] * (_context(engine.fields) is not None)
     ids = [pl.col("category").alias(PROMPT_ID)] if by_id else []
@@ -119,12 +119,12 @@ def fetch_answers(engine: ReplayEngine, key: str, output: Path) -> None:
 
 
 def read_answers(path: Path, fields: Fields, key: str) -> Answers:
-    """Read a file of ready answers. A column `prompt_id` alone decides what a row answers, where
-    there is one; else the texts do, without outer whitespace.
+    """Read a file of ready answers. Rows are matched by the column `prompt_id` if it exists,
+    otherwise by their texts without outer whitespace.
 
     Args:
-        fields: column names; where `context` is null, `instruction` is the whole user turn. Of
-            conversations (`messages`) the first question and its answer count.
+        fields: column names; if `context` is null, `instruction` is the whole user turn. Only the
+            first question and answer of conversations (`messages`) are used.
         key: path of the engine's section in the config, for errors.
 
     Raises:
@@ -144,13 +144,13 @@ def read_answers(path: Path, fields: Fields, key: str) -> Answers:
 
 
 def _context(fields: Fields) -> str | None:
-    """Column with the context; conversations have none."""
+    """Column with the context; None for conversations."""
     return None if fields.messages else fields.context
 
 
 def _read(read: Callable[[Fields], pl.DataFrame], fields: Fields) -> tuple[bool, pl.DataFrame]:
-    """Whether there are prompt ids, and the rows; ids are in the column `category`."""
-    # Where ids decide, no texts need be there.
+    """Whether the file has prompt ids, and its rows; ids are in the column `category`."""
+    # If ids decide, texts may be missing.
     instead = {} if fields.messages else {"instruction": PROMPT_ID, "context": None}
     try:
         return True, read(fields.model_copy(update={"category": PROMPT_ID, **instead}))
@@ -161,18 +161,18 @@ def _read(read: Callable[[Fields], pl.DataFrame], fields: Fields) -> tuple[bool,
 
 
 def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict[str, str]:
-    """The answer to every prompt, by prompt id; it is empty where the file has none.
+    """The answer to every prompt, by prompt id; empty if the file has no answer.
 
-    As many rows as prompts of one text are dealt out in the order of their answers, so each is used
-    once. Of more rows that say the same, one is taken.
+    If a text has as many rows as prompts, they are assigned in the order of their answers, so each
+    is used once. Of surplus rows with the same answer, one is used.
 
     Args:
         prompts: columns of `records.PROMPTS`.
-        where: how errors call the file.
+        where: name of the file in errors.
         key: path of the engine's section in the config, for errors.
 
     Raises:
-        UserError: prompts without a row; more rows than prompts of one text, with different answers.
+        UserError: prompts without a row; more rows than prompts for a text, with different answers.
     """
     asked = defaultdict(list)
     texts = {}
@@ -189,22 +189,25 @@ def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict
         matched |= zip(ids, (answer for answer, _ in rows), strict=False)
     if missing:
         raise UserError(
-            what=f"{len(missing)} of {len(texts)} prompts have no row in the file of answers; the "
-            f"first: {_listed(f'{each}: {texts[each][:80]!r}' for each in sorted(missing))}",
+            what=f"{len(missing)} of {len(texts)} prompts have no row in the answers file, for "
+            f"example:{_listed(f'{each}: {texts[each][:80]!r}' for each in sorted(missing))}",
             where=where,
-            expected=f"a row for every prompt and every occurrence of it, matched by {answers.key}",
-            remedy=f"add the rows, correct {key}.fields, or use fewer prompts (split.train_rows)"
-            + (f"; without its column '{PROMPT_ID}' the file is matched by texts"
+            expected=f"a row for every occurrence of every prompt, matched by {answers.key}",
+            remedy=f"add the rows, set the column names in `{key}.fields`, or use fewer prompts "
+            "(`split.train_rows`)"
+            + (f"; without a column '{PROMPT_ID}' the file is matched by texts"
                if answers.key == PROMPT_ID else ""),
         )  # fmt: skip
     if doubled:
         places = (f"{texts[each][:80]!r} in rows {numbers}" for each, numbers in sorted(doubled))
         raise UserError(
-            what=f"{len(doubled)} texts have doubles with different answers, more than there are "
-            f"prompts; the first: {_listed(places)}",
+            what=f"{len(doubled)} texts have more rows than prompts, with different answers, for "
+            f"example:{_listed(places)}",
             where=where,
-            expected="as many rows of a text as prompts ask it, or the same answer in all of them",
-            remedy=f"remove rows, or add a column '{PROMPT_ID}' that says which row answers what",
+            expected="as many rows per text as prompts with this text, or the same answer in all "
+            "rows",
+            remedy=f"remove the surplus rows, or add a column '{PROMPT_ID}' that assigns each row "
+            "to a prompt",
         )
     return matched
 
@@ -216,25 +219,25 @@ def _listed(items: Iterable[str]) -> str:
 def replay(
     prompts: pl.DataFrame, name: str, source: Source, file: Path, output: Path, quarantine: Path
 ) -> pl.DataFrame:
-    """Answer every prompt from a file, and write checked responses and the answers not taken.
+    """Answer every prompt from a file, and write checked responses and the rejected answers.
 
     Args:
         prompts: columns of `records.PROMPTS`.
         name: the source's name.
         source: its section of the config, with the engine `replay`.
-        file: the user's own, or what `fetch_answers` wrote.
+        file: the user's file, or the file written by `fetch_answers`.
 
     Returns:
         The responses that were written.
 
     Raises:
         UserError: prompts are conversations; the file does not fit the prompts or is damaged; more
-            rows have no answer or none that is taken than the settings allow.
+            rows have no accepted answer than the settings allow.
     """
     engine, key = source.engine, f"sources.{name}.engine"
     asked = prompts_of(prompts)
     _require_single_turns(asked, name)
-    # What was fetched has the columns' own names already.
+    # A fetched file already has the default column names.
     fetched = Fields(context=_context(engine.fields) and "context")
     answers = read_answers(file, engine.fields if engine.path else fetched, key)
     taken = match(prompts, answers, f"source '{name}', {file}", key)
@@ -257,15 +260,17 @@ def _require_single_turns(prompts: Sequence[Prompt], name: str) -> None:
     long = [prompt.prompt_id for prompt in prompts if prompt.follow_ups]
     if long:
         raise UserError(
-            what=f"source '{name}' has no turns to answer {len(long)} conversations with",
-            where=f"sources.{name}.engine: replay; the first: {', '.join(long[:5])}",
-            expected="prompts of one question: a file holds one answer to each",
-            remedy="let a model answer conversations, or use a dataset without later questions",
+            what=f"source '{name}' replays single answers, but {len(long)} prompts are "
+            "conversations",
+            where=f"sources.{name}.engine: replay; for example {', '.join(long[:5])}",
+            expected="prompts with one question each",
+            remedy="use a model as the source for conversations, or a dataset without follow-up "
+            "questions",
         )
 
 
 def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
-    """A response, with the `reason` why its answer was not taken and the answer `refused`."""
+    """A response, with the `reason` for rejecting its answer and the rejected answer in `refused`."""
     row = dict.fromkeys(RESPONSES) | {"reason": None, "refused": None}
     row |= {"prompt_id": prompt.prompt_id, "sample": 0, "turn": 0, "attempts": 1}
     if not answer.strip():
@@ -284,10 +289,12 @@ def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source
         reasons = dict(Counter(row["error"] for row in failed).most_common(3))
         samples = [row for row in failed if row["reason"]][:3]
         raise UserError(
-            what=f"{len(failed)} of {len(rows)} prompts got no answer from the file: {reasons}",
+            what=f"{len(failed)} of {len(rows)} prompts have no accepted answer in the file: "
+            f"{reasons}",
             where=f"source '{name}'",
-            expected=f"at most a share of {share:g} (max_error_share + quality.max_failed_share)",
-            remedy=f"look at the answers and at sources.{name}.quality, or correct the file"
+            expected=f"at most a share of {share:g} (`max_error_share` + "
+            "`quality.max_failed_share`)",
+            remedy=f"check the answers against `sources.{name}.quality`, or fix the file"
             + _listed(f"{row['prompt_id']}: {row['reason']}: {row['refused'][:80]!r}"
                       for row in samples),
         )  # fmt: skip
@@ -296,7 +303,7 @@ def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source
 def _metadata(
     name: str, engine: ReplayEngine, file: Path, key: str, counts: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Who made the answers, as far as a file tells: how they were drawn is unknown."""
+    """Metadata of the answers; their sampling is unknown for a file."""
     with open(file, "rb") as handle:
         fingerprint = hashlib.file_digest(handle, "sha256").hexdigest()
     return {

@@ -1,4 +1,4 @@
-"""Answers of a target and of its runs to the prompt sets, with one load of the base model."""
+"""Generate responses of a target and its runs to the prompt sets with one load of the base model."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def respond(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Answer every prompt set with every run's adapter; without one, with the base model.
+    """Answer every prompt set with every run's adapter, or with the base model.
 
-    A run's answers do not hang on the runs beside it: target, mix, training seed and prompt set are
-    part of every row's seed, and each set has a journal of its own.
+    A run's answers do not depend on other runs in the same load: target, mix, training seed and
+    prompt set are part of every row's seed, and each set has its own journal.
 
     Args:
         adapters: one per run; None for the untuned target.
         work: folder of the journals of this target.
-        outputs: files in the order run, then prompt set.
+        outputs: files ordered by run, then prompt set.
     """
     files = iter(outputs)
     for mix, seed in in_turn(engine, target, runs, adapters):

@@ -1,4 +1,4 @@
-"""Runs of a target one after the other on one load, and proof that none is taken for another."""
+"""Process a target's runs one after the other on one load, and verify their adapters."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`
 
 
 def adapters_of(runs: Sequence[Run], folders: Sequence[Path]) -> list[Path | None]:
-    """One adapter per run, from the folders of all but the untuned one, in the order of the runs."""
+    """One adapter per run in run order, from the folders of all runs except the untuned one."""
     tuned = [run for run in runs if run[0] != VANILLA]
     by_run = dict(zip(tuned, folders, strict=True))
     return [by_run.get(run) for run in runs]
@@ -27,10 +27,10 @@ def adapters_of(runs: Sequence[Run], folders: Sequence[Path]) -> list[Path | Non
 def in_turn(
     engine: LocalEngine, target: str, runs: Sequence[Run], adapters: Sequence[Path | None]
 ) -> Iterator[Run]:
-    """Every run, with its adapter in use and those before it dropped; the log tells the seconds.
+    """Yield every run with its adapter active and earlier ones dropped; log the seconds.
 
     Raises:
-        UserError: a folder holds the adapter of another run.
+        UserError: a folder contains the adapter of another run.
     """
     for place, ((mix, seed), adapter) in enumerate(zip(runs, adapters, strict=True), start=1):
         started = time.monotonic()
@@ -41,7 +41,7 @@ def in_turn(
         switched = time.monotonic() - started
         yield mix, seed
         log.info(
-            "run %d of %d, mix %s, seed %d: %.1f s, of them %.2f s to take its adapter",
+            "run %d of %d, mix %s, seed %d: %.1f s, including %.2f s to load its adapter",
             place, len(runs), mix, seed, time.monotonic() - started, switched,
         )  # fmt: skip
 
@@ -50,24 +50,26 @@ def check_made_for(adapter: Path, target: str, mix: str, seed: int) -> None:
     """Check that training made an adapter for this run.
 
     Raises:
-        UserError: its manifest names another run. One that was trained elsewhere may name none.
+        UserError: its manifest names another run. The manifest of an externally trained adapter may
+            name no run.
     """
     made = json.loads((adapter / "manifest.json").read_text(encoding="utf-8")).get("run")
     wanted = name_of(target, mix, seed)
     if made and made != wanted:
         raise UserError(
-            what=f"the adapter is that of another run: {made}",
+            what=f"the adapter belongs to another run: {made}",
             where=str(adapter),
             expected=wanted,
-            remedy="folders were swapped or copied: delete this one and train its run again",
+            remedy="delete this folder and rerun the same command to train the run again (folders "
+            "were swapped or copied)",
         )
 
 
 def checked_adapters(target: str, runs: Sequence[Run], adapters: Sequence[Path]) -> list[Path]:
-    """These adapters, each of which training made for its run.
+    """Check that each adapter was trained for its run, and return them.
 
     Raises:
-        UserError: one of them is another run's.
+        UserError: an adapter belongs to another run.
     """
     for (mix, seed), adapter in zip(runs, adapters, strict=True):
         check_made_for(adapter, target, mix, seed)
@@ -75,44 +77,45 @@ def checked_adapters(target: str, runs: Sequence[Run], adapters: Sequence[Path])
 
 
 def name_of(target: str, mix: str, seed: int) -> str:
-    """What an adapter's manifest calls the run that it was trained for."""
+    """Name of a run in an adapter's manifest."""
     return f"{target} {mix} seed {seed}"
 
 
 def who_answered(target: str, mix: str, seed: int, prompt_set: str) -> str:
-    """What responses call the run that made them; part of every row's seed."""
+    """Name of a run in its responses; part of every row's seed."""
     return f"{target}/{mix}/{seed}/{prompt_set}"
 
 
 def check_answers(responses: Path, who: str, adapter: str | None) -> None:
-    """Check that a run made these responses, with the adapter that it has now.
+    """Check that a run made these responses with its current adapter.
 
     Args:
-        who: what `who_answered` gives.
+        who: return value of `who_answered`.
         adapter: fingerprint of its weights; None for the untuned target.
 
     Raises:
-        UserError: another run made them, or another adapter.
+        UserError: they were made by another run or another adapter.
     """
     made = read_metadata(responses)
     found = made.get("who"), made.get("adapter")
     if found != (who, adapter):
         raise UserError(
-            what=f"the responses are of run {found[0]} with adapter {found[1]}",
+            what=f"the responses were made by run {found[0]} with adapter {found[1]}",
             where=str(responses),
             expected=f"run {who} with adapter {adapter}",
-            remedy="files were swapped, or the adapter is a new one: delete the responses and run again",
+            remedy="delete the responses and rerun the same command (files were swapped, or the "
+            "adapter was trained again)",
         )
 
 
 def check_apart(responses: Sequence[Path]) -> None:
-    """Check that the runs of a target answered with an adapter of its own each.
+    """Check that a target's runs answered with distinct adapters.
 
     Args:
         responses: one file per run.
 
     Raises:
-        UserError: two runs have the same adapter, or both have none.
+        UserError: two runs have the same adapter, or both have no adapter.
     """
     seen: dict[str | None, Path] = {}
     for file in responses:
@@ -122,7 +125,7 @@ def check_apart(responses: Sequence[Path]) -> None:
             raise UserError(
                 what=f"two runs answered with the same adapter (weights {adapter})",
                 where=f"{other} and {file}",
-                expected="an adapter of its own for every run: no two train to the same weights",
-                remedy="if one was copied, delete it and train its run again; if two mixes hold the "
-                "same rows, take one of them out",
+                expected="a different adapter for every run",
+                remedy="if an adapter was copied, delete it and train its run again; if two mixes "
+                "contain the same rows, remove one of them",
             )

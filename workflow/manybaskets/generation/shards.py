@@ -1,4 +1,4 @@
-"""Shards of a source: which prompts each answers, and how they become one file."""
+"""Shards of a source: their prompts, and joining them into one file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from manybaskets.records.responses import (
 
 
 def shard_of(prompts: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
-    """The `shard`-th of `shards` (from 0) fixed parts of a prompt set, by sorted id."""
+    """Shard number `shard` (from 0) of `shards` fixed shards of a prompt set, by sorted id."""
     return prompts.sort("prompt_id").gather_every(shards, offset=shard)
 
 
@@ -30,7 +30,7 @@ def collect_shards(
     """Join the shards of a source into one checked file of responses.
 
     Raises:
-        UserError: rows missing, extra or doubled; shards made with different settings.
+        UserError: missing, extra or duplicate rows; shards made with different settings.
     """
     frame = pl.concat([read_responses(path) for path in paths])
     check_responses(frame, turns_of(prompts), str(output), 1, max_error_share)
@@ -40,8 +40,8 @@ def collect_shards(
         raise UserError(
             what="the shards of one source were made with different settings",
             where=", ".join(map(str, paths)),
-            expected="the same model, sampling and versions in all of them",
-            remedy="delete the older shards and run again",
+            expected="the same model, sampling and versions in all shards",
+            remedy="delete the older shards and rerun the same command",
         )
     shortened = sum(metadata["shortened_prompts"] for metadata in written)
     served = sorted({name for metadata in written for name in metadata["served"]})
@@ -55,8 +55,8 @@ def _common(metadata: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def human_responses(split: pl.DataFrame) -> list[dict[str, Any]]:
-    """The human answers to the training prompts as responses, one for every turn; their tokens are
-    nobody's to count."""
+    """The human answers to the training prompts as responses, one for every turn, without token
+    counts."""
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
     nothing = dict.fromkeys(("prompt_tokens", "completion_tokens", "error"))
     rows = []

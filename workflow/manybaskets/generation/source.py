@@ -1,4 +1,4 @@
-"""A source at work: its settings, its engine and how its answers are taken."""
+"""A source's settings, engine and rules for accepting answers."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from manybaskets.generation.answering import Answering
 
 
 def source_of(params: Mapping[str, Any], operations: Mapping[str, Any], name: str) -> Source:
-    """The section of a source, from a rule's parameters and the study's operational settings."""
+    """A source's section, from a rule's params and the study's operational settings."""
     return Source.assembled(params["source"], operations["sources"][name])
 
 
 def answering(name: str, source: Source, params: Mapping[str, Any], **files: Path) -> Answering:
-    """How a source answers.
+    """A source's answer settings.
 
     Args:
         params: `prompting` (a section of the config) and `seed` (the study's).
@@ -48,10 +48,10 @@ def engine_of(
     gpus: int,
     share_of_cap: float,
 ) -> Engine:
-    """The engine of a source, loaded or connected.
+    """A source's engine, loaded or connected.
 
     Args:
-        params: `prompting` and `precision` of the config.
+        params: `prompting` and `precision` from the config.
         model: folder of the model; null for a server.
         gpus: GPUs of the job.
         share_of_cap: share of the source's spending cap that this job may use.
@@ -72,5 +72,5 @@ def engine_of(
 
 
 def largest_failed_share(operations: Mapping[str, Any]) -> float:
-    """Share of a source's rows that may be without an answer, for either reason."""
+    """Share of a source's rows that may lack an answer, for either reason."""
     return operations["max_error_share"] + operations["quality"]["max_failed_share"]

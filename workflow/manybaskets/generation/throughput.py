@@ -1,4 +1,4 @@
-"""How fast sources answered, from what their jobs recorded, and how that goes with their size."""
+"""Throughput of sources from their jobs' records, and its correlation with model size."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ THROUGHPUT = pl.Schema(
         "peak_memory_gib": pl.Float64,
         "peak_gpu_reserved_gib": pl.Float64,
         "peak_gpu_allocated_gib": pl.Float64,
-        "parameters": pl.Float64,  # counts, as floats: readers see 7.00e+09
+        "parameters": pl.Float64,  # counts, as floats: tables show 7.00e+09
         "context": pl.Int64,
         "proxy": pl.Float64,
     }
@@ -59,11 +59,11 @@ SPEEDS = {
     "tokens_per_second": "tokens per second",
 }
 CONFIDENCE = 0.95
-FEWEST = 3  # sources; two points always lie on a line
+FEWEST = 3  # sources; two points always fit a line
 _PERMUTATIONS = 9999
 _METHOD = (
-    "p from permutations of the sources, all of them where there are at most "
-    f"{_PERMUTATIONS:,}; {CONFIDENCE * 100:g} % intervals by Fisher's z, for Spearman with the "
+    "p-values from permutations of the sources (all of them if there are at most "
+    f"{_PERMUTATIONS:,}); {CONFIDENCE * 100:g} % intervals by Fisher's z, for Spearman with the "
     "variance of Bonett and Wright (2000)"
 )
 _GIB = 2**30
@@ -79,21 +79,21 @@ def throughput(
 ) -> pl.DataFrame:
     """One row per source, with the columns of `THROUGHPUT`.
 
-    Shards run at the same time or one after the other, on as many machines as there are; so the
-    seconds of all are added up, and speeds are those of one job. A killed job leaves no counts:
-    seconds per 1,000 prompts are those per answer of the others, times the answers per prompt (turns
-    and further tries).
+    Shards may run at the same time or one after the other, on any number of machines, so their
+    seconds are added up, and speeds are per job. A killed job leaves no counts: seconds per 1,000
+    prompts are computed from the seconds per answer of the other jobs, times the answers per prompt
+    (turns and retries).
 
     Args:
-        sources: those that an engine ran, in the order of the table.
-        usages: what the shards recorded, source by source.
+        sources: sources run by an engine, in table order.
+        usages: the shards' records by source.
         responses: checked responses by source.
         models: folders of models by name.
-        max_prompt_tokens: of the config; with `max_new_tokens` the longest sequence of an engine
-            that has no limit of its own.
+        max_prompt_tokens: from the config; plus `max_new_tokens`, the longest sequence of an engine
+            without its own limit.
 
     Raises:
-        UserError: weights that cannot be read.
+        UserError: weights cannot be read.
     """
     files = iter(usages)
     weights = {name: count_parameters(folder) for name, folder in models.items()}
@@ -118,7 +118,7 @@ def _row(
         key: sum(shard[key] for shard in shards)
         for key in ("rows", "prompt_tokens", "completion_tokens", "seconds")
     }
-    # A peak of nothing is none that was seen: other processes may hold a GPU's memory.
+    # A peak of 0 means not measured: other processes may hold a GPU's memory.
     peak = {
         key: max(shard[key] for shard in shards) or None
         for key in ("peak_memory", "peak_gpu_reserved", "peak_gpu_allocated")
@@ -157,23 +157,23 @@ def _row(
 
 
 def _ratio(count: float, of: float) -> float | None:
-    """A rate; none where no job recorded any work."""
+    """A rate; None if no job recorded any work."""
     return count / of if count and of else None
 
 
 def _gpus(source: Source, peak: Mapping[str, int | None]) -> int | None:
-    """GPUs of one job; none known of a server."""
+    """GPUs of one job; None for a server."""
     if source.model is None:
         return None
     if isinstance(source.engine, VllmEngine):
         sharing = source.engine.tensor_parallel or peak["gpus"] or 1
         if sharing > 1:
-            return sharing  # each in a process that the job does not see into
+            return sharing  # each in a process of its own, whose memory the job cannot see
     return 1 if peak["peak_gpu_reserved"] else 0
 
 
 def _context(source: Source, max_prompt_tokens: int) -> int | None:
-    """Longest sequence in tokens; a server's own is not known."""
+    """Longest sequence in tokens; None for a server."""
     if source.model is None:
         return None
     own = source.engine.max_model_len if isinstance(source.engine, VllmEngine) else None
@@ -181,17 +181,17 @@ def _context(source: Source, max_prompt_tokens: int) -> int | None:
 
 
 def correlations(table: pl.DataFrame) -> pl.DataFrame:
-    """How speed goes with context length times parameters, with the columns of `CORRELATIONS`.
+    """Correlate speed with context length times parameters, with the columns of `CORRELATIONS`.
 
-    Pearson's and Spearman's correlation over the sources of each engine and, where there are
-    several, over all. Sources whose size or speed is not known are left out. Fewer than three, or
-    equal values, have no correlation.
+    Pearson's and Spearman's correlation over the sources of each engine and, if there are several
+    engines, over all sources. Sources with unknown size or speed are left out. Fewer than three
+    sources, or equal values, have no correlation.
 
     Args:
-        table: what `throughput` gives, or the same read back.
+        table: the result of `throughput`, also after reading it from a file.
     """
     columns = ["proxy", *SPEEDS]
-    # A column of nulls comes back from a file as text.
+    # A column of nulls is read from a file as text.
     known = table.with_columns(pl.col(columns).cast(pl.Float64)).drop_nulls("proxy")
     engines = table["engine"].unique(maintain_order=True).to_list()
     groups = {engine: known.filter(pl.col("engine") == engine) for engine in engines}
@@ -208,19 +208,19 @@ def correlations(table: pl.DataFrame) -> pl.DataFrame:
 
 
 def pearson(x: np.ndarray, y: np.ndarray) -> Found:
-    """Pearson's correlation, its interval and p-value; nothing where it is not defined."""
+    """Pearson's correlation, its interval and p-value; empty if undefined."""
     return _correlated(x, y, lambda value: 1.0)
 
 
 def spearman(x: np.ndarray, y: np.ndarray) -> Found:
-    """Spearman's correlation, its interval and p-value; nothing where it is not defined."""
+    """Spearman's correlation, its interval and p-value; empty if undefined."""
     from scipy.stats import rankdata
 
     return _correlated(rankdata(x), rankdata(y), lambda value: 1 + value**2 / 2)
 
 
 def _correlated(x: np.ndarray, y: np.ndarray, variance: Callable[[float], float]) -> Found:
-    """Pearson's correlation of `x` and `y`; `variance` is that of its Fisher's z, times n - 3."""
+    """Pearson's correlation of `x` and `y`; `variance` is that of Fisher's z, times n - 3."""
     from scipy.stats import PermutationMethod, pearsonr
 
     if len(x) < FEWEST or np.ptp(x) == 0 or np.ptp(y) == 0:

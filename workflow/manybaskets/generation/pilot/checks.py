@@ -1,7 +1,7 @@
-"""What a source's trial is judged by, and the checks of its settings and answers. Pure functions.
+"""Input and checks of a source's pilot: settings and answers. Pure functions.
 
-Level `fail` stops a source, `warn` is for its owner to read, `ok` is for the record. A check that
-cannot be made says so in its message and has no value.
+Level `fail` stops a source, `warn` informs the user, `ok` is for the record. A check that cannot be
+run says so in its message and has no value.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _OTHER_FAULTS = ("too short", "broken characters", "compresses too well")
 
 @dataclass(frozen=True)
 class Check:
-    """One check: what was found, what is allowed, and which rows (prompt, turn) show it."""
+    """One check: the value found, the limit, and the rows (prompt, turn) that show it."""
 
     name: str
     value: Any
@@ -43,18 +43,18 @@ class Check:
 
     @property
     def prompts(self) -> list[str]:
-        """Ids of the prompts that show it."""
+        """Ids of the affected prompts."""
         return list(dict.fromkeys(prompt_id for prompt_id, _ in self.rows))
 
 
 @dataclass(frozen=True)
 class Template:
-    """What a chat template does, read off its own rendering of probes and not off our renderer.
+    """Behavior of a chat template, read from its own rendering, not from our renderer.
 
-    `tail` is what it writes after the last question of a prompt; `lead` what stands between a
-    question and its answer in a finished conversation; `adds_header` whether a prompt gets more than
-    the conversation so far; `own_text` what it tells the model of its own accord; `clock` whether it
-    prints the date of the day it runs.
+    `tail` is the text after a prompt's last question; `lead` the text between a question and its
+    answer in a finished conversation; `adds_header` whether a prompt contains more than the
+    conversation so far; `own_text` text that the template adds itself; `clock` whether it prints
+    the current date.
     """
 
     bos: str | None
@@ -70,8 +70,8 @@ class Template:
 
 @dataclass(frozen=True)
 class Seen:
-    """One question as a model sees it: what the renderer made of it, and the text of the template
-    for the same messages with the tokens of that text."""
+    """One question as a model sees it: the renderer's output, and the template's text for the same
+    messages with its tokens."""
 
     prompt: Prompt
     turn: int
@@ -81,8 +81,8 @@ class Seen:
 
     @property
     def question(self) -> str:
-        """Text that must stand in the prompt unchanged: all of it, or the instruction alone where
-        the context was shortened."""
+        """Text that the prompt must contain unchanged: all of it, or only the instruction if the
+        context was shortened."""
         if self.turn:
             return self.prompt.follow_ups[self.turn - 1]
         return self.prompt.instruction if self.rendered.shortened else self.prompt.text()
@@ -90,19 +90,20 @@ class Seen:
 
 @dataclass(frozen=True)
 class Trial:
-    """What a trial is judged by.
+    """Input of the pilot's checks.
 
     Args:
-        prompts: those of the trial, by id.
-        drawn: ids that were drawn; the others are there for their length, and no share counts them.
+        prompts: the pilot's prompts by id.
+        drawn: ids of randomly drawn prompts; the others were chosen for their length and are not
+            part of any share.
         system_prompt: of the config.
-        answers: answers that the full run asks for.
-        window: longest prompt with answer that the model takes, in tokens; null where unknown.
-        template: null where a server renders.
-        seen: prompts as they were rendered; of no use where a server renders.
-        special_prompts: training prompts, in the trial or not, whose text holds a special token of
-            the model.
-        bos_prompts: those among them that hold its BOS, so that they cannot be rendered.
+        answers: number of answers in the full run.
+        window: maximum length of prompt plus answer in tokens; null if unknown.
+        template: null if a server renders.
+        seen: rendered prompts; not used if a server renders.
+        special_prompts: training prompts, in the pilot or not, whose text contains a special token
+            of the model.
+        bos_prompts: those that contain the BOS token and therefore cannot be rendered.
     """
 
     source: Source
@@ -119,12 +120,12 @@ class Trial:
 
 
 def share_level(count: int, rows: int, limit: float) -> Level:
-    """Whether `count` of `rows` are more than a share of `limit`.
+    """Level for `count` of `rows` against a maximum share of `limit`.
 
-    A trial is small: at a limit of 5 %, three of 32 rows prove little. So `fail` is kept for counts
-    significantly above the limit (exact binomial test, one-sided p < 0.05); one row alone never
-    fails among several, however tiny the limit. Above the limit but for these it is `warn`. A limit
-    of 0 tolerates no row at all.
+    A pilot is small: at a limit of 5 %, three of 32 rows prove little. `fail` therefore requires a
+    count significantly above the limit (exact binomial test, one-sided p < 0.05); a single row
+    among several never fails, however small the limit. Other counts above the limit give `warn`. A
+    limit of 0 tolerates no row.
     """
     if rows == 0 or count / rows <= limit:
         return "ok"
@@ -137,7 +138,7 @@ def share_level(count: int, rows: int, limit: float) -> Level:
 
 
 def temperature_check(source: Source) -> Check:
-    """The temperature is greedy or in its sane range."""
+    """The temperature is 0 (greedy) or in the allowed range."""
     low, high = source.pilot.temperature
     found = source.sampling.temperature
     sane = found == 0 or low <= found <= high
@@ -149,9 +150,9 @@ def temperature_check(source: Source) -> Check:
 
 
 def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
-    """Shares of answers that cannot be used, sameness of openings, lengths, cost.
+    """Shares of unusable answers, repeated openings, lengths, cost.
 
-    Errors are counted among all rows, everything else among the answers to drawn prompts.
+    Errors are counted over all rows, everything else over answers to drawn prompts.
     """
     pilot, quality = trial.source.pilot, trial.source.quality
     answered = drawn_answers(trial, rows)
@@ -176,7 +177,7 @@ def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
         "refused answers": (lambda row: is_refusal(row["text"]), pilot.max_refused_share),
         "echoes of the prompt": (echo, quality.max_failed_share),
         "answers in a wrong language": (strange, pilot.max_wrong_language_share),
-        "otherwise unfit answers": (other_fault, quality.max_failed_share),
+        "otherwise unusable answers": (other_fault, quality.max_failed_share),
     }
     off = {
         "echoes of the prompt": None if quality.no_echo else "quality.no_echo is off",
@@ -217,20 +218,20 @@ def _cut(row: Row) -> bool:
 def share_check(
     name: str, rows: Sequence[Row], test: Callable[[Row], bool | str | None], limit: float
 ) -> Check:
-    """The share of rows that a test finds, against its limit. A test may tell the reason."""
+    """The share of rows that a test finds, compared with its limit. A test may return a reason."""
     told = [(_place(row), reason) for row in rows if (reason := test(row))]
     share = round(len(told) / len(rows), 4) if rows else 0.0
     level = share_level(len(told), len(rows), limit)
     reasons = Counter(reason for _, reason in told if isinstance(reason, str))
     message = f"{len(told)} of {len(rows)}"
     message += f", mostly {commonest(reasons)[:200]!r}" if reasons else ""
-    message += "; it may be chance" if level == "warn" else ""
+    message += "; this may be chance" if level == "warn" else ""
     return Check(name, share, limit, level, message, tuple(place for place, _ in told))
 
 
 def opening_check(rows: Sequence[Row]) -> Check:
-    """The share of answers that open with the same five words; a warning, never a failure."""
-    name, limit = "commonest opening", MAX_SAME_OPENING
+    """The share of answers with the same five opening words; a warning, never a failure."""
+    name, limit = "most common opening", MAX_SAME_OPENING
     openings = [row["text"].casefold().split()[:OPENING_WORDS] for row in rows]
     counts = Counter(" ".join(words) for words in openings if len(words) == OPENING_WORDS)
     if not counts:
@@ -243,12 +244,12 @@ def opening_check(rows: Sequence[Row]) -> Check:
 
 
 def commonest(counts: Mapping[str, int]) -> str:
-    """The text with the highest count; the first in order where several have it."""
+    """The text with the highest count; the first in sort order for ties."""
     return min(counts, key=lambda text: (-counts[text], text))
 
 
 def length_check(trial: Trial, rows: Sequence[Row]) -> Check:
-    """Whether max_new_tokens leaves room; its value is the limit that the answers recommend."""
+    """Whether max_new_tokens leaves room; the value is the limit that the answers suggest."""
     name, limit = "room for answers", trial.source.sampling.max_new_tokens
     answered = drawn_answers(trial, rows)
     wanted = recommended_limit(answered, limit)
@@ -258,15 +259,15 @@ def length_check(trial: Trial, rows: Sequence[Row]) -> Check:
     if cut:
         message = (
             f"{len(cut)} of {len(answered)} answers reached max_new_tokens = {limit}, so their "
-            f"true length is not known; {wanted} is a guess"
+            f"full length is unknown; try {wanted}"
         )
         return Check(name, wanted, limit, "warn", message, tuple(cut))
-    return Check(name, wanted, limit, "ok", f"max_new_tokens = {wanted} would do")
+    return Check(name, wanted, limit, "ok", f"max_new_tokens = {wanted} is sufficient")
 
 
 def recommended_limit(answered: Sequence[Row], limit: int) -> int | None:
-    """Tokens that 99 of 100 answers keep within, rounded up to a multiple of 16; twice the present
-    limit where answers reached it; null where no tokens were counted."""
+    """The 99th percentile of answer tokens, rounded up to a multiple of 16; twice the current limit
+    if answers reached it; null if no tokens were counted."""
     lengths = [r["completion_tokens"] for r in answered if r["completion_tokens"] is not None]
     if not lengths:
         return None
@@ -276,7 +277,7 @@ def recommended_limit(answered: Sequence[Row], limit: int) -> int | None:
 
 
 def rank_quantile(values: Sequence[int], share: float) -> int:
-    """The smallest of the values that at least this share of them does not exceed."""
+    """The smallest value that at least this share of the values does not exceed."""
     return int(np.quantile(values, share, method="inverted_cdf"))
 
 
@@ -284,7 +285,7 @@ def rank_quantile(values: Sequence[int], share: float) -> int:
 
 
 def token_counts(trial: Trial, rows: Sequence[Row]) -> dict[str, dict[str, float | int] | None]:
-    """Tokens per prompt and per answer: mean, median, 95th percentile, most; null where not counted."""
+    """Mean, median, 95th percentile and maximum of tokens per prompt and answer, or null."""
     return {"prompt": _spread(trial, rows, "prompt"), "answer": _spread(trial, rows, "completion")}
 
 
@@ -306,8 +307,8 @@ def _counted(trial: Trial, rows: Sequence[Row], kind: str) -> list[int]:
 
 
 def estimate(trial: Trial, rows: Sequence[Row]) -> dict[str, float | int | None]:
-    """What the full run will take at the trial's mean lengths: answers, tokens in and out, and USD
-    where a server is paid. Second tries of answers that are not taken are not counted."""
+    """Estimate for the full run from the pilot's mean lengths: answers, tokens in and out, and USD
+    for a paid server. Retries of rejected answers are not counted."""
     tokens: dict[str, float | int | None] = {"answers": trial.answers, "usd": None}
     for kind in ("prompt", "completion"):
         values = _counted(trial, rows, kind)
@@ -330,7 +331,7 @@ def _cost_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
         return []
     name, cost = "cost in USD", estimate(trial, rows)["usd"]
     if cost is None:
-        return [Check(name, None, engine.spending_cap, "ok", "the server counts no tokens")]
+        return [Check(name, None, engine.spending_cap, "ok", "the server does not count tokens")]
     over = engine.spending_cap is not None and cost > engine.spending_cap
-    message = "more than spending_cap" if over else f"of {trial.answers} answers, at config prices"
+    message = "above `spending_cap`" if over else f"for {trial.answers} answers, at config prices"
     return [Check(name, cost, engine.spending_cap, "warn" if over else "ok", message)]

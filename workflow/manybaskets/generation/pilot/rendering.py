@@ -1,7 +1,8 @@
-"""Checks of a trial's rendered prompts, against the chat template itself and not our renderer.
+"""Check a pilot's rendered prompts against the chat template itself and not our renderer.
 
-What a template does is read off its own rendering of probes; every prompt of the trial is rendered a
-second time by the template alone. So a fault of the renderer, or of an engine around it, shows.
+The template's behavior is derived from its own rendering of probes; every prompt of the pilot is
+rendered a second time by the template alone. This reveals faults in the renderer or in an engine
+around it.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ MAX_SHORTENED = 0.01
 BY_SERVER = "rendered by the server, not checked"
 _QUESTION, _ANSWER = "\u27e6question\u27e7", "\u27e6answer\u27e7"
 _ROLES = {"system", "user", "assistant", "model", "human"}
-_OWN_WORDS = 4  # words outside of special tokens and roles that make a text
+_OWN_WORDS = 4  # words outside of special tokens and roles that count as text
 
 
 def read_template(renderer: ChatRenderer) -> Template:
-    """Read off a chat template what it writes around questions and answers."""
+    """Derive from a chat template what it writes around questions and answers."""
     tokenizer = renderer.tokenizer
     asked = [*_system_turn(renderer), _message("user", _QUESTION)]
     prompt = template_text(renderer, asked)
@@ -49,7 +50,7 @@ def read_template(renderer: ChatRenderer) -> Template:
 
 
 def _reads_clock(renderer: ChatRenderer, messages: Sequence[Mapping[str, str]]) -> bool:
-    # Templates may call `strftime_now`; one that does so cannot be rendered without it.
+    # Templates may call `strftime_now`; they cannot be rendered without it.
     try:
         template_text(renderer, messages, strftime_now=None)
     except TypeError:
@@ -58,7 +59,7 @@ def _reads_clock(renderer: ChatRenderer, messages: Sequence[Mapping[str, str]]) 
 
 
 def see(renderer: ChatRenderer, prompt: Prompt, turn: int, rendered: Rendered) -> Seen:
-    """A rendered prompt beside the template's own text for the same turns."""
+    """A rendered prompt and the template's own text for the same turns."""
     turns = [_message(*message) for message in rendered.messages]
     text = template_text(renderer, [*_system_turn(renderer), *turns])
     tokens = renderer.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -71,7 +72,7 @@ def template_text(
     generation: bool = True,
     **values: Any,
 ) -> str:
-    """The template's text for messages, with nothing of ours around it."""
+    """The template's text for messages, without our renderer."""
     return renderer.tokenizer.apply_chat_template(
         list(messages),
         tokenize=False,
@@ -90,7 +91,7 @@ def _message(role: str, content: str) -> dict[str, str]:
 
 
 def rendering_checks(trial: Trial) -> list[Check]:
-    """One BOS, the header of the answer, the system prompt, the user's own words, the window."""
+    """Checks of BOS, answer header, system prompt, user text and context window."""
     if trial.template is None:
         return [Check(name, None, None, "ok", BY_SERVER) for name in _RENDERING]
     return [check(name, trial, trial.template) for name, check in _RENDERING.items()]
@@ -109,16 +110,19 @@ def _places(seen: Sequence[Seen]) -> tuple[tuple[str, int], ...]:
 
 def _bos(name: str, trial: Trial, template: Template) -> Check:
     if template.bos_id is None:
-        return Check(name, 0, 0, "ok", "the tokenizer has none")
+        return Check(name, 0, 0, "ok", "the tokenizer has no BOS")
     counts = [seen.rendered.ids.count(template.bos_id) for seen in trial.seen]
     wanted = int(template.bos_wanted)
     wrong = [seen for seen, count in zip(trial.seen, counts, strict=True) if count != wanted]
     if wrong:
         found = sorted(set(counts))
-        message = f"{len(wrong)} of {len(counts)} prompts have another number of BOS: {found}"
+        message = (
+            f"{len(wrong)} of {len(counts)} prompts have an unexpected number of BOS "
+            f"tokens: {found}"
+        )
         return Check(name, max(counts), wanted, "fail", message, _places(wrong))
     if not wanted:
-        message = "the tokenizer has one, but neither it nor the chat template writes it"
+        message = "the tokenizer has a BOS, but neither it nor the chat template writes it"
         return Check(name, 0, 0, "warn", message)
     return Check(name, 1, 1, "ok", "every prompt has exactly one")
 
@@ -127,66 +131,69 @@ def _header(name: str, trial: Trial, template: Template) -> Check:
     tail, lead = template.tail.rstrip(), template.lead.rstrip()
     wrong = [seen for seen in trial.seen if not seen.text.endswith(template.tail)]
     if wrong:
-        return _per_prompt(name, trial, wrong, f"do not end in {template.tail!r}")
+        return _per_prompt(name, trial, wrong, f"do not end with {template.tail!r}")
     if not tail:
-        message = "nothing tells the model where the question ends and its answer begins"
+        message = "nothing marks where the question ends and the answer begins"
         return Check(name, template.tail, None, "fail", message)
     if tail == lead or (template.adds_header and (lead.startswith(tail) or tail.startswith(lead))):
-        return Check(name, template.tail, None, "ok", "every prompt ends in it")
+        return Check(name, template.tail, None, "ok", "every prompt ends with it")
     if template.adds_header:
-        message = f"prompts end in {tail!r}, but in a conversation {lead!r} precedes an answer"
+        message = f"prompts end with {tail!r}, but in a conversation {lead!r} precedes an answer"
         return Check(name, template.tail, None, "warn", message)
-    message = f"{lead!r} precedes an answer in a conversation, but prompts end in {tail!r}"
+    message = f"{lead!r} precedes an answer in a conversation, but prompts end with {tail!r}"
     return Check(name, template.tail, None, "fail", message)
 
 
 def _tokens(name: str, trial: Trial, template: Template) -> Check:
-    # The tokenizer may put the BOS before a text whose template writes none.
+    # The tokenizer may add the BOS if the template does not write it.
     bos = () if template.bos_id is None else (template.bos_id,)
     right = [(seen.tokens, (*bos, *seen.tokens)) for seen in trial.seen]
     wrong = [s for s, ids in zip(trial.seen, right, strict=True) if s.rendered.ids not in ids]
-    return _per_prompt(name, trial, wrong, "have other tokens than the chat template's text")
+    return _per_prompt(name, trial, wrong, "have different tokens than the chat template's text")
 
 
 def _system(name: str, trial: Trial, template: Template) -> Check:
     if not trial.system_prompt:
-        return Check(name, None, None, "ok", "the config has none")
+        return Check(name, None, None, "ok", "the config sets no system prompt")
     text = trial.system_prompt.strip()
     missing = [seen for seen in trial.seen if text not in seen.text]
     if not missing:
-        return Check(name, True, True, "ok", "every prompt holds it")
+        return Check(name, True, True, "ok", "every prompt contains it")
     if len(missing) < len(trial.seen):
-        return _per_prompt(name, trial, missing, "lack it")
-    message = "absent: the chat template takes no system turn, so this source answers without one"
+        return _per_prompt(name, trial, missing, "do not contain it")
+    message = (
+        "absent: the chat template does not support a system turn, so this source answers "
+        "without one"
+    )
     return Check(name, False, True, "warn", message)
 
 
 def _own_text(name: str, trial: Trial, template: Template) -> Check:
-    found = [f"it says {template.own_text[:120]!r}"] if template.own_text else []
-    found += ["it prints the date of the day it runs"] if template.clock else []
-    message = "; ".join(found) or "the chat template adds none"
+    found = [f"it adds {template.own_text[:120]!r}"] if template.own_text else []
+    found += ["it prints the current date"] if template.clock else []
+    message = "; ".join(found) or "the chat template adds no text"
     return Check(name, len(found), 0, "warn" if found else "ok", message)
 
 
 def _questions(name: str, trial: Trial, template: Template) -> Check:
     wrong = [seen for seen in trial.seen if seen.question.strip() not in seen.text]
     if wrong:
-        return _per_prompt(name, trial, wrong, "do not hold the user's text unchanged")
+        return _per_prompt(name, trial, wrong, "do not contain the user's text unchanged")
     trimmed = sum(seen.question not in seen.text for seen in trial.seen)
-    message = "every prompt holds the user's text unchanged"
-    message += f"; the template takes the outer white space off {trimmed}" if trimmed else ""
+    message = "every prompt contains the user's text unchanged"
+    message += f"; the template strips outer whitespace from {trimmed}" if trimmed else ""
     return Check(name, 0, 0, "ok", message)
 
 
 def _special(name: str, trial: Trial, template: Template) -> Check:
-    """Fails where the trial shows it or where a prompt could not be rendered at all: among very many
-    prompts of the full run a few are to be expected."""
+    """Fails if the pilot shows it or a prompt could not be rendered at all: a few are expected
+    among the many prompts of the full run."""
     found = list(trial.special_prompts)
     if not found:
-        return Check(name, 0, 0, "ok", "no training prompt holds the text of a special token")
-    message = f"{len(found)} training prompts hold the text of a special token of the model"
+        return Check(name, 0, 0, "ok", "no training prompt contains the text of a special token")
+    message = f"{len(found)} training prompts contain the text of a special token of the model"
     if trial.bos_prompts:
-        message += f", {len(trial.bos_prompts)} of them its BOS, which generation refuses"
+        message += f", {len(trial.bos_prompts)} of them the BOS, which generation rejects"
     tried = [seen for seen in trial.seen if seen.prompt.prompt_id in found]
     level = "fail" if tried or trial.bos_prompts else "warn"
     first = ", ".join([*trial.bos_prompts, *found][:3])
@@ -197,7 +204,9 @@ def _window(name: str, trial: Trial, template: Template) -> Check:
     room = trial.source.sampling.max_new_tokens
     longest = max(len(seen.rendered.ids) for seen in trial.seen) + room
     if trial.window is None:
-        return Check(name, longest, None, "ok", "the model does not say how long its window is")
+        return Check(
+            name, longest, None, "ok", "the model's config does not specify its context window"
+        )
     over = [seen for seen in trial.seen if len(seen.rendered.ids) + room > trial.window]
     if over:
         message = f"{len(over)} prompts with max_new_tokens = {room} do not fit"
@@ -205,7 +214,7 @@ def _window(name: str, trial: Trial, template: Template) -> Check:
     if trial.max_prompt_tokens + room > trial.window:
         message = f"a prompt of max_prompt_tokens = {trial.max_prompt_tokens} would not fit"
         return Check(name, longest, trial.window, "warn", message)
-    return Check(name, longest, trial.window, "ok", "every prompt fits, with its longest answer")
+    return Check(name, longest, trial.window, "ok", "every prompt fits with its longest answer")
 
 
 def _shortened(name: str, trial: Trial, template: Template) -> Check:
@@ -221,12 +230,12 @@ def _shortened(name: str, trial: Trial, template: Template) -> Check:
 
 _RENDERING: dict[str, Callable[[str, Trial, Template], Check]] = {
     "one BOS": _bos,
-    "header of the answer": _header,
-    "tokens of the prompt": _tokens,
+    "answer header": _header,
+    "prompt tokens": _tokens,
     "system prompt": _system,
-    "text of the template's own": _own_text,
-    "user's text": _questions,
-    "special tokens in user's text": _special,
+    "text added by the template": _own_text,
+    "user text": _questions,
+    "special tokens in user text": _special,
     "context window": _window,
     "shortened prompts": _shortened,
 }

@@ -1,8 +1,8 @@
-"""The trial of a source: a few dozen prompts before its first shard, checked without a reader.
+"""Pilot of a source: a few dozen prompts before its first shard, checked automatically.
 
-Generation is where the money goes. A source that renders its prompts wrongly, cuts its answers or
-refuses its tasks is stopped here, with a verdict that says what was found, unless the config gives a
-reason to go on.
+Generation is the expensive step. A source that renders prompts wrongly, truncates answers or
+refuses tasks is stopped here with a verdict that lists the findings, unless the config gives a
+reason to continue.
 """
 
 from __future__ import annotations
@@ -48,10 +48,11 @@ _WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_le
 
 
 def choose(prompts: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
-    """Choose the prompts of a trial, all where there are fewer.
+    """Choose the prompts of a pilot, or all if there are fewer.
 
-    One in sixteen is chosen for its length in characters, to see that the longest fit into window
-    and memory; the rest is drawn by a hash of seed and id. The column `drawn` tells them apart.
+    One in sixteen is chosen for its length in characters, to check that the longest prompts fit
+    into window and memory; the rest is drawn by a hash of seed and id. The column `drawn`
+    distinguishes them.
     """
     ordered = prompts.sort("prompt_id")
     if count >= ordered.height:
@@ -72,20 +73,20 @@ def choose(prompts: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
 
 
 def share_of_cap(count: int, prompts: int) -> float:
-    """Share of a source's spending cap that its trial of `count` among `prompts` may use."""
+    """Share of a source's spending cap for its pilot of `count` among `prompts`."""
     return min(0.5, max(SMALLEST_SHARE_OF_CAP, count / prompts)) if count else 0.0
 
 
 def shard_share_of_cap(source: Source, prompts: int) -> float:
-    """Share of the spending cap that each shard of a source may use: what its trial leaves, evenly."""
+    """Share of the spending cap for each shard of a source: what the pilot leaves, divided evenly."""
     return (1 - share_of_cap(source.pilot.prompts, prompts)) / source.shards
 
 
 def examine(trial: Trial, rows: Sequence[Row] | None) -> list[Check]:
-    """All checks of a trial.
+    """All checks of a pilot.
 
     Args:
-        rows: responses to its prompts; null before the model was asked.
+        rows: responses to its prompts; null before the model is asked.
     """
     checks = [temperature_check(trial.source), *rendering_checks(trial)]
     return checks if rows is None else [*checks, *answer_checks(trial, rows)]
@@ -101,19 +102,20 @@ def run_trial(
     model: Path | None,
     output: Path,
 ) -> None:
-    """Try a source on some of its prompts and write the verdict.
+    """Run a source on some of its prompts and write the verdict.
 
-    What can be known without an answer is checked before the model is asked. The verdict of a trial
-    that failed lies in the work folder.
+    Checks that need no answer run before the model is asked. The verdict of a failed pilot is
+    written to the work folder.
 
     Args:
         prompts: all prompts of the full run, with the columns of `records.PROMPTS`.
-        how: how the source answers in the full run; in the trial every answer is taken and seen.
+        how: how the source answers in the full run; in the pilot every answer is accepted and
+            checked.
         system_prompt: of the config.
         model: folder of the model; null for a server.
 
     Raises:
-        UserError: a check failed and the config holds no reason to go on.
+        UserError: a check failed and the config gives no reason to continue.
     """
     how = dataclasses.replace(
         how,
@@ -149,7 +151,7 @@ def run_trial(
 
 
 def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> tuple[Seen, ...]:
-    """All questions as they were rendered, after the answers that were given."""
+    """All rendered questions, after the answers given."""
     if not isinstance(engine, LocalEngine):
         return ()
     said: dict[str, list[str]] = {prompt_id: [] for prompt_id in trial.prompts}
@@ -169,7 +171,7 @@ def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> 
 
 
 def context_window(folder: Path, engine: SourceEngine) -> int | None:
-    """Longest prompt with answer that a model takes, in tokens; null where its config does not say."""
+    """Maximum tokens of prompt plus answer; null if the model's config does not specify it."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     texts = config.get("text_config") or {}
     sizes = [values.get(key) for values in (config, texts) for key in _WINDOW_KEYS]
@@ -178,7 +180,7 @@ def context_window(folder: Path, engine: SourceEngine) -> int | None:
 
 
 def holding(prompts: pl.DataFrame, tokens: Iterable[str]) -> tuple[str, ...]:
-    """Ids of the prompts whose text holds one of these tokens."""
+    """Ids of prompts whose text contains one of these tokens."""
     patterns = sorted(tokens)
     if not patterns:
         return ()
@@ -200,7 +202,7 @@ def _verdict(
     engine: Engine,
     how: Answering,
 ) -> dict[str, Any]:
-    """What is written of a trial: all of it repeats with the trial, but for `wall_clock`."""
+    """The verdict file; all of it is reproducible except `wall_clock`."""
     reason = trial.source.pilot.override
     failed = _failed(checks)
     outcome = "passed" if not failed else "overridden" if reason else "failed"
@@ -227,7 +229,7 @@ def _plain(check: Check) -> dict[str, Any]:
 
 
 def _telling(checks: Sequence[Check], rows: Sequence[Row]) -> list[Row]:
-    """A few rows to look at: of each check that is amiss, failures first, as many as there is room."""
+    """Sample rows for each check that did not pass, failures first, up to a limit."""
     by_place = {(row["prompt_id"], row["turn"]): row for row in rows}
     amiss = [check for level in ("fail", "warn") for check in checks if check.level == level]
     tiers = itertools.zip_longest(*(check.rows for check in amiss))
@@ -252,7 +254,7 @@ def _sample(trial: Trial, row: Row, checks: Sequence[Check], how: Answering) -> 
 
 
 def _wall_clock(trial: Trial, how: Answering) -> dict[str, float | int | None]:
-    """Seconds of generation without loading, and those of the full run at the trial's pace."""
+    """Seconds of generation without loading, and the estimate for the full run at the same speed."""
     usage = json.loads(how.usage.read_text(encoding="utf-8"))
     pace = usage["seconds"] / usage["rows"] if usage["rows"] else None
     return {
@@ -263,10 +265,10 @@ def _wall_clock(trial: Trial, how: Answering) -> dict[str, float | int | None]:
 
 
 def _settle(verdict: Mapping[str, Any], work: Path, output: Path) -> None:
-    """Write the verdict where it belongs; stop where it is `failed`."""
+    """Write the verdict; raise if it is `failed`."""
     for check in verdict["checks"]:
         log.info("%-4s %s: %s", check["level"], check["name"], check["message"])
-    # A workflow deletes the outputs of a job that failed; the work folder stays.
+    # Snakemake deletes the outputs of a failed job; the work folder stays.
     kept = work / "verdict.json"
     write_json(verdict, kept)
     if verdict["verdict"] != "failed":
@@ -276,19 +278,19 @@ def _settle(verdict: Mapping[str, Any], work: Path, output: Path) -> None:
     failed = [check for check in verdict["checks"] if check["level"] == "fail"]
     lines = [f"    {_stated(check)}" for check in failed]
     if told := [sample for sample in verdict["samples"] if sample["shows"]][:_TOLD]:
-        lines += ["  some of its rows:", *(f"    {_told(sample)}" for sample in told)]
+        lines += ["  sample rows:", *(f"    {_told(sample)}" for sample in told)]
     raise UserError(
-        what=f"the trial of source '{name}' failed {len(failed)} of {len(verdict['checks'])} checks:\n"
-        + "\n".join(lines),
-        where=f"sources.{name}; the whole verdict: {kept}",
-        expected="no failed check; the limits stand in `pilot` and `quality` of the source",
-        remedy=f"mend the cause and run again, or set sources.{name}.pilot.override to a reason of "
-        "your own to go on; the reason will stand in the report",
+        what=f"the pilot of source '{name}' failed {len(failed)} of {len(verdict['checks'])} "
+        "checks:\n" + "\n".join(lines),
+        where=f"sources.{name}; full verdict: {kept}",
+        expected="no failed check; the limits are set in `pilot` and `quality` of the source",
+        remedy=f"fix the cause and rerun the same command, or set `sources.{name}.pilot.override` "
+        "to a reason for continuing anyway; the report will show it",
     )
 
 
 def _stated(check: Mapping[str, Any]) -> str:
-    """A check in words; its value too where that is a number."""
+    """A check in words, with its value if that is a number."""
     value, limit = check["value"], check["limit"]
     number = isinstance(value, int | float) and not isinstance(value, bool)
     parts = [check["name"], readable(check["message"], 300)]
@@ -309,6 +311,6 @@ def _told(sample: Mapping[str, Any]) -> str:
 
 
 def readable(text: str, length: int) -> str:
-    """A text on one line: cut to a length in characters, control characters escaped."""
+    """A text on one line, cut to a maximum number of characters, control characters escaped."""
     cut = text if len(text) <= length else text[: length - 1] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
