@@ -10,7 +10,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 
-COMPARED = pl.Schema(
+PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
     {
         "metric": pl.String,
         "source": pl.String,
@@ -48,7 +48,9 @@ def load_similarity(path: Path) -> dict[tuple[str, str], float]:
 def compare_similarity(
     reported: Mapping[tuple[str, str], float], found: pl.DataFrame, rows: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Every source that the published table has too (schema `COMPARED`), in the order of the study.
+    """Every source that the published table has too, in the order of the study.
+
+    Its schema is `PUBLISHED_SIMILARITY_SCHEMA`.
 
     Args:
         reported: result of `load_similarity`.
@@ -68,7 +70,7 @@ def compare_similarity(
             | {"row": name, "reported": theirs, "reproduced": row["value"], "within": within}
             | {"difference": row["value"] - theirs}
         )
-    return pl.DataFrame(lines, schema=COMPARED)
+    return pl.DataFrame(lines, schema=PUBLISHED_SIMILARITY_SCHEMA)
 
 
 def check_similarity(study: Study, path: Path) -> None:

@@ -23,7 +23,7 @@ from manybaskets.statistics.sets import Spread, spread
 from manybaskets.statistics.signs import sign_flip_p
 from manybaskets.statistics.summary import drawn, limits, one_training
 
-COMPARED = pl.Schema(
+COMPARISONS_SCHEMA = pl.Schema(
     {
         "family": pl.String,
         "measure": pl.String,
@@ -96,7 +96,7 @@ def compare(
         swaps: results of the swap tests, of the schema `swapping.SWAPPED`.
 
     Returns:
-        One row per family, measure, model and mix, sorted by these (schema `COMPARED`).
+        One row per family, measure, model and mix, sorted by these (schema `COMPARISONS_SCHEMA`).
 
     Raises:
         UserError: a condition of a family was not measured; a family is too large for the numbers
@@ -117,7 +117,7 @@ def compare(
             lines += [_of_set(group, mix, found, settings, swapped) for mix in group.mixes]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
     declared.correct(lines)
-    return pl.DataFrame(lines, schema=COMPARED).sort(_ORDER)
+    return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
 
 
 def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manybaskets.config.preference_judging import Judging
 from manybaskets.experiments.preference.corruption import shuffled
-from manybaskets.experiments.preference.questions import Panel, filled, lay_out
+from manybaskets.experiments.preference.questions import TextPanel, filled, lay_out
 from manybaskets.experiments.preference.schemas import corrupted, own_of
 
 AUTHORS = ["human", "llama", "qwen", "outsider", "own"]
@@ -34,7 +34,7 @@ def texts(**changes) -> dict[str, dict[str, str | None]]:
 
 
 def asked(how: Judging, made=None, guests=(GUEST,)) -> list:
-    panel = Panel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
+    panel = TextPanel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
     return lay_out(how, panel, ARTICLES, made or texts(), 42)
 
 

@@ -20,8 +20,8 @@ from manybaskets.engines.base import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.markers import marker_tokens
-from manybaskets.experiments.preference.questions import Panel
-from manybaskets.experiments.preference.readout import Judge, read_judges
+from manybaskets.experiments.preference.questions import TextPanel
+from manybaskets.experiments.preference.readout import JudgedRun, read_judges
 from manybaskets.experiments.preference.schemas import ARTICLES, READINGS, STATUSES
 from manybaskets.models.folder import check_folder
 from manybaskets.records.files import read_metadata
@@ -57,8 +57,8 @@ def load(folder, name="llama", **prompting) -> TransformersEngine:
 
 
 def readings(engine, tmp_path, how=None, texts=TEXTS, adapter=None, rows=ROWS) -> pl.DataFrame:
-    panel = Panel(AUTHORS, [], AUTHORS[:2])
-    judge = Judge("llama", "multi", 1, adapter, panel, texts, tmp_path / "readings.parquet")
+    panel = TextPanel(AUTHORS, [], AUTHORS[:2])
+    judge = JudgedRun("llama", "multi", 1, adapter, panel, texts, tmp_path / "readings.parquet")
     read_judges(engine, [judge], rows, how or settings(), summaries=Summaries(), study_seed=42)
     frame = pl.read_parquet(judge.output)
     assert frame.schema == READINGS

@@ -37,7 +37,7 @@ _NUMBERS = {
     "method": pl.String,
 }
 ESTIMATES = pl.Schema({**NAMES, **_NUMBERS, "note": pl.String})
-COMPARED = pl.Schema(
+PREFERENCE_COMPARISONS_SCHEMA = pl.Schema(
     {
         **NAMES,
         "against": pl.String,  # mix of the other judge
@@ -164,7 +164,7 @@ def comparisons(
         same_texts: pairs of `biases.same_text`; their difference is taken seed by seed.
 
     Returns:
-        Lines of `COMPARED` without tests, and the mean of each.
+        Lines of `PREFERENCE_COMPARISONS_SCHEMA` without tests, and the mean of each.
     """
     spb = {
         (s.target, s.variant, s.protocol, s.self_, s.mix): s

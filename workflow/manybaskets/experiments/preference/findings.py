@@ -10,7 +10,10 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.estimates import SAME_OWN
 from manybaskets.experiments.preference.length_control import AT_ONE, HUMAN
-from manybaskets.experiments.preference.published_numbers import COMPARED, published_findings
+from manybaskets.experiments.preference.published_numbers import (
+    PUBLISHED_PREFERENCE_SCHEMA,
+    published_findings,
+)
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.experiments.preference.verdicts import (
     BY_LENGTH,
@@ -92,7 +95,7 @@ def experiment_of(
         frames, study.statistics.confidence, study.preference.without_held_out
     )
     for table in tables.values():
-        if table.frame.schema == COMPARED:
+        if table.frame.schema == PUBLISHED_PREFERENCE_SCHEMA:
             said += published_findings(table.frame)
     return Experiment(
         name="preference",

@@ -14,7 +14,7 @@ from manybaskets.experiments.preference.estimates import Clusters, kept
 from manybaskets.experiments.preference.readings import (
     IDENTICAL,
     NO_MARKER,
-    Judge,
+    JudgeReadings,
     marker_pairs,
     one_order_only,
 )
@@ -206,7 +206,9 @@ def _won(column: str) -> pl.Expr:
     return (pl.col(column) > 0).cast(pl.Float64) + (pl.col(column) == 0).cast(pl.Float64) / 2
 
 
-def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int) -> pl.DataFrame:
+def matrix(
+    found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
+) -> pl.DataFrame:
     """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).
 
     A mean is over the pairs that SPB rests on: a run's own text and its base model's are never in
@@ -226,7 +228,7 @@ def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int
 
 
 def _cells(
-    judge: Judge, panel: str, roles: Roles
+    judge: JudgeReadings, panel: str, roles: Roles
 ) -> Iterator[tuple[dict[str, Any], np.ndarray, list[str]]]:
     """Lines of the matrix of a judge and a panel, each with its values and their articles."""
     unit = POINTS if judge.protocol == ABSOLUTE else PROBABILITY

@@ -50,7 +50,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Panel:
+class TextPanel:
     """Whose texts a judge sees.
 
     Attributes:
@@ -73,7 +73,7 @@ class Panel:
 
 
 def lay_out(
-    how: Judging, panel: Panel, articles: Mapping[str, str], texts: Texts, seed: int
+    how: Judging, panel: TextPanel, articles: Mapping[str, str], texts: Texts, seed: int
 ) -> list[Item]:
     """All questions to one judge, article by article.
 
@@ -102,7 +102,7 @@ def lay_out(
     return items
 
 
-def number_of_questions(how: Judging, panel: Panel) -> dict[tuple[str, str], int]:
+def number_of_questions(how: Judging, panel: TextPanel) -> dict[tuple[str, str], int]:
     """How many questions a judge is asked about each article, by protocol and variant."""
     forms = 2 * len(how.markers)  # orders and sets of markers
     planted = [author for author in how.discrimination.of if author in panel.authors]

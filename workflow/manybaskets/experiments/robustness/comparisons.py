@@ -38,7 +38,7 @@ from manybaskets.statistics.summary import one_training
 
 FAMILY, OTHER_JUDGES, WITHOUT_FLAGGED = "robustness", "other judges", "without flagged templates"
 EVERYONE = "all conditions"
-COMPARED = pl.Schema(
+ROBUSTNESS_COMPARISONS_SCHEMA = pl.Schema(
     {
         **dict.fromkeys(("family", "target", "prompt_set", "outcome", "judge"), pl.String),
         "mix": pl.String,  # `all conditions` for the effect size over all of them
@@ -117,8 +117,8 @@ def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> p
         scores, design: see `scored.conditions`.
 
     Returns:
-        Rows of the schema `COMPARED`, in the order of the config; those of `all conditions` have an
-        effect size alone.
+        Rows of the schema `ROBUSTNESS_COMPARISONS_SCHEMA`, in the order of the config; those of
+        `all conditions` have an effect size alone.
 
     Raises:
         UserError: a condition of a contrast was not judged; the family is too large for the number
@@ -166,7 +166,9 @@ def compare_conditions(
     _test(tested, analysis)
     correct(lines)
     order = {name: place for place, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
-    return pl.DataFrame(sorted(lines, key=lambda line: order[line["family"]]), schema=COMPARED)
+    return pl.DataFrame(
+        sorted(lines, key=lambda line: order[line["family"]]), schema=ROBUSTNESS_COMPARISONS_SCHEMA
+    )
 
 
 def _check(
