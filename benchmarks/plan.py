@@ -76,7 +76,7 @@ def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
         "measures": ["human_nll", "own_scorer_nll", "response_words", "self_bleu", "semantic_between"],
         "comparisons": {
             "against-human": {
-                "baseline": "human", "mixes": ["multi", "all"],
+                "baseline": "human", "conditions": ["multi", "all"],
                 "measures": ["self_bleu", "semantic_between"],
             }
         },

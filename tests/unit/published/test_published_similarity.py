@@ -60,10 +60,13 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
 )
 def test_unknown_names_are_told_before_the_run(named, message):
     settings = read_yaml(ROOT / "config" / "config.yaml")
-    settings |= {"describe": {"measures": ["response_words"]}, "scoring": {"without_scorer": "x"}}
+    settings |= {
+        "source_analysis": {"measures": ["response_words"]},
+        "scoring": {"no_scorer_reason": "x"},
+    }
     settings["comparisons"] = {}
-    settings["published"] = {"similarity": {"qwen": "Qwen2.5-72B-Instruct"}}
+    settings["published_cells"] = {"similarity": {"qwen": "Qwen2.5-72B-Instruct"}}
     check_similarity(parse_study(settings, "test"), NUMBERS)
-    settings["published"] = {"similarity": named}
+    settings["published_cells"] = {"similarity": named}
     with pytest.raises(UserError, match=message):
         check_similarity(parse_study(settings, "test"), NUMBERS)

@@ -79,20 +79,20 @@ def check_similarity(study: Study, path: Path) -> None:
     Raises:
         UserError: a source that is not described, or a row that the published table lacks.
     """
-    named = study.published.similarity if study.published else {}
+    named = study.published_cells.similarity if study.published_cells else {}
     if not named:
         return
     described = study.described_sources()
     rows = sorted({row for row, _ in load_similarity(path)})
     for source, row in named.items():
         for name, known, kind in (
-            (source, described, "sources that `describe` measures"),
+            (source, described, "sources that `source_analysis` measures"),
             (row, rows, f"rows of table {_TABLE}"),
         ):
             if name not in known:
                 raise UserError(
                     what=f"'{name}' is none of the {kind}",
-                    where=f"published.similarity.{source}",
+                    where=f"published_cells.similarity.{source}",
                     expected=f"one of: {', '.join(known) or 'none here'}",
                     remedy="correct the name, or take the line out",
                 )

@@ -143,12 +143,12 @@ def _check(
             if group.family != family:
                 continue
             if isinstance(found[group.members[0]], PromptCell):
-                patterns["statistics.permutations"] = settings.permutations
+                patterns["statistics.sign_flips"] = settings.sign_flips
             for mix in group.mixes:
                 names = group.names(mix)
                 known = swapped.get(tuple(names[key] for key in SWAP_KEY))
                 if known:
-                    patterns["statistics.swaps"] = known[1]
+                    patterns["statistics.answer_swaps"] = known[1]
         declared.check_attainable(family, size, patterns, settings)
 
 
@@ -188,8 +188,8 @@ def _of_prompts(
 def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
     """Add differences, intervals and p, all comparisons together."""
     means = [each.difference for each in tested]
-    intervals = bca(means, settings.resamples, settings.confidence, seed)
-    p_values = sign_flip_p(means, settings.permutations, seed)
+    intervals = bca(means, settings.bootstrap_resamples, settings.confidence, seed)
+    p_values = sign_flip_p(means, settings.sign_flips, seed)
     for each, mean, interval, p in zip(tested, means, intervals, p_values, strict=True):
         method = f"paired BCa bootstrap over {drawn(mean)}"
         line, found = each.line, limits(interval)

@@ -101,7 +101,9 @@ class _Waiting:
 
 def _filled(waiting: Sequence[_Waiting], settings: Statistics, seed: int) -> None:
     """Put value and interval into every line; a share that never varies has Wilson's."""
-    found = bca([each.mean for each in waiting], settings.resamples, settings.confidence, seed)
+    found = bca(
+        [each.mean for each in waiting], settings.bootstrap_resamples, settings.confidence, seed
+    )
     for each, interval in zip(waiting, found, strict=True):
         if each.share and each.mean.value in (0.0, 1.0):
             interval = wilson_of(each.mean, len(each.mean.sizes), settings.confidence)

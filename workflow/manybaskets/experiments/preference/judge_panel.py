@@ -74,7 +74,7 @@ def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
     how = study.preference
     if run[0] == GOLD:
         return panel_of(run, how.authors, [], how.published(judge, how.authors))
-    mixes = judged_mixes(study) if how.own else []
+    mixes = judged_mixes(study) if how.own_summaries else []
     writers = [(mix, seed) for mix in mixes for seed in study.seeds_of(mix)]
     panel = how.panel(judge)
     return panel_of(run, panel, writers, how.published(judge, panel))

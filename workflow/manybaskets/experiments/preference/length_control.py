@@ -75,7 +75,9 @@ def lengths(
                     lines.append(line)
                     if mean is not None:
                         waiting.append((line, mean))
-    intervals = bca([m for _, m in waiting], settings.resamples, settings.confidence, seed)
+    intervals = bca(
+        [m for _, m in waiting], settings.bootstrap_resamples, settings.confidence, seed
+    )
     for (line, mean), interval in zip(waiting, intervals, strict=True):
         low, high = interval or (None, None)
         line |= {"value": mean.value, "low": low, "high": high}

@@ -31,8 +31,8 @@ def table_names(study: Study) -> list[str]:
     """Tables of a study by name of file."""
     if not study.preference:
         return []
-    cells = study.published
-    known = cells and cells.targets and cells.conditions and study.preference.judging.paper
+    cells = study.published_cells
+    known = cells and cells.targets and cells.conditions and study.preference.judging.published_form
     return [*TITLES, TEXTS, *([PUBLISHED] if known else [])]
 
 

@@ -133,7 +133,7 @@ class _Reader:
         if item.markers not in self.tokens:
             self.tokens[item.markers] = marker_tokens(self.engine.renderer, item.markers)
         tokens = self.tokens[item.markers]
-        warp = self.how.paper.sampling if item.variant == PAPER else None
+        warp = self.how.published_form.sampling if item.variant == PAPER else None
         return Question(renderer.encode_prompt(prompt), (*tokens.ids, *tokens.variants), warp)
 
     def _renderer(self, system: str | None) -> ChatRenderer:

@@ -66,7 +66,7 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     """
     own = study.robustness.comparisons
     tested = [VANILLA, *mixes]
-    wanted = own.mixes or [mix for mix in tested if mix != own.baseline]
+    wanted = own.conditions or [mix for mix in tested if mix != own.baseline]
     found = [(mix, own.baseline) for mix in wanted]
     for several in wanted:
         if several == VANILLA or len(sources := study.mix_sources(several)) < 2:
@@ -190,8 +190,8 @@ def _check_attainable(
     """Check that sign flips can decide in the declared family."""
     members = [mean for line, mean, _ in tested if line["family"] == FAMILY]
     if any(not mean.crossed for mean in members):
-        settings = Statistics(confidence=analysis.confidence, permutations=analysis.permutations)
-        patterns = {"statistics.permutations": analysis.permutations}
+        settings = Statistics(confidence=analysis.confidence, sign_flips=analysis.permutations)
+        patterns = {"statistics.sign_flips": analysis.permutations}
         check_attainable(FAMILY, len(members), patterns, settings)
 
 

@@ -33,7 +33,7 @@ def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path)
     """Try a judge on the canaries of all its rubrics and write what came of it, by rubric, as JSON.
 
     Raises:
-        UserError: it is unfit on one of them, and its key `unfit` is `stop`.
+        UserError: it is unfit on one of them, and its key `on_failed_canaries` is `stop`.
     """
     write_json({rubric.name: check_canaries(judge, rubric, work) for rubric in rubrics}, output)
 

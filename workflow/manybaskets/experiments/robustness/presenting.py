@@ -32,19 +32,21 @@ def frame_names(study: Study) -> list[str]:
     """Statistics of the experiment that a study has, by their files' names."""
     if not study.robustness:
         return []
-    return [*FRAMES, *([PAPER] if study.robustness.paper else [])]
+    return [*FRAMES, *([PAPER] if study.robustness.published_procedure else [])]
 
 
 def table_names(study: Study) -> list[str]:
     """Tables of the experiment that a study has, by their files' names."""
     if not study.robustness:
         return []
-    paper = study.robustness.paper
+    paper = study.robustness.published_procedure
     return [*NAMES, *([PAPER] if paper else []), *(PUBLISHED if paper and _cells(study) else [])]
 
 
 def _cells(study: Study) -> bool:
-    return bool(study.published and study.published.targets and study.published.conditions)
+    return bool(
+        study.published_cells and study.published_cells.targets and study.published_cells.conditions
+    )
 
 
 def tables_of(
