@@ -203,7 +203,7 @@ def _verdict(
     how: Answering,
 ) -> dict[str, Any]:
     """The verdict file; all of it is reproducible except `wall_clock`."""
-    reason = trial.source.pilot.override
+    reason = trial.source.pilot.override_reason
     failed = _failed(checks)
     outcome = "passed" if not failed else "overridden" if reason else "failed"
     made_by = {**engine.identity, "who": how.who, "study_seed": how.study_seed}
