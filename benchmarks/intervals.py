@@ -109,8 +109,8 @@ def main() -> None:
     of_sets = given.sets or sum(each.level == "set" for each in lexical)
     settings = Statistics()
     rows = rows_of(per_prompt, of_sets, settings.half_samples)
-    print(f"{CONDITIONS} conditions × {PROMPTS} prompts, {per_prompt} measures per prompt, "
-          f"{of_sets} of sets, {rows.height} rows")  # fmt: skip
+    print(f"{CONDITIONS} conditions × {PROMPTS} prompts, {per_prompt} per-prompt and "
+          f"{of_sets} set-level measures, {rows.height} rows")  # fmt: skip
     start = time.perf_counter()
     table = summarise(rows, settings, 1)
     print(f"summary: {time.perf_counter() - start:.1f} s, {table.height} intervals")
