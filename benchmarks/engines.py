@@ -29,7 +29,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import polars as pl  # noqa: E402
 
 from manybaskets.chat import Prompt  # noqa: E402
-from manybaskets.config.engines import VllmEngine as VllmSettings  # noqa: E402
+from manybaskets.config.engines import VllmSettings  # noqa: E402
 from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.config.sampling import Sampling  # noqa: E402
 from manybaskets.engines.base import LocalEngine, Request  # noqa: E402

@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import aiohttp  # noqa: E402
 import polars as pl  # noqa: E402
 
-from manybaskets.config.engines import OpenAIEngine as Settings  # noqa: E402
+from manybaskets.config.engines import OpenAISettings  # noqa: E402
 from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.config.sampling import Sampling  # noqa: E402
 from manybaskets.engines.openai_engine import OpenAIEngine  # noqa: E402
@@ -38,7 +38,7 @@ BUDGET = 1.3
 
 def by_engine(url: str, prompts: pl.DataFrame, concurrency: int) -> tuple[float, float]:
     """Seconds, on the wall and of this process's CPU."""
-    settings = Settings(
+    settings = OpenAISettings(
         base_url=url, served_model="stub", key_variable=None, concurrency=concurrency
     )
     engine = OpenAIEngine(settings, Prompting(), "stub", 1.0)

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from manybaskets.chat import Prompt
-from manybaskets.config.engines import VllmEngine
+from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines import vllm_engine
@@ -27,7 +27,7 @@ vllm_engine._check_devices = lambda *devices: None
 engine = vllm_engine.VllmEngine(
     model,
     Prompting(),
-    VllmEngine(tensor_parallel=2, enforce_eager=True),
+    VllmSettings(tensor_parallel=2, enforce_eager=True),
     "float32",
     threads=1,
     name="llama",

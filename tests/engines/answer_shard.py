@@ -12,7 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.engines import VllmEngine
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.factory import open_engine
@@ -25,15 +26,15 @@ def main(shard: Path) -> None:
     wanted = json.loads(shard.read_text())
     with job(wanted["log"]):
         sampling = Sampling(temperature=0.8, max_new_tokens=wanted["max_new_tokens"])
-        engine = open_engine(
-            VllmEngine(**wanted["settings"]),
-            Path(wanted["folder"]),
-            "tiny",
+        opening = Opening(
+            name="tiny",
+            folder=Path(wanted["folder"]),
             prompting=Prompting(max_prompt_tokens=wanted["max_prompt_tokens"]),
             sampling=sampling,
             precision="float32",
             threads=2,
         )
+        engine = open_engine(VllmSettings(**wanted["settings"]), opening)
         how = Answering(
             who="tiny",
             sampling=sampling,

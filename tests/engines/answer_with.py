@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import Prompt
-from manybaskets.config.engines import TransformersEngine, VllmEngine
+from manybaskets.config.engine_kinds import ENGINES, Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import LocalEngine, Question, Request
@@ -22,21 +22,19 @@ from manybaskets.engines.factory import open_engine
 from manybaskets.errors import UserError
 from manybaskets.records.ids import row_seed
 
-KINDS = {"transformers": TransformersEngine, "vllm": VllmEngine}
-
 
 def opened(engine: dict[str, Any]) -> LocalEngine:
     """The engine of a task, with room for its longest prompt and answer."""
-    settings = KINDS[engine["kind"]](**engine.get("settings", {}))
-    return open_engine(
-        settings,
-        Path(engine["folder"]),
-        engine["name"],
+    settings = ENGINES.get(engine["kind"])(**engine.get("settings", {}))
+    opening = Opening(
+        name=engine["name"],
+        folder=Path(engine["folder"]),
         prompting=Prompting(max_prompt_tokens=engine["max_prompt_tokens"]),
         sampling=Sampling(max_new_tokens=engine["max_new_tokens"]),
         precision="float32",
         threads=2,
     )
+    return open_engine(settings, opening)
 
 
 def requests_of(engine: LocalEngine, step: dict[str, Any], max_tokens: int) -> list[Request]:

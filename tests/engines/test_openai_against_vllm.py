@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from manybaskets.config.engines import OpenAIEngine as Settings
+from manybaskets.config.engines import OpenAISettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.openai_engine import OpenAIEngine
@@ -90,7 +90,7 @@ def wait_until_healthy(server: subprocess.Popen, health: str, log: Path) -> None
 def client(address: str, **settings) -> OpenAIEngine:
     settings = {"key_variable": None, "concurrency": 16, "retries": 0} | settings
     return OpenAIEngine(
-        Settings(base_url=address, served_model=SERVED, **settings), Prompting(), "tiny", 1.0
+        OpenAISettings(base_url=address, served_model=SERVED, **settings), Prompting(), "tiny", 1.0
     )
 
 
@@ -158,7 +158,7 @@ def test_a_seed_gives_its_answer_again(address, prompts, tmp_path):
 
 def test_what_the_server_does_not_serve_is_told(address, prompts, tmp_path):
     wrong = OpenAIEngine(
-        Settings(base_url=address, served_model="large", key_variable=None),
+        OpenAISettings(base_url=address, served_model="large", key_variable=None),
         Prompting(),
         "tiny",
         1.0,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from manybaskets.config.engines import VllmEngine as Settings
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.factory import open_engine
@@ -13,15 +14,15 @@ from manybaskets.errors import UserError
 
 
 def opened(folder, **settings):
-    return open_engine(
-        Settings(**settings),
-        folder,
-        "llama",
+    opening = Opening(
+        name="llama",
+        folder=folder,
         prompting=Prompting(max_prompt_tokens=160),
         sampling=Sampling(max_new_tokens=40),
         precision="float32",
         threads=1,
     )
+    return open_engine(VllmSettings(**settings), opening)
 
 
 def test_an_environment_without_vllm_says_which_has_it(tiny_models):
@@ -47,10 +48,10 @@ def test_a_folder_that_is_no_model_is_named(tmp_path):
 def test_more_gpus_than_visible_are_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     with pytest.raises(UserError, match="tensor_parallel asks for 4 GPUs, and 2 are visible") as e:
-        _check_devices(Settings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
+        _check_devices(VllmSettings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
     assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
     with pytest.raises(UserError, match="asks for 1 GPUs, and 0 are visible"):
-        _check_devices(Settings(), on_cpu=False, wanted=1, visible=0)
-    fp8 = Settings(quantization="fp8")
+        _check_devices(VllmSettings(), on_cpu=False, wanted=1, visible=0)
+    fp8 = VllmSettings(quantization="fp8")
     _check_devices(fp8, on_cpu=False, wanted=2, visible=2)
-    _check_devices(Settings(), on_cpu=True, wanted=1, visible=0)
+    _check_devices(VllmSettings(), on_cpu=True, wanted=1, visible=0)

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.sources import Source
 from manybaskets.experiments.preference.summaries import prompting_of, summarise_by_runs
@@ -18,16 +19,16 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     how = Summaries.assembled(params.summaries, operations["summaries"])
     # An engine's settings are read as those of a source: both have the same kinds.
     source = Source.assembled({"model": target, "engine": params.engine}, operations["own"])
-    engine = open_engine(
-        source.engine,
-        Path(snakemake.input.model),
-        target,
+    opening = Opening(
+        name=target,
+        folder=Path(snakemake.input.model),
         prompting=prompting_of(Prompting(**params.prompting), how),
         sampling=how.sampling,
         precision=params.precision,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
+    engine = open_engine(source.engine, opening)
     summarise_by_runs(
         pl.read_parquet(snakemake.input.articles),
         engine,

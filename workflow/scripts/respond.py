@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.generation.runs import adapters_of
@@ -15,16 +16,16 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     prompting = Prompting(**params.prompting)
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["responses"])
     runs = [(mix, seed) for mix, seed in params.runs]
-    engine = open_engine(
-        responses.engine,
-        Path(given.model),
-        target,
+    opening = Opening(
+        name=target,
+        folder=Path(given.model),
         prompting=prompting,
         sampling=responses.sampling,
         precision=params.precision,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
+    engine = open_engine(responses.engine, opening)
     respond(
         engine,
         target,

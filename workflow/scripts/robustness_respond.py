@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.experiments.robustness.restricted import make_private, withheld
@@ -20,16 +21,16 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     prompting = Prompting(**params.prompting)
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["robustness"])
     runs = [(mix, seed) for mix, seed in params.runs]
-    engine = open_engine(
-        responses.engine,
-        Path(given.model),
-        target,
+    opening = Opening(
+        name=target,
+        folder=Path(given.model),
         prompting=prompting,
         sampling=responses.sampling,
         precision=params.precision,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
+    engine = open_engine(responses.engine, opening)
     prompt_sets = dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True))
     with withheld(restricted, snakemake.log[0]):
         check_prompts(engine, prompt_sets, prompting.max_prompt_tokens)

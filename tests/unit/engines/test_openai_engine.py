@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from repository import LIBRARY, SUPPORT
 from stub_server import Reply, StubServer, completion, echo, question
 
-from manybaskets.config.engines import OpenAIEngine as Settings
+from manybaskets.config.engines import OpenAISettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import Request
@@ -52,7 +52,9 @@ def environment(monkeypatch):
 def engine_at(address: str, share: float = 1.0, prompting: Prompting | None = None, **changes):
     settings = {"base_url": address, "served_model": "stub", "key_variable": "STUB_KEY"}
     settings |= {"concurrency": 8, "retries": 1, "timeout": 5.0}
-    return OpenAIEngine(Settings(**settings | changes), prompting or Prompting(), "hosted", share)
+    return OpenAIEngine(
+        OpenAISettings(**settings | changes), prompting or Prompting(), "hosted", share
+    )
 
 
 def prompt_table(texts: list[str], follow_ups: list[list[str]] | None = None) -> pl.DataFrame:

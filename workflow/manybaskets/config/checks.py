@@ -27,10 +27,7 @@ def check_preference(study: Study) -> None:
     study._require("preference.authors", how.authors, writers, "sources or models")
     if len(set(how.authors)) < len(how.authors):
         raise ValueError("preference.authors: the same name twice")
-    named = {
-        "held_out": how.held_out,
-        "judging.discrimination.authors": how.judging.discrimination.authors,
-    }
+    named = {"held_out": how.held_out, "judging.discrimination.of": how.judging.discrimination.of}
     named |= {f"panels.{target}": panel for target, panel in how.panels.items()}
     for key, names in named.items():
         study._require(f"preference.{key}", names, how.authors, "preference.authors")
@@ -44,7 +41,7 @@ def check_preference(study: Study) -> None:
             "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
         )
     for name in how.authors:
-        if name in study.sources and study.sources[name].engine.kind == "replay":
+        if name in study.sources and not study.sources[name].engine.generates:
             raise ValueError(
                 f"preference.authors: source '{name}' is a file of ready answers and writes no "
                 "summaries; name its model"
@@ -55,19 +52,17 @@ def check_preference(study: Study) -> None:
                 f"preference: '{name}' is kept for a meaning of its own; rename the model"
             )
     judges = [*study.targets, *how.gold_judges]
-    form = how.judging.published_form
+    paper = how.judging.paper
     either = "targets or preference.gold_judges"
     study._require("preference.judging.engines", list(how.judging.engines), judges, either)
-    study._require(
-        "preference.judging.published_form.judges", form and form.judges or [], judges, either
-    )
+    study._require("preference.judging.paper.judges", paper and paper.judges or [], judges, either)
     for name in judges:
-        kind = how.judging.engine_of(name).kind
-        if how.judging.asks_published(name) and kind != "transformers":
+        engine = how.judging.engine_of(name)
+        if how.judging.asks_published(name) and not engine.reads_logits:
             raise ValueError(
-                f"preference.judging: the judge '{name}' has engine '{kind}', which gives no "
+                f"preference.judging: the judge '{name}' has engine '{engine.kind}', which gives no "
                 "probabilities after temperature and top-p as the published form reads them; use engine "
-                "'transformers', leave the judge out of published_form.judges, or set `published_form` to null"
+                "'transformers', leave the judge out of paper.judges, or set `paper` to null"
             )
     if not study.targets:
         raise ValueError("preference: a study without targets has no judges")
@@ -94,11 +89,11 @@ def _check_families(study: Study) -> None:
                 f"preference.authors: no author is the base model of the judge '{target}', which is "
                 f"its self; add '{target}'"
             )
-        if not set(how.held_out) & set(panel) and not how.no_held_out_reason:
+        if not set(how.held_out) & set(panel) and not how.without_held_out:
             raise ValueError(
                 f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
                 "was trained on, so that a taste for training data and one for their own kind cannot "
-                "be told apart; add one, or say in preference.no_held_out_reason why there is none"
+                "be told apart; add one, or say in preference.without_held_out why there is none"
             )
     for judge in how.gold_judges:
         for name, family in (judges | taught | writers).items():
@@ -124,16 +119,13 @@ def check_robustness(study: Study) -> None:
     tested = {*chosen_mixes(study), "vanilla"}
     study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
     study._require("robustness.names", list(own.names), study.targets, "targets")
-    for key, names in (
-        ("baseline", [own.comparisons.baseline]),
-        ("mixes", own.comparisons.conditions),
-    ):
+    for key, names in (("baseline", [own.comparisons.baseline]), ("mixes", own.comparisons.mixes)):
         study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
         study._require(
             f"robustness.comparisons.{key}", names or [], tested, "the mixes that are tested"
         )
-    if own.comparisons.baseline in (own.comparisons.conditions or []):
-        raise ValueError("robustness.comparisons.conditions: holds the baseline itself")
+    if own.comparisons.baseline in (own.comparisons.mixes or []):
+        raise ValueError("robustness.comparisons.mixes: holds the baseline itself")
     for key in RUBRICS:
         study._require(f"robustness.judges.{key}", getattr(own.judges, key), study.judges, "judges")
     if study.dataset.kind != "embedded":

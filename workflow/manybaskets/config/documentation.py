@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from manybaskets.config.experiment_sections import study_model
+from manybaskets.config.kinds import Kinds, kind_of
 from manybaskets.records.files import write_text
 
 MARKDOWN = Path("docs/configuration.md")
@@ -62,21 +63,23 @@ def json_schema() -> str:
 
 def _sections(path: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
     """Headings and sections: a section, then those inside it, kinds of a union in turn."""
-    kind = section.model_fields.get("kind")
-    suffix = f", kind `{get_args(kind.annotation)[0]}`" if kind else ""
+    suffix = f", kind `{kind_of(section)}`" if "kind" in section.model_fields else ""
     yield f"`{path}`{suffix}" if path else "", section
     for name, info in section.model_fields.items():
-        for inner, model in _models(info.annotation):
+        for inner, model in _models(info.annotation, info.metadata):
             yield from _sections(f"{path}.{name}{inner}".lstrip("."), model)
 
 
-def _models(annotation: Any) -> Iterator[tuple[str, type[BaseModel]]]:
+def _models(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[tuple[str, type[BaseModel]]]:
     """Section models in a type, each with what stands between the key and the section."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    kinds = next((part for part in metadata if isinstance(part, Kinds)), None)
+    if kinds:
+        yield from (("", model) for model in kinds.sections().values())
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield "", annotation
     elif origin is Annotated:
-        yield from _models(arguments[0])
+        yield from _models(arguments[0], arguments[1:])
     elif origin is dict:
         yield from ((f".<name>{inner}", model) for inner, model in _models(arguments[1]))
     elif origin is list:

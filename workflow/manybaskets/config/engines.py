@@ -1,28 +1,53 @@
-"""Sections of the configuration that say how a model is run and when its answers are trusted."""
+"""The engines of the library, and the sections that say when a source's answers are trusted."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
+from manybaskets.config.engine_kinds import EngineSettings, Opening, engine
 from manybaskets.config.sections import Fields, Section, Share
 
 Precision = Literal["float32", "bfloat16"]
 
 
-class TransformersEngine(Section):
+def _open(module: str, settings: EngineSettings, opening: Opening) -> Any:
+    """An engine's packages are imported where a job opens it, and never when a config is read."""
+    return import_module(f"manybaskets.engines.{module}").open_engine(settings, opening)
+
+
+@engine
+class TransformersSettings(EngineSettings):
     """The transformers library: batches of fixed composition on a CPU or one GPU."""
 
+    environment: ClassVar = "main.yaml"
+    takes_adapters: ClassVar = True
+    reads_probabilities: ClassVar = True
+    reads_logits: ClassVar = True
+    speed: ClassVar = (20.0, 2_200.0)  # H100, Llama 8B in batches of 32
     kind: Literal["transformers"] = "transformers"
     precision: Precision | None = Field(
         None, description="Number format of the weights; null takes `training.precision`."
     )
 
+    def open(self, opening: Opening) -> Any:
+        return _open("transformers_engine", self, opening)
 
-class VllmEngine(Section):
+    def weights_format(self, precision: str) -> str:
+        return self.precision or precision
+
+
+@engine
+class VllmSettings(EngineSettings):
     """vLLM offline: continuous batches, prefix caching, all adapters of a base in one engine."""
 
+    environment: ClassVar = "vllm.yaml"
+    takes_adapters: ClassVar = True
+    reads_probabilities: ClassVar = True
+    takes_form: ClassVar = True
+    speed: ClassVar = (80.0, 57_000.0)  # H100: a minute to compile; full batches
     operational: ClassVar = frozenset(
         {"tensor_parallel", "memory_share", "max_sequences", "prefix_caching", "enforce_eager"}
         | {"max_adapters"}
@@ -55,10 +80,31 @@ class VllmEngine(Section):
     )
     max_adapters: int = Field(4, ge=1, description="Adapters held in GPU memory at a time.")
 
+    def open(self, opening: Opening) -> Any:
+        return _open("vllm_engine", self, opening)
 
-class OpenAIEngine(Section):
+    def weights_format(self, precision: str) -> str:
+        return self.quantization or self.precision or precision
+
+    def gpus_given(self) -> int:
+        return self.tensor_parallel or 0
+
+    def concurrent_rows(self) -> int | None:
+        return self.max_sequences
+
+    def longest_sequence(self) -> int | None:
+        return self.max_model_len
+
+
+@engine
+class OpenAISettings(EngineSettings):
     """Any server that speaks OpenAI's chat completions: hosted ones, `vllm serve`, llama.cpp."""
 
+    environment: ClassVar = "openai.yaml"
+    runs_model: ClassVar = False
+    needs_gpu: ClassVar = False
+    remote: ClassVar = True
+    takes_form: ClassVar = True
     operational: ClassVar = frozenset(
         {"key_variable", "concurrency", "timeout", "retries", "price_in", "price_out"}
         | {"spending_cap"}
@@ -96,10 +142,30 @@ class OpenAIEngine(Section):
         description="USD that this source may cost; its shards share it evenly. Null for no cap.",
     )
 
+    def open(self, opening: Opening) -> Any:
+        return _open("openai_engine", self, opening)
 
-class ReplayEngine(Section):
+    def concurrent_rows(self) -> int | None:
+        return self.concurrency
+
+    def remote_model(self) -> str | None:
+        return self.served_model
+
+    def price(self, tokens_in: float, tokens_out: float) -> float | None:
+        return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6
+
+    def cap(self) -> float | None:
+        return self.spending_cap
+
+
+@engine
+class ReplaySettings(EngineSettings):
     """Ready answers from a file or a dataset of the hub; matched by content, never by position."""
 
+    environment: ClassVar = "light.yaml"
+    runs_model: ClassVar = False
+    needs_gpu: ClassVar = False
+    generates: ClassVar = False
     kind: Literal["replay"] = "replay"
     path: str | None = Field(
         None, description="JSONL, CSV or Parquet file, gzipped (`.gz`) or not; or name `repo`."
@@ -112,22 +178,15 @@ class ReplayEngine(Section):
         description="Column names; `response` is the answer.",
     )
 
-
-def _from_name(value: Any) -> Any:
-    """`engine: vllm` is short for `engine: {kind: vllm}`."""
-    return {"kind": value} if isinstance(value, str) else value
-
-
-SourceEngine = Annotated[
-    Annotated[
-        TransformersEngine | VllmEngine | OpenAIEngine | ReplayEngine, Field(discriminator="kind")
-    ],
-    BeforeValidator(_from_name),
-]
-TargetEngine = Annotated[
-    Annotated[TransformersEngine | VllmEngine, Field(discriminator="kind")],
-    BeforeValidator(_from_name),
-]
+    @model_validator(mode="after")
+    def _one_place(self) -> ReplaySettings:
+        if (self.path is None) == (self.repo is None):
+            raise ValueError("`replay` takes either `path` or `repo`")
+        if self.repo and not self.revision:
+            raise ValueError("revision: a dataset of the hub needs its commit or tag")
+        if self.fields.response is None:
+            raise ValueError("fields.response: name the column with the answers")
+        return self
 
 
 class Quality(Section):
@@ -159,7 +218,6 @@ class Quality(Section):
 class Pilot(Section):
     """The trial before a source's first shard. A check that fails stops the source."""
 
-    renamed: ClassVar = {"override_reason": "override"}
     prompts: int = Field(32, ge=0, description="Prompts of the trial; 0 for no trial.")
     max_empty_share: Share = Field(0.02, description="Largest share of empty answers.")
     max_truncated_share: Share = Field(
@@ -173,7 +231,7 @@ class Pilot(Section):
     temperature: tuple[float, float] = Field(
         (0.3, 1.2), description="Sane range of the temperature; greedy (0) is always allowed."
     )
-    override_reason: str | None = Field(
+    override: str | None = Field(
         None,
         min_length=10,
         description="Go on although a check fails, for this reason; it stands in the report.",

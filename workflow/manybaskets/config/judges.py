@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from manybaskets.config.engines import OpenAIEngine, TransformersEngine, VllmEngine, _from_name
+from manybaskets.config.engine_kinds import AskedEngine, check_model
+from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section, Share
-
-JudgeEngine = Annotated[
-    Annotated[TransformersEngine | VllmEngine | OpenAIEngine, Field(discriminator="kind")],
-    BeforeValidator(_from_name),
-]
 
 
 class JudgeSampling(Sampling):
@@ -29,11 +25,10 @@ class JudgeSampling(Sampling):
 class _Judge(Section):
     """What all judges have: canaries that they must get right before they are used."""
 
-    renamed: ClassVar = {"on_failed_canaries": "unfit"}
     must_pass: float = Field(
         0.9, ge=0.0, le=1.0, description="Share of the canaries that must be judged as known."
     )
-    on_failed_canaries: Literal["stop", "mark"] = Field(
+    unfit: Literal["stop", "mark"] = Field(
         "stop",
         description="A judge that passes fewer stops the run, or is used and marked in every table.",
     )
@@ -42,14 +37,13 @@ class _Judge(Section):
 class ModelJudge(_Judge):
     """A model that reads a rubric, a request and a response, and answers with a score."""
 
-    renamed: ClassVar = {"judged_share": "share"}
     operational: ClassVar = frozenset({"family", "max_error_share"})
     kind: Literal["model"]
     model: Name | None = Field(
         None, description="Name of an entry of `models`; engine `openai` takes none."
     )
-    engine: JudgeEngine = Field(
-        default_factory=TransformersEngine,
+    engine: AskedEngine = Field(
+        default_factory=TransformersSettings,
         description="How the model is run: the name of an engine, or its section with `kind`.",
     )
     sampling: JudgeSampling = Field(
@@ -73,7 +67,7 @@ class ModelJudge(_Judge):
     retries: int = Field(
         3, ge=0, description="Further tries after a judgement that cannot be read."
     )
-    judged_share: float = Field(
+    share: float = Field(
         1.0,
         gt=0.0,
         le=1.0,
@@ -101,24 +95,19 @@ class ModelJudge(_Judge):
 
     @model_validator(mode="after")
     def _model_fits_engine(self) -> ModelJudge:
-        served = isinstance(self.engine, OpenAIEngine)
-        if served and self.model:
-            raise ValueError("model: engine 'openai' runs none of `models`; leave the key out")
-        if not served and not self.model:
-            raise ValueError(f"model: engine '{self.engine.kind}' needs an entry of `models`")
+        check_model(self.engine, self.model)
         return self
 
 
 class ClassifierJudge(_Judge):
     """A sequence classifier of transformers whose labels stand for scores."""
 
-    renamed: ClassVar = {"judged_text": "reads"}
     kind: Literal["classifier"]
     model: Name = Field(description="Name of an entry of `models`; a folder with a classifier.")
     labels: dict[str, float] = Field(
         min_length=1, description="Score of every label of the classifier, on the rubric's scale."
     )
-    judged_text: Literal["response", "exchange"] = Field(
+    reads: Literal["response", "exchange"] = Field(
         "exchange", description="What it is shown: the response alone, or request and response."
     )
     max_tokens: int = Field(

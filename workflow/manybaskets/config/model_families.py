@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from manybaskets.config.engines import OpenAIEngine
 from manybaskets.config.judges import ClassifierJudge, ModelJudge
 from manybaskets.config.models import FolderModel, HubModel
 from manybaskets.config.study import Study
@@ -57,9 +56,10 @@ def family_of_judge(study: Study, judge: str) -> str | None:
         return None
     if settings.family:
         return settings.family.casefold()
-    if isinstance(settings.engine, OpenAIEngine):
-        return known_family(settings.engine.served_model) or settings.engine.served_model.casefold()
-    return family_of(study, settings.model)
+    served = settings.engine.remote_model()
+    if served:
+        return known_family(served) or served.casefold()
+    return family_of(study, settings.model) if settings.model else None
 
 
 def relatives(

@@ -54,8 +54,7 @@ def author_family(study: Study, author: str) -> str:
     model = author_model(study, author)
     if model:
         return _model_family(study, model)
-    served = getattr(study.sources[author].engine, "served_model", author)
-    return known_family(served) or author
+    return known_family(study.sources[author].engine.remote_model() or author) or author
 
 
 def _model_family(study: Study, model: str) -> str:

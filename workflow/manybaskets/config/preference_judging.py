@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from manybaskets.config.articles import LONGEST_PROMPT, check_slots
-from manybaskets.config.engines import TargetEngine, TransformersEngine, VllmEngine
+from manybaskets.config.engine_kinds import EngineSettings, ReadingEngine
+from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section
 
@@ -101,8 +102,7 @@ class PaperForm(Section):
 class Discrimination(Section):
     """Pairs with a planted gap in quality: a summary and the same one shuffled."""
 
-    renamed: ClassVar = {"authors": "of"}
-    authors: list[str] = Field(
+    of: list[str] = Field(
         default=[HUMAN], min_length=1, description="Authors whose summaries are shuffled."
     )
     shuffle: Literal["words", "sentences"] = Field(
@@ -113,7 +113,6 @@ class Discrimination(Section):
 class Judging(Section):
     """What judges are asked and how their answer is read: one forward pass per question, no draw."""
 
-    renamed: ClassVar = {"published_form": "paper"}
     operational: ClassVar = frozenset({"batch_tokens"})
     protocols: list[Protocol] = Field(
         default=["pairwise", "absolute", "discrimination"],
@@ -129,7 +128,7 @@ class Judging(Section):
     prompts: JudgePrompts = Field(
         default_factory=JudgePrompts, description="What a judge is asked."
     )
-    published_form: PaperForm | None = Field(
+    paper: PaperForm | None = Field(
         default_factory=PaperForm,
         description="The published form beside the corrected one; null for the latter alone.",
     )
@@ -139,11 +138,11 @@ class Judging(Section):
     perplexity: bool = Field(
         True, description="How likely each text is to the judge, as a covariate of its preference."
     )
-    engine: TargetEngine = Field(
-        default_factory=TransformersEngine,
+    engine: ReadingEngine = Field(
+        default_factory=TransformersSettings,
         description="How judges are run. Only `transformers` reads the published form.",
     )
-    engines: dict[Name, TargetEngine] = Field(
+    engines: dict[Name, ReadingEngine] = Field(
         default={}, description="Targets or gold judges with another engine than that."
     )
     max_prompt_tokens: int = Field(4096, ge=16, description=LONGEST_PROMPT)
@@ -169,11 +168,11 @@ class Judging(Section):
             raise ValueError("the same marker set twice")
         return sets
 
-    def engine_of(self, judge: str) -> TransformersEngine | VllmEngine:
+    def engine_of(self, judge: str) -> EngineSettings:
         """The engine of a target or gold judge."""
         return self.engines.get(judge, self.engine)
 
     def asks_published(self, judge: str) -> bool:
         """Whether a target or gold judge is asked in the published form too."""
-        form = self.published_form
-        return form is not None and (form.judges is None or judge in form.judges)
+        paper = self.paper
+        return paper is not None and (paper.judges is None or judge in paper.judges)

@@ -6,10 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from manybaskets.config.engines import (
-    TargetEngine,
-    TransformersEngine,
-)
+from manybaskets.config.engine_kinds import TargetEngine
+from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Section, Share
 
@@ -17,10 +15,9 @@ from manybaskets.config.sections import Section, Share
 class Responses(Section):
     """How runs, and the untuned targets, answer the prompt sets."""
 
-    renamed: ClassVar = {"share_model_load": "one_load"}
-    operational: ClassVar = frozenset({"max_error_share", "max_empty_share", "share_model_load"})
+    operational: ClassVar = frozenset({"max_error_share", "max_empty_share", "one_load"})
     engine: TargetEngine = Field(
-        default_factory=TransformersEngine,
+        default_factory=TransformersSettings,
         description="How targets are run: the name of an engine, or its section with `kind`.",
     )
     sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
@@ -35,7 +32,7 @@ class Responses(Section):
         0.01,
         description="Share of empty answers of a run above which nothing is measured.",
     )
-    share_model_load: Literal["run", "target"] = Field(
+    one_load: Literal["run", "target"] = Field(
         "run",
         description="What one load of a target's weights answers and scores: one `run`, in a job of its "
         "own, or all runs of the `target` one after the other in one job, adapters swapped. The results "

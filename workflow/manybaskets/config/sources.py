@@ -6,14 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field, model_validator
 
-from manybaskets.config.engines import (
-    OpenAIEngine,
-    Pilot,
-    Quality,
-    ReplayEngine,
-    SourceEngine,
-    TransformersEngine,
-)
+from manybaskets.config.engine_kinds import SourceEngine, check_model
+from manybaskets.config.engines import Pilot, Quality, TransformersSettings
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section, Share
 
@@ -26,7 +20,7 @@ class Source(Section):
         None, description="Name of an entry of `models`; engines `openai` and `replay` take none."
     )
     engine: SourceEngine = Field(
-        default_factory=TransformersEngine,
+        default_factory=TransformersSettings,
         description="How the model is run: the name of an engine, or its section with `kind`.",
     )
     shards: int = Field(1, ge=1, description="Fixed number of shards; each is one job.")
@@ -42,18 +36,5 @@ class Source(Section):
 
     @model_validator(mode="after")
     def _model_fits_engine(self) -> Source:
-        served = isinstance(self.engine, OpenAIEngine | ReplayEngine)
-        if served and self.model:
-            raise ValueError(
-                f"model: engine '{self.engine.kind}' runs none of `models`; leave the key out"
-            )
-        if not served and not self.model:
-            raise ValueError(f"model: engine '{self.engine.kind}' needs an entry of `models`")
-        if isinstance(self.engine, ReplayEngine):
-            if (self.engine.path is None) == (self.engine.repo is None):
-                raise ValueError("engine: `replay` takes either `path` or `repo`")
-            if self.engine.repo and not self.engine.revision:
-                raise ValueError("engine.revision: a dataset of the hub needs its commit or tag")
-            if self.engine.fields.response is None:
-                raise ValueError("engine.fields.response: name the column with the answers")
+        check_model(self.engine, self.model)
         return self

@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
-from manybaskets.config.engines import OpenAIEngine, TransformersEngine, VllmEngine
-from manybaskets.config.models import Prompting
-from manybaskets.config.sampling import Sampling
-from manybaskets.engines.base import Engine, LocalEngine
+from manybaskets.config.engine_kinds import EngineSettings, Opening
+from manybaskets.engines.base import LocalEngine
 
 
-def open_engine(
-    settings: TransformersEngine | VllmEngine,
-    folder: Path,
-    name: str,
-    *,
-    prompting: Prompting,
-    sampling: Sampling,
-    precision: str,
-    threads: int,
-    gpus: int = 0,
-) -> LocalEngine:
-    """Load a model behind the engine that the config names.
+def open_engine(settings: EngineSettings, opening: Opening) -> Any:
+    """Load a model, or connect to it, behind the engine that the config names.
 
-    Args:
-        folder: the model's folder.
-        name: how errors call the model.
-        sampling: how answers will be drawn; with `prompting` it tells the longest sequence.
-        precision: number format where the engine's own is null.
-        threads: CPU threads.
-        gpus: GPUs of the job; vLLM shares the model out over them where the config names no number.
+    Returns:
+        An `Engine`; a `LocalEngine` where the settings say that it takes adapters or reads
+        probabilities.
+
+    Raises:
+        TypeError: the settings promise what the engine does not do.
+        ValueError: the engine runs a model, and no folder was given.
     """
-    precision = settings.precision or precision
-    if isinstance(settings, VllmEngine):
-        from manybaskets.engines.vllm_engine import VllmEngine as Vllm
-
-        longest = prompting.max_prompt_tokens + sampling.max_new_tokens
-        return Vllm(folder, prompting, settings, precision, threads, name, longest, gpus)
-    from manybaskets.engines.transformers_engine import TransformersEngine as Transformers
-
-    return Transformers(folder, prompting, precision, threads, name)
-
-
-def open_server(
-    settings: OpenAIEngine, prompting: Prompting, name: str, share_of_cap: float
-) -> Engine:
-    """Connect to a server.
-
-    Args:
-        share_of_cap: share of the spending cap that this job may use.
-    """
-    from manybaskets.engines.openai_engine import OpenAIEngine as OpenAI
-
-    return OpenAI(settings, prompting, name, share_of_cap)
+    if settings.runs_model and opening.folder is None:
+        raise ValueError(f"engine '{settings.kind}' runs a model, and none was given")
+    engine = settings.open(opening)
+    local = settings.takes_adapters or settings.reads_probabilities
+    if local and not isinstance(engine, LocalEngine):
+        raise TypeError(
+            f"engine '{settings.kind}' takes adapters or reads probabilities, so "
+            f"{type(engine).__name__} must be a LocalEngine"
+        )
+    return engine

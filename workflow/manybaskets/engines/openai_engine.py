@@ -23,7 +23,8 @@ from anyio.from_thread import start_blocking_portal
 from yarl import URL
 
 from manybaskets.chat import Prompt, Rendered
-from manybaskets.config.engines import OpenAIEngine as Settings
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import OpenAISettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import WITHHELD, Completion, Engine, Request
@@ -46,6 +47,11 @@ Pair = tuple[Request, Completion]
 Failure = httpx2.Response | httpx2.TransportError
 # How the first try of a request ended, until the OpenAI client has been told.
 first_failure: ContextVar[Failure | None] = ContextVar("first_failure", default=None)
+
+
+def open_engine(settings: OpenAISettings, opening: Opening) -> OpenAIEngine:
+    """Connect to the server of a config's section."""
+    return OpenAIEngine(settings, opening.prompting, opening.name, opening.share_of_cap)
 
 
 class OpenAIEngine(Engine):
@@ -72,7 +78,7 @@ class OpenAIEngine(Engine):
     takes_form = True
 
     def __init__(
-        self, settings: Settings, prompting: Prompting, name: str, share_of_cap: float
+        self, settings: OpenAISettings, prompting: Prompting, name: str, share_of_cap: float
     ) -> None:
         self.settings, self.name = settings, name
         self.address = _address(settings.base_url, name)
@@ -555,7 +561,7 @@ def _address(base_url: str, name: str) -> URL:
     )
 
 
-def _key(settings: Settings, name: str) -> str:
+def _key(settings: OpenAISettings, name: str) -> str:
     """The key, or nothing for a server that asks for none."""
     if settings.key_variable is None:
         return ""
@@ -574,7 +580,7 @@ def _key(settings: Settings, name: str) -> str:
     return key
 
 
-def _limit(settings: Settings, name: str, share_of_cap: float) -> float:
+def _limit(settings: OpenAISettings, name: str, share_of_cap: float) -> float:
     """USD that this job may spend."""
     if settings.spending_cap is None:
         return math.inf

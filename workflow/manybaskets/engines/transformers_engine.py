@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.adapter_probe import Probes
@@ -32,6 +34,17 @@ class Scores:
 
     log_probabilities: list[float]
     entropies: list[float]
+
+
+def open_engine(settings: TransformersSettings, opening: Opening) -> TransformersEngine:
+    """Load a model with transformers as a config's section says."""
+    return TransformersEngine(
+        opening.folder,
+        opening.prompting,
+        settings.weights_format(opening.precision),
+        opening.threads,
+        opening.name,
+    )
 
 
 class TransformersEngine(LocalEngine):

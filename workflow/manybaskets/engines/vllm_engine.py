@@ -18,7 +18,8 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from manybaskets.chat import ChatRenderer
-from manybaskets.config.engines import VllmEngine as Settings
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.adapter_probe import Probes
@@ -54,6 +55,20 @@ class Adapter:
     weights: str
 
 
+def open_engine(settings: VllmSettings, opening: Opening) -> VllmEngine:
+    """Load a model with vLLM as a config's section says."""
+    return VllmEngine(
+        opening.folder,
+        opening.prompting,
+        settings,
+        settings.precision or opening.precision,
+        opening.threads,
+        opening.name,
+        opening.longest,
+        opening.gpus,
+    )
+
+
 class VllmEngine(LocalEngine):
     """A causal language model that vLLM runs offline: in this process, with a worker for each GPU
     where it takes several.
@@ -85,7 +100,7 @@ class VllmEngine(LocalEngine):
         self,
         folder: Path,
         prompting: Prompting,
-        settings: Settings,
+        settings: VllmSettings,
         precision: str,
         threads: int,
         name: str,
@@ -384,7 +399,7 @@ def _check_installed() -> None:
         )
 
 
-def _check_devices(settings: Settings, on_cpu: bool, wanted: int, visible: int) -> None:
+def _check_devices(settings: VllmSettings, on_cpu: bool, wanted: int, visible: int) -> None:
     if on_cpu and (wanted > 1 or settings.quantization):
         raise UserError(
             what=f"tensor_parallel is {wanted}, quantization is {settings.quantization}, and this is "

@@ -17,7 +17,7 @@ import polars as pl
 
 from manybaskets.chat import Prompt, prompts_of
 from manybaskets.config.data import HubDataset
-from manybaskets.config.engines import Quality, ReplayEngine
+from manybaskets.config.engines import Quality, ReplaySettings
 from manybaskets.config.sections import Fields
 from manybaskets.config.sources import Source
 from manybaskets.config.study import Study
@@ -68,7 +68,7 @@ def given_answers(study: Study) -> dict[str, str]:
     files = {
         name: source.engine.path
         for name, source in study.sources.items()
-        if isinstance(source.engine, ReplayEngine) and source.engine.path
+        if isinstance(source.engine, ReplaySettings) and source.engine.path
     }
     for name, file in files.items():
         if not Path(file).is_file():
@@ -82,7 +82,7 @@ def given_answers(study: Study) -> dict[str, str]:
     return files
 
 
-def fetch_answers(engine: ReplayEngine, key: str, output: Path) -> None:
+def fetch_answers(engine: ReplaySettings, key: str, output: Path) -> None:
     """Fetch answers from a Hub dataset into the file that `replay` reads.
 
     Args:
@@ -194,7 +194,7 @@ def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict
             where=where,
             expected=f"a row for every occurrence of every prompt, matched by {answers.key}",
             remedy=f"add the rows, set the column names in `{key}.fields`, or use fewer prompts "
-            "(`split.max_train_prompts`)"
+            "(`split.train_rows`)"
             + (f"; without a column '{PROMPT_ID}' the file is matched by texts"
                if answers.key == PROMPT_ID else ""),
         )  # fmt: skip
@@ -301,7 +301,7 @@ def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source
 
 
 def _metadata(
-    name: str, engine: ReplayEngine, file: Path, key: str, counts: Mapping[str, int]
+    name: str, engine: ReplaySettings, file: Path, key: str, counts: Mapping[str, int]
 ) -> dict[str, Any]:
     """Metadata of the answers; their sampling is unknown for a file."""
     with open(file, "rb") as handle:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine
-from manybaskets.engines.factory import open_engine, open_server
+from manybaskets.engines.factory import open_engine
 from manybaskets.generation.answering import Answering
 
 
@@ -52,23 +52,21 @@ def engine_of(
 
     Args:
         params: `prompting` and `precision` from the config.
-        model: folder of the model; null for a server.
+        model: folder of the model; null for an engine that runs none of `models`.
         gpus: GPUs of the job.
         share_of_cap: share of the source's spending cap that this job may use.
     """
-    prompting = Prompting(**params["prompting"])
-    if isinstance(source.engine, OpenAIEngine):
-        return open_server(source.engine, prompting, name, share_of_cap)
-    return open_engine(
-        source.engine,
-        Path(model),
-        source.model,
-        prompting=prompting,
+    opening = Opening(
+        name=source.model or name,
+        folder=Path(model) if model else None,
+        prompting=Prompting(**params["prompting"]),
         sampling=source.sampling,
         precision=params["precision"],
         threads=threads,
         gpus=gpus,
+        share_of_cap=share_of_cap,
     )
+    return open_engine(source.engine, opening)
 
 
 def largest_failed_share(operations: Mapping[str, Any]) -> float:

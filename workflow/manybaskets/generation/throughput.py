@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.engines import VllmEngine
 from manybaskets.config.sources import Source
 from manybaskets.models.sizes import count_parameters
 from manybaskets.records.responses import read_responses
@@ -165,10 +164,9 @@ def _gpus(source: Source, peak: Mapping[str, int | None]) -> int | None:
     """GPUs of one job; None for a server."""
     if source.model is None:
         return None
-    if isinstance(source.engine, VllmEngine):
-        sharing = source.engine.tensor_parallel or peak["gpus"] or 1
-        if sharing > 1:
-            return sharing  # each in a process of its own, whose memory the job cannot see
+    sharing = source.engine.gpus_given() or peak["gpus"]
+    if sharing and sharing > 1:
+        return sharing  # each in a process of its own, whose memory the job cannot see
     return 1 if peak["peak_gpu_reserved"] else 0
 
 
@@ -176,8 +174,7 @@ def _context(source: Source, max_prompt_tokens: int) -> int | None:
     """Longest sequence in tokens; None for a server."""
     if source.model is None:
         return None
-    own = source.engine.max_model_len if isinstance(source.engine, VllmEngine) else None
-    return own or max_prompt_tokens + source.sampling.max_new_tokens
+    return source.engine.longest_sequence() or max_prompt_tokens + source.sampling.max_new_tokens
 
 
 def correlations(table: pl.DataFrame) -> pl.DataFrame:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer
-from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.judges import ModelJudge
 from manybaskets.config.models import Prompting
 from manybaskets.engines.base import WITHHELD, Engine, LocalEngine, Request
-from manybaskets.engines.factory import open_engine, open_server
+from manybaskets.engines.factory import open_engine
 from manybaskets.errors import PassingError, UserError
 from manybaskets.generation.answering import Filling
 from manybaskets.jobs.journal import Journal
@@ -60,21 +60,17 @@ class ModelAsked(Judge):
         prompting = Prompting(
             system_prompt="", date=date, max_prompt_tokens=limit, long_prompts="stop"
         )
-        self.engine: Engine
-        if isinstance(settings.engine, OpenAIEngine):
-            self.engine = open_server(settings.engine, prompting, name, share_of_cap)
-        else:
-            assert folder is not None and settings.model is not None
-            self.engine = open_engine(
-                settings.engine,
-                folder,
-                settings.model,
-                prompting=prompting,
-                sampling=settings.sampling,
-                precision=precision,
-                threads=threads,
-                gpus=gpus,
-            )
+        opening = Opening(
+            name=settings.model or name,
+            folder=folder,
+            prompting=prompting,
+            sampling=settings.sampling,
+            precision=precision,
+            threads=threads,
+            gpus=gpus,
+            share_of_cap=share_of_cap,
+        )
+        self.engine: Engine = open_engine(settings.engine, opening)
         self.engine.discreet = True
         self.identity = {"judge": name, **settings.science(), **self.engine.identity}
 

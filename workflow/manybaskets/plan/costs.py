@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from manybaskets.config.engines import OpenAIEngine
+from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.study import Study
 from manybaskets.experiments import Work
 from manybaskets.plan.graph import PlannedJob
@@ -98,11 +98,11 @@ def bills(
         works: work of every job, by position.
         usages: what finished jobs have recorded, by position.
     """
-    engines: dict[str, OpenAIEngine] = {}
+    engines: dict[str, EngineSettings] = {}
     of: dict[str, list[int]] = {}
     for index in works:
         engine, asked = priors.engine_of(jobs[index]), priors.asked_in(jobs[index])
-        if asked and isinstance(engine, OpenAIEngine):
+        if asked and engine is not None and engine.price(0, 0) is not None:
             name = " ".join(asked)
             engines[name] = engine
             of.setdefault(name, []).append(index)
@@ -111,7 +111,7 @@ def bills(
 
 def _bill(
     asked: str,
-    engine: OpenAIEngine,
+    engine: EngineSettings,
     own: Sequence[int],
     jobs: Sequence[PlannedJob],
     works: Mapping[int, Work],
@@ -124,14 +124,9 @@ def _bill(
     for index in own:
         if index in usages:
             used = usages[index]
-            spent += price(engine, used["prompt_tokens"], used["completion_tokens"])
+            spent += engine.price(used["prompt_tokens"], used["completion_tokens"])
         elif not jobs[index].run:
-            spent += price(engine, works[index].tokens_in or 0, works[index].tokens_out or 0)
+            spent += engine.price(works[index].tokens_in or 0, works[index].tokens_out or 0)
     known = all(work.known for work in coming)
-    due = price(engine, tokens_in, tokens_out) if known else None
-    return Bill(asked, tokens_in, tokens_out, due, spent, engine.spending_cap)
-
-
-def price(engine: OpenAIEngine, tokens_in: float, tokens_out: float) -> float:
-    """USD for tokens; prices are per million."""
-    return (tokens_in * engine.price_in + tokens_out * engine.price_out) / 1e6
+    due = engine.price(tokens_in, tokens_out) if known else None
+    return Bill(asked, tokens_in, tokens_out, due, spent, engine.cap())

@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from manybaskets.config.engines import OpenAIEngine, VllmEngine
+from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.study import Study
 from manybaskets.experiments import JobProfile, Work, job_profiles
 from manybaskets.plan.graph import PlannedJob
@@ -56,9 +56,8 @@ EMBEDDED = {
     "divergence": Speed(6.0, 25_000.0),
 }
 # Tokens per second, times billions of weights, per GPU; seconds beside the loading of the weights.
+# Engines that answer say their own (`EngineSettings.speed`).
 ON_GPU = {
-    "vllm": Speed(80.0, 57_000.0),
-    "transformers": Speed(20.0, 2_200.0),  # in batches of 32
     "train": Speed(40.0, 17_300.0),
     "train over several GPUs": Speed(90.0, 6_000.0),
     "likelihood": Speed(20.0, 50_000.0),
@@ -108,6 +107,11 @@ class Seconds:
         return self.setup + self.work
 
 
+def _measured(task: str, engine: EngineSettings | None) -> bool:
+    """Whether a prior is known: an engine that answers may never have been measured."""
+    return task != "answer" or engine is None or engine.remote or engine.speed is not None
+
+
 class Priors:
     """Seconds of any job of a study by the table above.
 
@@ -118,7 +122,7 @@ class Priors:
     def __init__(self, study: Study, sizes: Mapping[str, float | None]) -> None:
         self.study, self.sizes = study, sizes
         self.profiles = job_profiles(study)
-        tiny = study.embedded_model_size
+        tiny = study.tiny
         weights = 12 * tiny.layers * tiny.hidden**2 + tiny.vocabulary * tiny.hidden
         self._tiny = weights / _EMBEDDED_WEIGHTS
 
@@ -131,21 +135,22 @@ class Priors:
             )
         if self._fetches(job):
             return Seconds(5.0, SECONDS_TO_FETCH_ROWS)
-        if task is None:
+        engine = self.engine_of(job)
+        if task is None or not _measured(task, engine):
             own = self._profile(job).seconds
             setup, per_row, per_token = own or LIGHT.get(job.kind, OTHER)
             return Seconds(setup, (work.rows or 0) * per_row + work.tokens * per_token)
-        model, engine = self.model_of(job), self.engine_of(job)
-        if isinstance(engine, OpenAIEngine):
+        if engine is not None and engine.remote:
             each = SECONDS_PER_ANSWER * (work.rows or 0)
             each += (work.tokens_out or 0) / TOKENS_PER_SECOND_SERVED
-            return Seconds(2.0, each / engine.concurrency)
+            return Seconds(2.0, each / (engine.concurrent_rows() or self._batch(job)))
+        model = self.model_of(job)
         size = self.sizes.get(model) if model else None
         if size is None:
             speed, rate = EMBEDDED[task], 1 / self._tiny
             setup = speed.setup
         elif job.gpus:
-            speed = ON_GPU[self._on_gpu(task, job, engine)]
+            speed = self._on_gpu(task, job, engine)
             rate, setup = job.gpus * 1e9 / size, speed.setup + self.loading(model)
         else:
             speed = ON_CORES[task]
@@ -155,8 +160,10 @@ class Priors:
 
     def knows(self, job: PlannedJob) -> bool:
         """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
-        light = job.kind in LIGHT or self._profile(job).seconds
-        return bool(not job.gpus or self.task_of(job) or light)
+        task = self.task_of(job)
+        if task is None:
+            return bool(not job.gpus or job.kind in LIGHT or self._profile(job).seconds)
+        return _measured(task, self.engine_of(job))
 
     @property
     def tasks(self) -> dict[str, str]:
@@ -201,7 +208,8 @@ class Priors:
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
-        if self._fetches(job) or isinstance(self.engine_of(job), OpenAIEngine):
+        engine = self.engine_of(job)
+        if self._fetches(job) or (engine is not None and engine.remote):
             return NETWORK
         return GPU if job.gpus else CPU
 
@@ -216,18 +224,18 @@ class Priors:
             return 4 * _EMBEDDED_WEIGHTS * self._tiny
         return size * BYTES_PER_WEIGHT["bfloat16"]
 
-    def _on_gpu(self, task: str, job: PlannedJob, engine) -> str:
+    def _on_gpu(self, task: str, job: PlannedJob, engine: EngineSettings | None) -> Speed:
         if task == "answer":
-            return "vllm" if isinstance(engine, VllmEngine) else "transformers"
+            return Speed(*engine.speed)
         # A model whose weights fill more than half a GPU is spread over several.
         spread = self.weight_bytes(self.model_of(job)) > 50e9
-        return "train over several GPUs" if task == "train" and job.gpus > 1 and spread else task
+        several = task == "train" and job.gpus > 1 and spread
+        return ON_GPU["train over several GPUs" if several else task]
 
-    def _slower(self, job: PlannedJob, work: Work, engine) -> float:
-        """How many times slower than with full batches of 32, or a full vLLM."""
-        if isinstance(engine, VllmEngine):
-            full, batch = engine.max_sequences, 1.0
-        else:
+    def _slower(self, job: PlannedJob, work: Work, engine: EngineSettings) -> float:
+        """How many times slower than with full batches of 32, or with all rows that an engine takes."""
+        full, batch = engine.concurrent_rows(), 1.0
+        if full is None:
             full = self._batch(job)
             batch = (_BATCH / full) ** _SMALL_BATCH if job.gpus else 1.0
         rows = work.rows or full

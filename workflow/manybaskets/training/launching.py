@@ -87,10 +87,8 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
             # One process reads the weights and sends each of the others its shard.
             "fsdp_cpu_ram_efficient_loading": True,
         }
-        if how.wrapped_layers:
-            settings["fsdp_config"]["fsdp_transformer_layer_cls_to_wrap"] = ",".join(
-                how.wrapped_layers
-            )
+        if how.wrap:
+            settings["fsdp_config"]["fsdp_transformer_layer_cls_to_wrap"] = ",".join(how.wrap)
     return settings
 
 

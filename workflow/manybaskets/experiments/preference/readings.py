@@ -150,7 +150,7 @@ def one_order_only(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class JudgeReadings:
+class Judge:
     """What one judge says: a target after a training mix, with all its training seeds.
 
     Attributes:
@@ -201,7 +201,7 @@ class JudgeReadings:
         return self.values[unit][:, :, self.place(author), places].mean(axis=2)
 
 
-def judges(readings: pl.DataFrame) -> list[JudgeReadings]:
+def judges(readings: pl.DataFrame) -> list[Judge]:
     """Every judge in each variant of the pairwise and the absolute protocol.
 
     Args:
@@ -210,7 +210,7 @@ def judges(readings: pl.DataFrame) -> list[JudgeReadings]:
     return [*_pairwise(readings), *_absolute(readings)]
 
 
-def _pairwise(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
+def _pairwise(readings: pl.DataFrame) -> Iterator[Judge]:
     pairs = (
         marker_pairs(readings, PAIRWISE)
         .with_columns(
@@ -241,12 +241,11 @@ def _pairwise(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
         for array, name in ((words, "words"), (nll, "nll")):
             array[seed, article, one] = _floats(rows[name])
             array[seed, article, other] = _floats(rows[f"other_{name}"])
-        yield JudgeReadings(
-            target, mix, variant, PAIRWISE, seeds, articles, authors, values, {}, tied, words, nll
-        )
+        yield Judge(target, mix, variant, PAIRWISE, seeds, articles, authors, values, {}, tied,
+                    words, nll)  # fmt: skip
 
 
-def _absolute(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
+def _absolute(readings: pl.DataFrame) -> Iterator[Judge]:
     texts = readings.filter(
         pl.col("protocol") == ABSOLUTE,
         pl.col("status") == READ,
@@ -272,20 +271,8 @@ def _absolute(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
         scores = {POINTS: filled["expected"], Z: _standardised(filled["expected"], authors)}
         values = {unit: each[:, :, :, None] - each[:, :, None, :] for unit, each in scores.items()}
         tied = np.zeros((*shape, len(authors)), dtype=bool)
-        measured = filled["words_first"], filled["nll_first"]
-        yield JudgeReadings(
-            target,
-            mix,
-            variant,
-            ABSOLUTE,
-            seeds,
-            articles,
-            authors,
-            values,
-            scores,
-            tied,
-            *measured,
-        )
+        yield Judge(target, mix, variant, ABSOLUTE, seeds, articles, authors, values, scores, tied,
+                    filled["words_first"], filled["nll_first"])  # fmt: skip
 
 
 def _standardised(scores: np.ndarray, authors: list[str]) -> np.ndarray:

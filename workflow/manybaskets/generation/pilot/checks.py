@@ -15,7 +15,6 @@ from typing import Any, Literal
 import numpy as np
 
 from manybaskets.chat import Prompt, Rendered
-from manybaskets.config.engines import OpenAIEngine
 from manybaskets.config.sources import Source
 from manybaskets.generation.language import language_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
@@ -314,24 +313,20 @@ def estimate(trial: Trial, rows: Sequence[Row]) -> dict[str, float | int | None]
         values = _counted(trial, rows, kind)
         mean = sum(values) / len(values) if values else None
         tokens[f"{kind}_tokens"] = None if mean is None else round(mean * trial.answers)
-    engine = trial.source.engine
-    if isinstance(engine, OpenAIEngine) and None not in (
-        tokens["prompt_tokens"],
-        tokens["completion_tokens"],
-    ):
-        paid = tokens["prompt_tokens"] * engine.price_in
-        paid += tokens["completion_tokens"] * engine.price_out
-        tokens["usd"] = round(paid / 1e6, 4)
+    counts = (tokens["prompt_tokens"], tokens["completion_tokens"])
+    if None not in counts and (paid := trial.source.engine.price(*counts)) is not None:
+        tokens["usd"] = round(paid, 4)
     return tokens
 
 
 def _cost_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
     engine = trial.source.engine
-    if not isinstance(engine, OpenAIEngine):
+    if engine.price(0, 0) is None:
         return []
+    cap = engine.cap()
     name, cost = "cost in USD", estimate(trial, rows)["usd"]
     if cost is None:
-        return [Check(name, None, engine.spending_cap, "ok", "the server does not count tokens")]
-    over = engine.spending_cap is not None and cost > engine.spending_cap
+        return [Check(name, None, cap, "ok", "the server does not count tokens")]
+    over = cap is not None and cost > cap
     message = "above `spending_cap`" if over else f"for {trial.answers} answers, at config prices"
-    return [Check(name, cost, engine.spending_cap, "warn" if over else "ok", message)]
+    return [Check(name, cost, cap, "warn" if over else "ok", message)]

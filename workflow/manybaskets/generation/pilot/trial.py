@@ -18,7 +18,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.chat import prompts_of
-from manybaskets.config.engines import SourceEngine, VllmEngine
+from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
 from manybaskets.errors import UserError
@@ -142,7 +142,7 @@ def run_trial(
     )
     trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, []))
     checks = examine(trial, None)
-    if source.pilot.override_reason is None and _failed(checks):
+    if source.pilot.override is None and _failed(checks):
         _settle(_verdict(trial, checks, None, engine, how), how.work, output)
     frame = answer_prompts(chosen, engine, how, how.work / "responses.parquet")
     rows = frame.sort("prompt_id", "turn").to_dicts()
@@ -170,12 +170,12 @@ def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> 
     )
 
 
-def context_window(folder: Path, engine: SourceEngine) -> int | None:
+def context_window(folder: Path, engine: EngineSettings) -> int | None:
     """Maximum tokens of prompt plus answer; null if the model's config does not specify it."""
     config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
     texts = config.get("text_config") or {}
     sizes = [values.get(key) for values in (config, texts) for key in _WINDOW_KEYS]
-    sizes += [engine.max_model_len] if isinstance(engine, VllmEngine) else []
+    sizes.append(engine.longest_sequence())
     return min((size for size in sizes if size), default=None)
 
 
@@ -203,7 +203,7 @@ def _verdict(
     how: Answering,
 ) -> dict[str, Any]:
     """The verdict file; all of it is reproducible except `wall_clock`."""
-    reason = trial.source.pilot.override_reason
+    reason = trial.source.pilot.override
     failed = _failed(checks)
     outcome = "passed" if not failed else "overridden" if reason else "failed"
     made_by = {**engine.identity, "who": how.who, "study_seed": how.study_seed}
@@ -284,7 +284,7 @@ def _settle(verdict: Mapping[str, Any], work: Path, output: Path) -> None:
         "checks:\n" + "\n".join(lines),
         where=f"sources.{name}; full verdict: {kept}",
         expected="no failed check; the limits are set in `pilot` and `quality` of the source",
-        remedy=f"fix the cause and rerun the same command, or set `sources.{name}.pilot.override_reason` "
+        remedy=f"fix the cause and rerun the same command, or set `sources.{name}.pilot.override` "
         "to a reason for continuing anyway; the report will show it",
     )
 
