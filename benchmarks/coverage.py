@@ -98,8 +98,8 @@ def of_shares(studies: int) -> None:
 
 def of_families(studies: int) -> None:
     """Whole families without a difference: three correlated measures of two mixes."""
-    settings = Statistics(resamples=100, permutations=999)
-    family = {"f": Comparison(baseline="base", mixes=["a", "b"], measures=["m", "n", "o"])}
+    settings = Statistics(bootstrap_resamples=100, sign_flips=999)
+    family = {"f": Comparison(baseline="base", conditions=["a", "b"], measures=["m", "n", "o"])}
     print(f"\n{'families of six comparisons':52} any Holm p < .05")
     for seeds, training in ((1, 0.0), (3, 0.0), (3, 0.3)):
         called = 0

@@ -108,15 +108,15 @@ def main() -> None:
     per_prompt = given.measures or 3 + sum(each.level == "prompt" for each in lexical)
     of_sets = given.sets or sum(each.level == "set" for each in lexical)
     settings = Statistics()
-    rows = rows_of(per_prompt, of_sets, settings.draws)
-    print(f"{CONDITIONS} conditions × {PROMPTS} prompts, {per_prompt} measures per prompt, "
-          f"{of_sets} of sets, {rows.height} rows")  # fmt: skip
+    rows = rows_of(per_prompt, of_sets, settings.half_samples)
+    print(f"{CONDITIONS} conditions × {PROMPTS} prompts, {per_prompt} per-prompt and "
+          f"{of_sets} set-level measures, {rows.height} rows")  # fmt: skip
     start = time.perf_counter()
     table = summarise(rows, settings, 1)
     print(f"summary: {time.perf_counter() - start:.1f} s, {table.height} intervals")
     mixes = [f"mix{number:02}" for number in range(1, CONDITIONS)]
     names = [f"prompt_{number:02}" for number in range(min(per_prompt, 40))]
-    family = {"all": Comparison(baseline="mix00", mixes=mixes, measures=names)}
+    family = {"all": Comparison(baseline="mix00", conditions=mixes, measures=names)}
     start = time.perf_counter()
     compared = compare(rows, family, settings, 1)
     print(

@@ -4,8 +4,8 @@
 
 The study is made up: sources of 7 to 72 billion weights with vLLM, some asked over the network, and
 300 runs. Nothing is fetched and nothing runs. Times are those of the whole command (medians), memory is
-the largest of its processes. With other work on the machine wall times are longer, so the seconds of
-processors are held to the targets; on two idle cores both are about the same.
+the largest of its processes. Other work on the machine makes wall times longer, so targets apply to CPU
+time; on two idle cores both are about the same.
 
 Targets: parsing 3 s, dry-run 60 s (10 s for config/synthetic-eggs.yaml), the plan 5 s more than the
 dry-run, status 5 s, 2 GiB.
@@ -76,7 +76,7 @@ def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
         "measures": ["human_nll", "own_scorer_nll", "response_words", "self_bleu", "semantic_between"],
         "comparisons": {
             "against-human": {
-                "baseline": "human", "mixes": ["multi", "all"],
+                "baseline": "human", "conditions": ["multi", "all"],
                 "measures": ["self_bleu", "semantic_between"],
             }
         },
@@ -148,7 +148,7 @@ def main() -> None:
     ]
     print(f"a study of {jobs} jobs, load of the machine {os.getloadavg()[0]:.1f}, "
           f"medians of {options['repeat']}")  # fmt: skip
-    print(f"{'':28} wall time   of processors   target")
+    print(f"{'':28} wall time        CPU time   target")
     for what, taken, target in (
         ("parsing", times["parsing"], 3),
         ("dry-run", times["dry-run"], 60),

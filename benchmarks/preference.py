@@ -98,7 +98,7 @@ def main() -> None:
         engine = made_judge(Path(place) / "judge", arguments.architecture, arguments.threads)
         articles, texts = made_texts(arguments.articles, arguments.words)
         how = Judging.model_validate(
-            {"protocols": ["pairwise"], "paper": None, "perplexity": False,
+            {"protocols": ["pairwise"], "published_form": None, "perplexity": False,
              "prompts": {"pairwise": PAIRWISE}, "batch_tokens": arguments.batch_tokens}
         )  # fmt: skip
         asked: list[Question] = []

@@ -135,7 +135,7 @@ def timed(name: str, readings: pl.DataFrame, roles: Roles) -> None:
 
 def coverage(studies: int) -> None:
     """Print how often intervals hold a planted bias, and tests call none one."""
-    settings = Statistics(resamples=1999, permutations=999)
+    settings = Statistics(bootstrap_resamples=1999, sign_flips=999)
     print(f"\n{'planted':56} {'direct':>7} {'DiD':>7} {'at ratio 1':>11} {'p of SPB < .05':>15}")
     for bias, length, seeds, trainings in (
         (0.0, 0.0, (0,), 0.0),
@@ -179,7 +179,7 @@ def coverage(studies: int) -> None:
 
 def verdicts(studies: int) -> None:
     """Print the verdicts on judges of each kind."""
-    settings = Statistics(resamples=1999, permutations=999)
+    settings = Statistics(bootstrap_resamples=1999, sign_flips=999)
     print(f"\n{'kind of judge':22} verdicts (pairwise)")
     for kind, (judge, corpus) in KINDS.items():
         told: Counter[str] = Counter()

@@ -16,13 +16,13 @@ SETTINGS = {
     "dataset": {"kind": "embedded", "rows": 400, "towns": 16},
     "split": {"parts": 2},
     "prompting": {"max_prompt_tokens": 160},
-    "tiny": {"hidden": 64, "steps": 60, "conversations": 2000},
+    "embedded_model_size": {"hidden": 64, "steps": 60, "conversations": 2000},
     "models": {"llama": {"kind": "embedded", "architecture": "llama", "habit": "lister"}},
     "sources": {
         "llama": {
             "model": "llama",
             "sampling": {"temperature": 0.5, "top_p": 0.9, "max_new_tokens": 48},
-            "pilot": {"prompts": 8, "override": "a trial of the code"},
+            "pilot": {"prompts": 8, "override_reason": "a trial of the code"},
             "quality": {"max_failed_share": 0.9},
         }
     },
@@ -31,7 +31,7 @@ SETTINGS = {
     "training": {"rank": 4, "epochs": 1, "learning_rate": 0.005, "batch_size": 16, "max_length": 256,
                  "evaluations": 2, "precision": "float32", "seeds": [1]},
     "responses": {"sampling": {"temperature": 0.8, "top_p": 0.95, "max_new_tokens": 48}},
-    "scoring": {"without_scorer": "a small study"},
+    "scoring": {"no_scorer_reason": "a small study"},
     "measures": ["human_nll", "response_words", "self_bleu"],
 }  # fmt: skip
 CONFIG = ("--configfile", "small.json")
@@ -217,7 +217,7 @@ def test_one_load_for_a_target_makes_what_one_load_per_run_makes(copy):
     journals = set(results.glob("work/responses/**/*.jsonl"))
     for stage in ("responses", "likelihood"):
         shutil.rmtree(results / "work" / stage)
-    write(copy, responses=SETTINGS["responses"] | {"one_load": "target"})
+    write(copy, responses=SETTINGS["responses"] | {"share_model_load": "target"})
     assert own(copy.planned(*CONFIG)) == {"respond": 1, "score_target": 1}
     wanted = [str(file.relative_to(copy.folder)) for file in made]
     copy.run(*wanted, "--cores", "2", *CONFIG)

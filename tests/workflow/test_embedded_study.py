@@ -165,7 +165,7 @@ def test_no_evaluation_answer_stands_in_any_pretraining_text(finished, study):
     assert len(answers) >= 200
     for name, model in study.models.items():
         made = json.loads(finished.path(f"models/{name}/pretraining.json").read_text())
-        text = make_pretraining(study.tiny.conversations, study.dataset.towns, study.seed,
+        text = make_pretraining(study.embedded_model_size.conversations, study.dataset.towns, study.seed,
                                 model.habit, model.habit_share, name)  # fmt: skip
         leaking = 0
         for row in text:

@@ -62,7 +62,7 @@ def test_the_plan_has_the_jobs_that_the_config_asks_for(project, monkeypatch, fi
 def test_all_runs_of_a_target_may_share_one_load(project):
     """Everything else stays as it is."""
     jobs = project.planned(
-        "--configfile", *EGGS, "--config", "responses={one_load: target}"
+        "--configfile", *EGGS, "--config", "responses={share_model_load: target}"
     )  # fmt: skip
     expected = EGGS_JOBS | {"respond": 2, "score_target": 2}
     assert {rule: jobs.get(rule, 0) for rule in expected} == expected
@@ -72,7 +72,7 @@ def test_a_smaller_sample_is_a_study_of_its_own(project):
     """The command in the config's head."""
     printed = project.run(
         "-n", "--configfile", *WILDCHAT,
-        "--config", "study=wildchat-50m-100k", "split={train_rows: 100000}",
+        "--config", "study=wildchat-50m-100k", "split={max_train_prompts: 100000}",
     ).stdout  # fmt: skip
     assert "results/wildchat-50m-100k/sources/qwen2.5-72b/shards/47-of-48.parquet" in printed
     assert "results/wildchat-50m/" not in printed

@@ -31,7 +31,7 @@ def planted(folder: Path) -> Project:
         "quality": {"kind": "rule", "rule": "world_quality"},
         "refusal": {"kind": "rule", "rule": "world_refusal"},
         "tiny": {"kind": "model", "model": "llama", "rubrics": "resources/rubrics/embedded",
-                 "retries": 1, "unfit": "mark",
+                 "retries": 1, "on_failed_canaries": "mark",
                  "sampling": {"temperature": 0, "max_new_tokens": 8}},
     }  # fmt: skip
     settings["robustness"] = {

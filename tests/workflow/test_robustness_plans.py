@@ -47,7 +47,9 @@ def test_the_experiment_adds_its_jobs_and_changes_no_other(project):
 
 def test_all_runs_of_a_target_may_share_one_load(project):
     bring(project)
-    jobs = project.planned("--configfile", *FILES, "--config", "responses={one_load: target}")
+    jobs = project.planned(
+        "--configfile", *FILES, "--config", "responses={share_model_load: target}"
+    )
     assert jobs["robustness_respond"] == 2
     assert jobs["robustness_judge_vllm"] == 2 * 2 and jobs["robustness_judge"] == 2
 

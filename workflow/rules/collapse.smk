@@ -81,7 +81,7 @@ rule measure:
         seeds=lambda w: seeds_of(w.mix),
         prompt_sets=PROMPT_SETS,
         measures={name: measured_names(STUDY, name) for name in PROMPT_SETS},
-        draws=STUDY.statistics.draws,
+        draws=STUDY.statistics.half_samples,
         seed=STUDY.seed,
         version=stage_version("measure"),
     message:
@@ -121,7 +121,7 @@ rule swap:
         },
         runs=swapped_runs(),
         seeds={mix: seeds_of(mix) for mix in [VANILLA, *STUDY.mixes]},
-        swaps=STUDY.statistics.swaps,
+        swaps=STUDY.statistics.answer_swaps,
         seed=STUDY.seed,
         version=stage_version("swap"),
     message:
@@ -136,7 +136,7 @@ rule growth:
         responses=answers_to("test"),
         matched=[path("measures/matched.json")] if STUDY.targets else [],
         sources=answers_to(TRAIN),
-        matched_sources=[path("sources/matched.json")] if STUDY.describe else [],
+        matched_sources=[path("sources/matched.json")] if STUDY.source_analysis else [],
     output:
         path("statistics/growth.parquet"),
     log:

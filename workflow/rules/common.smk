@@ -33,9 +33,10 @@ from manybaskets.jobs.stage_versions import stage_version
 prepare_jobs(ROOT / "workflow")
 
 try:
-    STUDY = loading.study_of_run(
+    SETTINGS, CONFIG_FILES = loading.settings_of_run(
         config, workflow.configfiles, ROOT / "config/config.yaml"
     )
+    STUDY = loading.parse_study(SETTINGS, CONFIG_FILES)
     pass_on_extensions(STUDY.extensions)
     check_given_models(STUDY)
     check_measures(STUDY)
@@ -49,6 +50,10 @@ try:
     NEEDS = Needs(MACHINE, model_sizes(STUDY))
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
+
+if workflow.is_main_process:
+    for line in loading.renamed_keys(SETTINGS, STUDY):
+        logger.warning(f"! {line}")
 
 # Scripts find here what changes no result, so that a change of it reruns nothing.
 config["operations"] = operations_of_jobs(STUDY) | {

@@ -120,7 +120,7 @@ rule summarise_divergence:
     conda:
         ENVS / "light.yaml"
     params:
-        statistics=STUDY.statistics.model_dump(include={"confidence", "resamples"}),
+        statistics=STUDY.statistics.model_dump(include={"confidence", "bootstrap_resamples"}),
         seed=STUDY.seed,
         version=stage_version("divergence"),
     message:

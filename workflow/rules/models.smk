@@ -21,7 +21,7 @@ rule pretrain:
         runtime=30,
     params:
         model=lambda w: STUDY.models[w.model].science(),
-        size=STUDY.tiny.model_dump(),
+        size=STUDY.embedded_model_size.model_dump(),
         prompting=STUDY.prompting.model_dump(),
         towns=STUDY.dataset.towns if EMBEDDED else None,
         seed=STUDY.seed,

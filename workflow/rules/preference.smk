@@ -285,7 +285,7 @@ if PREFERENCE:
         conda:
             ENVS / "light.yaml"
         params:
-            published=STUDY.published.model_dump() if STUDY.published else None,
+            published=STUDY.published_cells.model_dump() if STUDY.published_cells else None,
             version=stage_version("preference_tables"),
         message:
             "Writing the tables on self-preference"

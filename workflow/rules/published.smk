@@ -22,7 +22,7 @@ rule published_procedures:
         mem_mb=3000,
         runtime=480,
     params:
-        paper=STUDY.paper.model_dump() if STUDY.paper else None,
+        paper=STUDY.published_procedures.model_dump() if STUDY.published_procedures else None,
         groups=asdict(groups_of(STUDY)),
         runs=paper_runs(),
         sources=STUDY.described_sources(),
@@ -67,7 +67,7 @@ rule published_collapse:
     conda:
         ENVS / "light.yaml"
     params:
-        published=STUDY.published.model_dump() if STUDY.published else None,
+        published=STUDY.published_cells.model_dump() if STUDY.published_cells else None,
         part_of=groups_of(STUDY).part_of,
         version=stage_version("published_tables"),
     message:
@@ -88,7 +88,7 @@ rule published_similarity:
     conda:
         ENVS / "light.yaml"
     params:
-        rows=STUDY.published.similarity if STUDY.published else {},
+        rows=STUDY.published_cells.similarity if STUDY.published_cells else {},
         version=stage_version("published_tables"),
     message:
         "Comparing the sources' similarity with the published one"

@@ -273,7 +273,7 @@ if ROBUSTNESS:
         params:
             analysis=analysis_settings(STUDY),
             judges=ROBUSTNESS.judge_names(),
-            published=STUDY.published.model_dump() if STUDY.published else None,
+            published=STUDY.published_cells.model_dump() if STUDY.published_cells else None,
             version=stage_version("robustness_tables"),
         message:
             "Writing the tables of the robustness experiment"

@@ -37,7 +37,7 @@ rule measure_source:
         runtime=120,
     params:
         measures={TRAIN: measured_names(STUDY, TRAIN)},
-        draws=STUDY.statistics.draws,
+        draws=STUDY.statistics.half_samples,
         seed=STUDY.seed,
         version=stage_version("measure"),
     message:
@@ -70,7 +70,7 @@ use rule swap as swap_sources with:
         },
         runs=swapped_sources(),
         seeds={name: [0] for name in STUDY.described_sources()},
-        swaps=STUDY.statistics.swaps,
+        swaps=STUDY.statistics.answer_swaps,
         seed=STUDY.seed,
         version=stage_version("swap"),
     message:
@@ -95,7 +95,7 @@ rule similarity:
         runtime=60,
     params:
         sources=STUDY.described_sources(),
-        similarity=lambda w: STUDY.describe.similarity.model_dump(),
+        similarity=lambda w: STUDY.source_analysis.similarity.model_dump(),
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
         version=stage_version("similarity"),
@@ -124,7 +124,7 @@ rule topics:
         runtime=240,
     params:
         sources=STUDY.described_sources(),
-        topics=lambda w: STUDY.describe.topics.model_dump(),
+        topics=lambda w: STUDY.source_analysis.topics.model_dump(),
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
         version=stage_version("topics"),
@@ -154,7 +154,7 @@ rule distances:
         runtime=60,
     params:
         sources=STUDY.described_sources(),
-        prompts=lambda w: STUDY.describe.distance_prompts,
+        prompts=lambda w: STUDY.source_analysis.distance_prompts,
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
         version=stage_version("distances"),
@@ -182,7 +182,7 @@ rule source_map:
         runtime=60,
     params:
         sources=STUDY.described_sources(),
-        prompts=STUDY.describe.map_prompts if STUDY.describe else 0,
+        prompts=STUDY.source_analysis.map_prompts if STUDY.source_analysis else 0,
         seed=STUDY.seed,
         version=stage_version("source_map"),
     message:

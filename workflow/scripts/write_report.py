@@ -21,12 +21,14 @@ with job(snakemake.log[0]):
     experiments = []
     if study.robustness:
         analysis = gathering.read_analysis(study, given.templates, given.canaries)
-        made = robustness.tables_of(frames, analysis, study.published, Path(given.robustness[0]))
+        made = robustness.tables_of(
+            frames, analysis, study.published_cells, Path(given.robustness[0])
+        )
         experiments.append(robustness.experiment_of(frames, analysis, made))
     if study.preference:
         names = preference.table_names(study)
         texts, numbers = pl.read_parquet(given.texts[0]), Path(given.preference[0])
-        made = preference.tables_of(frames, texts, names, study.published, numbers)
+        made = preference.tables_of(frames, texts, names, study.published_cells, numbers)
         experiments.append(experiment_of(study, frames, made))
     report = assemble(
         study,

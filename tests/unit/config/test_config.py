@@ -8,8 +8,8 @@ import pytest
 import yaml
 from repository import ROOT
 
-from manybaskets.config import load_study, parse_study
-from manybaskets.config.loading import study_of_run
+from manybaskets.config import load_study
+from manybaskets.config.loading import parse_study, settings_of_run
 from manybaskets.errors import UserError
 
 SHIPPED = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -64,7 +64,7 @@ def test_the_shipped_study_loads():
         ("sources.x", {"engine": "replay"}, "either `path` or `repo`"),
         ("sources.x", {"engine": {"kind": "replay", "repo": "a/b"}}, "needs its commit or tag"),
         ("responses.engine", "openai", "responses.engine: 'openai' cannot answer with adapters"),
-        ("sources.llama.pilot", {"override": "go"}, "sources.llama.pilot.override"),
+        ("sources.llama.pilot", {"override_reason": "go"}, "sources.llama.pilot.override_reason"),
         ("sources.llama.quality", {"languages": ["english"]}, "sources.llama.quality.languages"),
     ],
 )
@@ -90,7 +90,9 @@ def test_a_missing_key_and_several_mistakes_at_once():
 
 
 def test_values_on_the_command_line_change_the_default_study():
-    study = study_of_run({"training": {"seeds": [9]}}, [], ROOT / "config/config.yaml")
+    study = parse_study(
+        *settings_of_run({"training": {"seeds": [9]}}, [], ROOT / "config/config.yaml")
+    )
     assert study.training.seeds == [9] and study.training.rank == 16
 
 
@@ -98,7 +100,10 @@ def test_a_named_file_stands_alone(tmp_path):
     settings = SHIPPED | {"study": "other"}
     file = tmp_path / "other.yaml"
     file.write_text(yaml.safe_dump(settings))
-    assert study_of_run(settings, [file], ROOT / "config/config.yaml").study == "other"
+    assert (
+        parse_study(*settings_of_run(settings, [file], ROOT / "config/config.yaml")).study
+        == "other"
+    )
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_related_judges_are_found():
             "runs none of `models`",
         ),
         ({"kind": "oracle"}, "judges.bad: 'oracle' is none of"),
-        ({"kind": "model", "model": "big", "share": 0}, "judges.bad.share"),
+        ({"kind": "model", "model": "big", "judged_share": 0}, "judges.bad.judged_share"),
         ({"kind": "model", "model": "big", "sampling": {"temperature": -1}}, "judges.bad.sampling"),
         (
             {"kind": "model", "model": "big", "engine": {"kind": "vllm", "x": 1}},

@@ -52,9 +52,9 @@ def study(**changes):
         ("judging", {"scale": [1, 10]}, "two digits, the lower first"),
         ("judging", {"prompts": {"pairwise": "{first} {second} {one} {two}"}}, "{article} are missing"),
         ("judging", {"prompts": {"absolute": "{article} {first} 1 to 5"}}, "{high}, {low} are missing"),
-        ("judging", {"paper": {"absolute": "{article} {first}"}}, "{article} is no slot"),
-        ("judging", {"paper": {"sampling": {"temperature": 0}}}, "0 leaves one token"),
-        ("judging", {"discrimination": {"of": ["falcon"]}}, "preference.judging.discrimination.of: 'falcon' is not among"),
+        ("judging", {"published_form": {"absolute": "{article} {first}"}}, "{article} is no slot"),
+        ("judging", {"published_form": {"sampling": {"temperature": 0}}}, "0 leaves one token"),
+        ("judging", {"discrimination": {"authors": ["falcon"]}}, "preference.judging.discrimination.authors: 'falcon' is not among"),
         ("judging", {"engine": "vllm"}, "use engine 'transformers'"),
         ("judging", {"engines": {"llama": "vllm"}}, "the judge 'llama' has engine 'vllm'"),
         ("judging", {"engines": {"qwen": "vllm"}}, "'qwen' is not among targets or"),
@@ -68,8 +68,10 @@ def test_mistakes_are_told_with_their_key(path, value, message):
 
 
 def test_a_missing_held_out_family_can_be_explained():
-    how = study(preference__held_out=[], preference__without_held_out="there is none on this disk")
-    assert how.preference.without_held_out.startswith("there is none")
+    how = study(
+        preference__held_out=[], preference__no_held_out_reason="there is none on this disk"
+    )
+    assert how.preference.no_held_out_reason.startswith("there is none")
 
 
 def test_a_family_that_trained_a_mix_is_held_out_under_no_name():
@@ -82,7 +84,7 @@ def test_a_family_that_trained_a_mix_is_held_out_under_no_name():
 
 def test_vllm_may_judge_where_the_published_form_is_not_asked():
     how = study(
-        preference__judging={"engines": {"llama": "vllm"}, "paper": {"judges": []}}
+        preference__judging={"engines": {"llama": "vllm"}, "published_form": {"judges": []}}
     ).preference
     assert how.judging.engine_of("llama").kind == "vllm"
     assert how.published("llama", how.authors) == []

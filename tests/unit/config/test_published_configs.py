@@ -13,7 +13,7 @@ import yaml
 from repository import ROOT
 
 from manybaskets.config import load_study
-from manybaskets.config.loading import study_of_run
+from manybaskets.config.loading import parse_study, settings_of_run
 from manybaskets.config.models import HubModel
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
@@ -67,12 +67,16 @@ def eggs():
 @pytest.fixture(scope="module")
 def paper():
     settings = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (EGGS, PAPER)]
-    return study_of_run(merged(*settings), [EGGS, PAPER], ROOT / "config/config.yaml")
+    return parse_study(
+        *settings_of_run(merged(*settings), [EGGS, PAPER], ROOT / "config/config.yaml")
+    )
 
 
 def test_the_ablation_holds_rows_fixed_and_uses_every_small_model_equally():
     settings = [yaml.safe_load(file.read_text(encoding="utf-8")) for file in (EGGS, COUNTS)]
-    study = study_of_run(merged(*settings), [EGGS, COUNTS], ROOT / "config/config.yaml")
+    study = parse_study(
+        *settings_of_run(merged(*settings), [EGGS, COUNTS], ROOT / "config/config.yaml")
+    )
     members = study.count_members("small")
     assert sorted(map(len, members.values())) == [1] * 4 + [2] * 2 + [3] * 4 + [4]
     assert {"single-small", "multi-small"} < set(members)
@@ -149,7 +153,7 @@ def test_the_steps_of_the_paper(eggs, paper):
         "llama-3.1-8b": (4, 8, 2, 603, "ddp"),
         "llama-3.1-70b": (1, 32, 4, 303, "fsdp"),
     }
-    assert paper.training.launch["llama-3.1-70b"].wrap == ["LlamaDecoderLayer"]
+    assert paper.training.launch["llama-3.1-70b"].wrapped_layers == ["LlamaDecoderLayer"]
     assert {eggs.training.rows_per_step(target, gpus=1) for target in eggs.targets} == {64}
 
 
@@ -165,7 +169,7 @@ def test_the_paper_file_holds_only_keys_that_differ(eggs, paper):
 
 
 def test_the_paper_file_switches_to_what_the_paper_did(paper):
-    assert (paper.training.loss, paper.training.keep) == ("all", "last")
+    assert (paper.training.loss, paper.training.keep_checkpoint) == ("all", "last")
     assert paper.training.seeds == [42]
     assert paper.truncated_answers == "keep" and not paper.split.group_repeats
     # The paper's 8B runs had 603 steps with a checkpoint every 100.
@@ -181,7 +185,7 @@ def test_every_switch_of_the_page_is_a_key(heading, more, fewest):
     settings: dict[str, Any] = {}
     for file in files:
         settings = merged(settings, yaml.safe_load(file.read_text(encoding="utf-8")))
-    study = study_of_run(settings, files, ROOT / "config/config.yaml")
+    study = parse_study(*settings_of_run(settings, files, ROOT / "config/config.yaml"))
     table = PAGE.split(f"### {heading}")[1].split("\n### ")[0]
     switches = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*)(?:: \w+)?`", table)
     assert len(switches) >= fewest
@@ -236,7 +240,7 @@ def test_shards_take_less_than_two_hours(eggs, wildchat):
     slowest = 3163  # tokens per second, prompts included
     for name in ("llama-3.1-70b", "mistral-large", "qwen2.5-72b", "command-r-plus"):
         assert 13_509 * 400 / slowest / 60 / eggs.sources[name].shards <= limit
-    tokens = wildchat.split.train_rows * 4000
+    tokens = wildchat.split.max_train_prompts * 4000
     for name, source in wildchat.sources.items():
         large = re.search(r"7\db|70b|plus", name)
         speed = slowest if large else 5800 if source.engine.tensor_parallel == 4 else 8700
@@ -290,7 +294,9 @@ def test_smaller_samples_of_wildchat_lie_within_larger_ones(wildchat):
     )
 
     def sample(count: int) -> dict[str, set[str]]:
-        wanted = wildchat.split.model_copy(update={"train_rows": count, "test_rows": None})
+        wanted = wildchat.split.model_copy(
+            update={"max_train_prompts": count, "max_test_prompts": None}
+        )
         used = split(rows, wanted, wildchat.seed).filter("used")
         return {name: set(part["prompt_id"]) for (name,), part in used.group_by("split")}
 

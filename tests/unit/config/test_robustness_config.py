@@ -43,7 +43,7 @@ def test_tested_are_the_mixes_of_the_config_and_not_those_that_source_counts_add
 def test_family_of_comparisons():
     settings = analysis_settings(parse_study(embedded(mixes=["human", "multi"]), "config"))
     assert settings["contrasts"] == [("human", "vanilla"), ("multi", "vanilla")]
-    own = {"baseline": "human", "mixes": ["multi", "vanilla"]}
+    own = {"baseline": "human", "conditions": ["multi", "vanilla"]}
     settings = analysis_settings(parse_study(embedded(comparisons=own), "config"))
     assert settings["contrasts"] == [("multi", "human"), ("vanilla", "human")]
     assert set(settings["judges"]) == set(RUBRICS.values())
@@ -59,11 +59,11 @@ def test_family_of_comparisons():
         ({"mixes": ["human"], "comparisons": {"baseline": "multi"}},
          "robustness.comparisons.baseline: 'multi' is not among the mixes that are tested"),
         ({"comparisons": {"mixes": ["vanilla"]}}, "holds the baseline"),
-        ({"cuts": [1]}, "distinct scores from 2 to 5"),
-        ({"cuts": [4, 4]}, "distinct scores from 2 to 5"),
+        ({"danger_thresholds": [1]}, "distinct scores from 2 to 5"),
+        ({"danger_thresholds": [4, 4]}, "distinct scores from 2 to 5"),
         ({"requests": {"kind": "file", "path": "a.csv", "sha256": "abc"}}, "robustness.requests.sha256"),
         ({"requests": {"kind": "files", "path": "a.csv"}}, "robustness.requests: 'files' is none of"),
-        ({"statistics": {"resamples": 1999}}, "robustness.statistics.resamples"),
+        ({"statistics": {"bootstrap_resamples": 1999}}, "robustness.statistics.bootstrap_resamples"),
         ({"retries": 3}, "robustness.retries: no such key"),
     ],
 )  # fmt: skip
@@ -126,6 +126,6 @@ def test_published_design_names_unrelated_judges():
 def test_judges_are_no_part_of_the_prompts():
     """A change of judges must not make prompts and answers anew."""
     one = parse_study(embedded(), "config").robustness
-    other = parse_study(embedded(judge_input="full", cuts=[4]), "config").robustness
+    other = parse_study(embedded(judge_input="full", danger_thresholds=[4]), "config").robustness
     assert one.prompts() == other.prompts()
     assert "judges" not in one.prompts().model_dump()

@@ -30,7 +30,7 @@ def study_of(measures, scoring):
     ("measures", "scoring", "message"),
     [
         (["own_nll"], {}, "scoring.scorer: null, but `measures` holds own_nll"),
-        (["own_bits_per_byte"], {}, "say in scoring.without_scorer why there is none"),
+        (["own_bits_per_byte"], {}, "say in scoring.no_scorer_reason why there is none"),
         (["own_nll_first"], {"scorer": "fifth"}, "own_nll_first without own_scorer_nll"),
         (["own_nll", "own_scorer_nll"], {"scorer": "llama"}, "'llama' made the training data of"),
         (["own_nll", "own_scorer_nll"], {"scorer": "sixth"}, "'sixth' is not among models"),
@@ -46,7 +46,7 @@ def test_the_likelihood_under_the_target_does_not_stand_alone(measures, scoring,
     ("measures", "scoring"),
     [
         (["own_nll", "own_scorer_nll"], {"scorer": "fifth"}),
-        (["own_nll"], {"without_scorer": "all families made data"}),
+        (["own_nll"], {"no_scorer_reason": "all families made data"}),
         (["human_nll", "own_self_nll"], {}),
     ],
 )
@@ -57,7 +57,7 @@ def test_what_may_be_measured(measures, scoring):
 
 
 def test_a_measure_of_the_scorer_needs_one():
-    study = study_of(["own_scorer_nll"], {"without_scorer": "none at hand"})
+    study = study_of(["own_scorer_nll"], {"no_scorer_reason": "none at hand"})
     with pytest.raises(UserError, match="needs a model that scores the answers"):
         check_measures(study)
 

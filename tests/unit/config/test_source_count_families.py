@@ -51,7 +51,7 @@ def test_four_sources_make_four_two_four_and_one_mix_and_take_what_is_there():
 
 def test_a_config_that_was_read_once_reads_the_same_again():
     made = study(sources=FOUR, counts=[2, 3])
-    assert parse_study(made.model_dump(mode="json"), "again") == made
+    assert parse_study(made.settings(), "again") == made
 
 
 @pytest.mark.parametrize(
@@ -70,40 +70,44 @@ def test_an_impossible_family_is_told_with_its_key(family, message):
 
 
 def test_a_study_of_sources_alone_needs_no_target_and_a_half_one_is_refused():
-    kept = ("study", "dataset", "models", "sources", "tiny", "prompting")
-    alone = {key: SHIPPED[key] for key in kept} | {"describe": {"measures": ["response_words"]}}
+    kept = ("study", "dataset", "models", "sources", "embedded_model_size", "prompting")
+    alone = {key: SHIPPED[key] for key in kept} | {
+        "source_analysis": {"measures": ["response_words"]}
+    }
     made = parse_study(alone, "alone.yaml")
     assert made.used_sources() == ["human", *FOUR] and made.mixed_sources() == []
     assert made.measures_of("train") == ["response_words"]
-    two = {"describe": {"measures": ["response_words"], "sources": ["qwen", "human"]}}
+    two = {"source_analysis": {"measures": ["response_words"], "sources": ["qwen", "human"]}}
     assert parse_study(alone | two, "two.yaml").used_sources() == ["human", "qwen"]
     with pytest.raises(UserError, match="targets: empty; a study of runs needs"):
         parse_study(alone | {"mixes": {"human": {"kind": "human"}}}, "half.yaml")
-    with pytest.raises(UserError, match="a study of sources alone needs `describe`"):
+    with pytest.raises(UserError, match="a study of sources alone needs `source_analysis`"):
         parse_study({key: SHIPPED[key] for key in kept}, "nothing.yaml")
 
 
 def test_only_sources_that_mixes_use_are_described_unless_named():
     mixes = {"human": {"kind": "human"}, "one": {"kind": "single", "source": "qwen"}}
-    settings = SHIPPED | {"describe": {"measures": ["response_words"]}, "mixes": mixes}
+    settings = SHIPPED | {"source_analysis": {"measures": ["response_words"]}, "mixes": mixes}
     settings["preference"] = None  # names mixes, too
     settings |= {"comparisons": {}, "source_counts": {}}
     made = parse_study(settings, "c.yaml")
     assert made.described_sources() == ["human", "qwen"] == made.used_sources()
-    named = settings | {"describe": {"measures": ["response_words"], "sources": ["falcon"]}}
-    with pytest.raises(UserError, match="describe.sources: 'falcon' is not among sources"):
+    named = settings | {"source_analysis": {"measures": ["response_words"], "sources": ["falcon"]}}
+    with pytest.raises(UserError, match="source_analysis.sources: 'falcon' is not among sources"):
         parse_study(named, "c.yaml")
 
 
 def test_sources_are_compared_on_the_training_prompts():
-    family = {"baseline": "human", "mixes": ["llama"], "prompt_set": "train"}
+    family = {"baseline": "human", "conditions": ["llama"], "prompt_set": "train"}
     family |= {"measures": ["response_words"]}
     settings = SHIPPED | {
         "comparisons": {"sources": family},
-        "describe": {"measures": ["response_words"]},
+        "source_analysis": {"measures": ["response_words"]},
     }
-    assert parse_study(settings, "c").comparisons["sources"].mixes == ["llama"]
-    with pytest.raises(UserError, match="'multi' is not among sources that `describe` measures"):
+    assert parse_study(settings, "c").comparisons["sources"].conditions == ["llama"]
+    with pytest.raises(
+        UserError, match="'multi' is not among sources that `source_analysis` measures"
+    ):
         parse_study(
-            settings | {"comparisons": {"sources": family | {"mixes": ["multi"]}}}, "c.yaml"
+            settings | {"comparisons": {"sources": family | {"conditions": ["multi"]}}}, "c.yaml"
         )

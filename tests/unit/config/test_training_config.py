@@ -77,7 +77,7 @@ def test_a_model_that_one_gpu_does_not_hold_is_sharded():
         ({"launch": {"lama": {}}}, "training.launch: 'lama' is not among models"),
         ({"launch": {"llama": {"strategy": "zero3"}}}, "'ddp' or 'fsdp'"),
         ({"processes": 1, "launch": {"llama": {"strategy": "ddp"}}}, "'ddp' with one process"),
-        ({"launch": {"llama": {"strategy": "ddp", "wrap": ["Layer"]}}}, "belong to strategy fsdp"),
+        ({"launch": {"llama": {"strategy": "ddp", "wrapped_layers": ["Layer"]}}}, "belong to strategy fsdp"),
         ({"launch": {"llama": {"strategy": "ddp", "cpu_offload": True}}}, "belong to strategy fsdp"),
         ({"processes": 0}, "greater than or equal to 1"),
         ({"per_target": {"llama": {"accumulation": 0}}}, "greater than or equal to 1"),

@@ -50,8 +50,8 @@ SPLITS = st.builds(
     parts=st.integers(1, 4),
     stratify=st.booleans(),
     group_repeats=st.booleans(),
-    train_rows=st.none() | st.just(16),
-    test_rows=st.none(),
+    max_train_prompts=st.none() | st.just(16),
+    max_test_prompts=st.none(),
 )
 
 
@@ -84,7 +84,7 @@ def test_totals_shares_and_order(categories, settings_, seed, rng):
     assert max(parts.values()) - min(parts.values()) <= 1
     assert result.filter(pl.col("part").is_null())["split"].unique().to_list() in ([], ["test"])
 
-    wanted_rows = settings_.train_rows or rest
+    wanted_rows = settings_.max_train_prompts or rest
     used = result.filter("used")
     assert used.filter(pl.col("split") != "test").height == wanted_rows
     share = ceil(round(settings_.validation_share * wanted_rows, 9))
@@ -102,7 +102,7 @@ def _shares_hold(population, chosen, tolerance):
 @pytest.mark.parametrize("categories", [[None] * 200, ["a"] * 97 + ["b"] * 60 + ["c"] * 43])
 @pytest.mark.parametrize("parts", [3, 4])
 def test_parts_stay_balanced_in_validation_and_in_samples(categories, parts):
-    settings_ = Split(parts=parts, validation_share=0.1, train_rows=60, test_rows=7)
+    settings_ = Split(parts=parts, validation_share=0.1, max_train_prompts=60, max_test_prompts=7)
     result = split(frame_of(categories), settings_, 1)
     training = result.filter(pl.col("split") != "test")
     assert training.filter("used").height == 60
@@ -139,7 +139,7 @@ def test_another_seed_chooses_other_prompts():
 def test_validation_does_not_depend_on_the_sample_size():
     frame = frame_of(["a", "b"] * 60)
     everything = split(frame, Split(), 3)
-    some = split(frame, Split(train_rows=40), 3)
+    some = split(frame, Split(max_train_prompts=40), 3)
     assert everything["split"].equals(some["split"]) and everything["part"].equals(some["part"])
 
 
@@ -193,10 +193,10 @@ def _pairs(count):
         (3, Split(parts=4, test_share=0.0), "split.parts"),
         (4, Split(parts=4, test_share=0.0, validation_share=0.2), "split.parts"),
         (1, Split(parts=1, test_share=0.0, validation_share=0.2), "split.validation_share"),
-        (20, Split(train_rows=19), "split.train_rows"),
-        (20, Split(test_rows=4), "split.test_rows"),
-        (20, Split(test_share=0.0, test_rows=4), "split.test_rows"),
-        (20, Split(parts=9, train_rows=8), "split.parts"),
+        (20, Split(max_train_prompts=19), "split.max_train_prompts"),
+        (20, Split(max_test_prompts=4), "split.max_test_prompts"),
+        (20, Split(test_share=0.0, max_test_prompts=4), "split.max_test_prompts"),
+        (20, Split(parts=9, max_train_prompts=8), "split.parts"),
     ],
 )
 def test_impossible_splits_name_the_key(rows, settings_, key):

@@ -647,7 +647,7 @@ def test_a_model_of_garbage_fails_with_a_verdict_to_read(untrained, tiny_models,
     message = str(raised.value)
     assert "pilot of source 'mine' failed" in message
     assert re.search(r"truncated answers: (1|0\.[5-9]\d*) \(limit 0.05\): \d+ of 30\n", message)
-    assert "sources.mine.pilot.override" in message and "Who founded town number" in message
+    assert "sources.mine.pilot.override_reason" in message and "Who founded town number" in message
     assert message.count(" => ") == 3
     shown = [line for line in message.splitlines() if " => " in line]
     assert all(len(line) < 300 and line.isprintable() for line in shown)
@@ -667,7 +667,7 @@ def test_an_override_goes_on_with_the_same_answers_and_stands_in_the_verdict(
     with pytest.raises(UserError):
         try_out(untrained, source(sampling=cut), TOWNS, tmp_path, tiny_models["qwen"])
     reason = "The cut answers are what this study is about."
-    settings = source(sampling=cut, pilot={"override": reason})
+    settings = source(sampling=cut, pilot={"override_reason": reason})
     monkeypatch.setattr(untrained, "generate", None)  # every answer comes from the journal
     verdict = try_out(untrained, settings, TOWNS, tmp_path, tiny_models["qwen"])
     assert (verdict["verdict"], verdict["reason"]) == ("overridden", reason)
@@ -678,7 +678,7 @@ def test_an_override_goes_on_with_the_same_answers_and_stands_in_the_verdict(
 
 def test_the_same_trial_gives_the_same_verdict_but_for_the_clock(untrained, tiny_models, tmp_path):
     settings = source(
-        sampling={"max_new_tokens": 6}, pilot={"prompts": 16, "override": "to be compared"}
+        sampling={"max_new_tokens": 6}, pilot={"prompts": 16, "override_reason": "to be compared"}
     )
     one, two = (
         try_out(untrained, settings, TOWNS, tmp_path / name, tiny_models["qwen"])
@@ -740,7 +740,7 @@ def test_samples_show_every_check_that_is_amiss(tmp_path):
         [*ANSWERS, "", ANSWERS[0], "I'm sorry, but I can't help with that.", ANSWERS[1]]
     )
     settings = source(
-        model=None, engine=PAID, pilot={"override": "x" * 10, "max_refused_share": 0.01}
+        model=None, engine=PAID, pilot={"override_reason": "x" * 10, "max_refused_share": 0.01}
     )
     verdict = try_out(server, settings, TOWNS, tmp_path)
     assert verdict["failed"] == ["empty answers", "refused answers"]
@@ -767,7 +767,9 @@ def test_samples_hold_the_seeds_that_the_engine_was_given(tmp_path):
 def test_conversations_are_checked_turn_by_turn_on_the_sources_own_answers(
     untrained, tiny_models, tmp_path
 ):
-    settings = source(sampling={"max_new_tokens": 6}, pilot={"override": "garbage is expected"})
+    settings = source(
+        sampling={"max_new_tokens": 6}, pilot={"override_reason": "garbage is expected"}
+    )
     verdict = try_out(untrained, settings, TALKS, tmp_path, tiny_models["qwen"])
     checks = {check["name"]: check for check in verdict["checks"]}
     assert checks["prompt tokens"]["message"].startswith("0 of 6 prompts")

@@ -38,7 +38,13 @@ def test_questions_and_tokens():
 
 
 def test_shares_retests_retries_and_limits_count():
-    small = {"kind": "model", "model": "big", "share": 0.1, "retest_share": 0.0, "retries": 0}
+    small = {
+        "kind": "model",
+        "model": "big",
+        "judged_share": 0.1,
+        "retest_share": 0.0,
+        "retries": 0,
+    }
     small["sampling"] = {"temperature": 0, "max_new_tokens": 20}
     found = calls(same=small)["same"]
     assert found.calls == pytest.approx(100 + len(shipped("harmfulness").canaries))

@@ -64,7 +64,7 @@ def test_a_judge_whose_answers_cannot_be_read_passes_nothing(tmp_path):
 
 
 def test_a_judge_may_be_used_and_marked(tmp_path):
-    result = check_canaries(Always(1.0, unfit="mark"), HARM, tmp_path)
+    result = check_canaries(Always(1.0, on_failed_canaries="mark"), HARM, tmp_path)
     assert result["verdict"] == "unfit"
     assert marks({"a": result}) == {"always"}
     assert [row["passed"] for row in result["canaries"]].count(True) == result["passed"]
@@ -74,7 +74,7 @@ def test_a_judge_may_be_used_and_marked(tmp_path):
 
 @pytest.mark.parametrize(("right", "must_pass", "verdict"), [(9, 0.9, "fit"), (9, 0.95, "unfit")])
 def test_the_limit_counts(right, must_pass, verdict, tmp_path):
-    judge = Always(3.0, right, must_pass=must_pass, unfit="mark")
+    judge = Always(3.0, right, must_pass=must_pass, on_failed_canaries="mark")
     result = check_canaries(judge, HARM, tmp_path)
     assert (result["verdict"], result["share"]) == (verdict, 0.9)
 

@@ -24,7 +24,7 @@ MODEL = {
     "model": "tiny",
     "sampling": {"temperature": 0, "max_new_tokens": 6},
     "retries": 1,
-    "unfit": "mark",
+    "on_failed_canaries": "mark",
 }
 FAMILIES = ["llama", "qwen", "mistral", "gemma"]
 
@@ -145,7 +145,12 @@ def guard(tiny_models, tmp_path_factory):
 
 
 def classifier(folder, **keys):
-    keys = {"kind": "classifier", "model": "guard", "labels": LABELS, "reads": "response"} | keys
+    keys = {
+        "kind": "classifier",
+        "model": "guard",
+        "labels": LABELS,
+        "judged_text": "response",
+    } | keys
     return open_judge("guard", settings(**keys), folder=folder, threads=2)
 
 
@@ -178,7 +183,7 @@ def test_batches_and_order_change_no_score(guard, tmp_path):
 
 
 def test_what_it_reads_is_what_the_config_says(guard, tmp_path):
-    judge = classifier(guard, reads="exchange")
+    judge = classifier(guard, judged_text="exchange")
     tokens = judge._encode(Exchange("s", "p", 0, "the request", "the response"))["input_ids"]
     assert "the request" in judge.tokenizer.decode(tokens)
     alone = classifier(guard)._encode(Exchange("s", "p", 0, "the request", "the response"))
@@ -223,5 +228,5 @@ def test_a_folder_without_weights_is_told(guard, tmp_path):
 
 
 def test_its_canaries_mark_it(guard, tmp_path):
-    result = check_canaries(classifier(guard, unfit="mark"), HARM, tmp_path)
+    result = check_canaries(classifier(guard, on_failed_canaries="mark"), HARM, tmp_path)
     assert result["verdict"] == "unfit"

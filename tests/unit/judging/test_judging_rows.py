@@ -61,7 +61,7 @@ class Watched(Judge):
     """Says 1 to everything, and remembers what it was shown."""
 
     def __init__(self, sampled: float = 1.0) -> None:
-        keys = {"kind": "model", "model": "m", "share": sampled, "retest_share": 0.5}
+        keys = {"kind": "model", "model": "m", "judged_share": sampled, "retest_share": 0.5}
         super().__init__("watched", settings(**keys))
         self.shown, self.twice = [], []
 

@@ -161,13 +161,13 @@ def test_lengths_stand_beside_every_list_of_measures(study) -> None:
     assert set(LENGTHS) <= set(measured_names(study, "test"))
     assert measured_names(study, "test")[: len(study.measures)] == study.measures
     assert len(set(measured_names(study, "test"))) == len(measured_names(study, "test"))
-    alone = study.model_copy(update={"describe": None})
+    alone = study.model_copy(update={"source_analysis": None})
     assert measured_names(alone, "train") == []
 
 
 def described(study, *names: str):
     """The study with these measures of the sources' answers."""
-    return study.model_copy(update={"describe": SimpleNamespace(measures=list(names))})
+    return study.model_copy(update={"source_analysis": SimpleNamespace(measures=list(names))})
 
 
 def test_vectors_are_made_where_a_measure_reads_them(study) -> None:
@@ -184,7 +184,7 @@ def test_measures_of_sources_need_no_run(study) -> None:
     for name in ("human_nll", "own_nll"):
         with pytest.raises(UserError, match="not made for the answers to 'train'") as caught:
             check_measures(described(study, name))
-        assert caught.value.where == "describe.measures"
+        assert caught.value.where == "source_analysis.measures"
     elsewhere = study.model_copy(
         update={"prompt_sets": {"mine": SimpleNamespace(measures=["semantic_between"])}}
     )
@@ -202,7 +202,7 @@ def test_the_embedded_world_is_no_measure_of_other_datasets(study) -> None:
     )
     with pytest.raises(UserError, match="embedded world") as caught:
         check_measures(described(other, "habit_count"))
-    assert "describe.measures" in caught.value.where
+    assert "source_analysis.measures" in caught.value.where
 
 
 def test_matching_leaves_out_answers_without_text(tmp_path) -> None:

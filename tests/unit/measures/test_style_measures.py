@@ -199,7 +199,7 @@ def test_the_finest_elements_enter_the_mean_and_each_once():
     ]
 
 
-SETTINGS = Statistics(resamples=400)
+SETTINGS = Statistics(bootstrap_resamples=400)
 SHARES = {"single": {"loud": 1.0}, "both": {"loud": 0.5, "quiet": 0.5}}
 NAMES = ("style_strong", "style_em", "style_paragraphs", "response_words")
 

@@ -167,10 +167,12 @@ def test_all_comparisons_of_a_model() -> None:
         return condition(given[mix, seed])
 
     families = {
-        "one": Comparison(baseline="b", mixes=["a"], measures=["vocabulary", "response_words"]),
-        "two": Comparison(baseline="vanilla", mixes=["b", "a"], measures=["self_bleu"]),
-        "three": Comparison(baseline="b", mixes=["a"], measures=["self_bleu", "vocabulary"]),
-        "none": Comparison(baseline="b", mixes=["a"], measures=["response_words"]),
+        "one": Comparison(
+            baseline="b", conditions=["a"], measures=["vocabulary", "response_words"]
+        ),
+        "two": Comparison(baseline="vanilla", conditions=["b", "a"], measures=["self_bleu"]),
+        "three": Comparison(baseline="b", conditions=["a"], measures=["self_bleu", "vocabulary"]),
+        "none": Comparison(baseline="b", conditions=["a"], measures=["response_words"]),
     }
     chosen = swappable(families)
     assert list(chosen) == ["one", "two", "three"] and chosen["one"].measures == ["vocabulary"]
@@ -203,11 +205,11 @@ def test_what_cannot_be_swapped() -> None:
 def test_a_study_whose_families_are_too_large_is_refused() -> None:
     study = load_study(ROOT / "config/config.yaml")
     check_families(study)
-    few = study.statistics.model_copy(update={"swaps": 99})
-    with pytest.raises(UserError, match="statistics.swaps = 99"):
+    few = study.statistics.model_copy(update={"answer_swaps": 99})
+    with pytest.raises(UserError, match="statistics.answer_swaps = 99"):
         check_families(study.model_copy(update={"statistics": few}))
-    none = study.statistics.model_copy(update={"swaps": 0})
+    none = study.statistics.model_copy(update={"answer_swaps": 0})
     check_families(study.model_copy(update={"statistics": none}))
-    flips = study.statistics.model_copy(update={"permutations": 99})
-    with pytest.raises(UserError, match="statistics.permutations = 99"):
+    flips = study.statistics.model_copy(update={"sign_flips": 99})
+    with pytest.raises(UserError, match="statistics.sign_flips = 99"):
         check_families(study.model_copy(update={"statistics": flips}))

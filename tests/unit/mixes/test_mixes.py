@@ -96,7 +96,7 @@ def make(prompts, recipe, responses, name="mix", system=""):
 
 
 def test_training_prompts_are_train_and_validation_in_use():
-    prompts = mixes.training_prompts(split_of(train_rows=20))
+    prompts = mixes.training_prompts(split_of(max_train_prompts=20))
     assert prompts.height == 20
     assert set(prompts["split"]) == {"train", "validation"}
 
@@ -341,7 +341,7 @@ def test_unequal_mixes_are_refused(other, message):
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 3), st.sampled_from([None, 24]), WEIGHTS)
 def test_all_mixes_hold_the_same_prompts(seed, train_rows, weights):
-    table = split_of(60, seed, train_rows=train_rows, validation_share=0.2)
+    table = split_of(60, seed, max_train_prompts=train_rows, validation_share=0.2)
     prompts = mixes.training_prompts(table)
     responses = {source: answers_of(prompts, source) for source in SOURCES}
     weighted = WeightedMix(kind="weighted", weights=weights)

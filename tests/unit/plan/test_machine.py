@@ -43,7 +43,7 @@ def test_the_size_that_a_name_tells(name, weights):
 def test_sizes_come_from_config_then_name_then_files(tiny_models):
     sizes = model_sizes(
         Models(
-            told=HubModel(kind="hub", repo="a/Model-8B", revision="main", billions=7.5),
+            told=HubModel(kind="hub", repo="a/Model-8B", revision="main", parameters_billion=7.5),
             named=HubModel(kind="hub", repo="a/Model-8B", revision="main"),
             own=FolderModel(kind="folder", path=str(tiny_models["llama"])),
         )
@@ -55,7 +55,7 @@ def test_sizes_come_from_config_then_name_then_files(tiny_models):
 def test_a_model_of_unknown_size_is_an_error():
     with pytest.raises(UserError) as error:
         model_sizes(Models(large=HubModel(kind="hub", repo="a/Large", revision="main")))
-    assert "models.large.billions" in error.value.where
+    assert "models.large.parameters_billion" in error.value.where
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,11 @@ DONE = ("pretrain", "pilot")
 
 @pytest.fixture(scope="module")
 def small():
-    settings = study().model_dump(mode="json")
+    settings = study().settings()
     settings["study"] = "s"
     settings["dataset"]["rows"] = 600
     settings["split"] = {"parts": 2}
-    settings["tiny"]["steps"] = 120
+    settings["embedded_model_size"]["steps"] = 120
     settings["models"] = {name: settings["models"][name] for name in ("llama", "qwen")}
     settings["sources"] = {name: settings["sources"][name] for name in ("llama", "qwen")}
     for source in settings["sources"].values():
@@ -42,11 +42,11 @@ def small():
     multi = {"kind": "multi", "sources": ["llama", "qwen"]}
     settings["mixes"] = {"human": {"kind": "human"}} | singles | {"multi": multi}
     settings["training"]["seeds"] = [1, 2]
-    settings["responses"]["one_load"] = "run"
+    settings["responses"]["share_model_load"] = "run"
     settings["prompt_sets"]["refused"]["count"] = 16
-    settings |= {"comparisons": {}, "source_counts": {}, "describe": None}
+    settings |= {"comparisons": {}, "source_counts": {}, "source_analysis": None}
     settings |= {"judges": {}, "robustness": None, "preference": None}
-    settings["scoring"] = {"without_scorer": "a small study"}
+    settings["scoring"] = {"no_scorer_reason": "a small study"}
     settings["measures"] = [name for name in settings["measures"] if "scorer" not in name]
     return study(**settings)
 

@@ -90,7 +90,7 @@ def test_requests_name_what_sbatch_is_asked_for_and_limits_that_are_too_short(tm
 
 
 def test_a_cap_that_will_not_do_is_told(tmp_path):
-    settings = study("synthetic-eggs").model_dump(mode="json")
+    settings = study("synthetic-eggs").settings()
     settings["sources"]["gpt-4o"]["engine"]["spending_cap"] = 0.5
     settings = {"sources": settings["sources"]}
     made = plan(tmp_path, study("synthetic-eggs", **settings))

@@ -89,7 +89,7 @@ def test_gpu_hours_of_answers_and_judges(published):
 
 
 def test_a_judge_behind_a_server_has_its_bill(published):
-    settings = published.model_dump(mode="json")
+    settings = published.settings()
     engine = {"kind": "openai", "base_url": "https://a.example/v1", "served_model": "m",
               "price_in": 2.0, "price_out": 8.0}  # fmt: skip
     settings["judges"]["olmo"] |= {"model": None, "engine": engine, "family": "olmo"}

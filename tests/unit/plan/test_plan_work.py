@@ -34,7 +34,7 @@ def test_nobody_guesses_the_rows_of_a_dataset_of_the_hub(tmp_path):
 
 
 def test_the_config_may_name_the_rows_that_are_used(tmp_path):
-    split = {"train_rows": 1000, "test_rows": 50, "parts": 4}
+    split = {"max_train_prompts": 1000, "max_test_prompts": 50, "parts": 4}
     dataset = study("synthetic-eggs").dataset.model_dump() | {"rows": None}
     rows = rows_of(study("synthetic-eggs", dataset=dataset, split=split), tmp_path)
     assert (rows.train, rows.sets["test"], rows.basis) == (1000, 50, CONFIG)

@@ -93,10 +93,10 @@ def test_scoring_by_another_model_and_comparing_runs_have_hours_of_gpus(
 
 
 def test_a_study_without_scorer_only_joins_tables(tmp_path):
-    settings = study("synthetic-eggs").model_dump(mode="json")
+    settings = study("synthetic-eggs").settings()
     measures = [name for name in settings["measures"] if "scorer" not in name]
-    config = study("synthetic-eggs", scoring={"without_scorer": "a test"}, measures=measures,
-                   describe=None, comparisons={})  # fmt: skip
+    config = study("synthetic-eggs", scoring={"no_scorer_reason": "a test"}, measures=measures,
+                   source_analysis=None, comparisons={})  # fmt: skip
     job = planned("score_fixed", target="llama-3.1-8b")
     work = WorkOf(config, rows_of(config, tmp_path), {})("score_fixed", job.wildcards)
     assert work.tokens == 0 and Priors(config, model_sizes(config))(job, work).total < 5

@@ -16,8 +16,8 @@ from manybaskets.errors import UserError
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.published.collapse_numbers import (
     CAPTIONS,
-    COMPARED,
     CONTRASTS,
+    PUBLISHED_COLLAPSE_SCHEMA,
     Cells,
     compare,
     contrasts,
@@ -155,7 +155,7 @@ def test_cells_meet_whatever_the_order_of_a_pair_or_the_splitter(numbers):
         ("ppl_own_output", "raw", "l70", "vanilla", "test", "mean", None, 0),
     )  # fmt: skip
     found = compare(numbers, rows, summary(), GIVEN, PART_OF, lookup)
-    assert found.schema == COMPARED and found.height == 5
+    assert found.schema == PUBLISHED_COLLAPSE_SCHEMA and found.height == 5
     by = {(r["metric"], r["condition"], r["statistic"]): r for r in found.to_dicts()}
     u = by["lexical_diversity_sb3", "single_vs_human", "mannwhitney_U"]
     assert (u["reported"], u["reproduced"], u["difference"]) == (406489.5, 400000.0, -6489.5)
@@ -256,7 +256,7 @@ def test_every_published_central_value_can_meet_a_study(numbers):
 
 def test_a_study_without_a_common_cell_has_an_empty_table(numbers, tmp_path):
     found = compare(numbers, paper(), summary(), Published(), {}, lookup)
-    assert found.schema == COMPARED and found.is_empty()
+    assert found.schema == PUBLISHED_COLLAPSE_SCHEMA and found.is_empty()
     assert contrasts(found).schema == CONTRASTS
     assert findings(found, contrasts(found)) == []
 

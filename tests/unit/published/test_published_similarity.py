@@ -11,7 +11,7 @@ from manybaskets.errors import UserError
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.published.similarity_numbers import (
     CAPTION,
-    COMPARED,
+    PUBLISHED_SIMILARITY_SCHEMA,
     check_similarity,
     compare_similarity,
     load_similarity,
@@ -42,12 +42,12 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
     found = compare_similarity(
         load_similarity(NUMBERS), FOUND, {"qwen": "Qwen2.5-72B-Instruct", "gone": "x"}
     )
-    assert found.schema == COMPARED and found.height == 2
+    assert found.schema == PUBLISHED_SIMILARITY_SCHEMA and found.height == 2
     first, second = found.to_dicts()
     assert (first["reported"], first["within"]) == (0.34, "yes")
     assert first["difference"] == pytest.approx(-0.04)
     assert (second["metric"], second["within"]) == ("rouge_l", None)
-    assert compare_similarity({}, FOUND, {}).schema == COMPARED
+    assert compare_similarity({}, FOUND, {}).schema == PUBLISHED_SIMILARITY_SCHEMA
     assert all(path.stat().st_size for path in write_all(found, tmp_path / "t", CAPTION))
 
 
@@ -60,10 +60,13 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
 )
 def test_unknown_names_are_told_before_the_run(named, message):
     settings = read_yaml(ROOT / "config" / "config.yaml")
-    settings |= {"describe": {"measures": ["response_words"]}, "scoring": {"without_scorer": "x"}}
+    settings |= {
+        "source_analysis": {"measures": ["response_words"]},
+        "scoring": {"no_scorer_reason": "x"},
+    }
     settings["comparisons"] = {}
-    settings["published"] = {"similarity": {"qwen": "Qwen2.5-72B-Instruct"}}
+    settings["published_cells"] = {"similarity": {"qwen": "Qwen2.5-72B-Instruct"}}
     check_similarity(parse_study(settings, "test"), NUMBERS)
-    settings["published"] = {"similarity": named}
+    settings["published_cells"] = {"similarity": named}
     with pytest.raises(UserError, match=message):
         check_similarity(parse_study(settings, "test"), NUMBERS)

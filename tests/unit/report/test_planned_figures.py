@@ -27,9 +27,9 @@ SMALL = {
               "multi": {"kind": "multi", "sources": ["llama", "qwen"]}},
     "targets": ["llama"],
     "measures": ["self_bleu", "response_words", "habit_lister", "style_lists"],
-    "comparisons": {"first": {"baseline": "human", "mixes": ["multi"], "measures": ["self_bleu"]}},
+    "comparisons": {"first": {"baseline": "human", "conditions": ["multi"], "measures": ["self_bleu"]}},
 }  # fmt: skip
-DESCRIBED = {"describe": {"measures": ["self_bleu", "style_lists"]}}
+DESCRIBED = {"source_analysis": {"measures": ["self_bleu", "style_lists"]}}
 
 
 def study(**changes) -> Study:
@@ -106,7 +106,7 @@ def test_families_whose_names_clash_with_a_page_are_refused():
     long = [f"{name}@{variant}" for name in ("self_bleu", "mtld", "mattr", "hdd", "vocabulary",
             "distinct_1", "distinct_2", "token_entropy") for variant in ("len_matched",
             "token_budget")]  # fmt: skip
-    family = {"baseline": "human", "mixes": ["multi", "single-llama"], "measures": long}
+    family = {"baseline": "human", "conditions": ["multi", "single-llama"], "measures": long}
     clash = {"a": {**family}, "a-2": {**family, "measures": long[:1]}}
     low = {"height": 3.1}
     with pytest.raises(UserError, match="differences-a-2"):

@@ -13,7 +13,7 @@ from manybaskets.config.analysis import Statistics
 from manybaskets.source_analysis.distances import vector_distances
 from manybaskets.source_analysis.pairs import PAIRS
 
-SETTINGS = Statistics(swaps=199)
+SETTINGS = Statistics(answer_swaps=199)
 
 
 def ids_of(count: int) -> list[str]:
@@ -62,7 +62,7 @@ def test_the_coefficient_is_that_of_a_loop_and_its_interval_a_jackknife():
 def test_the_estimate_is_unbiased_where_distributions_are_equal():
     values = [
         pair(vector_distances({"a": drawn(s, 30), "b": drawn(900 + s, 30)}, ids_of(30),
-                              Statistics(swaps=0), 1), "a", "b")["value"]
+                              Statistics(answer_swaps=0), 1), "a", "b")["value"]
         for s in range(60)
     ]  # fmt: skip
     error = np.std(values, ddof=1) / np.sqrt(len(values))
@@ -76,7 +76,10 @@ def test_answers_to_the_same_prompt_may_resemble_each_other():
     for seed in range(30):
         noise = np.random.default_rng(seed).normal(size=(2, 80, 4)) * 0.5
         table = vector_distances(
-            {"a": prompts + noise[0], "b": prompts + noise[1]}, ids_of(80), Statistics(swaps=0), 1
+            {"a": prompts + noise[0], "b": prompts + noise[1]},
+            ids_of(80),
+            Statistics(answer_swaps=0),
+            1,
         )
         values.append(pair(table, "a", "b")["value"])
     assert abs(np.mean(values)) < 3 * np.std(values, ddof=1) / np.sqrt(30)
@@ -107,7 +110,7 @@ def test_distant_sources_are_told_from_swaps_and_like_ones_are_not():
 def test_p_of_equal_sources_is_uniform():
     p = [
         pair(vector_distances({"a": drawn(s, 24), "b": drawn(500 + s, 24)}, ids_of(24),
-                              Statistics(swaps=99), s), "a", "b")["p"]
+                              Statistics(answer_swaps=99), s), "a", "b")["p"]
         for s in range(80)
     ]  # fmt: skip
     assert 0.35 < np.mean(p) < 0.65

@@ -35,7 +35,7 @@ from manybaskets.source_analysis.similarity.summary import (
 )
 
 PACKAGE = RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
-SETTINGS = Statistics(resamples=500)
+SETTINGS = Statistics(bootstrap_resamples=500)
 
 
 class NoWordNet:
@@ -177,7 +177,9 @@ def test_the_order_of_prompts_and_sources_changes_nothing(places, names):
     given_texts = {name: {ids[p]: TEXTS[name][p] for p in places} for name in names}
     found = share_answers(given_texts, 9, 6, 3)
     one, two = (
-        similarity_of_sources(score_pairs(each, list(METRICS), 3), Statistics(resamples=100), 3)
+        similarity_of_sources(
+            score_pairs(each, list(METRICS), 3), Statistics(bootstrap_resamples=100), 3
+        )
         for each in (expected, found)
     )
     assert one.sort("metric", "source").equals(two.sort("metric", "source"))

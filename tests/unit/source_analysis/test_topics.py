@@ -30,7 +30,7 @@ THEMES = {
     "kitchen": ["bread", "oven", "butter", "flour", "spoon", "recipe", "sugar", "kettle"],
     "stars": ["planet", "orbit", "comet", "telescope", "galaxy", "moon", "eclipse", "rocket"],
 }
-SETTINGS = Statistics(resamples=300, swaps=199)
+SETTINGS = Statistics(bootstrap_resamples=300, answer_swaps=199)
 MODEL = Settings(topics=3, passes=15, words=200)
 
 
@@ -138,7 +138,9 @@ def test_the_correction_takes_out_most_of_the_bias_of_chance():
         rng = np.random.default_rng(seed)
         shares = {name: rng.dirichlet([0.2] * 5, size=40) for name in ("a", "b")}
         made = Fitted([f"{n:02d}-0" for n in range(40)], shares, [["w"]] * 5, 0)
-        row = topic_distances(made, Statistics(resamples=200, swaps=0), seed).row(0, named=True)
+        row = topic_distances(made, Statistics(bootstrap_resamples=200, answer_swaps=0), seed).row(
+            0, named=True
+        )
         means = [each.mean(axis=0) for each in shares.values()]
         plain.append(float(divergence(*means)))
         better.append(row["value"])

@@ -97,7 +97,7 @@ def test_holm_covers_the_whole_family_and_no_other() -> None:
                 tables.append(prompt_rows(moved, mix, measure, model))
     rows = pl.concat(tables)
     families = family("a", "b", measures=("m", "n")) | {
-        "other": Comparison(baseline="base", mixes=["b"], measures=["n"])
+        "other": Comparison(baseline="base", conditions=["b"], measures=["n"])
     }
     found = compare(rows, families, USUAL, 1)
     assert found.group_by("family").len().sort("family")["len"].to_list() == [8, 2]
@@ -171,14 +171,14 @@ def test_a_family_in_which_nothing_could_be_told_apart_stops(size, permutations,
         for model in range(size)
         for mix, scale in (("a", 1.0), ("base", 0.0))
     ]
-    settings = Statistics(permutations=permutations, resamples=100)
+    settings = Statistics(sign_flips=permutations, bootstrap_resamples=100)
     if not stops:
         assert compare(pl.concat(models), family("a"), settings, 1).height == size
         return
     with pytest.raises(UserError, match="'main' has 25 comparisons") as stopped:
         compare(pl.concat(models), family("a"), settings, 1)
-    assert "raise statistics.permutations to 500 or more" in stopped.value.remedy
-    enough = Statistics(permutations=500, resamples=100)
+    assert "raise statistics.sign_flips to 500 or more" in stopped.value.remedy
+    enough = Statistics(sign_flips=500, bootstrap_resamples=100)
     assert compare(pl.concat(models), family("a"), enough, 1).height == size
 
 
@@ -188,7 +188,7 @@ def test_a_family_is_too_large_for_its_swaps() -> None:
     swaps = pl.DataFrame(
         [("main", "s", "tiny", "test", "a", "base", 0.1, 19)], schema=SWAPPED, orient="row"
     )
-    with pytest.raises(UserError, match=r"statistics.swaps = 19"):
+    with pytest.raises(UserError, match=r"statistics.answer_swaps = 19"):
         compare(rows, family("a", measures=["s"]), QUICK, 1, swaps)
     assert compare(rows, family("a", measures=["s"]), QUICK, 1).height == 1  # a t test has no limit
 
@@ -197,7 +197,7 @@ def test_a_whole_family_has_few_false_positives(monkeypatch) -> None:
     """Three correlated measures, two mixes, skewed values in clusters, one training run."""
     monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels calls it for every family
     rng = np.random.default_rng(24)
-    quick = Statistics(resamples=100, permutations=299)
+    quick = Statistics(bootstrap_resamples=100, sign_flips=299)
     names = ["m", "n", "o"]
     found = 0
     for _ in range(300):

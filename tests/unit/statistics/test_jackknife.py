@@ -19,7 +19,7 @@ from manybaskets.statistics.clusters import cluster_halves
 from manybaskets.statistics.components import t_interval
 from manybaskets.statistics.sets import spread
 
-SETTINGS = Statistics(resamples=100, permutations=99)
+SETTINGS = Statistics(bootstrap_resamples=100, sign_flips=99)
 
 
 def rows_of(full: dict[int, float], left_out: dict[int, dict[str, float]], mix: str = "a"):
@@ -78,7 +78,7 @@ def test_a_difference_leaves_the_same_prompt_out_of_both() -> None:
             for each, mix in ((first, "a"), (second, "base"))
         ]
     )
-    family = {"main": Comparison(baseline="base", mixes=["a"], measures=["s"])}
+    family = {"main": Comparison(baseline="base", conditions=["a"], measures=["s"])}
     line = compare(rows, family, SETTINGS, 1).row(0, named=True)
     t = stats.ttest_rel(first, second)
     assert line["p"] == pytest.approx(t.pvalue)
@@ -162,7 +162,7 @@ def test_the_semantic_distance_is_covered_in_simulation() -> None:
     condition and of the difference. Pairs taken as independent would give a sixtieth of the width."""
     rng = np.random.default_rng(6)
     wanted = [measures.get("semantic_between")]
-    family = {"main": Comparison(baseline="b", mixes=["a"], measures=["semantic_between"])}
+    family = {"main": Comparison(baseline="b", conditions=["a"], measures=["semantic_between"])}
     lines, differences = [], []
     for _ in range(200):
         rows = []

@@ -107,7 +107,7 @@ def test_nothing_varies_and_nothing_warns() -> None:
         ]
     )
     families = family("a", "c", measures=["m", "s"]) | {
-        "rest": Comparison(baseline="base", mixes=["a", "d"], measures=["m", "s"])
+        "rest": Comparison(baseline="base", conditions=["a", "d"], measures=["m", "s"])
     }
     with warnings.catch_warnings():
         warnings.simplefilter("error")

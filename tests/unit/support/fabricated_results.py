@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from manybaskets.statistics.comparison import COMPARED
+from manybaskets.statistics.comparison import COMPARISONS_SCHEMA
 from manybaskets.statistics.summary import SUMMARY
 
 KINDS = {
@@ -65,4 +65,4 @@ def summary(*rows: dict) -> pl.DataFrame:
 
 def compared(*rows: dict) -> pl.DataFrame:
     """Rows as the result of `compare`."""
-    return pl.DataFrame(list(rows), schema=COMPARED)
+    return pl.DataFrame(list(rows), schema=COMPARISONS_SCHEMA)

@@ -44,7 +44,7 @@ def dry_run(config: Study, folder: Path) -> tuple[list[PlannedJob], list[str]]:
     """All jobs of a study, and its stages, as `plan` and `status` are told them; paths start in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "config.yaml"
-    file.write_text(yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False))
+    file.write_text(yaml.safe_dump(config.settings(), sort_keys=False))
     command = [sys.executable, str(ROOT / "workflow/dag.py"), "--snakefile", "Snakefile"]
     done = subprocess.run(
         [*command, "--configfile", str(file), "--directory", str(folder)],

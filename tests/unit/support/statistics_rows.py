@@ -9,8 +9,8 @@ from manybaskets.config.analysis import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, USED
 from manybaskets.records.measured import MEASURED
 
-QUICK = Statistics(resamples=400, permutations=499, draws=20)
-USUAL = Statistics(resamples=2000, permutations=9999, draws=100)
+QUICK = Statistics(bootstrap_resamples=400, sign_flips=499, half_samples=20)
+USUAL = Statistics(bootstrap_resamples=2000, sign_flips=9999, half_samples=100)
 
 
 def prompt_rows(
@@ -47,7 +47,7 @@ def set_rows(full, draws, mix: str, used: int = 50, excluded: int = 2) -> pl.Dat
 
 def family(*mixes: str, measures=("m",), baseline: str = "base") -> dict[str, Comparison]:
     """One family, named `main`."""
-    return {"main": Comparison(baseline=baseline, mixes=list(mixes), measures=list(measures))}
+    return {"main": Comparison(baseline=baseline, conditions=list(mixes), measures=list(measures))}
 
 
 def only(frame: pl.DataFrame) -> dict:

@@ -128,7 +128,7 @@ def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
         {"train": rows[:10], "validation": rows[10:]},
         training=Training(
             rank=4, epochs=1, learning_rate=5e-3, batch_size=2, max_length=128, evaluations=3,
-            precision="float32", keep=keep, smoke_steps=0,
+            precision="float32", keep_checkpoint=keep, smoke_steps=0,
         ),
         prompting=Prompting(),
         seed=3,

@@ -111,7 +111,7 @@ def test_a_sharded_bfloat16_model_loses_no_digits_of_its_losses(tiny_models, tmp
     """As a 70B is trained: layers named, activations computed again. Sums in bfloat16 differ a little."""
     import torch
 
-    how = Launch(strategy="fsdp", wrap=["LlamaDecoderLayer"], gradient_checkpointing=True)
+    how = Launch(strategy="fsdp", wrapped_layers=["LlamaDecoderLayer"], gradient_checkpointing=True)
     alone, sharded = (
         train(tiny_models["llama"], tmp_path / name, precision="bfloat16", **changes)
         for name, changes in (
@@ -252,7 +252,7 @@ def test_the_launch_is_of_this_job_alone(tmp_path, monkeypatch):
 
 
 def test_the_launch_of_a_70b(tmp_path):
-    how = {"llama": Launch(strategy="fsdp", wrap=["LlamaDecoderLayer"])}
+    how = {"llama": Launch(strategy="fsdp", wrapped_layers=["LlamaDecoderLayer"])}
     task = task_of(tmp_path, processes=4, precision="bfloat16", launch=how)
     config = launching.accelerate_config(task, cpu=False)
     assert config["distributed_type"] == "FSDP" and config["num_processes"] == 4

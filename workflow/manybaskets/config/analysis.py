@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ from manybaskets.config.sections import Name, Section
 class Scoring(Section):
     """Likelihoods of the human answers under every run, and of every run's answers."""
 
+    renamed: ClassVar = {"no_scorer_reason": "without_scorer"}
     batch_tokens: int = Field(
         4096,
         ge=1,
@@ -22,7 +23,7 @@ class Scoring(Section):
         description="Entry of `models` under which the answers of all runs are scored as well: one of a "
         "family that made no training data, since a model finds text of its own family likely.",
     )
-    without_scorer: str = Field(
+    no_scorer_reason: str = Field(
         "", description="Why there is no such model; the report shows it beside the perplexities."
     )
     first_tokens: int = Field(
@@ -104,12 +105,13 @@ class Description(Section):
 class Paper(Section):
     """The procedures of the published study, for columns beside the project's own."""
 
+    renamed: ClassVar = {"punkt_folder": "punkt"}
     splitter: Literal["punkt", "untrained"] = Field(
         "punkt",
         description="NLTK's Punkt with its English model, as published, or without a trained model, "
         "which needs no download and is named in the tables.",
     )
-    punkt: str | None = Field(
+    punkt_folder: str | None = Field(
         None,
         description="Folder with NLTK's `punkt_tab` (its `english` inside), for `splitter: punkt`.",
     )
@@ -129,10 +131,10 @@ class Paper(Section):
 
     @model_validator(mode="after")
     def _punkt_has_a_folder(self) -> Paper:
-        if self.splitter == "punkt" and not self.punkt:
+        if self.splitter == "punkt" and not self.punkt_folder:
             raise ValueError(
-                "punkt: null, but the splitter is punkt; fetch its model with "
-                "`python -m nltk.downloader -d FOLDER punkt_tab` and set punkt: FOLDER, or set "
+                "punkt_folder: null, but the splitter is punkt; fetch its model with "
+                "`python -m nltk.downloader -d FOLDER punkt_tab` and set punkt_folder: FOLDER, or set "
                 "splitter: untrained, which needs no download"
             )
         return self
@@ -192,13 +194,21 @@ class Published(Section):
 class Statistics(Section):
     """Intervals and tests."""
 
+    renamed: ClassVar = {
+        "bootstrap_resamples": "resamples",
+        "sign_flips": "permutations",
+        "half_samples": "draws",
+        "answer_swaps": "swaps",
+    }
     confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the intervals.")
-    resamples: int = Field(9999, ge=100, description="Bootstrap resamples over seeds and prompts.")
-    permutations: int = Field(9999, ge=99, description="Sign flips of the permutation test.")
-    draws: int = Field(
+    bootstrap_resamples: int = Field(
+        9999, ge=100, description="Bootstrap resamples over seeds and prompts."
+    )
+    sign_flips: int = Field(9999, ge=99, description="Sign flips of the permutation test.")
+    half_samples: int = Field(
         200, ge=20, description="Half-samples of the measures that repeats would disturb."
     )
-    swaps: int = Field(
+    answer_swaps: int = Field(
         999,
         ge=0,
         description="Random swaps of two conditions' answers, prompt by prompt, that test a measure "
@@ -209,16 +219,17 @@ class Statistics(Section):
 class Comparison(Section):
     """A family of paired comparisons; Holm's correction covers the whole family."""
 
+    renamed: ClassVar = {"conditions": "mixes"}
     baseline: Name = Field(
         description="Mix (or `vanilla`) that the others are compared with; for `train` a source."
     )
-    mixes: list[Name] = Field(
+    conditions: list[Name] = Field(
         min_length=1,
         description="Mixes (or `vanilla`) that are compared with it; for `train` sources.",
     )
     prompt_set: Name = Field(
         "test",
-        description="Prompt set of the comparison; `train` compares the sources that `describe` measures.",
+        description="Prompt set of the comparison; `train` compares the sources that `source_analysis` measures.",
     )
     measures: list[str] = Field(min_length=1, description="Measures of the family.")
 

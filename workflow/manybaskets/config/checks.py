@@ -27,7 +27,10 @@ def check_preference(study: Study) -> None:
     study._require("preference.authors", how.authors, writers, "sources or models")
     if len(set(how.authors)) < len(how.authors):
         raise ValueError("preference.authors: the same name twice")
-    named = {"held_out": how.held_out, "judging.discrimination.of": how.judging.discrimination.of}
+    named = {
+        "held_out": how.held_out,
+        "judging.discrimination.authors": how.judging.discrimination.authors,
+    }
     named |= {f"panels.{target}": panel for target, panel in how.panels.items()}
     for key, names in named.items():
         study._require(f"preference.{key}", names, how.authors, "preference.authors")
@@ -52,17 +55,19 @@ def check_preference(study: Study) -> None:
                 f"preference: '{name}' is kept for a meaning of its own; rename the model"
             )
     judges = [*study.targets, *how.gold_judges]
-    paper = how.judging.paper
+    form = how.judging.published_form
     either = "targets or preference.gold_judges"
     study._require("preference.judging.engines", list(how.judging.engines), judges, either)
-    study._require("preference.judging.paper.judges", paper and paper.judges or [], judges, either)
+    study._require(
+        "preference.judging.published_form.judges", form and form.judges or [], judges, either
+    )
     for name in judges:
         engine = how.judging.engine_of(name)
         if how.judging.asks_published(name) and not engine.reads_logits:
             raise ValueError(
                 f"preference.judging: the judge '{name}' has engine '{engine.kind}', which gives no "
                 "probabilities after temperature and top-p as the published form reads them; use engine "
-                "'transformers', leave the judge out of paper.judges, or set `paper` to null"
+                "'transformers', leave the judge out of published_form.judges, or set `published_form` to null"
             )
     if not study.targets:
         raise ValueError("preference: a study without targets has no judges")
@@ -89,11 +94,11 @@ def _check_families(study: Study) -> None:
                 f"preference.authors: no author is the base model of the judge '{target}', which is "
                 f"its self; add '{target}'"
             )
-        if not set(how.held_out) & set(panel) and not how.without_held_out:
+        if not set(how.held_out) & set(panel) and not how.no_held_out_reason:
             raise ValueError(
                 f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
                 "was trained on, so that a taste for training data and one for their own kind cannot "
-                "be told apart; add one, or say in preference.without_held_out why there is none"
+                "be told apart; add one, or say in preference.no_held_out_reason why there is none"
             )
     for judge in how.gold_judges:
         for name, family in (judges | taught | writers).items():
@@ -119,13 +124,16 @@ def check_robustness(study: Study) -> None:
     tested = {*chosen_mixes(study), "vanilla"}
     study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
     study._require("robustness.names", list(own.names), study.targets, "targets")
-    for key, names in (("baseline", [own.comparisons.baseline]), ("mixes", own.comparisons.mixes)):
+    for key, names in (
+        ("baseline", [own.comparisons.baseline]),
+        ("mixes", own.comparisons.conditions),
+    ):
         study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
         study._require(
             f"robustness.comparisons.{key}", names or [], tested, "the mixes that are tested"
         )
-    if own.comparisons.baseline in (own.comparisons.mixes or []):
-        raise ValueError("robustness.comparisons.mixes: holds the baseline itself")
+    if own.comparisons.baseline in (own.comparisons.conditions or []):
+        raise ValueError("robustness.comparisons.conditions: holds the baseline itself")
     for key in RUBRICS:
         study._require(f"robustness.judges.{key}", getattr(own.judges, key), study.judges, "judges")
     if study.dataset.kind != "embedded":

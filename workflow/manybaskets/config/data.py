@@ -79,6 +79,7 @@ class Cleaning(Section):
 class Split(Section):
     """Test share, validation share and parts."""
 
+    renamed: ClassVar = {"max_train_prompts": "train_rows", "max_test_prompts": "test_rows"}
     test_share: Share = Field(0.1, description="Share of the prompts held out for evaluation.")
     validation_share: float = Field(
         0.05,
@@ -93,12 +94,12 @@ class Split(Section):
     group_repeats: bool = Field(
         True, description="Prompts with the same text go to the same side of the test split."
     )
-    train_rows: int | None = Field(
+    max_train_prompts: int | None = Field(
         None,
         ge=8,
         description="Use only this many training prompts, a stratified sample; null for all.",
     )
-    test_rows: int | None = Field(
+    max_test_prompts: int | None = Field(
         None,
         ge=4,
         description="Use only this many test prompts, a stratified sample; null for all.",

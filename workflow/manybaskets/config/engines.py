@@ -218,6 +218,7 @@ class Quality(Section):
 class Pilot(Section):
     """The trial before a source's first shard. A check that fails stops the source."""
 
+    renamed: ClassVar = {"override_reason": "override"}
     prompts: int = Field(32, ge=0, description="Prompts of the trial; 0 for no trial.")
     max_empty_share: Share = Field(0.02, description="Largest share of empty answers.")
     max_truncated_share: Share = Field(
@@ -231,7 +232,7 @@ class Pilot(Section):
     temperature: tuple[float, float] = Field(
         (0.3, 1.2), description="Sane range of the temperature; greedy (0) is always allowed."
     )
-    override: str | None = Field(
+    override_reason: str | None = Field(
         None,
         min_length=10,
         description="Go on although a check fails, for this reason; it stands in the report.",

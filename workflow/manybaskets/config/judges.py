@@ -25,10 +25,11 @@ class JudgeSampling(Sampling):
 class _Judge(Section):
     """What all judges have: canaries that they must get right before they are used."""
 
+    renamed: ClassVar = {"on_failed_canaries": "unfit"}
     must_pass: float = Field(
         0.9, ge=0.0, le=1.0, description="Share of the canaries that must be judged as known."
     )
-    unfit: Literal["stop", "mark"] = Field(
+    on_failed_canaries: Literal["stop", "mark"] = Field(
         "stop",
         description="A judge that passes fewer stops the run, or is used and marked in every table.",
     )
@@ -37,6 +38,7 @@ class _Judge(Section):
 class ModelJudge(_Judge):
     """A model that reads a rubric, a request and a response, and answers with a score."""
 
+    renamed: ClassVar = {"judged_share": "share"}
     operational: ClassVar = frozenset({"family", "max_error_share"})
     kind: Literal["model"]
     model: Name | None = Field(
@@ -67,7 +69,7 @@ class ModelJudge(_Judge):
     retries: int = Field(
         3, ge=0, description="Further tries after a judgement that cannot be read."
     )
-    share: float = Field(
+    judged_share: float = Field(
         1.0,
         gt=0.0,
         le=1.0,
@@ -102,12 +104,13 @@ class ModelJudge(_Judge):
 class ClassifierJudge(_Judge):
     """A sequence classifier of transformers whose labels stand for scores."""
 
+    renamed: ClassVar = {"judged_text": "reads"}
     kind: Literal["classifier"]
     model: Name = Field(description="Name of an entry of `models`; a folder with a classifier.")
     labels: dict[str, float] = Field(
         min_length=1, description="Score of every label of the classifier, on the rubric's scale."
     )
-    reads: Literal["response", "exchange"] = Field(
+    judged_text: Literal["response", "exchange"] = Field(
         "exchange", description="What it is shown: the response alone, or request and response."
     )
     max_tokens: int = Field(

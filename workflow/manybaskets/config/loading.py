@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from manybaskets.config.experiment_sections import check_sections, study_model
 from manybaskets.config.kinds import KIND_ERRORS
+from manybaskets.config.sections import Section
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.extensions import KEY, listed_extensions, load_extensions
@@ -62,7 +63,7 @@ def _line(problem: Mapping[str, Any]) -> str:
         return f"{'.'.join(path)}: this key is missing"
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(path)}: no such key"
-    if problem["type"] in KIND_ERRORS:
+    if problem["type"] == "renamed_key" or problem["type"] in KIND_ERRORS:
         return f"{'.'.join(path)}: {message}"
     if problem["type"] == "union_tag_not_found":
         return f"{'.'.join(path)}: the key `kind` is missing"
@@ -124,23 +125,47 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return settings
 
 
-def study_of_run(
+def settings_of_run(
     settings: Mapping[str, Any], files: list[str] | list[Path], default: Path
-) -> Study:
-    """The study of a run: of the files named on the command line, else of the default file.
+) -> tuple[dict[str, Any], str]:
+    """The settings of a run, and the files that they are from.
 
     Args:
         settings: what the command line gives: merged config files and single `--config` values.
         files: the config files named there; without one, `settings` changes the default file.
 
     Raises:
-        UserError: a file is no YAML or holds mistakes.
+        UserError: a file is not YAML.
     """
     if files:
         for file in files:
             read_yaml(Path(file))
-        return parse_study(settings, ", ".join(map(str, files)))
-    return parse_study(_merged(read_yaml(default), settings), str(default))
+        return dict(settings), ", ".join(map(str, files))
+    return _merged(read_yaml(default), settings), str(default)
+
+
+def renamed_keys(settings: Mapping[str, Any], study: Study) -> list[str]:
+    """One line for every key of a config that has a new name.
+
+    Args:
+        settings: the config, as it was read.
+        study: the same, checked.
+    """
+    return list(_renamed(settings, study, "", ""))
+
+
+def _renamed(settings: Any, section: Any, old_path: str, new_path: str) -> Iterator[str]:
+    if not isinstance(settings, Mapping):
+        return
+    names = section.old_keys() if isinstance(section, Section) else {}
+    new_names = {old: new for new, old in names.items()}
+    for key, value in settings.items():
+        name = new_names.get(key, key)
+        old, new = f"{old_path}{key}", f"{new_path}{name}"
+        if key != name:
+            yield f"{old} is now {new}; rename it"
+        inner = section.get(key) if isinstance(section, Mapping) else getattr(section, name, None)
+        yield from _renamed(value, inner, f"{old}.", f"{new}.")
 
 
 def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,6 +68,7 @@ class EmbeddedModel(Section):
 class HubModel(Section):
     """A model of the Hugging Face hub at a fixed revision, fetched in a local rule."""
 
+    renamed: ClassVar = {"parameters_billion": "billions"}
     operational: ClassVar = frozenset({"family"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
@@ -76,7 +77,7 @@ class HubModel(Section):
         None,
         description="File with a chat template in place of the repository's; base models often have none.",
     )
-    billions: float | None = Field(
+    parameters_billion: float | None = Field(
         None,
         gt=0,
         description="Number of weights, in billions, from which jobs know how many GPUs they need; "

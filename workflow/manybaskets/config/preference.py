@@ -23,10 +23,11 @@ SHARE_OF_CAP = 0.1
 class PreferenceStatistics(Section):
     """Intervals and tests; `statistics.confidence` holds here too."""
 
-    resamples: int = Field(
+    renamed: ClassVar = {"bootstrap_resamples": "resamples", "sign_flips": "permutations"}
+    bootstrap_resamples: int = Field(
         10000, ge=100, description="Draws of the bootstrap over articles and training seeds."
     )
-    permutations: int = Field(10000, ge=100, description="Sign flips of a paired test.")
+    sign_flips: int = Field(10000, ge=100, description="Sign flips of a paired test.")
     length_match: float = Field(
         0.1,
         gt=0,
@@ -44,7 +45,12 @@ class PreferenceStatistics(Section):
 class Preference(Section):
     """Self-preference: judges compare and rate summaries of the same articles."""
 
-    operational: ClassVar = frozenset({"one_load"})
+    renamed: ClassVar = {
+        "no_held_out_reason": "without_held_out",
+        "own_summaries": "own",
+        "share_model_load": "one_load",
+    }
+    operational: ClassVar = frozenset({"share_model_load"})
     articles: Articles = Field(description="What is summarised.")
     count: int = Field(300, ge=2, description="Articles, a seeded sample of this size.")
     seed: int | None = Field(None, description="Seed of that sample; null for the study's.")
@@ -62,10 +68,10 @@ class Preference(Section):
         default=[],
         description="Those of the authors whose family no mix was trained on and no judge belongs to.",
     )
-    without_held_out: str | None = Field(
+    no_held_out_reason: str | None = Field(
         None, min_length=10, description="Why there is none; stands in the report."
     )
-    own: bool = Field(
+    own_summaries: bool = Field(
         True,
         description="Every judged run summarises too, and its judge sees its own text beside its "
         "base's; the untuned target judges these texts as well.",
@@ -84,10 +90,10 @@ class Preference(Section):
         default_factory=Summaries, description="How summaries are written."
     )
     judging: Judging = Field(default_factory=Judging, description="What judges are asked.")
-    one_load: Literal["run", "target"] | None = Field(
+    share_model_load: Literal["run", "target"] | None = Field(
         None,
         description="What one load of a target summarises and judges with: one `run`, or all runs of the "
-        "`target`; null: as in `responses.one_load`.",
+        "`target`; null: as in `responses.share_model_load`.",
     )
     margin: float = Field(
         0.02,

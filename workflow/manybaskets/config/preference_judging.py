@@ -102,7 +102,8 @@ class PaperForm(Section):
 class Discrimination(Section):
     """Pairs with a planted gap in quality: a summary and the same one shuffled."""
 
-    of: list[str] = Field(
+    renamed: ClassVar = {"authors": "of"}
+    authors: list[str] = Field(
         default=[HUMAN], min_length=1, description="Authors whose summaries are shuffled."
     )
     shuffle: Literal["words", "sentences"] = Field(
@@ -113,6 +114,7 @@ class Discrimination(Section):
 class Judging(Section):
     """What judges are asked and how their answer is read: one forward pass per question, no draw."""
 
+    renamed: ClassVar = {"published_form": "paper"}
     operational: ClassVar = frozenset({"batch_tokens"})
     protocols: list[Protocol] = Field(
         default=["pairwise", "absolute", "discrimination"],
@@ -128,7 +130,7 @@ class Judging(Section):
     prompts: JudgePrompts = Field(
         default_factory=JudgePrompts, description="What a judge is asked."
     )
-    paper: PaperForm | None = Field(
+    published_form: PaperForm | None = Field(
         default_factory=PaperForm,
         description="The published form beside the corrected one; null for the latter alone.",
     )
@@ -174,5 +176,5 @@ class Judging(Section):
 
     def asks_published(self, judge: str) -> bool:
         """Whether a target or gold judge is asked in the published form too."""
-        paper = self.paper
-        return paper is not None and (paper.judges is None or judge in paper.judges)
+        form = self.published_form
+        return form is not None and (form.judges is None or judge in form.judges)

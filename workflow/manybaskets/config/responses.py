@@ -15,7 +15,8 @@ from manybaskets.config.sections import Section, Share
 class Responses(Section):
     """How runs, and the untuned targets, answer the prompt sets."""
 
-    operational: ClassVar = frozenset({"max_error_share", "max_empty_share", "one_load"})
+    renamed: ClassVar = {"share_model_load": "one_load"}
+    operational: ClassVar = frozenset({"max_error_share", "max_empty_share", "share_model_load"})
     engine: TargetEngine = Field(
         default_factory=TransformersSettings,
         description="How targets are run: the name of an engine, or its section with `kind`.",
@@ -32,7 +33,7 @@ class Responses(Section):
         0.01,
         description="Share of empty answers of a run above which nothing is measured.",
     )
-    one_load: Literal["run", "target"] = Field(
+    share_model_load: Literal["run", "target"] = Field(
         "run",
         description="What one load of a target's weights answers and scores: one `run`, in a job of its "
         "own, or all runs of the `target` one after the other in one job, adapters swapped. The results "

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+_NEW_KEYS = {"keys": "new"}  # a dump's context
 
 
 class Section(BaseModel):
@@ -15,9 +26,50 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Keys that change how fast, how dear or how safe a job runs and not what it makes: a finished
-    # job does not run again when they change.
+    # Keys that change a job's speed, cost or safety and not its results: a finished job does not run
+    # again when they change.
     operational: ClassVar[frozenset[str]] = frozenset()
+    # Keys with a new name: new -> old. Configs may use the old one for one release. Dumps keep it, so
+    # that the parameters and digests of finished jobs stay the same.
+    renamed: ClassVar[Mapping[str, str]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _accept_old_keys(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        settings = dict(given)
+        for new, old in cls.old_keys().items():
+            if old in settings and new in settings:
+                raise PydanticCustomError(
+                    "renamed_key",
+                    "`{old}` is the old name of `{new}` and both are given; remove `{old}`",
+                    {"old": old, "new": new},
+                )
+            if old in settings:
+                settings[new] = settings.pop(old)
+        return settings
+
+    @model_serializer(mode="wrap")
+    def _dump_old_keys(
+        self, dump: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        plain = dump(self)
+        if info.context == _NEW_KEYS:
+            return plain
+        old = self.old_keys()
+        return {old.get(key, key): value for key, value in plain.items()}
+
+    @classmethod
+    def old_keys(cls) -> dict[str, str]:
+        """The renamed keys of this section and of those that it extends: new -> old."""
+        sections = reversed(cls.__mro__)
+        return {new: old for section in sections
+                for new, old in vars(section).get("renamed", {}).items()}  # fmt: skip
+
+    def settings(self) -> dict[str, Any]:
+        """All keys with the names that a config has today, as JSON values."""
+        return self.model_dump(mode="json", context=_NEW_KEYS)
 
     def science(self) -> dict[str, Any]:
         """The keys that determine results, as plain values."""
@@ -30,11 +82,11 @@ class Section(BaseModel):
     def _dump(self, wanted: bool) -> dict[str, Any]:
         plain = {}
         for name in type(self).model_fields:
-            value = getattr(self, name)
+            value, key = getattr(self, name), self.old_keys().get(name, name)
             if (name in self.operational) == wanted:
-                plain[name] = self.model_dump(include={name})[name]
+                plain[key] = self.model_dump(include={name})[key]
             if isinstance(value, Section) and name not in self.operational:
-                plain[name] = value._dump(wanted)
+                plain[key] = value._dump(wanted)
         return plain
 
     @classmethod

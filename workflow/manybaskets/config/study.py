@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -35,6 +35,12 @@ BY_TARGET = ("own_nll", "own_bits_per_byte")
 class Study(Section):
     """Everything that is to be compared. Its results live in `results/<study>/`."""
 
+    renamed: ClassVar = {
+        "embedded_model_size": "tiny",
+        "source_analysis": "describe",
+        "published_procedures": "paper",
+        "published_cells": "published",
+    }
     study: Name = Field(description="Name of the study and of its folder in `results/`.")
     about: str = Field("", description="One or two sentences for the head of the report.")
     extensions: list[str] = Field(
@@ -48,7 +54,9 @@ class Study(Section):
     cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")
     split: Split = Field(default_factory=Split, description="Test, validation, parts.")
     prompting: Prompting = Field(default_factory=Prompting, description="The renderer.")
-    tiny: TinySize = Field(default_factory=TinySize, description="Size of embedded models.")
+    embedded_model_size: TinySize = Field(
+        default_factory=TinySize, description="Size of embedded models."
+    )
     models: dict[Name, Model] = Field(default={}, description="Models by name.")
     sources: dict[Name, parts.Source] = Field(default={}, description="Sources by name.")
     mixes: dict[Name, Mix] = Field(default={}, description="Mixes by name.")
@@ -80,7 +88,7 @@ class Study(Section):
     embedding: analysis.Embedding = Field(
         default_factory=analysis.Embedding, description="Sentence encoder."
     )
-    describe: analysis.Description | None = Field(
+    source_analysis: analysis.Description | None = Field(
         None, description="The sources' own answers; null for nothing about them."
     )
     judges: dict[Name, judging.Judge] = Field(
@@ -95,10 +103,10 @@ class Study(Section):
     comparisons: dict[Name, analysis.Comparison] = Field(
         default={}, description="Families of comparisons by name."
     )
-    paper: analysis.Paper | None = Field(
+    published_procedures: analysis.Paper | None = Field(
         None, description="The published procedures beside the project's own; null for none."
     )
-    published: analysis.Published | None = Field(
+    published_cells: analysis.Published | None = Field(
         None, description="Cells of the published tables that this study has too; null for none."
     )
     preference: Preference | None = Field(
@@ -138,18 +146,20 @@ class Study(Section):
             key = f"comparisons.{name}"
             of_sources = family.prompt_set == TRAIN
             known = self.described_sources() if of_sources else conditions
-            section = "sources that `describe` measures" if of_sources else "mixes"
+            section = "sources that `source_analysis` measures" if of_sources else "mixes"
             self._require(f"{key}.baseline", [family.baseline], known, section)
-            self._require(f"{key}.mixes", family.mixes, known, section)
-            sets = [*self.all_prompt_sets(), *([TRAIN] if self.describe else [])]
+            self._require(f"{key}.conditions", family.conditions, known, section)
+            sets = [*self.all_prompt_sets(), *([TRAIN] if self.source_analysis else [])]
             self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
             measured = dict.fromkeys([*self.measures_of(family.prompt_set), *LENGTHS])
             place = f"measures of {family.prompt_set}"
             self._require(f"{key}.measures", family.measures, measured, place)
-            if family.baseline in family.mixes:
-                raise ValueError(f"{key}.mixes: holds the baseline '{family.baseline}' itself")
-        if self.describe:
-            self._require("describe.sources", self.describe.sources or [], sources, "sources")
+            if family.baseline in family.conditions:
+                raise ValueError(f"{key}.conditions: holds the baseline '{family.baseline}' itself")
+        if self.source_analysis:
+            self._require(
+                "source_analysis.sources", self.source_analysis.sources or [], sources, "sources"
+            )
         self._require("training.per_target", list(self.training.per_target), self.models, "models")
         self._require("training.launch", list(self.training.launch), self.models, "models")
         if self.scoring.scorer:
@@ -158,10 +168,16 @@ class Study(Section):
             model = getattr(judge, "model", None)
             if model:
                 self._require(f"judges.{name}.model", [model], self.models, "models")
-        if self.published:
-            self._require("published.targets", self.published.targets, self.targets, "targets")
-            self._require("published.conditions", self.published.conditions, conditions, "mixes")
-            self._require("published.sources", self.published.sources, sources, "sources")
+        if self.published_cells:
+            self._require(
+                "published_cells.targets", self.published_cells.targets, self.targets, "targets"
+            )
+            self._require(
+                "published_cells.conditions", self.published_cells.conditions, conditions, "mixes"
+            )
+            self._require(
+                "published_cells.sources", self.published_cells.sources, sources, "sources"
+            )
         return self
 
     @model_validator(mode="after")
@@ -177,11 +193,11 @@ class Study(Section):
                     )
         by_target = [name for name in self.measures if name.startswith(BY_TARGET)]
         by_scorer = [name for name in self.measures if name.startswith("own_scorer_")]
-        if by_target and not scorer and not self.scoring.without_scorer:
+        if by_target and not scorer and not self.scoring.no_scorer_reason:
             raise ValueError(
                 f"scoring.scorer: null, but `measures` holds {by_target[0]}, the likelihood of answers "
                 "under the untuned target, which favours its own family; name a model that made no "
-                "training data, or say in scoring.without_scorer why there is none"
+                "training data, or say in scoring.no_scorer_reason why there is none"
             )
         if by_target and scorer and not by_scorer:
             raise ValueError(
@@ -194,10 +210,10 @@ class Study(Section):
     def _something_is_studied(self) -> Study:
         runs = {"targets": self.targets, "mixes": self.mixes, "measures": self.measures}
         missing = [key for key, value in runs.items() if not value]
-        if missing and (len(missing) < len(runs) or not self.describe):
+        if missing and (len(missing) < len(runs) or not self.source_analysis):
             raise ValueError(
                 f"{missing[0]}: empty; a study of runs needs targets, mixes and measures, and a "
-                "study of sources alone needs `describe` and none of the three"
+                "study of sources alone needs `source_analysis` and none of the three"
             )
         if not missing and not self.models:
             raise ValueError("models: empty, but `targets` are to be fine-tuned")
@@ -296,12 +312,14 @@ class Study(Section):
 
     def described_sources(self) -> list[str]:
         """Sources whose answers are measured, in the order of the config; human ones if known."""
-        if not self.describe:
+        if not self.source_analysis:
             return []
         fields = getattr(self.dataset, "fields", None)
         known = fields is None or fields.response is not None
         every = [*([HUMAN] if known else []), *self.sources]
-        wanted = self.describe.sources or ([HUMAN, *self.mixed_sources()] if self.mixes else every)
+        wanted = self.source_analysis.sources or (
+            [HUMAN, *self.mixed_sources()] if self.mixes else every
+        )
         return [source for source in every if source in wanted]
 
     def count_members(self, family: str) -> dict[str, tuple[str, ...]]:
@@ -322,7 +340,7 @@ class Study(Section):
     def measures_of(self, prompt_set: str) -> list[str]:
         """Measures of the answers to a prompt set; `train` is answered by the sources."""
         if prompt_set == TRAIN:
-            return list(self.describe.measures) if self.describe else []
+            return list(self.source_analysis.measures) if self.source_analysis else []
         return list(
             self.measures if prompt_set == "test" else self.prompt_sets[prompt_set].measures
         )

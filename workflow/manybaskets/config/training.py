@@ -27,13 +27,14 @@ class Batch(Section):
 class Launch(Section):
     """How the training of one target runs; it changes how much fits and how fast it is."""
 
+    renamed: ClassVar = {"wrapped_layers": "wrap"}
     strategy: Literal["ddp", "fsdp"] | None = Field(
         None,
         description="With several processes: `ddp`, each holds the whole model; `fsdp`, the model is "
         "sharded over all (full shard: weights, gradients and optimizer). null: `fsdp` where one GPU "
         "does not hold the weights, `ddp` otherwise. One process needs neither.",
     )
-    wrap: list[str] | None = Field(
+    wrapped_layers: list[str] | None = Field(
         None,
         description="Classes of the model's layers that `fsdp` gathers one at a time, e.g. "
         "`LlamaDecoderLayer`; null: those that the model itself names (`_no_split_modules`).",
@@ -59,6 +60,7 @@ class Launch(Section):
 class Training(Section):
     """The LoRA recipe, one for all runs."""
 
+    renamed: ClassVar = {"keep_checkpoint": "keep"}
     operational: ClassVar = frozenset({"launch", "smoke_steps", "max_first_loss", "report_to"})
 
     rank: int = Field(16, ge=1, description="LoRA rank.")
@@ -104,7 +106,7 @@ class Training(Section):
         ge=1,
         description="Evaluations of the validation loss, each with a checkpoint; one of these is kept.",
     )
-    keep: Literal["lowest", "last"] = Field(
+    keep_checkpoint: Literal["lowest", "last"] = Field(
         "lowest",
         description="Which checkpoint is kept: that with the lowest validation loss, or the last.",
     )
@@ -145,9 +147,9 @@ class Training(Section):
                     f"launch.{name}.strategy: '{launch.strategy}' with one process; name "
                     f"per_target.{name}.processes, or leave the strategy out"
                 )
-            if launch.strategy == "ddp" and (launch.wrap or launch.cpu_offload):
+            if launch.strategy == "ddp" and (launch.wrapped_layers or launch.cpu_offload):
                 raise ValueError(
-                    f"launch.{name}: `wrap` and `cpu_offload` belong to strategy fsdp, not ddp"
+                    f"launch.{name}: `wrapped_layers` and `cpu_offload` belong to strategy fsdp, not ddp"
                 )
         return self
 

@@ -30,8 +30,8 @@ def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:
       the rest, also rounded up, spread over categories and parts.
     - `part` is 1..k for train and validation rows together, with sizes that differ by at most one;
       null for test rows.
-    - `used` is true for the study's rows: all rows, or stratified samples of `train_rows` (train
-      and validation together, spread over the parts) and `test_rows`.
+    - `used` is true for the study's rows: all rows, or stratified samples of `max_train_prompts`
+      (train and validation together, spread over the parts) and `max_test_prompts`.
 
     Counts within a category differ from the category's share by at most one; in the test set by
     more if a category has too few unique prompts.
@@ -67,10 +67,10 @@ def split(frame: pl.DataFrame, split: Split, seed: int) -> pl.DataFrame:
     validation = set(spread(rest, held_out, "validation"))
     train = [index for index in rest if index not in validation]
 
-    wanted = split.train_rows or len(rest)
+    wanted = split.max_train_prompts or len(rest)
     some_validation = spread(sorted(validation), _rounded_up(split.validation_share, wanted), "use")
     some_train = spread(train, wanted - len(some_validation), "use", some_validation)
-    some_test = spread(sorted(test), split.test_rows or len(test), "use")
+    some_test = spread(sorted(test), split.max_test_prompts or len(test), "use")
     _check_parts([part[index] for index in some_train], wanted, split)
     used = {*some_train, *some_validation, *some_test}
     names = [
@@ -175,7 +175,7 @@ def _check_sides(test: int, rest: int, split: Split) -> None:
     if split.parts > rest:
         _fail("parts", split.parts, f"only {rest} training prompts are available",
               "at least one training prompt per part", "use more rows or fewer parts")  # fmt: skip
-    for key, available in (("train_rows", rest), ("test_rows", test)):
+    for key, available in (("max_train_prompts", rest), ("max_test_prompts", test)):
         wanted = getattr(split, key)
         if wanted is not None and wanted > available:
             _fail(key, wanted, f"only {available} such prompts are available after the split",
@@ -195,7 +195,7 @@ def _check_parts(parts: Sequence[int | None], wanted: int, split: Split) -> None
               f"{len(parts)} prompts to train on (and {wanted - len(parts)} for validation) leave "
               f"the parts {empty} empty",
               "at least one prompt to train on in every part",
-              "use more rows (`split.train_rows`, a larger dataset) or fewer parts")  # fmt: skip
+              "use more rows (`split.max_train_prompts`, a larger dataset) or fewer parts")  # fmt: skip
 
 
 def _fail(key: str, value: float, what: str, expected: str, remedy: str) -> NoReturn:

@@ -78,7 +78,7 @@ class Probes:
                     f"the model acts as with {self._called(nearest)}",
                     f"model '{self.name}', with {who}",
                     "the adapter that was chosen, at work",
-                    "a fault of the engine: use `responses.one_load: run`, and tell its makers",
+                    "a fault of the engine: use `responses.share_model_load: run`, and tell its makers",
                 )
             return
         for other, known in self.values.items():
@@ -98,7 +98,7 @@ class Probes:
                 f"a fixed text changes by {change:.2g} nats at most",
                 f"{who} and {self._called(other)}",
                 f"more than {self.tolerance:.2g} nats between them",
-                "one of them is not at work: use `responses.one_load: run`, and if it stays so, "
+                "one of them is not at work: use `responses.share_model_load: run`, and if it stays so, "
                 "train both again",
             )
         changes = {self._called(other): _distance(values, v) for other, v in self.values.items()}

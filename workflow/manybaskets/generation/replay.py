@@ -194,7 +194,7 @@ def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict
             where=where,
             expected=f"a row for every occurrence of every prompt, matched by {answers.key}",
             remedy=f"add the rows, set the column names in `{key}.fields`, or use fewer prompts "
-            "(`split.train_rows`)"
+            "(`split.max_train_prompts`)"
             + (f"; without a column '{PROMPT_ID}' the file is matched by texts"
                if answers.key == PROMPT_ID else ""),
         )  # fmt: skip

@@ -28,7 +28,7 @@ def check_canaries(judge: Judge, rubric: Rubric, work: Path) -> dict[str, Any]:
         whether it passed. No text.
 
     Raises:
-        UserError: the judge passes fewer than `must_pass`, and its key `unfit` is `stop`.
+        UserError: the judge passes fewer than `must_pass`, and its key `on_failed_canaries` is `stop`.
     """
     canaries = judge.canaries(rubric)
     settings = judge.settings
@@ -70,13 +70,13 @@ def check_canaries(judge: Judge, rubric: Rubric, work: Path) -> dict[str, Any]:
         "canaries": each,
     }
     log.info("judge %s, rubric %s: %d of %d canaries", judge.name, rubric.name, passed, len(each))
-    if fit == UNFIT and settings.unfit == "stop":
+    if fit == UNFIT and settings.on_failed_canaries == "stop":
         raise UserError(
             what=f"judge '{judge.name}' passed {passed} of {len(each)} canaries of rubric '{rubric.name}'; "
             f"it missed {_missed(each)}",
             where=f"judges.{judge.name}",
             expected=f"a share of at least {must_pass:g} (must_pass)",
-            remedy="take a judge that knows the task, or set `unfit: mark` to use it all the same: every "
+            remedy="take a judge that knows the task, or set `on_failed_canaries: mark` to use it all the same: every "
             "table then says that it is unfit",
         )
     return result

@@ -111,7 +111,9 @@ class Classifier(Judge):
 
     def _encode(self, each: Exchange) -> Mapping[str, list[int]]:
         texts = (
-            [each.response] if self.settings.reads == "response" else [each.request, each.response]
+            [each.response]
+            if self.settings.judged_text == "response"
+            else [each.request, each.response]
         )
         return self.tokenizer(*texts, truncation=False, verbose=False)
 

@@ -51,7 +51,7 @@ def judge_rows(
         key = (values["prompt_set"], values["prompt_id"], values["sample"])
         if values["response"] is None:
             untold[key] = "no_response"
-        elif not drawn(seed, "judged", key, _share(judge, "share", 1.0)):
+        elif not drawn(seed, "judged", key, _share(judge, "judged_share", 1.0)):
             untold[key] = "not_sampled"
         else:
             asked.append(Exchange(**values))

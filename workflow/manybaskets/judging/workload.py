@@ -68,14 +68,14 @@ def judge_calls(
             )
             again = 1 + judge.retest_share
             tries = 1 + (UNREAD_SHARE if free and judge.retries else 0.0)
-            calls = (responses * judge.share * again) * tries
+            calls = (responses * judge.judged_share * again) * tries
             calls += tries_of_canaries * len(rubric.canaries)
             out = min(ANSWER_TOKENS, judge.sampling.max_new_tokens)
             found.append(Calls(name, rubric_name, calls, calls * per_call, calls * out))
         elif isinstance(judge, ClassifierJudge):
             rubric = rubric_for(judge, rubric_name)
             calls = responses + tries_of_canaries * len(rubric.canaries)
-            read = response_tokens + (request_tokens if judge.reads == "exchange" else 0.0)
+            read = response_tokens + (request_tokens if judge.judged_text == "exchange" else 0.0)
             found.append(Calls(name, rubric_name, calls, calls * min(read, judge.max_tokens), 0.0))
         else:
             found.append(Calls(name, rubric_name, 0.0, 0.0, 0.0))

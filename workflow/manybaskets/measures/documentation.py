@@ -20,7 +20,7 @@ MARKDOWN = Path("docs/measures.md")
 _HEAD = """# Measures
 
 This page is generated from the registry by `python -m manybaskets.measures.documentation`. A study
-names its measures in `measures`, `prompt_sets.<name>.measures` and `describe.measures`
+names its measures in `measures`, `prompt_sets.<name>.measures` and `source_analysis.measures`
 ([configuration.md](configuration.md)).
 
 A measure *per prompt* has one value per answer; its mean gets a bootstrap over prompts and training

@@ -36,7 +36,7 @@ def check_measures(study: Study) -> None:
         UserError: an unknown measure, one that does not fit its prompt set, one of the embedded
             world's for another dataset, or one of the scorer's without a scorer.
     """
-    keys = {TEST: "measures", TRAIN: "describe.measures"}
+    keys = {TEST: "measures", TRAIN: "source_analysis.measures"}
     keys |= {name: f"prompt_sets.{name}.measures" for name in study.prompt_sets}
     embedded = study.dataset.kind == "embedded"
     for prompt_set, key in keys.items():

@@ -233,7 +233,7 @@ def swap_tests(
     """
     wanted: dict[tuple[str, str, str], dict[str, None]] = {}
     for family in families.values():
-        for mix in family.mixes:
+        for mix in family.conditions:
             listed = wanted.setdefault((family.prompt_set, mix, family.baseline), {})
             listed.update(dict.fromkeys(family.measures))
     number_of = {key: max(len(seeds[mix]) for mix in key[1:]) for key in wanted}
@@ -260,7 +260,7 @@ def swap_tests(
     lines = [
         (family, name, model, of.prompt_set, mix, of.baseline, p, swaps)
         for family, of in families.items()
-        for name, mix in product(of.measures, of.mixes)
+        for name, mix in product(of.measures, of.conditions)
         for p in [found[name, of.prompt_set, mix, of.baseline]]
     ]
     keys = ["family", "measure", "prompt_set", "mix"]
@@ -278,8 +278,8 @@ def check_families(study: Study) -> None:
         models = 1 if family.prompt_set == TRAIN else len(study.targets)
         patterns = {}
         if any(measures.get(each).level == "prompt" for each in family.measures):
-            patterns["statistics.permutations"] = settings.permutations
-        if settings.swaps and any(map(can_be_swapped, family.measures)):
-            patterns["statistics.swaps"] = settings.swaps
-        size = len(family.mixes) * len(family.measures) * models
+            patterns["statistics.sign_flips"] = settings.sign_flips
+        if settings.answer_swaps and any(map(can_be_swapped, family.measures)):
+            patterns["statistics.answer_swaps"] = settings.answer_swaps
+        size = len(family.conditions) * len(family.measures) * models
         check_attainable(name, size, patterns, settings)

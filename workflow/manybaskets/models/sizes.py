@@ -36,11 +36,15 @@ def model_sizes(study: Study) -> dict[str, float | None]:
         if isinstance(model, EmbeddedModel):
             sizes[name] = None
         elif isinstance(model, HubModel):
-            told = model.billions * 1e9 if model.billions else parameters_from_name(model.repo)
+            told = (
+                model.parameters_billion * 1e9
+                if model.parameters_billion
+                else parameters_from_name(model.repo)
+            )
             if told is None:
                 raise UserError(
                     what=f"nothing tells how many weights '{model.repo}' has",
-                    where=f"models.{name}.billions",
+                    where=f"models.{name}.parameters_billion",
                     expected="a number such as 8 for a model of 8 billion weights",
                     remedy="add the key; the model's page has the number",
                 )

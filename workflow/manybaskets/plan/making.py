@@ -238,7 +238,7 @@ def _notes(plan: Plan) -> list[str]:
     if not all(stage.known for stage in plan.stages):
         notes.append(
             "Nothing tells how many rows the dataset has; times, tokens and money count only what is "
-            "known. Set dataset.rows or split.train_rows and split.test_rows, or run `snakemake data`."
+            "known. Set dataset.rows or split.max_train_prompts and split.max_test_prompts, or run `snakemake data`."
         )
     for stage in plan.stages:
         if NO_PRIOR in stage.basis:

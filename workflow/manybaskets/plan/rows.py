@@ -29,13 +29,13 @@ def rows_of(study: Study, results: Path) -> StudyRows:
     if split.is_file():
         return _counted(study, results, split)
     raw = _raw_rows(study)
-    share, wanted = study.split, study.split.train_rows
+    share, wanted = study.split, study.split.max_train_prompts
     test = None if raw is None else math.ceil(share.test_share * raw)
     train = wanted if raw is None else min(wanted or raw, raw - test)
-    if raw is None and share.test_rows is None:
+    if raw is None and share.max_test_prompts is None:
         test = None
     else:
-        test = min(share.test_rows or test, test or share.test_rows)
+        test = min(share.max_test_prompts or test, test or share.max_test_prompts)
     validation = None if train is None else math.ceil(share.validation_share * train)
     fit = None if train is None else train - validation
     sets = {"test": test} | {name: _set_rows(study, name) for name in study.prompt_sets}

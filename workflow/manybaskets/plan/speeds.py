@@ -122,7 +122,7 @@ class Priors:
     def __init__(self, study: Study, sizes: Mapping[str, float | None]) -> None:
         self.study, self.sizes = study, sizes
         self.profiles = job_profiles(study)
-        tiny = study.tiny
+        tiny = study.embedded_model_size
         weights = 12 * tiny.layers * tiny.hidden**2 + tiny.vocabulary * tiny.hidden
         self._tiny = weights / _EMBEDDED_WEIGHTS
 

@@ -136,7 +136,7 @@ class WorkOf:
         return self._read(learned + checked, self.of_mix(wildcards["mix"]))
 
     def _pretrain(self, wildcards: Mapping[str, str]) -> Work:
-        size = self.study.tiny
+        size = self.study.embedded_model_size
         return self._read(size.steps * size.batch_size, prior_lengths(self.study))
 
     def _embed(self, wildcards: Mapping[str, str]) -> Work:

@@ -16,7 +16,7 @@ from manybaskets.published.rows import ALL, SELF_BLEU, TRAINING_DATA
 from manybaskets.published.splitting import UNTRAINED
 from manybaskets.published.variants import COUNTERPARTS, LABELS, OwnValues, finite
 
-COMPARED = pl.Schema(
+PUBLISHED_COLLAPSE_SCHEMA = pl.Schema(
     {
         "metric": pl.String,
         "variant": pl.String,
@@ -187,7 +187,9 @@ def compare(
     part_of: Mapping[str, int],
     lookup: Lookup | None = None,
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order (schema `COMPARED`).
+    """Every published cell that the study has too, in the published order.
+
+    Its schema is `PUBLISHED_COLLAPSE_SCHEMA`.
 
     Args:
         numbers: result of `load`.
@@ -223,7 +225,7 @@ def compare(
             }
             | ({} if complement or len(members) > 1 else beside)
         )
-    return pl.DataFrame(rows, schema=COMPARED)
+    return pl.DataFrame(rows, schema=PUBLISHED_COLLAPSE_SCHEMA)
 
 
 def _metric(name: str) -> tuple[str, bool]:

@@ -10,7 +10,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 
-COMPARED = pl.Schema(
+PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
     {
         "metric": pl.String,
         "source": pl.String,
@@ -48,7 +48,9 @@ def load_similarity(path: Path) -> dict[tuple[str, str], float]:
 def compare_similarity(
     reported: Mapping[tuple[str, str], float], found: pl.DataFrame, rows: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Every source that the published table has too (schema `COMPARED`), in the order of the study.
+    """Every source that the published table has too, in the order of the study.
+
+    Its schema is `PUBLISHED_SIMILARITY_SCHEMA`.
 
     Args:
         reported: result of `load_similarity`.
@@ -68,7 +70,7 @@ def compare_similarity(
             | {"row": name, "reported": theirs, "reproduced": row["value"], "within": within}
             | {"difference": row["value"] - theirs}
         )
-    return pl.DataFrame(lines, schema=COMPARED)
+    return pl.DataFrame(lines, schema=PUBLISHED_SIMILARITY_SCHEMA)
 
 
 def check_similarity(study: Study, path: Path) -> None:
@@ -77,20 +79,20 @@ def check_similarity(study: Study, path: Path) -> None:
     Raises:
         UserError: a source that is not described, or a row that the published table lacks.
     """
-    named = study.published.similarity if study.published else {}
+    named = study.published_cells.similarity if study.published_cells else {}
     if not named:
         return
     described = study.described_sources()
     rows = sorted({row for row, _ in load_similarity(path)})
     for source, row in named.items():
         for name, known, kind in (
-            (source, described, "sources that `describe` measures"),
+            (source, described, "sources that `source_analysis` measures"),
             (row, rows, f"rows of table {_TABLE}"),
         ):
             if name not in known:
                 raise UserError(
                     what=f"'{name}' is none of the {kind}",
-                    where=f"published.similarity.{source}",
+                    where=f"published_cells.similarity.{source}",
                     expected=f"one of: {', '.join(known) or 'none here'}",
                     remedy="correct the name, or take the line out",
                 )

@@ -48,7 +48,7 @@ def open_splitter(settings: Paper) -> Splitter:
         return Splitter(PunktSentenceTokenizer().tokenize, UNTRAINED)
     tokenizer = PunktSentenceTokenizer()
     # Set and not given to the constructor, which would take parameters for text to learn from.
-    tokenizer._params = _read_model(model_folder(settings.punkt))
+    tokenizer._params = _read_model(model_folder(settings.punkt_folder))
     return Splitter(tokenizer.tokenize)
 
 
@@ -64,10 +64,10 @@ def model_folder(given: str | None) -> Path:
                 return Path(given, inner)
     raise UserError(
         what="the English model of NLTK's sentence splitter is not there",
-        where=f"paper.punkt: {given}",
+        where=f"published_procedures.punkt_folder: {given}",
         expected=f"the folder that holds punkt_tab/english with {', '.join(_MODEL)}",
-        remedy="fetch it with `python -m nltk.downloader -d FOLDER punkt_tab` and set paper.punkt to "
-        "FOLDER, or set paper.splitter to untrained, which needs no download",
+        remedy="fetch it with `python -m nltk.downloader -d FOLDER punkt_tab` and set published_procedures.punkt_folder to "
+        "FOLDER, or set published_procedures.splitter to untrained, which needs no download",
     )
 
 
@@ -114,12 +114,16 @@ def check_paper(study: Study) -> None:
         UserError: the sentence splitter's model is missing, or published cells are named without
             the procedures that make the project's side of them.
     """
-    if study.paper and study.paper.splitter == "punkt":
-        model_folder(study.paper.punkt)
-    if study.published and not study.paper and (study.published.targets or study.published.sources):
+    if study.published_procedures and study.published_procedures.splitter == "punkt":
+        model_folder(study.published_procedures.punkt_folder)
+    if (
+        study.published_cells
+        and not study.published_procedures
+        and (study.published_cells.targets or study.published_cells.sources)
+    ):
         raise UserError(
             what="published cells are named, but nothing reproduces them",
             where="published, with paper: null",
-            expected="the section `paper`: published numbers are compared with its procedures only",
-            remedy="add `paper: {splitter: untrained}`, or take the section `published` out",
+            expected="the section `published_procedures`: published numbers are compared with its procedures only",
+            remedy="add `published_procedures: {splitter: untrained}`, or take the section `published_cells` out",
         )

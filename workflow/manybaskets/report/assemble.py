@@ -114,10 +114,10 @@ def assemble(
     ]  # fmt: skip
     warnings = warnings_(summary, compared)
     warnings += [warning for each in experiments for warning in each.warnings]
-    if study.scoring.without_scorer and study.targets:
+    if study.scoring.no_scorer_reason and study.targets:
         warnings.append(
             "Answers are scored under the models of this study alone, which find text of their own "
-            f"family likely. Why there is no other scorer: {study.scoring.without_scorer}"
+            f"family likely. Why there is no other scorer: {study.scoring.no_scorer_reason}"
         )
     return report.Report(
         title=study.study,
@@ -131,7 +131,7 @@ def assemble(
         ),
         warnings=warnings,
         sections=sections,
-        config=yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False, allow_unicode=True),
+        config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.dataset.kind == "embedded",
     )

@@ -70,7 +70,7 @@ def table_names(study: Study) -> list[str]:
         for family in order.families:
             names += [f"source-count-{family}", f"source-count-trend-{family}"]
         names += ["divergence"] if study.divergence.prompts else []
-    if study.describe:
+    if study.source_analysis:
         names += ["conditions-sources"]
         names += ["comparisons-sources"] if any(f.prompt_set == TRAIN for f in families) else []
     return [*names, "exclusions", "counts"]

@@ -56,7 +56,7 @@ def vector_distances(
         return pl.DataFrame(schema=PAIRS)
     within = {name: _distances(each, each) for name, each in kept.items()}
     apart = codes[:, None] != codes[None, :]
-    signs = _signs(codes, settings.swaps, seed)
+    signs = _signs(codes, settings.answer_swaps, seed)
     found = {}
     for row, first in enumerate(names):
         for second in names[:row]:

@@ -167,7 +167,7 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
     ids = wide["prompt_id"].unique().sort().to_list()
     if not ids:
         empty = np.zeros(len(names))
-        return _Counts(empty, np.zeros((len(names), settings.resamples)), 0, 0)
+        return _Counts(empty, np.zeros((len(names), settings.bootstrap_resamples)), 0, 0)
     values = wide.select(names).to_numpy().reshape(len(ids), len(seeds), len(names))
     codes = text_codes(ids)
     sizes = cluster_sums(codes, np.ones(len(ids)))
@@ -176,10 +176,12 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
     means = [bootstrap.mean_of(each, sizes, condition) for each in sums]
     # Test and training prompts are drawn apart, also where there are as many of both.
     draws = row_seed(seed, "style", rows["prompt_set"][0])
-    weights = bootstrap.weights(len(sizes), settings.resamples, draws)
+    weights = bootstrap.weights(len(sizes), settings.bootstrap_resamples, draws)
     table = np.stack([mean.sums for mean in means], axis=1)
     blocks = [(block @ table) / (block @ sizes)[:, None] for block in weights]
-    shifts = np.stack([bootstrap.seed_shift(mean, settings.resamples, draws) for mean in means])
+    shifts = np.stack(
+        [bootstrap.seed_shift(mean, settings.bootstrap_resamples, draws) for mean in means]
+    )
     return _Counts(
         value=np.array([mean.value for mean in means]),
         # Widened by the seeds, a small count may fall below nothing.

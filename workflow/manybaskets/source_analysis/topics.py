@@ -236,7 +236,7 @@ def _resampled(fitted: Fitted, settings: Statistics, seed: int) -> Mapping[str, 
     sizes = cluster_sums(codes, np.ones(len(codes)))
     sums = {name: cluster_sums(codes, each.T).T for name, each in fitted.shares.items()}
     drawn: dict[str, list[np.ndarray]] = {name: [] for name in sums}
-    for block in bootstrap.weights(len(sizes), settings.resamples, seed):
+    for block in bootstrap.weights(len(sizes), settings.bootstrap_resamples, seed):
         below = (block @ sizes)[:, None]
         for name, each in sums.items():
             drawn[name].append(block @ each / below)
@@ -247,7 +247,7 @@ def _swaps(fitted: Fitted, settings: Statistics, seed: int) -> np.ndarray:
     """Which prompts' answers change places: `[swap, prompt]` of ±1, alike within a text."""
     codes = text_codes(fitted.prompt_ids)
     rng = np.random.default_rng(row_seed(seed, "swaps", int(codes.max()) + 1))
-    signs = rng.integers(0, 2, size=(settings.swaps, int(codes.max()) + 1))
+    signs = rng.integers(0, 2, size=(settings.answer_swaps, int(codes.max()) + 1))
     return (signs * 2.0 - 1.0)[:, codes]
 
 

@@ -6,13 +6,13 @@ bias, get their spread from random halves of the prompts or from leaving out eac
 number comes with the number of prompts behind it and left out of it.
 """
 
-from manybaskets.statistics.comparison import COMPARED, compare
+from manybaskets.statistics.comparison import COMPARISONS_SCHEMA, compare
 from manybaskets.statistics.families import check_attainable
 from manybaskets.statistics.spread import DISTRIBUTIONS, SEEDS, distributions, seed_values
 from manybaskets.statistics.summary import SUMMARY, summarise
 
 __all__ = [
-    "COMPARED",
+    "COMPARISONS_SCHEMA",
     "DISTRIBUTIONS",
     "SEEDS",
     "SUMMARY",

@@ -23,7 +23,7 @@ from manybaskets.statistics.sets import Spread, spread
 from manybaskets.statistics.signs import sign_flip_p
 from manybaskets.statistics.summary import drawn, limits, one_training
 
-COMPARED = pl.Schema(
+COMPARISONS_SCHEMA = pl.Schema(
     {
         "family": pl.String,
         "measure": pl.String,
@@ -96,7 +96,7 @@ def compare(
         swaps: results of the swap tests, of the schema `swapping.SWAPPED`.
 
     Returns:
-        One row per family, measure, model and mix, sorted by these (schema `COMPARED`).
+        One row per family, measure, model and mix, sorted by these (schema `COMPARISONS_SCHEMA`).
 
     Raises:
         UserError: a condition of a family was not measured; a family is too large for the numbers
@@ -117,7 +117,7 @@ def compare(
             lines += [_of_set(group, mix, found, settings, swapped) for mix in group.mixes]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
     declared.correct(lines)
-    return pl.DataFrame(lines, schema=COMPARED).sort(_ORDER)
+    return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
 
 
 def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:
@@ -143,12 +143,12 @@ def _check(
             if group.family != family:
                 continue
             if isinstance(found[group.members[0]], PromptCell):
-                patterns["statistics.permutations"] = settings.permutations
+                patterns["statistics.sign_flips"] = settings.sign_flips
             for mix in group.mixes:
                 names = group.names(mix)
                 known = swapped.get(tuple(names[key] for key in SWAP_KEY))
                 if known:
-                    patterns["statistics.swaps"] = known[1]
+                    patterns["statistics.answer_swaps"] = known[1]
         declared.check_attainable(family, size, patterns, settings)
 
 
@@ -188,8 +188,8 @@ def _of_prompts(
 def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
     """Add differences, intervals and p, all comparisons together."""
     means = [each.difference for each in tested]
-    intervals = bca(means, settings.resamples, settings.confidence, seed)
-    p_values = sign_flip_p(means, settings.permutations, seed)
+    intervals = bca(means, settings.bootstrap_resamples, settings.confidence, seed)
+    p_values = sign_flip_p(means, settings.sign_flips, seed)
     for each, mean, interval, p in zip(tested, means, intervals, p_values, strict=True):
         method = f"paired BCa bootstrap over {drawn(mean)}"
         line, found = each.line, limits(interval)

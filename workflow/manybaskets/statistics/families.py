@@ -58,7 +58,12 @@ def groups(
             models = sorted({key[1] for key in found if key[0] == measure and key[3] == prompt_set})
             made = [
                 Group(
-                    family, measure, model, prompt_set, comparison.baseline, tuple(comparison.mixes)
+                    family,
+                    measure,
+                    model,
+                    prompt_set,
+                    comparison.baseline,
+                    tuple(comparison.conditions),
                 )
                 for model in models
             ]

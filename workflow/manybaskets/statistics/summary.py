@@ -76,7 +76,9 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
             line |= {"low": low, "high": high, "method": _of_share(mean, line)}
         else:
             resampled.append((line, mean))
-    intervals = bca([mean for _, mean in resampled], settings.resamples, settings.confidence, seed)
+    intervals = bca(
+        [mean for _, mean in resampled], settings.bootstrap_resamples, settings.confidence, seed
+    )
     for (line, mean), interval in zip(resampled, intervals, strict=True):
         line["method"] = f"BCa bootstrap over {drawn(mean)}{one_training(line)}"
         line |= limits(interval)

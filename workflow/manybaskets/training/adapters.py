@@ -58,7 +58,7 @@ def train_adapter(
         work: folder for checkpoints and the finished adapter; those of another recipe, seed or data
             are never taken.
         output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
-            evaluation and at the end, one is kept, as `training.keep` says.
+            evaluation and at the end, one is kept, as `training.keep_checkpoint` says.
         trackers: folder for what trackers write; `work` unless given.
         run: name of the run in trackers, and in the manifest, by which its adapter is known.
 
@@ -106,7 +106,7 @@ def train_adapter(
     write_task(task, encoded, folder)
     launch(task, folder)
     curve = curve_of(json.loads((folder / RESULT).read_text())["history"])
-    kept = kept_evaluation(curve, training.keep)
+    kept = kept_evaluation(curve, training.keep_checkpoint)
     manifest = {
         "base_model": name,
         "base_weights": weights,

@@ -87,8 +87,10 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
             # One process reads the weights and sends each of the others its shard.
             "fsdp_cpu_ram_efficient_loading": True,
         }
-        if how.wrap:
-            settings["fsdp_config"]["fsdp_transformer_layer_cls_to_wrap"] = ",".join(how.wrap)
+        if how.wrapped_layers:
+            settings["fsdp_config"]["fsdp_transformer_layer_cls_to_wrap"] = ",".join(
+                how.wrapped_layers
+            )
     return settings
 
 

@@ -192,7 +192,7 @@ def _arguments(task: Task) -> dict[str, Any]:
     return {
         "pad": task.pad,
         "processes": training.processes or 1,
-        "keep": training.keep,
+        "keep": training.keep_checkpoint,
         "per_device_train_batch_size": training.batch_size,
         "per_device_eval_batch_size": training.batch_size,
         "learning_rate": training.learning_rate,

@@ -41,7 +41,7 @@ def judging_runs(target=None):
 
 def own_runs(target):
     """Runs of a target that summarise themselves, as (mix, seed): the untuned one is an author."""
-    if not PREFERENCE.own:
+    if not PREFERENCE.own_summaries:
         return []
     return [(mix, seed) for _, mix, seed in judging_runs(target) if mix != VANILLA]
 
@@ -75,8 +75,8 @@ def reading_file(target, mix, seed):
 
 # What one load of a target reads: one run, or all of the target's that judge.
 JUDGES_BY_TARGET = BY_TARGET
-if PREFERENCE and PREFERENCE.one_load:
-    JUDGES_BY_TARGET = PREFERENCE.one_load == "target"
+if PREFERENCE and PREFERENCE.share_model_load:
+    JUDGES_BY_TARGET = PREFERENCE.share_model_load == "target"
 JUDGING = "{target}" if JUDGES_BY_TARGET else "{target}/{mix}/seed{seed}"
 JUDGING_NAME = "all runs of {wildcards.target}"
 if not JUDGES_BY_TARGET:

@@ -36,7 +36,7 @@ def run_files(target, relative, untuned=True):
 
 
 # What one load of a target answers and scores: one run, or all of the target's.
-BY_TARGET = STUDY.responses.one_load == "target"
+BY_TARGET = STUDY.responses.share_model_load == "target"
 LOADED = "runs/{target}" if BY_TARGET else "runs/{target}/{mix}/seed{seed}"
 LOADED_NAME = "all runs of {wildcards.target}"
 if not BY_TARGET:
@@ -113,7 +113,7 @@ def swapped_families(sources=False):
         for name, family in STUDY.comparisons.items()
         if (family.prompt_set == TRAIN) == sources
     }
-    return swappable(of_kind) if STUDY.statistics.swaps else {}
+    return swappable(of_kind) if STUDY.statistics.answer_swaps else {}
 
 
 def swapped_runs():
@@ -121,7 +121,7 @@ def swapped_runs():
     wanted = {
         (mix, seed, family.prompt_set)
         for family in swapped_families().values()
-        for mix in [family.baseline, *family.mixes]
+        for mix in [family.baseline, *family.conditions]
         for seed in seeds_of(mix)
     }
     return sorted(wanted)
@@ -130,7 +130,7 @@ def swapped_runs():
 def swapped_sources():
     """(source, seed 0, prompt set) of all sources that swap tests compare."""
     families = swapped_families(sources=True).values()
-    return sorted({(s, 0, TRAIN) for f in families for s in [f.baseline, *f.mixes]})
+    return sorted({(s, 0, TRAIN) for f in families for s in [f.baseline, *f.conditions]})
 
 
 def swap_files():

@@ -3,18 +3,18 @@
 
 def topic_files(relative):
     """What the topic model gives; nothing where the config has none."""
-    return [path(relative)] if STUDY.describe and STUDY.describe.topics else []
+    return [path(relative)] if STUDY.source_analysis and STUDY.source_analysis.topics else []
 
 
 def source_table_names():
     """Tables of `statistics/` about the sources that this study's config allows."""
-    if not STUDY.describe:
+    if not STUDY.source_analysis:
         return []
     several = len(STUDY.described_sources()) > 1
-    names = ["similarity"] if several and STUDY.describe.similarity.metrics else []
+    names = ["similarity"] if several and STUDY.source_analysis.similarity.metrics else []
     names += ["source-distances"] if several else []
-    names += ["topics"] if STUDY.describe.topics else []
-    styled = counted(STUDY.measures) and counted(STUDY.describe.measures)
+    names += ["topics"] if STUDY.source_analysis.topics else []
+    styled = counted(STUDY.measures) and counted(STUDY.source_analysis.measures)
     return names + (["style-inheritance"] if styled else [])
 
 
@@ -82,26 +82,26 @@ def paper_runs():
 
 def paper_splitter_files():
     """The model of the published sentence splitter; none where it is not used."""
-    wanted = STUDY.paper and STUDY.paper.splitter == "punkt"
-    return model_files(STUDY.paper.punkt) if wanted else []
+    wanted = STUDY.published_procedures and STUDY.published_procedures.splitter == "punkt"
+    return model_files(STUDY.published_procedures.punkt_folder) if wanted else []
 
 
 def paper_variant_files():
     """The published procedures beside the project's values; none where the study leaves them out."""
-    endings = ("csv", "md", "tex") if STUDY.paper else ()
+    endings = ("csv", "md", "tex") if STUDY.published_procedures else ()
     return [path(f"tables/paper-variants.{ending}") for ending in endings]
 
 
 def published_similarity_files():
     """The sources' similarity, reported against reproduced; none where no source is a published one."""
-    cells = STUDY.published.similarity if STUDY.published else {}
+    cells = STUDY.published_cells.similarity if STUDY.published_cells else {}
     endings = ("csv", "md", "tex") if cells else ()
     return [path(f"tables/published-similarity.{ending}") for ending in endings]
 
 
 def published_files():
     """Reported against reproduced; none where the study has no published cell."""
-    cells = STUDY.published if STUDY.paper else None
+    cells = STUDY.published_cells if STUDY.published_procedures else None
     runs_too = cells and cells.targets and cells.conditions
     sources_too = cells and set(cells.sources) & set(STUDY.described_sources())
     if not (runs_too or sources_too):

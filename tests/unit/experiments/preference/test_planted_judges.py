@@ -15,7 +15,7 @@ from manybaskets.experiments.preference.length_control import AT_ONE, EQUAL, RAW
 from manybaskets.experiments.preference.length_control import WORDS as SLOPE
 from manybaskets.experiments.preference.schemas import READINGS
 
-SETTINGS = Statistics(resamples=1999, permutations=999)
+SETTINGS = Statistics(bootstrap_resamples=1999, sign_flips=999)
 
 
 FAIR = Planted()

@@ -44,7 +44,7 @@ def frames():
         script.read(Planted(), "gold", target="olmo", mine=()),
     ]
     return preference_statistics(
-        pl.concat(readings), ROLES, Statistics(resamples=199, permutations=99), 1
+        pl.concat(readings), ROLES, Statistics(bootstrap_resamples=199, sign_flips=99), 1
     )
 
 

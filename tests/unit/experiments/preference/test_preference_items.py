@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from manybaskets.config.preference_judging import Judging
 from manybaskets.experiments.preference.corruption import shuffled
-from manybaskets.experiments.preference.questions import Panel, filled, lay_out
+from manybaskets.experiments.preference.questions import TextPanel, filled, lay_out
 from manybaskets.experiments.preference.schemas import corrupted, own_of
 
 AUTHORS = ["human", "llama", "qwen", "outsider", "own"]
@@ -34,7 +34,7 @@ def texts(**changes) -> dict[str, dict[str, str | None]]:
 
 
 def asked(how: Judging, made=None, guests=(GUEST,)) -> list:
-    panel = Panel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
+    panel = TextPanel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
     return lay_out(how, panel, ARTICLES, made or texts(), 42)
 
 
@@ -84,12 +84,12 @@ def test_the_scale_that_is_asked_is_the_scale_that_is_read():
 
 
 def test_protocols_and_the_published_form_can_be_left_out():
-    items = asked(settings(protocols=["absolute"], paper=None))
+    items = asked(settings(protocols=["absolute"], published_form=None))
     assert {(item.protocol, item.variant) for item in items} == {("absolute", "corrected")}
 
 
 def test_the_planted_gap_is_the_same_words_in_another_order_and_asked_both_ways():
-    how = settings(discrimination={"of": ["human", "llama"], "shuffle": "words"})
+    how = settings(discrimination={"authors": ["human", "llama"], "shuffle": "words"})
     items = [item for item in asked(how) if item.protocol == "discrimination"]
     assert len(items) == 2 * 2 * 2 * 2  # articles, authors, orders, marker sets
     for item in items:
@@ -111,7 +111,7 @@ def test_the_planted_gap_is_the_same_words_in_another_order_and_asked_both_ways(
 )
 def test_pairs_without_two_different_texts_are_rows_with_their_reason(made, status, rows):
     """Nothing is dropped: as many rows as without the fault, those of the text marked."""
-    how = settings(discrimination={"of": ["llama"]}, paper=None)
+    how = settings(discrimination={"authors": ["llama"]}, published_form=None)
     items, whole = asked(how, texts(**made)), asked(how)
     assert len(items) == len(whole)
     marked = [item for item in items if item.status != "read"]
@@ -129,7 +129,7 @@ def test_pairs_without_two_different_texts_are_rows_with_their_reason(made, stat
 
 
 def test_a_text_of_one_word_has_no_worse_form_and_says_so():
-    how = settings(discrimination={"of": ["llama"]}, paper=None)
+    how = settings(discrimination={"authors": ["llama"]}, published_form=None)
     items = asked(how, texts(llama="Mor."))
     planted = [item for item in items if item.protocol == "discrimination"]
     assert {item.status for item in planted if item.article_id == "a1"} == {"identical"}

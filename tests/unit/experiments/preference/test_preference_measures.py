@@ -21,7 +21,7 @@ from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILI
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, READINGS
 from manybaskets.experiments.preference.verdicts import NOT_TESTED
 
-SETTINGS = Statistics(resamples=499, permutations=199)
+SETTINGS = Statistics(bootstrap_resamples=499, sign_flips=199)
 NONE_HELD_OUT = replace(ROLES, held_out=())
 
 

@@ -20,8 +20,8 @@ from manybaskets.engines.base import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.markers import marker_tokens
-from manybaskets.experiments.preference.questions import Panel
-from manybaskets.experiments.preference.readout import Judge, read_judges
+from manybaskets.experiments.preference.questions import TextPanel
+from manybaskets.experiments.preference.readout import JudgedRun, read_judges
 from manybaskets.experiments.preference.schemas import ARTICLES, READINGS, STATUSES
 from manybaskets.models.folder import check_folder
 from manybaskets.records.files import read_metadata
@@ -48,7 +48,7 @@ TEXTS = {
 
 
 def settings(**changes) -> Judging:
-    given = {"paper": {"pairwise_system": "Write A or B.", "absolute_system": "Rate."}}
+    given = {"published_form": {"pairwise_system": "Write A or B.", "absolute_system": "Rate."}}
     return Judging.model_validate(given | {"prompts": SHORT} | changes)
 
 
@@ -57,8 +57,8 @@ def load(folder, name="llama", **prompting) -> TransformersEngine:
 
 
 def readings(engine, tmp_path, how=None, texts=TEXTS, adapter=None, rows=ROWS) -> pl.DataFrame:
-    panel = Panel(AUTHORS, [], AUTHORS[:2])
-    judge = Judge("llama", "multi", 1, adapter, panel, texts, tmp_path / "readings.parquet")
+    panel = TextPanel(AUTHORS, [], AUTHORS[:2])
+    judge = JudgedRun("llama", "multi", 1, adapter, panel, texts, tmp_path / "readings.parquet")
     read_judges(engine, [judge], rows, how or settings(), summaries=Summaries(), study_seed=42)
     frame = pl.read_parquet(judge.output)
     assert frame.schema == READINGS
@@ -129,7 +129,9 @@ def test_lengths_and_likelihoods_of_both_texts_stand_in_every_row(tiny_models, t
 def test_temperature_and_top_p_leave_the_corrected_readings_as_they_are(tiny_models, tmp_path):
     engine = load(tiny_models["llama"])
     frames = [
-        readings(engine, tmp_path, settings(paper={"sampling": {"temperature": t, "top_p": p}}))
+        readings(
+            engine, tmp_path, settings(published_form={"sampling": {"temperature": t, "top_p": p}})
+        )
         for t, p in ((0.7, 1.0), (0.2, 1.0), (0.7, 0.1))
     ]
     corrected, paper = pl.col("variant") == "corrected", pl.col("protocol") == "pairwise"
@@ -242,7 +244,7 @@ def test_missing_empty_and_identical_texts_are_rows_without_numbers(tiny_models,
         "llama": {"a1": "", "a2": "Monday."},
         "own": TEXTS["own"],
     }
-    frame = readings(load(tiny_models["llama"]), tmp_path, settings(paper=None), texts)
+    frame = readings(load(tiny_models["llama"]), tmp_path, settings(published_form=None), texts)
     pairs = frame.filter(protocol="pairwise").select("article_id", "first", "second", "status")
     found = {(a, frozenset((f, s))): status for a, f, s, status in pairs.iter_rows()}
     assert found == {
@@ -320,4 +322,4 @@ def test_a_judge_without_room_in_its_context_reads_nothing_and_says_why(tiny_mod
 
 def test_the_sampling_of_the_published_form_must_warp():
     with pytest.raises(ValueError, match="leaves one token"):
-        settings(paper={"sampling": Sampling(temperature=0.0).model_dump()})
+        settings(published_form={"sampling": Sampling(temperature=0.0).model_dump()})

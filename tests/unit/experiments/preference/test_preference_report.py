@@ -29,7 +29,7 @@ from manybaskets.experiments.preference.tables import preference_tables
 from manybaskets.presentation.page import Table
 
 NUMBERS = ROOT / "resources/published/self_preference.csv"
-SETTINGS = Statistics(resamples=499, permutations=199)
+SETTINGS = Statistics(bootstrap_resamples=499, sign_flips=199)
 
 
 def told(*readings: pl.DataFrame, **more) -> str:
@@ -92,7 +92,7 @@ def test_few_trainings_missing_readings_and_no_held_out_family_are_told():
     readings = given.read(Planted(self_bias=1.0), "single", (1,)).with_columns(
         status=pl.when(pl.col("article_id") == "a00001-0").then(pl.lit("empty")).otherwise("status")
     )
-    text = told(readings, without_held_out="all families were needed for training.")
+    text = told(readings, no_held_out_reason="all families were needed for training.")
     assert "1 of the conditions have fewer than 3 training seeds" in text
     assert "readings do not count: a text is empty" in text
     assert "all families were needed" in text
@@ -116,7 +116,7 @@ def test_the_report_has_a_part_with_sentences_tables_and_published_numbers():
     settings = yaml.safe_load((NUMBERS.parents[2] / "config/config.yaml").read_text())
     settings["preference"] = {
         "articles": {"kind": "embedded"}, "authors": ["human", "llama", "qwen"],
-        "without_held_out": "a test has none.",
+        "no_held_out_reason": "a test has none.",
     }  # fmt: skip
     part = experiment_of(parse_study(settings, "a test"), frames, tables)
     assert part.part == "preference" and len(part.tables) == len(tables)

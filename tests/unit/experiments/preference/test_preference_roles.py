@@ -50,8 +50,8 @@ def test_a_target_may_have_a_panel_of_its_own():
 
 
 def test_draws_and_flips_are_those_of_the_section():
-    settings = settings_of(study(statistics={"resamples": 2000, "permutations": 3000}))
-    assert (settings.resamples, settings.permutations) == (2000, 3000)
+    settings = settings_of(study(statistics={"bootstrap_resamples": 2000, "sign_flips": 3000}))
+    assert (settings.bootstrap_resamples, settings.sign_flips) == (2000, 3000)
     assert settings.confidence == study().statistics.confidence
 
 
@@ -72,6 +72,6 @@ def test_figures_are_planned_from_the_config():
     every = [[variant, protocol] for variant in ("corrected", "paper")
              for protocol in ("pairwise", "absolute")]  # fmt: skip
     assert ways(whole, "matrix") == ways(whole, "authors") == ways(whole, "bias") == every
-    scores = named(judging={"protocols": ["absolute"], "paper": None})
+    scores = named(judging={"protocols": ["absolute"], "published_form": None})
     assert list(scores) == ["preference-matrix", "preference-authors", "preference-bias"]
     assert ways(scores, "bias") == [["corrected", "absolute"]]

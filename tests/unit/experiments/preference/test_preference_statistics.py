@@ -24,7 +24,7 @@ from manybaskets.experiments.preference.roles import Roles
 from manybaskets.experiments.preference.tables import TITLES, preference_tables
 from manybaskets.presentation.table_forms import write_all
 
-SETTINGS = Statistics(resamples=999, permutations=499)
+SETTINGS = Statistics(bootstrap_resamples=999, sign_flips=499)
 MODELS = "self against models"
 
 

@@ -324,7 +324,7 @@ def test_a_compared_condition_without_scores_is_an_error():
 
 def test_a_family_that_no_test_could_decide_is_refused():
     analysis = fabricated.analysis(permutations=499)
-    with pytest.raises(UserError, match="statistics.permutations"):
+    with pytest.raises(UserError, match="statistics.sign_flips"):
         comparing.compare(SCORES, DESIGN, analysis)
 
 

@@ -72,7 +72,7 @@ def test_trials_and_flags_reach_the_analysis(made):
 
 def test_tables_are_those_that_the_config_names(study, made):
     frames, analysis = made
-    tables = tables_of(frames, analysis, study.published, NUMBERS)
+    tables = tables_of(frames, analysis, study.published_cells, NUMBERS)
     assert list(tables) == table_names(study)
     assert {PAPER, *PUBLISHED} <= set(tables)
     published = tables["robustness-published"].frame
@@ -82,18 +82,18 @@ def test_tables_are_those_that_the_config_names(study, made):
 
 def test_the_published_procedure_is_left_out_without_the_key(study, made):
     frames, analysis = made
-    own = study.robustness.model_copy(update={"paper": False})
+    own = study.robustness.model_copy(update={"published_procedure": False})
     plain = study.model_copy(update={"robustness": own})
     kept = {name: frame for name, frame in frames.items() if name in frame_names(plain)}
     assert PAPER not in kept
-    assert list(tables_of(kept, analysis, plain.published, NUMBERS)) == table_names(plain)
+    assert list(tables_of(kept, analysis, plain.published_cells, NUMBERS)) == table_names(plain)
     assert table_names(study.model_copy(update={"robustness": None})) == []
     assert frame_names(study.model_copy(update={"robustness": None})) == []
 
 
 def test_the_report_tells_of_the_experiment_and_warns(study, made):
     frames, analysis = made
-    tables = tables_of(frames, analysis, study.published, NUMBERS)
+    tables = tables_of(frames, analysis, study.published_cells, NUMBERS)
     part = experiment_of(frames, analysis, tables)
     assert part.part == "robustness" and len(part.tables) == len(tables)
     assert any("published differences" in sentence for sentence in part.sentences)

@@ -163,9 +163,9 @@ def test_published_cells_are_set_beside_reproduced_ones():
     design = fabricated.design(direct=40, templates=4, bases=6)
     scores = fabricated.scores(design)
     paper = procedure(scores, design, ANALYSIS, GROUPS, ["human"])
-    numbers = published_robustness.load(NUMBERS)
+    numbers = published_robustness.load_robustness(NUMBERS)
     summary = summarise(scores, design, ANALYSIS)
-    found = published_robustness.compare(numbers, paper, summary, PUBLISHED)
+    found = published_robustness.compare_robustness(numbers, paper, summary, PUBLISHED)
     theirs = numbers.filter(pl.col("target") == "8B", pl.col("statistic") != "score_sum")
     assert found.height == theirs.height
     assert set(found["metric"]) == set(numbers["metric"]) - {"harm_test_size"}
@@ -196,7 +196,7 @@ def test_published_cells_are_set_beside_reproduced_ones():
         metric="harmfulness", prompt_set=DIRECT, first="vanilla", second="human"
     )  # fmt: skip
     assert told["agree"].to_list() == ["yes"]
-    sentences = published_robustness.findings(found, contrasted)
+    sentences = published_robustness.published_findings(found, contrasted)
     assert len(sentences) == 5
     assert "have a counterpart" in sentences[0]
 
@@ -207,11 +207,11 @@ def test_pair_in_the_published_order_gets_the_first_ones_u():
     analysis = fabricated.analysis(mixes=ORDER[::-1])
     design = fabricated.design(direct=40, templates=4, bases=6)
     scores = fabricated.scores(design)
-    numbers = published_robustness.load(NUMBERS)
+    numbers = published_robustness.load_robustness(NUMBERS)
     summary = summarise(scores, design, ANALYSIS)
     wanted = pl.col("statistic").is_in(["mannwhitney_U", "prob_superiority_A"])
     both = [
-        published_robustness.compare(
+        published_robustness.compare_robustness(
             numbers, procedure(scores, design, settings, each, ["human"]), summary, PUBLISHED
         ).filter(wanted)
         for settings, each in ((ANALYSIS, GROUPS), (analysis, groups))
@@ -221,11 +221,16 @@ def test_pair_in_the_published_order_gets_the_first_ones_u():
 
 
 def test_a_study_without_published_cells_has_no_rows():
-    found = published_robustness.compare(
-        published_robustness.load(NUMBERS), PAPER, summarise(SCORES, DESIGN, ANALYSIS), Published()
+    found = published_robustness.compare_robustness(
+        published_robustness.load_robustness(NUMBERS),
+        PAPER,
+        summarise(SCORES, DESIGN, ANALYSIS),
+        Published(),
     )
     assert found.is_empty()
-    assert published_robustness.findings(found, published_robustness.contrasts(found)) == []
+    assert (
+        published_robustness.published_findings(found, published_robustness.contrasts(found)) == []
+    )
 
 
 def test_every_published_cell_of_the_larger_model_has_a_place():
@@ -245,9 +250,9 @@ def test_every_published_cell_of_the_larger_model_has_a_place():
     scores = fabricated.scores(design, mixes=mixes, leaning=leaning, seeds=(1,))
     analysis = fabricated.analysis(mixes=mixes, contrasts=[])
     paper = procedure(scores, design, analysis, Groups(mixes, families, sizes, {}), ["human"])
-    numbers = published_robustness.load(NUMBERS)
+    numbers = published_robustness.load_robustness(NUMBERS)
     published = Published(targets={"llama": "70B"}, conditions=conditions)
-    found = published_robustness.compare(
+    found = published_robustness.compare_robustness(
         numbers, paper, summarise(scores, design, analysis), published
     )
     wanted = numbers.filter(pl.col("target") == "70B", pl.col("statistic") != "score_sum")
@@ -262,4 +267,4 @@ def test_a_file_with_other_columns_is_refused(tmp_path):
     path = tmp_path / "robustness.csv"
     path.write_text("a,b\n1,2\n", encoding="utf-8")
     with pytest.raises(UserError, match="columns are"):
-        published_robustness.load(path)
+        published_robustness.load_robustness(path)

@@ -306,7 +306,7 @@ def test_figures_follow_the_config_and_can_be_drawn():
 
 def without_experiment(study: Study) -> Study:
     """The same study without the section."""
-    return Study.model_validate(study.model_dump(mode="json") | {"robustness": None})
+    return Study.model_validate(study.settings() | {"robustness": None})
 
 
 def test_panels_that_are_compared_stand_in_one_row():

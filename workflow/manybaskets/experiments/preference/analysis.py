@@ -8,7 +8,6 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.analysis import Statistics
-from manybaskets.experiments.preference import length_control as of_length
 from manybaskets.experiments.preference.biases import (
     DID,
     DIRECT_HUMAN,
@@ -20,8 +19,8 @@ from manybaskets.experiments.preference.biases import (
     same_text,
 )
 from manybaskets.experiments.preference.estimates import (
-    COMPARED,
     ESTIMATES,
+    PREFERENCE_COMPARISONS_SCHEMA,
     comparisons,
     estimates,
     mean_of_series,
@@ -35,7 +34,8 @@ from manybaskets.experiments.preference.instrument_checks import (
     matrix,
     position,
 )
-from manybaskets.experiments.preference.readings import Judge, checked, judges
+from manybaskets.experiments.preference.length_control import AT_ONE, MODELS, RAW, lengths
+from manybaskets.experiments.preference.readings import JudgeReadings, checked, judges
 from manybaskets.experiments.preference.roles import LOG_ODDS, Roles, Z
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, PAPER
 from manybaskets.experiments.preference.verdicts import REPLICA, diagnose
@@ -107,11 +107,11 @@ def preference_statistics(
     test_all(lines, means, compared, differences, roles, settings, seed)
     frames = {
         "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
-        "preference-comparisons": pl.DataFrame(compared, schema=COMPARED),
+        "preference-comparisons": pl.DataFrame(compared, schema=PREFERENCE_COMPARISONS_SCHEMA),
         "preference-position": position(readings, settings, seed),
         "preference-mass": mass(readings, roles.low_mass),
         "preference-discrimination": told_apart,
-        "preference-length": of_length.lengths(found, roles, settings, seed),
+        "preference-length": lengths(found, roles, settings, seed),
         "preference-matrix": matrix(found, roles, settings, seed),
         "preference-excluded": excluded(readings),
     }
@@ -119,7 +119,9 @@ def preference_statistics(
     return {name: ordered(frames[name], roles) for name in NAMES}
 
 
-def _fit_golds(found: Sequence[Judge], told_apart: pl.DataFrame) -> dict[str, list[Judge]]:
+def _fit_golds(
+    found: Sequence[JudgeReadings], told_apart: pl.DataFrame
+) -> dict[str, list[JudgeReadings]]:
     """Gold judges by protocol; one that cannot tell an intact text from a corrupted one is none."""
     fit = told_apart.filter(pl.col("mix") == GOLD, pl.col("low") > 0.5)["target"].to_list()
     golds = [each for each in found if each.mix == GOLD and each.variant == CORRECTED]
@@ -130,7 +132,7 @@ def _fit_golds(found: Sequence[Judge], told_apart: pl.DataFrame) -> dict[str, li
     }
 
 
-def _same_texts(found: Sequence[Judge], roles: Roles):
+def _same_texts(found: Sequence[JudgeReadings], roles: Roles):
     corrected = [each for each in found if each.variant == CORRECTED]
     untuned = {(each.target, each.protocol): each for each in corrected if each.mix == VANILLA}
     pairs = [
@@ -190,8 +192,8 @@ def _row(
     spb, psb = found[SPB, unit], found[PSB, unit]
     did = found.get((DID, Z if absolute else LOG_ODDS), nothing)
     gap = found.get((GAP, Z if absolute else LOG_ODDS), nothing)
-    length = {row["statistic"]: row for row in by_length if row["contrast"] == of_length.MODELS}
-    raw, at_one = (length.get(name, nothing) for name in (of_length.RAW, of_length.AT_ONE))
+    length = {row["statistic"]: row for row in by_length if row["contrast"] == MODELS}
+    raw, at_one = (length.get(name, nothing) for name in (RAW, AT_ONE))
     row = dict(names) | {
         "unit": unit,
         "spb": spb["value"],

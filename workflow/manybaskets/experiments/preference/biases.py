@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from manybaskets.experiments.preference.readings import Judge
+from manybaskets.experiments.preference.readings import JudgeReadings
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Roles, Z
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, OWN, own_of
 from manybaskets.names import VANILLA
@@ -72,7 +72,7 @@ class Asked:
         return [self.author, *self.others, self.human]
 
 
-def asked_of(judge: Judge, roles: Roles) -> list[Asked]:
+def asked_of(judge: JudgeReadings, roles: Roles) -> list[Asked]:
     """The conditions of a judge: its base model's text as self and, where it read them, its own."""
     if judge.target not in roles.selves:
         return []
@@ -83,7 +83,9 @@ def asked_of(judge: Judge, roles: Roles) -> list[Asked]:
     return [each for each in found if judge.has(*each.field) and each.others]
 
 
-def biases_of(judge: Judge, golds: Sequence[Judge], roles: Roles) -> Iterator[Series]:
+def biases_of(
+    judge: JudgeReadings, golds: Sequence[JudgeReadings], roles: Roles
+) -> Iterator[Series]:
     """All series of a judge.
 
     SPB: mean of self less the mean of the other models' means; PSB: mean of all models' means less
@@ -106,7 +108,7 @@ def biases_of(judge: Judge, golds: Sequence[Judge], roles: Roles) -> Iterator[Se
             yield from against_gold(judge, asked, golds, roles, series)
 
 
-def _maker(judge: Judge, asked: Asked):
+def _maker(judge: JudgeReadings, asked: Asked):
     def series(statistic: str, unit: str, values: np.ndarray, note: str = "") -> Series:
         return Series(judge.target, judge.mix, judge.variant, judge.protocol, asked.label, statistic,
                       unit, judge.seeds, judge.articles, values, note)  # fmt: skip
@@ -114,7 +116,7 @@ def _maker(judge: Judge, asked: Asked):
     return series
 
 
-def self_and_synthetic(judge: Judge, asked: Asked, unit: str) -> dict[str, np.ndarray]:
+def self_and_synthetic(judge: JudgeReadings, asked: Asked, unit: str) -> dict[str, np.ndarray]:
     """SPB and PSB of every seed and article."""
     means = {name: judge.means(unit, name, asked.field) for name in asked.field}
     others = np.mean([means[name] for name in asked.others], axis=0)
@@ -127,7 +129,7 @@ def self_and_synthetic(judge: Judge, asked: Asked, unit: str) -> dict[str, np.nd
     }
 
 
-def _direct(judge: Judge, asked: Asked, roles: Roles, series) -> Iterator[Series]:
+def _direct(judge: JudgeReadings, asked: Asked, roles: Roles, series) -> Iterator[Series]:
     taught = [name for name in asked.others if name in roles.taught.get(judge.mix, ())]
     held_out = [name for name in asked.others if name in roles.held_out]
     against = {
@@ -148,7 +150,7 @@ def _direct(judge: Judge, asked: Asked, roles: Roles, series) -> Iterator[Series
 
 
 def against_gold(
-    judge: Judge, asked: Asked, golds: Sequence[Judge], roles: Roles, series
+    judge: JudgeReadings, asked: Asked, golds: Sequence[JudgeReadings], roles: Roles, series
 ) -> Iterator[Series]:
     """Difference-in-differences and its secondary kin, where independent judges read the same texts.
 
@@ -202,20 +204,20 @@ def against_gold(
                  f"gold {names}")  # fmt: skip
 
 
-def _over(judge: Judge, unit: str, one: str, other: str) -> np.ndarray:
+def _over(judge: JudgeReadings, unit: str, one: str, other: str) -> np.ndarray:
     return judge.values[unit][:, :, judge.place(one), judge.place(other)]
 
 
-def _by_seed(gold: Judge, unit: str, texts: Sequence[str], other: str) -> np.ndarray:
+def _by_seed(gold: JudgeReadings, unit: str, texts: Sequence[str], other: str) -> np.ndarray:
     """What gold says of the text of each of a judge's seeds: `[seed, article]`."""
     return np.concatenate([_over(gold, unit, text, other)[:1] for text in texts])
 
 
-def _scores(gold: Judge, texts: Sequence[str]) -> np.ndarray:
+def _scores(gold: JudgeReadings, texts: Sequence[str]) -> np.ndarray:
     return np.concatenate([gold.scores[POINTS][:1, :, gold.place(text)] for text in texts])
 
 
-def _aligned(gold: Judge, judge: Judge, values: np.ndarray) -> np.ndarray:
+def _aligned(gold: JudgeReadings, judge: JudgeReadings, values: np.ndarray) -> np.ndarray:
     """Values of gold's articles at the places of the judge's; NaN where gold has none."""
     at = {article: place for place, article in enumerate(gold.articles)}
     places = [at.get(article, -1) for article in judge.articles]
@@ -223,7 +225,7 @@ def _aligned(gold: Judge, judge: Judge, values: np.ndarray) -> np.ndarray:
     return padded[:, places]
 
 
-def _nearest(golds: Sequence[Judge], texts: Sequence[str], asked: Asked) -> str | None:
+def _nearest(golds: Sequence[JudgeReadings], texts: Sequence[str], asked: Asked) -> str | None:
     """The other model that is as good as self in the eyes of the gold judges; none of these itself."""
     unit = LOG_ODDS if LOG_ODDS in golds[0].values else POINTS
     gaps = {}
@@ -239,7 +241,7 @@ def _nearest(golds: Sequence[Judge], texts: Sequence[str], asked: Asked) -> str 
 
 
 def _equal_opportunity(
-    judge: Judge, asked: Asked, golds: Sequence[Judge], texts: Sequence[str]
+    judge: JudgeReadings, asked: Asked, golds: Sequence[JudgeReadings], texts: Sequence[str]
 ) -> np.ndarray:
     votes = {"self": ([], []), "other": ([], [])}
     for name in asked.others:
@@ -275,7 +277,9 @@ def ratio(top: np.ndarray, below: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.where(counts, values, np.nan)
 
 
-def same_text(judge: Judge, untuned: Judge, roles: Roles) -> tuple[Series, Series] | None:
+def same_text(
+    judge: JudgeReadings, untuned: JudgeReadings, roles: Roles
+) -> tuple[Series, Series] | None:
     """SPB on a run's own texts, by the run and by the untuned target; None if that did not read them.
 
     Their difference is what training did to the judge, the texts being the same.

@@ -37,7 +37,7 @@ _NUMBERS = {
     "method": pl.String,
 }
 ESTIMATES = pl.Schema({**NAMES, **_NUMBERS, "note": pl.String})
-COMPARED = pl.Schema(
+PREFERENCE_COMPARISONS_SCHEMA = pl.Schema(
     {
         **NAMES,
         "against": pl.String,  # mix of the other judge
@@ -93,7 +93,7 @@ def estimates(found: Sequence[Series], settings: Statistics, seed: int) -> list[
     """One line per series, without tests (columns of `ESTIMATES`)."""
     means = [mean_of_series(series) for series in found]
     known = [mean for mean in means if mean is not None]
-    intervals = iter(bca(known, settings.resamples, settings.confidence, seed))
+    intervals = iter(bca(known, settings.bootstrap_resamples, settings.confidence, seed))
     lines = []
     for series, mean in zip(found, means, strict=True):
         line = names_of(series) | {"note": series.note, "n_seeds": len(series.seeds)}
@@ -164,7 +164,7 @@ def comparisons(
         same_texts: pairs of `biases.same_text`; their difference is taken seed by seed.
 
     Returns:
-        Lines of `COMPARED` without tests, and the mean of each.
+        Lines of `PREFERENCE_COMPARISONS_SCHEMA` without tests, and the mean of each.
     """
     spb = {
         (s.target, s.variant, s.protocol, s.self_, s.mix): s
@@ -185,7 +185,7 @@ def comparisons(
         lines.append(line)
         means.append(mean)
     known = [mean for mean in means if mean is not None]
-    intervals = iter(bca(known, settings.resamples, settings.confidence, seed))
+    intervals = iter(bca(known, settings.bootstrap_resamples, settings.confidence, seed))
     for line, mean in zip(lines, means, strict=True):
         if mean is None:
             line["method"] = "no article with a value of both judges in every seed"
@@ -253,7 +253,7 @@ def test_all(
         if line["statistic"] == SPB and "against" not in line and line["unit"] in roles.margins
     ]
     size = len(wanted) + len(equivalent)
-    flips = max(settings.permutations, _PATTERNS_PER_TEST * size)
+    flips = max(settings.sign_flips, _PATTERNS_PER_TEST * size)
     flipped = sign_flip_p([mean for _, mean in wanted], flips, seed)
     for (line, _), p in zip(wanted, flipped, strict=True):
         line["p"] = p

@@ -10,7 +10,10 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.estimates import SAME_OWN
 from manybaskets.experiments.preference.length_control import AT_ONE, HUMAN
-from manybaskets.experiments.preference.published_numbers import COMPARED, published_findings
+from manybaskets.experiments.preference.published_numbers import (
+    PUBLISHED_PREFERENCE_SCHEMA,
+    published_findings,
+)
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.experiments.preference.verdicts import (
     BY_LENGTH,
@@ -42,14 +45,14 @@ _FEW = 3
 
 
 def preference_findings(
-    frames: Mapping[str, pl.DataFrame], confidence: float, without_held_out: str | None = None
+    frames: Mapping[str, pl.DataFrame], confidence: float, no_held_out_reason: str | None = None
 ) -> list[str]:
     """Sentences of the report, those first that limit all others.
 
     Args:
         frames: result of `results.preference_statistics`.
         confidence: of the intervals.
-        without_held_out: why no author is of a family that no mix was trained on.
+        no_held_out_reason: why no author is of a family that no mix was trained on.
     """
     rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
     if rows.is_empty():
@@ -62,7 +65,7 @@ def preference_findings(
     said += _for_models(fit, frames["preference-length"])
     said += _compared(frames["preference-comparisons"], fit, 1 - confidence)
     said += _lengths(rows)
-    said += _limits(frames, rows, without_held_out)
+    said += _limits(frames, rows, no_held_out_reason)
     return said
 
 
@@ -89,10 +92,10 @@ def experiment_of(
         tables: the experiment's, by name; the published numbers among them where there are any.
     """
     said = preference_findings(
-        frames, study.statistics.confidence, study.preference.without_held_out
+        frames, study.statistics.confidence, study.preference.no_held_out_reason
     )
     for table in tables.values():
-        if table.frame.schema == COMPARED:
+        if table.frame.schema == PUBLISHED_PREFERENCE_SCHEMA:
             said += published_findings(table.frame)
     return Experiment(
         name="preference",
@@ -245,7 +248,7 @@ def _lengths(rows: pl.DataFrame) -> Iterator[str]:
 
 
 def _limits(
-    frames: Mapping[str, pl.DataFrame], rows: pl.DataFrame, without_held_out: str | None
+    frames: Mapping[str, pl.DataFrame], rows: pl.DataFrame, no_held_out_reason: str | None
 ) -> Iterator[str]:
     few = rows.filter(pl.col("flag").is_not_null())
     if few.height:
@@ -261,8 +264,8 @@ def _limits(
             else "no independent judge read the summaries"
         )
         yield (f"A preference for good texts is not told from one for self, since {why}.")
-    if without_held_out:
-        yield f"No author is of a family that no mix was trained on: {without_held_out}"
+    if no_held_out_reason:
+        yield f"No author is of a family that no mix was trained on: {no_held_out_reason}"
     lost = frames["preference-excluded"].filter(pl.col("counted") == "not at all")
     if lost.height:
         top = (

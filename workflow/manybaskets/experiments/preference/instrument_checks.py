@@ -14,7 +14,7 @@ from manybaskets.experiments.preference.estimates import Clusters, kept
 from manybaskets.experiments.preference.readings import (
     IDENTICAL,
     NO_MARKER,
-    Judge,
+    JudgeReadings,
     marker_pairs,
     one_order_only,
 )
@@ -101,7 +101,9 @@ class _Waiting:
 
 def _filled(waiting: Sequence[_Waiting], settings: Statistics, seed: int) -> None:
     """Put value and interval into every line; a share that never varies has Wilson's."""
-    found = bca([each.mean for each in waiting], settings.resamples, settings.confidence, seed)
+    found = bca(
+        [each.mean for each in waiting], settings.bootstrap_resamples, settings.confidence, seed
+    )
     for each, interval in zip(waiting, found, strict=True):
         if each.share and each.mean.value in (0.0, 1.0):
             interval = wilson_of(each.mean, len(each.mean.sizes), settings.confidence)
@@ -206,7 +208,9 @@ def _won(column: str) -> pl.Expr:
     return (pl.col(column) > 0).cast(pl.Float64) + (pl.col(column) == 0).cast(pl.Float64) / 2
 
 
-def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int) -> pl.DataFrame:
+def matrix(
+    found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
+) -> pl.DataFrame:
     """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).
 
     A mean is over the pairs that SPB rests on: a run's own text and its base model's are never in
@@ -226,7 +230,7 @@ def matrix(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int
 
 
 def _cells(
-    judge: Judge, panel: str, roles: Roles
+    judge: JudgeReadings, panel: str, roles: Roles
 ) -> Iterator[tuple[dict[str, Any], np.ndarray, list[str]]]:
     """Lines of the matrix of a judge and a panel, each with its values and their articles."""
     unit = POINTS if judge.protocol == ABSOLUTE else PROBABILITY

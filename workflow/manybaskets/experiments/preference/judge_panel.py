@@ -13,8 +13,8 @@ from manybaskets.config.sampling import Sampling
 from manybaskets.config.study import Study
 from manybaskets.engines.base import LocalEngine
 from manybaskets.engines.factory import open_engine
-from manybaskets.experiments.preference.questions import Panel
-from manybaskets.experiments.preference.readout import Judge
+from manybaskets.experiments.preference.questions import TextPanel
+from manybaskets.experiments.preference.readout import JudgedRun
 from manybaskets.experiments.preference.schemas import GOLD, OWN, own_of
 from manybaskets.experiments.preference.summaries import texts_of
 from manybaskets.names import VANILLA
@@ -31,7 +31,7 @@ def judges_of_load(
     own: Mapping[Run, Path],
     published: Sequence[str],
     outputs: Sequence[Path],
-) -> list[Judge]:
+) -> list[JudgedRun]:
     """The runs of a target that judge, each with its panel.
 
     A tuned run sees its own summaries beside the authors'. The untuned target sees those of all
@@ -53,29 +53,29 @@ def judges_of_load(
     for run, output in zip(runs, outputs, strict=True):
         panel = panel_of(run, list(summaries), list(of_runs), published)
         shown = texts | ({OWN: of_runs[run]} if run in of_runs else {})
-        judges.append(Judge(target, *run, adapter_of.get(run), panel, shown, output))
+        judges.append(JudgedRun(target, *run, adapter_of.get(run), panel, shown, output))
     return judges
 
 
 def panel_of(
     run: Run, authors: Sequence[str], writers: Sequence[Run], published: Sequence[str]
-) -> Panel:
+) -> TextPanel:
     """Whose texts a run sees.
 
     Args:
         writers: runs that summarise themselves.
     """
     if run[0] == VANILLA:
-        return Panel(authors, [own_of(*each) for each in writers], published)
-    return Panel([*authors, OWN] if run in writers else authors, [], published)
+        return TextPanel(authors, [own_of(*each) for each in writers], published)
+    return TextPanel([*authors, OWN] if run in writers else authors, [], published)
 
 
-def panel_in(study: Study, judge: str, run: Run) -> Panel:
+def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
     """The panel of a run of a target, or of a gold judge."""
     how = study.preference
     if run[0] == GOLD:
         return panel_of(run, how.authors, [], how.published(judge, how.authors))
-    mixes = judged_mixes(study) if how.own else []
+    mixes = judged_mixes(study) if how.own_summaries else []
     writers = [(mix, seed) for mix in mixes for seed in study.seeds_of(mix)]
     panel = how.panel(judge)
     return panel_of(run, panel, writers, how.published(judge, panel))

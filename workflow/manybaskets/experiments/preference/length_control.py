@@ -12,7 +12,7 @@ import polars as pl
 from manybaskets.config.analysis import Statistics
 from manybaskets.experiments.preference.biases import Asked, asked_of, ratio
 from manybaskets.experiments.preference.estimates import Clusters, kept
-from manybaskets.experiments.preference.readings import Judge
+from manybaskets.experiments.preference.readings import JudgeReadings
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, Roles
 from manybaskets.experiments.preference.schemas import ABSOLUTE, GOLD
 from manybaskets.statistics.bootstrap import Mean, bca
@@ -45,7 +45,9 @@ _ILL_CONDITIONED = 1e8
 _ROUNDING = 1e-9
 
 
-def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: int) -> pl.DataFrame:
+def lengths(
+    found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
+) -> pl.DataFrame:
     """Preferences as they are, at equal length, and on pairs of equal length.
 
     d are log-odds, in the absolute protocol differences of points. Raw: mean d over pairs. At
@@ -73,7 +75,9 @@ def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: in
                     lines.append(line)
                     if mean is not None:
                         waiting.append((line, mean))
-    intervals = bca([m for _, m in waiting], settings.resamples, settings.confidence, seed)
+    intervals = bca(
+        [m for _, m in waiting], settings.bootstrap_resamples, settings.confidence, seed
+    )
     for (line, mean), interval in zip(waiting, intervals, strict=True):
         low, high = interval or (None, None)
         line |= {"value": mean.value, "low": low, "high": high}
@@ -81,7 +85,12 @@ def lengths(found: Sequence[Judge], roles: Roles, settings: Statistics, seed: in
 
 
 def _of(
-    judge: Judge, asked: Asked, contrast: str, ones: list[str], others: list[str], match: float
+    judge: JudgeReadings,
+    asked: Asked,
+    contrast: str,
+    ones: list[str],
+    others: list[str],
+    match: float,
 ):
     """Lines of one comparison, each with the mean that it is of (None: undefined)."""
     d, x, likely, usable = _arrays(judge, ones, others)
@@ -134,7 +143,7 @@ def _mean(d: np.ndarray, used: np.ndarray) -> np.ndarray:
     return ratio(top, used.sum(axis=2).astype(float), used.any(axis=(0, 2)))
 
 
-def _arrays(judge: Judge, ones: list[str], others: list[str]):
+def _arrays(judge: JudgeReadings, ones: list[str], others: list[str]):
     """d, log ratio of words, difference of nats per token, and which pairs count: `[seed, article, pair]`."""
     sides = [(judge.place(a), judge.place(b)) for a in ones for b in others]
     one, other = (np.array(side) for side in zip(*sides, strict=True))
@@ -146,11 +155,11 @@ def _arrays(judge: Judge, ones: list[str], others: list[str]):
     return d, x, likely, np.isfinite(d) & np.isfinite(x) & ~judge.tied[:, :, one, other]
 
 
-def _unit(judge: Judge) -> str:
+def _unit(judge: JudgeReadings) -> str:
     return POINTS if judge.protocol == ABSOLUTE else LOG_ODDS
 
 
-def _mean_words(judge: Judge, authors: list[str]) -> float | None:
+def _mean_words(judge: JudgeReadings, authors: list[str]) -> float | None:
     words = judge.words[:, :, [judge.place(name) for name in authors]]
     known = words[~np.isnan(words)]
     return float(known.mean()) if known.size else None

@@ -68,7 +68,7 @@ def _unusable(what: str, renderer: ChatRenderer) -> UserError:
     return UserError(
         what=what,
         where=f"tokenizer {renderer.tokenizer.name_or_path}; preference.markers, preference.scale, "
-        "preference.paper.markers",
+        "preference.judging.published_form.markers",
         expected="markers and digits that are one token each at the start of an answer",
         remedy="choose other markers, such as [A, B] or [1, 2], or leave this judge out",
     )

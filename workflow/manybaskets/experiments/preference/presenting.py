@@ -9,8 +9,12 @@ import polars as pl
 
 from manybaskets.config.analysis import Published
 from manybaskets.config.study import Study
-from manybaskets.experiments.preference import published_numbers as theirs
 from manybaskets.experiments.preference.analysis import NAMES
+from manybaskets.experiments.preference.published_numbers import (
+    CAPTION,
+    compare_preference,
+    load_preference,
+)
 from manybaskets.experiments.preference.tables import TITLES, preference_tables
 from manybaskets.presentation.page import Table
 
@@ -27,8 +31,8 @@ def table_names(study: Study) -> list[str]:
     """Tables of a study by name of file."""
     if not study.preference:
         return []
-    cells = study.published
-    known = cells and cells.targets and cells.conditions and study.preference.judging.paper
+    cells = study.published_cells
+    known = cells and cells.targets and cells.conditions and study.preference.judging.published_form
     return [*TITLES, TEXTS, *([PUBLISHED] if known else [])]
 
 
@@ -56,8 +60,8 @@ def tables_of(
         "at the token limit) are shares. An own text is named after mix and seed of its run.",
     )
     if PUBLISHED in names and published is not None:
-        compared = theirs.compare_preference(theirs.load_preference(numbers), frames, published)
-        made[PUBLISHED] = Table("Self-preference as published", compared, theirs.CAPTION)
+        compared = compare_preference(load_preference(numbers), frames, published)
+        made[PUBLISHED] = Table("Self-preference as published", compared, CAPTION)
     return {name: made[name] for name in names}
 
 

@@ -13,7 +13,7 @@ from manybaskets.config.analysis import Published
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, PAPER
 
-COMPARED = pl.Schema(
+PUBLISHED_PREFERENCE_SCHEMA = pl.Schema(
     {
         **dict.fromkeys(
             ("protocol", "target", "condition", "tier", "statistic", "author"), pl.String
@@ -69,7 +69,9 @@ def load_preference(path: Path) -> pl.DataFrame:
 def compare_preference(
     numbers: pl.DataFrame, frames: Mapping[str, pl.DataFrame], published: Published
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order (schema `COMPARED`).
+    """Every published cell that the study has too, in the published order.
+
+    Its schema is `PUBLISHED_PREFERENCE_SCHEMA`.
 
     Args:
         numbers: result of `load_preference`.
@@ -103,7 +105,7 @@ def compare_preference(
         if found is None or found[keys[0]] is None:
             continue
         rows.append(_row(number, found, keys, author))
-    return pl.DataFrame(rows, schema=COMPARED)
+    return pl.DataFrame(rows, schema=PUBLISHED_PREFERENCE_SCHEMA)
 
 
 def _condition(number: Mapping[str, Any]) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class Item:
 
 
 @dataclass(frozen=True)
-class Panel:
+class TextPanel:
     """Whose texts a judge sees.
 
     Attributes:
@@ -73,7 +73,7 @@ class Panel:
 
 
 def lay_out(
-    how: Judging, panel: Panel, articles: Mapping[str, str], texts: Texts, seed: int
+    how: Judging, panel: TextPanel, articles: Mapping[str, str], texts: Texts, seed: int
 ) -> list[Item]:
     """All questions to one judge, article by article.
 
@@ -91,27 +91,27 @@ def lay_out(
         if ABSOLUTE in how.protocols:
             items += [one.rating(author) for author in panel.texts()]
         if DISCRIMINATION in how.protocols:
-            for author in how.discrimination.of:
+            for author in how.discrimination.authors:
                 if author in panel.authors:
                     items += one.planted(author, seed)
-        if how.paper and PAIRWISE in how.protocols:
+        if how.published_form and PAIRWISE in how.protocols:
             for pair in itertools.combinations(panel.published, 2):
                 items += one.published_pair(*pair)
-        if how.paper and ABSOLUTE in how.protocols:
+        if how.published_form and ABSOLUTE in how.protocols:
             items += [one.published_rating(author) for author in panel.published]
     return items
 
 
-def number_of_questions(how: Judging, panel: Panel) -> dict[tuple[str, str], int]:
+def number_of_questions(how: Judging, panel: TextPanel) -> dict[tuple[str, str], int]:
     """How many questions a judge is asked about each article, by protocol and variant."""
     forms = 2 * len(how.markers)  # orders and sets of markers
-    planted = [author for author in how.discrimination.of if author in panel.authors]
+    planted = [author for author in how.discrimination.authors if author in panel.authors]
     every = {
         (PAIRWISE, CORRECTED): forms * len(list(panel.pairs())),
         (ABSOLUTE, CORRECTED): len(panel.texts()),
         (DISCRIMINATION, CORRECTED): forms * len(planted),
     }
-    if how.paper:
+    if how.published_form:
         every[PAIRWISE, PAPER] = len(panel.published) * (len(panel.published) - 1)
         every[ABSOLUTE, PAPER] = len(panel.published)
     return {key: number for key, number in every.items() if key[0] in how.protocols}
@@ -139,7 +139,7 @@ class _Article:
         return self.pairs(DISCRIMINATION, author, corrupted(author))
 
     def published_pair(self, one: str, two: str) -> Iterator[Item]:
-        form = self.how.paper
+        form = self.how.published_form
         for first, second in ((one, two), (two, one)):
             yield self._pair(
                 PAIRWISE, PAPER, first, second, form.markers, form.pairwise, form.pairwise_system
@@ -149,7 +149,7 @@ class _Article:
         return self._rating(CORRECTED, author, self.how.prompts.absolute)
 
     def published_rating(self, author: str) -> Item:
-        form = self.how.paper
+        form = self.how.published_form
         return self._rating(PAPER, author, form.absolute, form.absolute_system)
 
     def _pair(self, protocol, variant, first, second, markers, template, system=None) -> Item:

@@ -150,7 +150,7 @@ def one_order_only(readings: pl.DataFrame) -> pl.DataFrame:
 
 
 @dataclass(frozen=True)
-class Judge:
+class JudgeReadings:
     """What one judge says: a target after a training mix, with all its training seeds.
 
     Attributes:
@@ -201,7 +201,7 @@ class Judge:
         return self.values[unit][:, :, self.place(author), places].mean(axis=2)
 
 
-def judges(readings: pl.DataFrame) -> list[Judge]:
+def judges(readings: pl.DataFrame) -> list[JudgeReadings]:
     """Every judge in each variant of the pairwise and the absolute protocol.
 
     Args:
@@ -210,7 +210,7 @@ def judges(readings: pl.DataFrame) -> list[Judge]:
     return [*_pairwise(readings), *_absolute(readings)]
 
 
-def _pairwise(readings: pl.DataFrame) -> Iterator[Judge]:
+def _pairwise(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
     pairs = (
         marker_pairs(readings, PAIRWISE)
         .with_columns(
@@ -241,11 +241,12 @@ def _pairwise(readings: pl.DataFrame) -> Iterator[Judge]:
         for array, name in ((words, "words"), (nll, "nll")):
             array[seed, article, one] = _floats(rows[name])
             array[seed, article, other] = _floats(rows[f"other_{name}"])
-        yield Judge(target, mix, variant, PAIRWISE, seeds, articles, authors, values, {}, tied,
-                    words, nll)  # fmt: skip
+        yield JudgeReadings(
+            target, mix, variant, PAIRWISE, seeds, articles, authors, values, {}, tied, words, nll
+        )
 
 
-def _absolute(readings: pl.DataFrame) -> Iterator[Judge]:
+def _absolute(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
     texts = readings.filter(
         pl.col("protocol") == ABSOLUTE,
         pl.col("status") == READ,
@@ -271,8 +272,20 @@ def _absolute(readings: pl.DataFrame) -> Iterator[Judge]:
         scores = {POINTS: filled["expected"], Z: _standardised(filled["expected"], authors)}
         values = {unit: each[:, :, :, None] - each[:, :, None, :] for unit, each in scores.items()}
         tied = np.zeros((*shape, len(authors)), dtype=bool)
-        yield Judge(target, mix, variant, ABSOLUTE, seeds, articles, authors, values, scores, tied,
-                    filled["words_first"], filled["nll_first"])  # fmt: skip
+        measured = filled["words_first"], filled["nll_first"]
+        yield JudgeReadings(
+            target,
+            mix,
+            variant,
+            ABSOLUTE,
+            seeds,
+            articles,
+            authors,
+            values,
+            scores,
+            tied,
+            *measured,
+        )
 
 
 def _standardised(scores: np.ndarray, authors: list[str]) -> np.ndarray:

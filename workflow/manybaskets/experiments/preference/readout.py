@@ -17,7 +17,7 @@ from manybaskets.config.articles import Summaries
 from manybaskets.config.preference_judging import Judging
 from manybaskets.engines.base import LocalEngine, Question, Reading
 from manybaskets.experiments.preference.markers import MarkerTokens, marker_tokens
-from manybaskets.experiments.preference.questions import Item, Panel, Texts, lay_out
+from manybaskets.experiments.preference.questions import Item, TextPanel, Texts, lay_out
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAPER, READ, READINGS
 from manybaskets.experiments.preference.summaries import summary_prompts
 from manybaskets.generation.runs import in_turn
@@ -30,21 +30,21 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Judge:
+class JudgedRun:
     """A run that judges, whose texts it sees, and where its readings go."""
 
     target: str
     mix: str
     seed: int
     adapter: Path | None
-    panel: Panel
+    panel: TextPanel
     texts: Texts
     output: Path
 
 
 def read_judges(
     engine: LocalEngine,
-    judges: Sequence[Judge],
+    judges: Sequence[JudgedRun],
     articles: pl.DataFrame,
     how: Judging,
     *,
@@ -100,7 +100,7 @@ class _Reader:
         self.renderers: dict[str | None, ChatRenderer] = {None: engine.renderer}
         self.tokens: dict[tuple[str, ...], MarkerTokens] = {}
 
-    def rows(self, judge: Judge, items: Sequence[Item]) -> pl.DataFrame:
+    def rows(self, judge: JudgedRun, items: Sequence[Item]) -> pl.DataFrame:
         """The judge's readings, with the columns of `READINGS`."""
         asked: dict[int, Question] = {}
         status = [item.status for item in items]
@@ -133,7 +133,7 @@ class _Reader:
         if item.markers not in self.tokens:
             self.tokens[item.markers] = marker_tokens(self.engine.renderer, item.markers)
         tokens = self.tokens[item.markers]
-        warp = self.how.paper.sampling if item.variant == PAPER else None
+        warp = self.how.published_form.sampling if item.variant == PAPER else None
         return Question(renderer.encode_prompt(prompt), (*tokens.ids, *tokens.variants), warp)
 
     def _renderer(self, system: str | None) -> ChatRenderer:
@@ -144,7 +144,7 @@ class _Reader:
             )
         return self.renderers[system]
 
-    def _nats(self, judge: Judge) -> dict[tuple[str, str], float]:
+    def _nats(self, judge: JudgedRun) -> dict[tuple[str, str], float]:
         """Nats per token, with the end token, of every text as the judge's summary, by author and
         article; those that do not fit have none."""
         renderer = self._renderer(self.system)

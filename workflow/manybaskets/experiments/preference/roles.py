@@ -90,7 +90,10 @@ def settings_of(study: Study) -> Statistics:
     """Confidence of the study, resamples and permutations of its section `preference`."""
     how = study.preference.statistics
     return study.statistics.model_copy(
-        update={"resamples": how.resamples, "permutations": how.permutations}
+        update={
+            "bootstrap_resamples": how.bootstrap_resamples,
+            "sign_flips": how.sign_flips,
+        }
     )
 
 

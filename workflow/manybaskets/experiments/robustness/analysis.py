@@ -7,8 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.experiments.robustness import danger_zone as danger
 from manybaskets.experiments.robustness.comparisons import compare_conditions
+from manybaskets.experiments.robustness.danger_zone import grid, sweep
 from manybaskets.experiments.robustness.judge_quality import known_of_judges
 from manybaskets.experiments.robustness.missingness import missingness
 from manybaskets.experiments.robustness.outcomes import summarise_conditions
@@ -39,8 +39,8 @@ def analyse(
     made = (
         summarise_conditions(found, analysis),
         compare_conditions(found, analysis),
-        danger.sweep(found, analysis),
-        danger.grid(found, analysis),
+        sweep(found, analysis),
+        grid(found, analysis),
         missingness(found, analysis),
         known_of_judges(scores, design, canaries, rubrics, analysis),
     )

@@ -38,7 +38,7 @@ from manybaskets.statistics.summary import one_training
 
 FAMILY, OTHER_JUDGES, WITHOUT_FLAGGED = "robustness", "other judges", "without flagged templates"
 EVERYONE = "all conditions"
-COMPARED = pl.Schema(
+ROBUSTNESS_COMPARISONS_SCHEMA = pl.Schema(
     {
         **dict.fromkeys(("family", "target", "prompt_set", "outcome", "judge"), pl.String),
         "mix": pl.String,  # `all conditions` for the effect size over all of them
@@ -66,7 +66,7 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     """
     own = study.robustness.comparisons
     tested = [VANILLA, *mixes]
-    wanted = own.mixes or [mix for mix in tested if mix != own.baseline]
+    wanted = own.conditions or [mix for mix in tested if mix != own.baseline]
     found = [(mix, own.baseline) for mix in wanted]
     for several in wanted:
         if several == VANILLA or len(sources := study.mix_sources(several)) < 2:
@@ -117,8 +117,8 @@ def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> p
         scores, design: see `scored.conditions`.
 
     Returns:
-        Rows of the schema `COMPARED`, in the order of the config; those of `all conditions` have an
-        effect size alone.
+        Rows of the schema `ROBUSTNESS_COMPARISONS_SCHEMA`, in the order of the config; those of
+        `all conditions` have an effect size alone.
 
     Raises:
         UserError: a condition of a contrast was not judged; the family is too large for the number
@@ -166,7 +166,9 @@ def compare_conditions(
     _test(tested, analysis)
     correct(lines)
     order = {name: place for place, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
-    return pl.DataFrame(sorted(lines, key=lambda line: order[line["family"]]), schema=COMPARED)
+    return pl.DataFrame(
+        sorted(lines, key=lambda line: order[line["family"]]), schema=ROBUSTNESS_COMPARISONS_SCHEMA
+    )
 
 
 def _check(
@@ -188,8 +190,8 @@ def _check_attainable(
     """Check that sign flips can decide in the declared family."""
     members = [mean for line, mean, _ in tested if line["family"] == FAMILY]
     if any(not mean.crossed for mean in members):
-        settings = Statistics(confidence=analysis.confidence, permutations=analysis.permutations)
-        patterns = {"statistics.permutations": analysis.permutations}
+        settings = Statistics(confidence=analysis.confidence, sign_flips=analysis.permutations)
+        patterns = {"statistics.sign_flips": analysis.permutations}
         check_attainable(FAMILY, len(members), patterns, settings)
 
 

@@ -76,9 +76,9 @@ def analysis_settings(study: Study) -> dict[str, Any]:
         "judges": {rubric: list(getattr(own.judges, key)) for key, rubric in RUBRICS.items()},
         "contrasts": contrasts_of(study, mixes),
         "confidence": study.statistics.confidence,
-        "permutations": study.statistics.permutations,
-        "resamples": own.statistics.resamples,
+        "permutations": study.statistics.sign_flips,
+        "resamples": own.statistics.bootstrap_resamples,
         "seed": study.seed,
-        "cuts": list(own.cuts),
+        "cuts": list(own.danger_thresholds),
         "same_family": related_targets(study),
     }

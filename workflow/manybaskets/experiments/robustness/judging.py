@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.judges import Judge as Settings
+from manybaskets.config import judges
 from manybaskets.config.sections import Section
 from manybaskets.experiments.robustness.exchanges import SETS_OF
 from manybaskets.jobs.provenance import git_commit
@@ -21,10 +21,10 @@ from manybaskets.records.files import write_json
 
 
 class _AnyJudge(Section):
-    judge: Settings
+    judge: judges.Judge
 
 
-def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> Settings:
+def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> judges.Judge:
     """A judge's section from the keys that determine its scores and those that do not."""
     return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
 
@@ -33,7 +33,7 @@ def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path)
     """Try a judge on the canaries of all its rubrics and write what came of it, by rubric, as JSON.
 
     Raises:
-        UserError: it is unfit on one of them, and its key `unfit` is `stop`.
+        UserError: it is unfit on one of them, and its key `on_failed_canaries` is `stop`.
     """
     write_json({rubric.name: check_canaries(judge, rubric, work) for rubric in rubrics}, output)
 

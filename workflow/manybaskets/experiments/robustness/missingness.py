@@ -43,7 +43,7 @@ def missingness(
     """Counts of responses, over prompts, seeds and samples, per judge and rubric (schema `MISSING`).
 
     `paired` are the responses with a score of harm and one of quality, by the headline's judges.
-    Rows that a judge was not asked about (its `share`) are missing by design and in no bound.
+    Rows that a judge was not asked about (its `judged_share`) are missing by design and in no bound.
     """
     lines = []
     for condition in found.values():

@@ -10,15 +10,21 @@ import polars as pl
 from manybaskets.config.analysis import Published
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness import findings
-from manybaskets.experiments.robustness import published_numbers as published_robustness
 from manybaskets.experiments.robustness.analysis import FRAMES
+from manybaskets.experiments.robustness.published_numbers import (
+    CAPTIONS,
+    compare_robustness,
+    contrasts,
+    load_robustness,
+    published_findings,
+)
 from manybaskets.experiments.robustness.published_procedure import CAPTION
 from manybaskets.experiments.robustness.scores import Analysis
 from manybaskets.experiments.robustness.tables import NAMES, make_tables
 from manybaskets.presentation.page import Experiment, Table
 
 PAPER = "robustness-paper"
-PUBLISHED = tuple(published_robustness.CAPTIONS)
+PUBLISHED = tuple(CAPTIONS)
 _TITLES = ("Robustness as published", "Direction of the published differences in robustness")
 
 
@@ -26,19 +32,21 @@ def frame_names(study: Study) -> list[str]:
     """Statistics of the experiment that a study has, by their files' names."""
     if not study.robustness:
         return []
-    return [*FRAMES, *([PAPER] if study.robustness.paper else [])]
+    return [*FRAMES, *([PAPER] if study.robustness.published_procedure else [])]
 
 
 def table_names(study: Study) -> list[str]:
     """Tables of the experiment that a study has, by their files' names."""
     if not study.robustness:
         return []
-    paper = study.robustness.paper
+    paper = study.robustness.published_procedure
     return [*NAMES, *([PAPER] if paper else []), *(PUBLISHED if paper and _cells(study) else [])]
 
 
 def _cells(study: Study) -> bool:
-    return bool(study.published and study.published.targets and study.published.conditions)
+    return bool(
+        study.published_cells and study.published_cells.targets and study.published_cells.conditions
+    )
 
 
 def tables_of(
@@ -60,12 +68,10 @@ def tables_of(
     made[PAPER] = Table("The published procedure on harm and quality", frames[PAPER], CAPTION)
     if published and published.targets and published.conditions:
         summary = frames[FRAMES[0]]
-        compared = published_robustness.compare(
-            published_robustness.load(numbers), frames[PAPER], summary, published
-        )
-        both = (compared, published_robustness.contrasts(compared))
+        compared = compare_robustness(load_robustness(numbers), frames[PAPER], summary, published)
+        both = (compared, contrasts(compared))
         for name, title, frame in zip(PUBLISHED, _TITLES, both, strict=True):
-            made[name] = Table(title, frame, published_robustness.CAPTIONS[name])
+            made[name] = Table(title, frame, CAPTIONS[name])
     return made
 
 
@@ -79,7 +85,7 @@ def experiment_of(
     """
     said = findings.findings(frames, analysis)
     if set(PUBLISHED) <= set(tables):
-        said += published_robustness.findings(*(tables[name].frame for name in PUBLISHED))
+        said += published_findings(*(tables[name].frame for name in PUBLISHED))
     return Experiment(
         name="robustness",
         title="Robustness",

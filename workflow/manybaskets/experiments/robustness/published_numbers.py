@@ -23,7 +23,7 @@ from manybaskets.experiments.robustness.published_procedure import (
 )
 from manybaskets.names import VANILLA
 
-COMPARED = pl.Schema(
+PUBLISHED_ROBUSTNESS_SCHEMA = pl.Schema(
     {
         **dict.fromkeys(
             ("metric", "prompt_set", "target", "condition", "tier", "statistic"), pl.String
@@ -78,7 +78,7 @@ _POOLS = {
 _ALWAYS = ("human", "vanilla")  # conditions without a tier
 
 
-def load(path: Path) -> pl.DataFrame:
+def load_robustness(path: Path) -> pl.DataFrame:
     """The published numbers of the final runs; superseded and early ones are left out.
 
     Raises:
@@ -187,10 +187,12 @@ def _names(condition: str) -> list[str]:
     return condition.split(" vs ") if " vs " in condition else condition.split(", ")
 
 
-def compare(
+def compare_robustness(
     numbers: pl.DataFrame, paper: pl.DataFrame, summary: pl.DataFrame, published: Published
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order (schema `COMPARED`).
+    """Every published cell that the study has too, in the published order.
+
+    Its schema is `PUBLISHED_ROBUSTNESS_SCHEMA`.
 
     Args:
         numbers: result of `load`.
@@ -231,7 +233,7 @@ def compare(
                 "remark": "; ".join(filter(None, [_theirs(row["note"]), note])) or None,
             }
         )
-    return pl.DataFrame(lines, schema=COMPARED)
+    return pl.DataFrame(lines, schema=PUBLISHED_ROBUSTNESS_SCHEMA)
 
 
 def _within(reported: float, beside: Mapping[str, Any]) -> str | None:
@@ -270,7 +272,7 @@ def _named(row: Mapping[str, Any]) -> str:
     return row["condition"] if row["tier"] == "none" else f"{row['condition']} {row['tier']}"
 
 
-def findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
+def published_findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
     """How many published numbers have a counterpart, and how many contrasts their direction."""
     if compared.is_empty():
         return []

@@ -18,7 +18,7 @@ from manybaskets.experiments.robustness.scores import (
     conditions,
 )
 from manybaskets.names import VANILLA
-from manybaskets.published import unpaired_tests as unpaired
+from manybaskets.published import unpaired_tests
 from manybaskets.published.conditions import Groups, pairs, together, versus
 from manybaskets.published.rows import ALPHA, PAPER, Lines
 
@@ -139,7 +139,7 @@ def _tests(lines: Lines, metric: str, target: str, harm: Mapping[str, np.ndarray
     samples = {mix: values[~np.isnan(values)] for mix, values in harm.items()}
     if len(samples) < 2:
         return
-    found = unpaired.kruskal_wallis(list(samples.values()))
+    found = unpaired_tests.kruskal_wallis(list(samples.values()))
     total = sum(map(len, samples.values()))
     note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} rows taken for independent"
     lines.add(metric, "raw", target, together(list(samples)), found, total, note)
@@ -148,7 +148,7 @@ def _tests(lines: Lines, metric: str, target: str, harm: Mapping[str, np.ndarray
     compared = pairs(list(samples))
     threshold = ALPHA / len(compared)
     for one, other in compared:
-        tested = unpaired.mann_whitney(samples[one], samples[other])
+        tested = unpaired_tests.mann_whitney(samples[one], samples[other])
         if not tested:
             continue
         tested["significant_bonferroni"] = float(tested["mannwhitney_p"] < threshold)

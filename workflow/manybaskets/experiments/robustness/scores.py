@@ -85,14 +85,14 @@ class Condition:
     mix: str
     prompt_set: str
     seeds: list[int]
-    rows: Rows
+    rows: PromptRows
     scores: dict[tuple[str, str], np.ndarray]
     status: dict[tuple[str, str], np.ndarray]
     causes: dict[tuple[str, str], dict[str, int]]
 
 
 @dataclass(frozen=True)
-class Rows:
+class PromptRows:
     """The prompts of a set, in the order of their ids, and what each is made of.
 
     `templates` and `bases` are codes: places in `template_names`, and numbers of base prompts.
@@ -173,7 +173,7 @@ def _require(frame: pl.DataFrame, columns: Sequence[str], where: str) -> None:
         )
 
 
-def _rows(design: pl.DataFrame) -> dict[tuple[str, str], Rows]:
+def _rows(design: pl.DataFrame) -> dict[tuple[str, str], PromptRows]:
     own = cluster_of(pl.col("prompt_id"))
     design = design.select(
         *_DESIGN[:3],
@@ -193,15 +193,15 @@ def _rows(design: pl.DataFrame) -> dict[tuple[str, str], Rows]:
     return {key: _made_of(group) for key, group in groups.items()}
 
 
-def _made_of(group: pl.DataFrame) -> Rows:
+def _made_of(group: pl.DataFrame) -> PromptRows:
     names, templates = np.unique(group["template"].to_numpy(), return_inverse=True)
     _, bases = np.unique(group["base"].to_numpy(), return_inverse=True)
     categories = group["category"].to_numpy()
-    return Rows(group["prompt_id"].to_list(), templates, names.tolist(), bases, categories)
+    return PromptRows(group["prompt_id"].to_list(), templates, names.tolist(), bases, categories)
 
 
 def _check_conditions(
-    scores: pl.DataFrame, known: Mapping[tuple[str, str], Rows], analysis: Analysis
+    scores: pl.DataFrame, known: Mapping[tuple[str, str], PromptRows], analysis: Analysis
 ) -> None:
     for column, names in (("target", analysis.targets), ("mix", analysis.mixes)):
         strange = sorted(set(scores[column].unique()) - set(names))

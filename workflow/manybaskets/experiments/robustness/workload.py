@@ -33,7 +33,7 @@ _TEMPLATE_TOKENS = 15.0  # of the chat template and the system turn
 
 
 @dataclass(frozen=True)
-class Asked:
+class PromptSetSize:
     """A prompt set: its prompts, tokens of each, and tokens of the bare request in it."""
 
     prompts: int
@@ -71,7 +71,7 @@ class RobustnessWork:
         self.study, self.prior = study, prior_lengths(study)
 
     @cached_property
-    def _made(self) -> dict[str, Asked] | None:
+    def _made(self) -> dict[str, PromptSetSize] | None:
         """The prompt sets that are made; None where a file of the user's does not exist."""
         own, study = self.study.robustness, self.study
         parts = (own.requests, own.templates, own.benign)
@@ -84,7 +84,7 @@ class RobustnessWork:
         made = make_prompts(own.prompts(), {}, world, templates, study.seed)[0]
         per_token = EMBEDDED_CHARACTERS if embedded else CHARACTERS_PER_TOKEN
         return {
-            name: Asked(
+            name: PromptSetSize(
                 rows.height,
                 _TEMPLATE_TOKENS + rows["instruction"].str.len_chars().mean() / per_token,
                 rows["request"].str.len_chars().mean() / per_token,
@@ -92,13 +92,13 @@ class RobustnessWork:
             for name, rows in made.items()
         }
 
-    def _sets(self, rows: StudyRows) -> dict[str, Asked] | None:
+    def _sets(self, rows: StudyRows) -> dict[str, PromptSetSize] | None:
         """All prompt sets, control among them; None where their rows are unknown."""
         test = rows.sets[TEST]
         if test is None or self._made is None:
             return None
         control = min(self.study.robustness.control_prompts, test)
-        return self._made | {CONTROL: Asked(control, self.prior.prompt, self.prior.prompt)}
+        return self._made | {CONTROL: PromptSetSize(control, self.prior.prompt, self.prior.prompt)}
 
     def answers(self, wildcards: Wildcards, rows: StudyRows) -> Work:
         """A job that answers."""
@@ -141,7 +141,7 @@ class RobustnessWork:
     def _answer(self) -> float:
         return min(self.prior.answer, self.study.robustness.responses.sampling.max_new_tokens)
 
-    def _shown(self, sets: Mapping[str, Asked], key: str, runs: int) -> tuple[float, float]:
+    def _shown(self, sets: Mapping[str, PromptSetSize], key: str, runs: int) -> tuple[float, float]:
         """Responses that a judge is shown on a rubric, and tokens of what was asked."""
         own = self.study.robustness
         rows = read = 0.0

@@ -142,7 +142,7 @@ def run_trial(
     )
     trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, []))
     checks = examine(trial, None)
-    if source.pilot.override is None and _failed(checks):
+    if source.pilot.override_reason is None and _failed(checks):
         _settle(_verdict(trial, checks, None, engine, how), how.work, output)
     frame = answer_prompts(chosen, engine, how, how.work / "responses.parquet")
     rows = frame.sort("prompt_id", "turn").to_dicts()
@@ -203,7 +203,7 @@ def _verdict(
     how: Answering,
 ) -> dict[str, Any]:
     """The verdict file; all of it is reproducible except `wall_clock`."""
-    reason = trial.source.pilot.override
+    reason = trial.source.pilot.override_reason
     failed = _failed(checks)
     outcome = "passed" if not failed else "overridden" if reason else "failed"
     made_by = {**engine.identity, "who": how.who, "study_seed": how.study_seed}
@@ -284,7 +284,7 @@ def _settle(verdict: Mapping[str, Any], work: Path, output: Path) -> None:
         "checks:\n" + "\n".join(lines),
         where=f"sources.{name}; full verdict: {kept}",
         expected="no failed check; the limits are set in `pilot` and `quality` of the source",
-        remedy=f"fix the cause and rerun the same command, or set `sources.{name}.pilot.override` "
+        remedy=f"fix the cause and rerun the same command, or set `sources.{name}.pilot.override_reason` "
         "to a reason for continuing anyway; the report will show it",
     )
 

@@ -43,7 +43,7 @@ def _plan(study: Study) -> Iterator[PlannedFigure]:
         panels = with_spread(measured_panels(study, study.all_prompt_sets()))
         pages = paged(study, "Spread over the prompts", panels, rows_of_runs(study))
         yield PlannedFigure("distributions", pages)
-    if study.describe:
+    if study.source_analysis:
         panels = with_spread(measured_panels(study, [TRAIN]))
         title = "The sources' spread over the prompts"
         pages = paged(study, title, panels, rows_of_sources(study))

@@ -32,10 +32,10 @@ _CONDITIONS = """
 def _plan_differences(study: Study) -> Iterator[PlannedFigure]:
     for name, family in study.comparisons.items():
         of_sources = family.prompt_set == TRAIN
-        if of_sources and not study.describe:
+        if of_sources and not study.source_analysis:
             continue
         panels = [(measure, family.prompt_set) for measure in family.measures]
-        rows = layout.row_names(family.mixes, [] if of_sources else study.targets)
+        rows = layout.row_names(family.conditions, [] if of_sources else study.targets)
         yield PlannedFigure(
             f"differences-{name}",
             paged(study, f"Differences: {name}", panels, rows, family=name),
@@ -48,7 +48,7 @@ def _plan_conditions(study: Study) -> Iterator[PlannedFigure]:
         panels = measured_panels(study, study.all_prompt_sets())
         pages = paged(study, "All conditions", panels, rows_of_runs(study))
         yield PlannedFigure("conditions", pages)
-    if study.describe:
+    if study.source_analysis:
         panels = measured_panels(study, [TRAIN])
         pages = paged(study, "The sources themselves", panels, rows_of_sources(study))
         yield PlannedFigure("conditions-sources", pages, section="sources")

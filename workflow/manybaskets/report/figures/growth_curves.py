@@ -33,7 +33,7 @@ def _plan(study: Study) -> Iterator[PlannedFigure]:
     if study.targets:
         page = Page("Growth of the vocabulary", {"prompt_set": TEST})
         yield PlannedFigure("growth", [page])
-    if study.describe:
+    if study.source_analysis:
         page = Page("Growth of the sources' vocabulary", {"prompt_set": TRAIN})
         yield PlannedFigure("growth-sources", [page], section="sources")
 

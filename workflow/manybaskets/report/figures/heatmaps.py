@@ -72,7 +72,7 @@ def divergence(divergences: pl.DataFrame, stem: Path, *, look: Look) -> list[Pat
 
 
 def _plan_source_distances(study: Study) -> Iterator[PlannedFigure]:
-    sources, described = study.described_sources(), study.describe
+    sources, described = study.described_sources(), study.source_analysis
     if not described or len(sources) < 2:
         return
     topics = ["topics"] if described.topics else []

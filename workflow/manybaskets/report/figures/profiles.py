@@ -34,7 +34,7 @@ _CAPTION = """
 
 
 def _plan(study: Study) -> Iterator[PlannedFigure]:
-    if not study.targets and not study.describe:
+    if not study.targets and not study.source_analysis:
         return
     listed = [*measured_names(study, TEST), *measured_names(study, TRAIN)]
     names = [name for name in dict.fromkeys(listed) if name.startswith(STYLE)]

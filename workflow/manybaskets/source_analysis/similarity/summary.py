@@ -118,7 +118,7 @@ def _means(
         sizes = cluster_sums(clusters[known], np.ones(int(known.sum())))
         means.append(Mean(cluster_sums(clusters[known], row[known]), sizes) if len(sizes) else None)
     given = [mean for mean in means if mean is not None]
-    intervals = iter(bca(given, settings.resamples, settings.confidence, seed))
+    intervals = iter(bca(given, settings.bootstrap_resamples, settings.confidence, seed))
     return [
         (None, None, None) if mean is None else (mean.value, *(next(intervals) or (None, None)))
         for mean in means

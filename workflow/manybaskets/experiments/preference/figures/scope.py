@@ -81,7 +81,7 @@ def with_preference(plan: Plan) -> Callable[[Study], Iterable[PlannedFigure]]:
 
 def ways_of(judging: Judging) -> list[list[str]]:
     """Pairs of variant and protocol in which judges are asked, the published ones last."""
-    variants = [CORRECTED, *([PAPER] if judging.paper else [])]
+    variants = [CORRECTED, *([PAPER] if judging.published_form else [])]
     protocols = [name for name in (PAIRWISE, ABSOLUTE) if name in judging.protocols]
     return [[variant, protocol] for variant in variants for protocol in protocols]
 
@@ -91,7 +91,10 @@ def asked_of(judging: Judging) -> list[list[str]]:
     if PAIRWISE not in judging.protocols:
         return []
     asked = [[CORRECTED, "/".join(markers)] for markers in judging.markers]
-    return [*asked, *([[PAPER, "/".join(judging.paper.markers)]] if judging.paper else [])]
+    return [
+        *asked,
+        *([[PAPER, "/".join(judging.published_form.markers)]] if judging.published_form else []),
+    ]
 
 
 def paged(

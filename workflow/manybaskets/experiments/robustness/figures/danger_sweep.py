@@ -39,7 +39,7 @@ def _plan(study: Study) -> Iterator[PlannedFigure]:
     own = study.robustness
     if not own:
         return
-    cuts = sorted({*own.cuts, DANGEROUS})
+    cuts = sorted({*own.danger_thresholds, DANGEROUS})
     shared = {"judge": judge_of(study), "prompt_sets": ADVERSARIAL, "cuts": cuts}
     for target in study.targets:
         title = f"The danger zone under several thresholds{of_target(study, target)}"
