@@ -6,10 +6,13 @@ import re
 
 import pytest
 from documents import hand_written, prose, text_of
+from repository import ROOT
 from struck_words import struck_in
 
 MORE = ["resources/README.md", "resources/published/README.md", ".github/pull_request_template.md"]
 PAGES = [*hand_written(), *MORE]
+COMMENTED = ["config", "envs", "profiles/default", "slurm", "workstation"]
+_COMMENT = re.compile(r"(?:^|\s)#\s?(.*)", re.MULTILINE)
 _TWO_SENTENCES = re.compile(r"[a-z0-9)`*”\"][.!?]\)? [A-Z][a-z]")
 _ABBREVIATED = re.compile(r"\b(?:e\.g|i\.e|vs|et al|cf)\. ")
 
@@ -35,6 +38,15 @@ def test_a_line_has_one_sentence(page):
 @pytest.mark.parametrize("page", PAGES)
 def test_pages_use_no_struck_word(page):
     assert not list(struck_in(text_of(page)))
+
+
+@pytest.mark.parametrize("folder", COMMENTED)
+def test_comments_of_yaml_files_use_no_struck_word(folder):
+    files = sorted((ROOT / folder).glob("*.yaml"))
+    assert files
+    for file in files:
+        comments = " ".join(_COMMENT.findall(file.read_text(encoding="utf-8")))
+        assert not list(struck_in(comments)), file
 
 
 @pytest.mark.parametrize(
