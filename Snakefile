@@ -51,15 +51,15 @@ rule all:
     # Every kind of result is asked for, so that one that was deleted is made again.
     default_target: True
     input:
-        path("report.html"),
-        [source_file(name) for name in STUDY.used_sources()],
-        [mix_file(name) for name in STUDY.mixes],
-        card_files(),
-        adapter_folders(),
-        response_files(),
-        measured_files(),
-        robustness_files(),
-        preference_files(),
+        FILES.report,
+        [FILES.sources.answers(name) for name in STUDY.used_sources()],
+        [FILES.mixes.train(name) for name in STUDY.mixes],
+        FILES.cards(),
+        FILES.runs.all_adapters(),
+        FILES.runs.all_responses(),
+        FILES.measured(),
+        rules.robustness.input,
+        rules.preference.input,
         table_files(),
         other_table_files(),
         figure_files(),
@@ -67,55 +67,59 @@ rule all:
 
 rule data:
     input:
-        path("data/split.parquet"),
-        prompt_set_files(),
+        FILES.data.split(),
+        FILES.data.prompt_sets(),
 
 
 rule models:
     input:
-        [model_input(name) for name in STUDY.models],
+        [FILES.models.folder(name) for name in STUDY.models],
 
 
 rule pilots:
     input:
-        [file for name in piloted_sources() for file in pilot_files(name)],
+        [
+            file
+            for name in FILES.sources.piloted()
+            for file in FILES.sources.pilots_of(name)
+        ],
 
 
 rule sources:
     input:
-        [source_file(name) for name in STUDY.used_sources()],
+        [FILES.sources.answers(name) for name in STUDY.used_sources()],
 
 
 rule mixes:
     input:
-        [mix_file(name) for name in STUDY.mixes],
+        [FILES.mixes.train(name) for name in STUDY.mixes],
 
 
 rule cards:
     input:
-        card_files(),
+        FILES.cards(),
 
 
 rule adapters:
     input:
-        adapter_folders(),
+        FILES.runs.all_adapters(),
 
 
 rule responses:
     input:
-        response_files(),
+        FILES.runs.all_responses(),
 
 
 rule measures:
     input:
-        measured_files(),
+        FILES.measured(),
 
 
 rule tables:
     input:
         table_files(),
         other_table_files(),
-        robustness_tables(),
+        ROBUSTNESS_TABLES,
 
 
 rule figures:
@@ -125,4 +129,4 @@ rule figures:
 
 rule report:
     input:
-        path("report.html"),
+        FILES.report,

@@ -69,7 +69,7 @@ def missing_dataset(settings):
         (wrong_parts, ["mixes.multi.sources: 4 sources for split.parts = 3"]),
         (unknown_measure_in_family, ["comparisons.against-human.measures: 'blue'"]),
         (unknown_measure, ["there is no measure 'blue'", "response_words"]),
-        (missing_dataset, ["the dataset does not exist", "dataset.path: data/none.jsonl"]),
+        (missing_dataset, ["the file does not exist", "dataset.path: data/none.jsonl"]),
     ],
 )
 def test_mistakes_in_the_config_stop_before_anything_runs(project, edit, expected):

@@ -6,13 +6,13 @@ from manybaskets.cards.origins import dataset_settings, origin_settings
 rule source_card:
     """A source's answers beside what they answer, and their card: `load_dataset` takes the folder."""
     input:
-        responses=lambda w: source_file(w.source),
-        prompts=path("data/prompts/train.parquet"),
+        responses=lambda w: FILES.sources.answers(w.source),
+        prompts=FILES.data.prompts(TRAIN),
     output:
-        card=path("sources/{source}/README.md"),
-        rows=path("sources/{source}/dataset.parquet"),
+        card=FILES.sources.card(),
+        rows=FILES.sources.dataset(),
     log:
-        log_of("sources/{source}/card"),
+        FILES.log("sources/{source}/card"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -29,17 +29,19 @@ rule source_card:
 rule mix_card:
     """A mix as Parquet, and its card: `load_dataset` takes the folder."""
     input:
-        train=path("mixes/{mix}/train.jsonl"),
-        validation=path("mixes/{mix}/validation.jsonl"),
-        counts=path("mixes/{mix}/counts.csv"),
-        lengths=expand(path("mixes/lengths/{target}.parquet"), target=STUDY.targets),
-        sources=lambda w: [source_file(name) for name in STUDY.mix_sources(w.mix)],
+        train=FILES.mixes.train(),
+        validation=FILES.mixes.validation(),
+        counts=FILES.mixes.counts(),
+        lengths=FILES.mixes.all_lengths(),
+        sources=lambda w: [
+            FILES.sources.answers(name) for name in STUDY.mix_sources(w.mix)
+        ],
     output:
-        card=path("mixes/{mix}/README.md"),
-        train=path("mixes/{mix}/train.parquet"),
-        validation=path("mixes/{mix}/validation.parquet"),
+        card=FILES.mixes.card(),
+        train=FILES.mixes.train_table(),
+        validation=FILES.mixes.validation_table(),
     log:
-        log_of("mixes/{mix}-card"),
+        FILES.log("mixes/{mix}-card"),
     wildcard_constraints:
         # Not the folder of lengths, where a target may be called `train`.
         mix="|".join(map(re.escape, STUDY.mixes)),

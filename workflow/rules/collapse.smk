@@ -4,15 +4,15 @@
 rule embed:
     """Sentence vectors of all answers to a prompt set, each distinct sentence once."""
     input:
-        responses=lambda w: answers_to(w.prompt_set),
-        split=lambda w: path("data/split.parquet") if w.prompt_set == "test" else [],
+        responses=lambda w: FILES.answers_to(w.prompt_set),
+        split=lambda w: only_if(w.prompt_set == TEST, FILES.data.split()),
     output:
-        vectors=path("embeddings/{prompt_set}.npy"),
-        index=path("embeddings/{prompt_set}.keys.parquet"),
+        vectors=FILES.measures.vectors(),
+        index=FILES.measures.vector_keys(),
     log:
-        log_of("embeddings/{prompt_set}"),
+        FILES.log("embeddings/{prompt_set}"),
     benchmark:
-        benchmark_of("embeddings/{prompt_set}")
+        FILES.benchmark("embeddings/{prompt_set}")
     wildcard_constraints:
         prompt_set="test|train",
     conda:
@@ -23,7 +23,7 @@ rule embed:
         runtime=480,
     params:
         embedding=STUDY.embedding.model_dump(),
-        work=path("work/embeddings/{prompt_set}"),
+        work=str(FILES.measures.vectors_work()),
         version=stage_version("embed"),
     message:
         "Encoding the sentences of the answers to {wildcards.prompt_set}"
@@ -34,15 +34,15 @@ rule embed:
 rule match_runs:
     """Prompts that every run answered, the words of their shortest answers and of the shortest run."""
     input:
-        response_files(),
+        FILES.runs.all_responses(),
     output:
-        path("measures/matched.json"),
+        FILES.measures.matched(),
     log:
-        log_of("measures/matched"),
+        FILES.log("measures/matched"),
     conda:
         ENVS / "light.yaml"
     params:
-        prompt_sets=[name for _ in runs() for name in PROMPT_SETS],
+        prompt_sets=[name for _ in FILES.runs.all() for name in PROMPT_SETS],
         version=stage_version("match_runs"),
     message:
         "Matching the prompts of all runs"
@@ -54,31 +54,31 @@ rule measure:
     """All measures of all seeds of a mix, as long-form rows."""
     input:
         responses=lambda w: [
-            f"{run_folder(w.target, w.mix, seed)}/responses/{name}.parquet"
-            for seed in seeds_of(w.mix)
+            FILES.runs.responses(w.target, w.mix, seed, name)
+            for seed in STUDY.seeds_of(w.mix)
             for name in PROMPT_SETS
         ],
         likelihoods=lambda w: [
-            f"{run_folder(w.target, w.mix, seed)}/likelihood.parquet"
-            for seed in seeds_of(w.mix)
+            FILES.runs.likelihood(w.target, w.mix, seed)
+            for seed in STUDY.seeds_of(w.mix)
         ],
-        embeddings=vector_files("test"),
-        matched=path("measures/matched.json"),
-        split=path("data/split.parquet"),
-        truth=truth_files(),
+        embeddings=only_if(reads_vectors(STUDY, TEST), FILES.measures.vectors(TEST)),
+        matched=FILES.measures.matched(),
+        split=FILES.data.split(),
+        truth=FILES.data.truths(),
     output:
-        path("measures/{target}/{mix}.parquet"),
+        FILES.measures.rows(),
     log:
-        log_of("measures/{target}/{mix}"),
+        FILES.log("measures/{target}/{mix}"),
     benchmark:
-        benchmark_of("measures/{target}/{mix}")
+        FILES.benchmark("measures/{target}/{mix}")
     conda:
         ENVS / "light.yaml"
     resources:
         mem_mb=4000,
         runtime=120,
     params:
-        seeds=lambda w: seeds_of(w.mix),
+        seeds=lambda w: STUDY.seeds_of(w.mix),
         prompt_sets=PROMPT_SETS,
         measures={name: measured_names(STUDY, name) for name in PROMPT_SETS},
         draws=STUDY.statistics.half_samples,
@@ -94,19 +94,18 @@ rule swap:
     """Swap tests of all comparisons of a target, on the prompts that every run answered."""
     input:
         responses=lambda w: [
-            f"{run_folder(w.target, mix, seed)}/responses/{name}.parquet"
-            for mix, seed, name in swapped_runs()
+            FILES.runs.responses(w.target, *run) for run in swapped_runs(STUDY)
         ],
-        embeddings=vector_files("test"),
-        matched=path("measures/matched.json"),
-        split=path("data/split.parquet"),
-        truth=truth_files(),
+        embeddings=only_if(reads_vectors(STUDY, TEST), FILES.measures.vectors(TEST)),
+        matched=FILES.measures.matched(),
+        split=FILES.data.split(),
+        truth=FILES.data.truths(),
     output:
-        path("statistics/swaps/{target}.parquet"),
+        FILES.statistics.swaps("{target}"),
     log:
-        log_of("statistics/swaps/{target}"),
+        FILES.log("statistics/swaps/{target}"),
     benchmark:
-        benchmark_of("statistics/swaps/{target}")
+        FILES.benchmark("statistics/swaps/{target}")
     wildcard_constraints:
         target=one_of(STUDY.targets),
     conda:
@@ -117,10 +116,11 @@ rule swap:
     params:
         model=lambda w: w.target,
         families={
-            name: family.model_dump() for name, family in swapped_families().items()
+            name: family.model_dump()
+            for name, family in swapped_families(STUDY).items()
         },
-        runs=swapped_runs(),
-        seeds={mix: seeds_of(mix) for mix in [VANILLA, *STUDY.mixes]},
+        runs=swapped_runs(STUDY),
+        seeds={mix: STUDY.seeds_of(mix) for mix in FILES.runs.mixes()},
         swaps=STUDY.statistics.answer_swaps,
         seed=STUDY.seed,
         version=stage_version("swap"),
@@ -133,23 +133,23 @@ rule swap:
 rule growth:
     """Distinct words against words, of every run and of every described source."""
     input:
-        responses=answers_to("test"),
-        matched=[path("measures/matched.json")] if STUDY.targets else [],
-        sources=answers_to(TRAIN),
-        matched_sources=[path("sources/matched.json")] if STUDY.source_analysis else [],
+        responses=FILES.answers_to(TEST),
+        matched=only_if(STUDY.targets, FILES.measures.matched()),
+        sources=FILES.answers_to(TRAIN),
+        matched_sources=only_if(STUDY.source_analysis, FILES.sources.matched()),
     output:
-        path("statistics/growth.parquet"),
+        FILES.statistics.table("growth"),
     log:
-        log_of("statistics/growth"),
+        FILES.log("statistics/growth"),
     benchmark:
-        benchmark_of("statistics/growth")
+        FILES.benchmark("statistics/growth")
     conda:
         ENVS / "light.yaml"
     resources:
         mem_mb=2000,
         runtime=60,
     params:
-        conditions=[[*run, "test"] for run in runs()]
+        conditions=[[*run, TEST] for run in FILES.runs.all()]
         + [["sources", name, 0, TRAIN] for name in STUDY.described_sources()],
         version=stage_version("growth"),
     message:

@@ -1,8 +1,9 @@
-"""Loading of the config, and what every rule file needs; where files lie is in `files/`."""
+"""The config, the paths of all files, and what every rule file needs."""
 
 import re
 import sys
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).resolve()
@@ -11,23 +12,33 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from manybaskets.config import loading
 from manybaskets.config.operations import operations_of_jobs
 from manybaskets.judging.rule_registry import check_rules
-from manybaskets.names import HUMAN, VANILLA
-from manybaskets.config.study import TRAIN
+from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
+from manybaskets.records.measured import SOURCES
+from manybaskets.config.participants import embedded_sources, mix_kind, writer
+from manybaskets.experiments.preference.files import PreferenceFiles
+from manybaskets.experiments.robustness.files import RobustnessFiles
+from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.errors import UserError
-from manybaskets.plan.machine import Needs, read_machine, Request
+from manybaskets.plan.machine import ModelNeeds, read_machine
+from manybaskets.plan.needs import JobNeeds
 from manybaskets.models.sizes import model_sizes
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
-from manybaskets.models.locations import check_given_models, given_folder
-from manybaskets.published.conditions import groups_of
-from manybaskets.published.splitting import check_paper, model_files
+from manybaskets.measures.selection import (
+    swapped_families,
+    swapped_runs,
+    swapped_sources,
+)
+from manybaskets.models.locations import check_given_models
+from manybaskets.published.conditions import first_runs, groups_of
+from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.report.figures import planned_figures
 from manybaskets.experiments import experiments_of
 from manybaskets.report.assemble import OTHER_TABLES
 from manybaskets.report.study_tables import Order, table_names
 from manybaskets.source_analysis.style_inheritance import counted, source_shares
-from manybaskets.measures.swap_tests import check_families, swappable
+from manybaskets.measures.swap_tests import check_families
 from manybaskets.jobs.stage_versions import stage_version
 
 prepare_jobs(ROOT / "workflow")
@@ -43,11 +54,15 @@ try:
     check_rules(STUDY)
     check_families(STUDY)
     check_paper(STUDY)
+    FILES = Files(STUDY)
+    ROBUSTNESS = FILES.stage(RobustnessFiles)
+    PREFERENCE = FILES.stage(PreferenceFiles)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
     EXPERIMENTS = experiments_of(STUDY)
+    check_given([FILES.data, *(FILES.stage(each.files) for each in EXPERIMENTS)])
     WARNINGS = [line for each in EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
-    NEEDS = Needs(MACHINE, model_sizes(STUDY))
+    NEEDS = JobNeeds(STUDY, ModelNeeds(MACHINE, model_sizes(STUDY)))
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 
@@ -59,8 +74,8 @@ if workflow.is_main_process:
 config["operations"] = operations_of_jobs(STUDY) | {
     experiment.name: experiment.operations(STUDY) for experiment in EXPERIMENTS
 }
+config["operations"]["training"] = NEEDS.training_operations()
 
-RESULTS = Path("results") / STUDY.study
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.dataset.kind == "embedded"
 SCRIPTS = ROOT / "workflow/scripts"
@@ -71,21 +86,7 @@ TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yam
 
 
 wildcard_constraints:
-    model="[a-z0-9._-]+",
-    source="[a-z0-9._-]+",
-    target="[a-z0-9._-]+",
-    mix="[a-z0-9._-]+",
-    judge="[a-z0-9._-]+",
-    author="[a-z0-9._-]+",
-    prompt_set="[a-z0-9._-]+",
-    seed="[0-9]+",
-    shard="[0-9]+",
-    shards="[0-9]+",
-
-
-def path(relative):
-    """A file of this study."""
-    return str(RESULTS / relative)
+    **WILDCARDS,
 
 
 def shipped(file):
@@ -96,42 +97,53 @@ def shipped(file):
     return str(file.relative_to(ROOT) if inside else file)
 
 
-def log_of(relative):
-    """The log of a job, beside the results that it makes."""
-    return path(f"logs/{relative}.log")
-
-
-def benchmark_of(relative):
-    """The benchmark of a job."""
-    return path(f"benchmarks/{relative}.tsv")
-
-
-def model_input(name):
-    """Folder of a model: made or fetched by a rule, or the user's own."""
-    own = given_folder(STUDY, name)
-    return str(own) if own else path(f"models/{name}")
-
-
 def one_of(names):
     """Pattern of these names; matches nothing without any."""
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
-def models_of_kind(kind):
-    """Pattern of the names of all models of a kind; matches nothing where there are none."""
-    return one_of(name for name, model in STUDY.models.items() if model.kind == kind)
+def sources_of(*engines):
+    """Pattern of the names of all sources with one of these engines."""
+    return one_of(n for n, s in STUDY.sources.items() if s.engine.kind in engines)
 
 
-def embedded_models():
-    return [name for name, model in STUDY.models.items() if model.kind == "embedded"]
+def judges_of(*kinds):
+    """Pattern of the judges of these kinds; a judge that is a model is of its engine's kind."""
+    return one_of(
+        name
+        for name in ROBUSTNESS.judges()
+        if getattr(STUDY.judges[name], "engine", STUDY.judges[name]).kind in kinds
+    )
 
 
-include: "files/sources.smk"
-include: "files/runs.smk"
-include: "files/robustness.smk"
-include: "files/preference.smk"
+def writers(*engines):
+    """Pattern of the authors that these engines run; matches nothing without any."""
+    return one_of(
+        name
+        for name in STUDY.preference.authors
+        if name != HUMAN and writer(STUDY, name).engine.kind in engines
+    )
+
+
+def judged_with(engine, names):
+    """Pattern of those of some judges that an engine runs."""
+    return one_of(
+        name
+        for name in names
+        if STUDY.preference.judging.engine_of(name).kind == engine
+    )
+
+
+def only_if(condition, file):
+    """A list of this file, which is empty where a study does without it."""
+    return [file] if condition else []
+
+
+def named(load):
+    """What a message calls a job that loads a target."""
+    if load.whole:
+        return "all runs of {wildcards.target}"
+    return "{wildcards.target}, run {wildcards.mix}, seed {wildcards.seed}"
+
+
 include: "files/tables.smk"
-include: "needs.smk"
-
-
-config["operations"]["training"] = training_operations()

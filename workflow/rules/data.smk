@@ -5,10 +5,10 @@ if EMBEDDED:
     rule world:
         """Generate the embedded world's dataset and what is true of it."""
         output:
-            rows=path("data/world.jsonl"),
-            truth=path("data/truth.parquet"),
+            rows=FILES.data.world(),
+            truth=FILES.data.truth(),
         log:
-            log_of("data/world"),
+            FILES.log("data/world"),
         conda:
             ENVS / "light.yaml"
         params:
@@ -29,11 +29,11 @@ if EMBEDDED:
     rule dataset:
         """Read the generated rows as any other file."""
         input:
-            path("data/world.jsonl"),
+            FILES.data.world(),
         output:
-            path("data/raw.parquet"),
+            FILES.data.raw(),
         log:
-            log_of("data/dataset"),
+            FILES.log("data/dataset"),
         conda:
             ENVS / "light.yaml"
         params:
@@ -49,11 +49,11 @@ elif STUDY.dataset.kind == "file":
     rule dataset:
         """Read the user's file."""
         input:
-            dataset_path(STUDY.dataset.path),
+            STUDY.dataset.path,
         output:
-            path("data/raw.parquet"),
+            FILES.data.raw(),
         log:
-            log_of("data/dataset"),
+            FILES.log("data/dataset"),
         conda:
             ENVS / "light.yaml"
         params:
@@ -69,9 +69,9 @@ else:
     rule fetch_dataset:
         """Fetch a dataset of the hub at its revision; needs the network."""
         output:
-            path("data/raw.parquet"),
+            FILES.data.raw(),
         log:
-            log_of("data/dataset"),
+            FILES.log("data/dataset"),
         localrule: True
         conda:
             ENVS / "main.yaml"
@@ -87,12 +87,12 @@ else:
 rule clean:
     """Clean rows; those that leave are counted by reason."""
     input:
-        path("data/raw.parquet"),
+        FILES.data.raw(),
     output:
-        rows=path("data/clean.parquet"),
-        counts=path("data/clean.json"),
+        rows=FILES.data.clean(),
+        counts=FILES.data.clean_counts(),
     log:
-        log_of("data/clean"),
+        FILES.log("data/clean"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -108,11 +108,11 @@ rule clean:
 rule split:
     """Test, training and validation prompts, and the parts."""
     input:
-        path("data/clean.parquet"),
+        FILES.data.clean(),
     output:
-        path("data/split.parquet"),
+        FILES.data.split(),
     log:
-        log_of("data/split"),
+        FILES.log("data/split"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -128,13 +128,13 @@ rule split:
 rule prompt_sets:
     """One file for every prompt set that is to be answered."""
     input:
-        split=path("data/split.parquet"),
-        files=prompt_set_sources(),
+        split=FILES.data.split(),
+        files=FILES.data.given_prompts(),
     output:
-        train=path("data/prompts/train.parquet"),
-        sets=prompt_set_files(),
+        train=FILES.data.prompts(TRAIN),
+        sets=FILES.data.prompt_sets(),
     log:
-        log_of("data/prompt_sets"),
+        FILES.log("data/prompt_sets"),
     conda:
         ENVS / "light.yaml"
     params:

@@ -4,35 +4,37 @@
 rule score_target:
     """Human answers under a run; its own under the untuned target and under itself."""
     input:
-        model=lambda w: model_input(w.target),
-        adapters=lambda w: loaded_adapters(w),
-        responses=loaded_files("responses/test.parquet"),
-        prompts=path("data/prompts/test.parquet"),
-        split=path("data/split.parquet"),
+        model=lambda w: FILES.models.folder(w.target),
+        adapters=lambda w: FILES.runs.adapters(w.target, FILES.load.handled(w)),
+        responses=FILES.load.files(partial(FILES.runs.responses, prompt_set=TEST)),
+        prompts=FILES.data.prompts(TEST),
+        split=FILES.data.split(),
     output:
-        loaded_files("target-likelihood.parquet"),
+        FILES.load.files(FILES.runs.target_likelihood),
     log:
-        log_of(f"{LOADED}/likelihood"),
+        FILES.log(f"runs/{FILES.load.name}/likelihood"),
     benchmark:
-        benchmark_of(f"{LOADED}/likelihood")
+        FILES.benchmark(f"runs/{FILES.load.name}/likelihood")
     wildcard_constraints:
-        mix=one_of([VANILLA, *STUDY.mixes]),
+        mix=one_of(FILES.runs.mixes()),
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: scoring_needs(w.target).gpus,
-        mem_mb=lambda w: scoring_needs(w.target).memory_mb,
-        runtime=lambda w: scoring_needs(w.target).minutes(run_minutes(w, 120, 40)),
+        gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
+        mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
+        runtime=lambda w: NEEDS.of_scoring(w.target).minutes(
+            FILES.load.minutes(w, 120, 40)
+        ),
     params:
-        runs=lambda w: loaded_runs(w),
+        runs=lambda w: FILES.load.handled(w),
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
-        work=path("work/likelihood/{target}"),
+        work=str(FILES.runs.likelihood_work()),
         version=stage_version("score_target"),
     message:
-        f"Human and own answers are scored by {LOADED_NAME}"
+        f"Human and own answers are scored by {named(FILES.load)}"
     script:
         SCRIPTS / "score_target.py"
 
@@ -40,31 +42,37 @@ rule score_target:
 rule score_fixed:
     """The same answers under the fixed scorer, of all runs of a target with one load of it."""
     input:
-        model=lambda w: scorer_folders(),
-        scored=lambda w: run_files(w.target, "target-likelihood.parquet"),
-        responses=lambda w: run_files(w.target, "responses/test.parquet"),
-        prompts=path("data/prompts/test.parquet"),
-        split=path("data/split.parquet"),
+        model=FILES.models.scorer(),
+        scored=[
+            FILES.runs.target_likelihood("{target}", *run)
+            for run in FILES.runs.of_target()
+        ],
+        responses=[
+            FILES.runs.responses("{target}", *run, TEST)
+            for run in FILES.runs.of_target()
+        ],
+        prompts=FILES.data.prompts(TEST),
+        split=FILES.data.split(),
     output:
-        run_files("{target}", "likelihood.parquet"),
+        [FILES.runs.likelihood("{target}", *run) for run in FILES.runs.of_target()],
     log:
-        log_of("runs/{target}/scorer"),
+        FILES.log("runs/{target}/scorer"),
     benchmark:
-        benchmark_of("runs/{target}/scorer")
+        FILES.benchmark("runs/{target}/scorer")
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: fixed_scorer_needs().gpus,
-        mem_mb=lambda w: fixed_scorer_needs().memory_mb,
-        runtime=lambda w: fixed_scorer_needs().minutes(120),
+        gpu=NEEDS.of_scoring(STUDY.scoring.scorer).gpus,
+        mem_mb=NEEDS.of_scoring(STUDY.scoring.scorer).memory_mb,
+        runtime=NEEDS.of_scoring(STUDY.scoring.scorer).minutes(120),
     params:
-        runs=lambda w: runs_of(w.target),
+        runs=FILES.runs.of_target(),
         name=STUDY.scoring.scorer,
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
-        work=path("work/scorer/{target}"),
+        work=str(FILES.runs.scorer_work()),
         version=stage_version("score_fixed"),
     message:
         "Scoring the answers of {wildcards.target} with the fixed scorer"
@@ -75,27 +83,27 @@ rule score_fixed:
 rule divergence:
     """Divergence of the next-token distributions of a target's runs along human answers."""
     input:
-        model=lambda w: model_input(w.target),
-        adapters=lambda w: run_files(w.target, "adapter", untuned=False),
-        prompts=path("data/prompts/test.parquet"),
-        split=path("data/split.parquet"),
+        model=lambda w: FILES.models.folder(w.target),
+        adapters=FILES.runs.adapters("{target}", FILES.runs.of_target()),
+        prompts=FILES.data.prompts(TEST),
+        split=FILES.data.split(),
     output:
-        path("divergence/{target}.parquet"),
+        FILES.measures.divergence(),
     log:
-        log_of("divergence/{target}"),
+        FILES.log("divergence/{target}"),
     benchmark:
-        benchmark_of("divergence/{target}")
+        FILES.benchmark("divergence/{target}")
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: scoring_needs(w.target).gpus,
-        mem_mb=lambda w: scoring_needs(w.target).memory_mb,
-        runtime=lambda w: scoring_needs(w.target).minutes(240),
+        gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
+        mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
+        runtime=lambda w: NEEDS.of_scoring(w.target).minutes(240),
     params:
         prompts=STUDY.divergence.prompts,
-        mixes={name: mix_kind(name) for name in STUDY.mixes},
-        seeds={name: seeds_of(name) for name in STUDY.mixes},
+        mixes={name: mix_kind(STUDY, name) for name in STUDY.mixes},
+        seeds={name: STUDY.seeds_of(name) for name in STUDY.mixes},
         batch_tokens=STUDY.scoring.batch_tokens,
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
@@ -110,17 +118,19 @@ rule divergence:
 rule summarise_divergence:
     """Mean divergence of every two mixes, with intervals."""
     input:
-        [path(f"divergence/{target}.parquet") for target in STUDY.targets],
+        [FILES.measures.divergence(target) for target in STUDY.targets],
     output:
-        path("statistics/divergence.parquet"),
+        FILES.statistics.table("divergence"),
     log:
-        log_of("statistics/divergence"),
+        FILES.log("statistics/divergence"),
     benchmark:
-        benchmark_of("statistics/divergence")
+        FILES.benchmark("statistics/divergence")
     conda:
         ENVS / "light.yaml"
     params:
-        statistics=STUDY.statistics.model_dump(include={"confidence", "bootstrap_resamples"}),
+        statistics=STUDY.statistics.model_dump(
+            include={"confidence", "bootstrap_resamples"}
+        ),
         seed=STUDY.seed,
         version=stage_version("divergence"),
     message:

@@ -4,14 +4,14 @@
 rule lengths:
     """Tokens of every prompt and answer under a target's own template."""
     input:
-        split=path("data/split.parquet"),
-        model=lambda w: model_input(w.target),
-        sources=[source_file(name) for name in STUDY.mixed_sources()],
+        split=FILES.data.split(),
+        model=lambda w: FILES.models.folder(w.target),
+        sources=[FILES.sources.answers(name) for name in STUDY.mixed_sources()],
     output:
-        lengths=path("mixes/lengths/{target}.parquet"),
-        contexts=path("mixes/contexts/{target}.parquet"),
+        lengths=FILES.mixes.lengths(),
+        contexts=FILES.mixes.contexts(),
     log:
-        log_of("mixes/lengths-{target}"),
+        FILES.log("mixes/lengths-{target}"),
     conda:
         ENVS / "main.yaml"
     resources:
@@ -30,14 +30,14 @@ rule lengths:
 rule find_eligible:
     """Which prompts every mix can use; what fails in one source leaves all mixes."""
     input:
-        split=path("data/split.parquet"),
-        lengths=expand(path("mixes/lengths/{target}.parquet"), target=STUDY.targets),
-        contexts=expand(path("mixes/contexts/{target}.parquet"), target=STUDY.targets),
-        sources=[source_file(name) for name in STUDY.mixed_sources()],
+        split=FILES.data.split(),
+        lengths=FILES.mixes.all_lengths(),
+        contexts=FILES.mixes.all_contexts(),
+        sources=[FILES.sources.answers(name) for name in STUDY.mixed_sources()],
     output:
-        path("mixes/eligible.parquet"),
+        FILES.mixes.eligible(),
     log:
-        log_of("mixes/eligible"),
+        FILES.log("mixes/eligible"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -54,16 +54,18 @@ rule find_eligible:
 rule mix:
     """A training set: for every shared prompt one source's answer."""
     input:
-        split=path("data/split.parquet"),
-        eligible=path("mixes/eligible.parquet"),
-        lengths=expand(path("mixes/lengths/{target}.parquet"), target=STUDY.targets),
-        sources=lambda w: [source_file(name) for name in STUDY.mix_sources(w.mix)],
+        split=FILES.data.split(),
+        eligible=FILES.mixes.eligible(),
+        lengths=FILES.mixes.all_lengths(),
+        sources=lambda w: [
+            FILES.sources.answers(name) for name in STUDY.mix_sources(w.mix)
+        ],
     output:
-        train=path("mixes/{mix}/train.jsonl"),
-        validation=path("mixes/{mix}/validation.jsonl"),
-        counts=path("mixes/{mix}/counts.csv"),
+        train=FILES.mixes.train(),
+        validation=FILES.mixes.validation(),
+        counts=FILES.mixes.counts(),
     log:
-        log_of("mixes/{mix}"),
+        FILES.log("mixes/{mix}"),
     conda:
         ENVS / "light.yaml"
     params:

@@ -4,15 +4,15 @@
 rule pretrain:
     """Make an embedded model from nothing."""
     input:
-        split=path("data/split.parquet"),
+        split=FILES.data.split(),
     output:
-        directory(path("models/{model}")),
+        directory(FILES.models.made()),
     log:
-        log_of("models/{model}"),
+        FILES.log("models/{model}"),
     benchmark:
-        benchmark_of("models/{model}")
+        FILES.benchmark("models/{model}")
     wildcard_constraints:
-        model=models_of_kind("embedded"),
+        model=one_of(FILES.models.of_kind("embedded")),
     conda:
         ENVS / "main.yaml"
     threads: 1
@@ -25,7 +25,7 @@ rule pretrain:
         prompting=STUDY.prompting.model_dump(),
         towns=STUDY.dataset.towns if EMBEDDED else None,
         seed=STUDY.seed,
-        work=path("work/models/{model}"),
+        work=str(FILES.models.work()),
         version=stage_version("pretrain"),
     message:
         "Pretraining the embedded model {wildcards.model}"
@@ -36,11 +36,11 @@ rule pretrain:
 rule fetch_model:
     """Fetch a model of the hub at its revision; needs the network."""
     output:
-        directory(path("models/{model}")),
+        directory(FILES.models.made()),
     log:
-        log_of("models/{model}"),
+        FILES.log("models/{model}"),
     wildcard_constraints:
-        model=models_of_kind("hub"),
+        model=one_of(FILES.models.of_kind("hub")),
     localrule: True
     conda:
         ENVS / "main.yaml"

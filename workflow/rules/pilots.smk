@@ -4,30 +4,30 @@
 rule pilot:
     """The trial of a source. It fails where a check fails and the config holds no reason to go on."""
     input:
-        prompts=path("data/prompts/train.parquet"),
-        model=lambda w: model_input(STUDY.sources[w.source].model),
+        prompts=FILES.data.prompts(TRAIN),
+        model=lambda w: FILES.models.folder(STUDY.sources[w.source].model),
     output:
-        path("sources/{source}/pilot.json"),
+        FILES.sources.pilot(),
     log:
-        log_of("sources/{source}/pilot"),
+        FILES.log("sources/{source}/pilot"),
     benchmark:
-        benchmark_of("sources/{source}/pilot")
+        FILES.benchmark("sources/{source}/pilot")
     wildcard_constraints:
         source=sources_of("transformers"),
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: source_needs(w.source).gpus,
-        mem_mb=lambda w: source_needs(w.source).memory_mb,
-        runtime=lambda w: source_needs(w.source).minutes(60),
+        gpu=lambda w: NEEDS.of_source(w.source).gpus,
+        mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,
+        runtime=lambda w: NEEDS.of_source(w.source).minutes(60),
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         pilot=lambda w: STUDY.sources[w.source].pilot.model_dump(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
-        work=path("work/sources/{source}/pilot"),
+        work=str(FILES.sources.pilot_work()),
         version=stage_version("pilot"),
     message:
         "Trying source {wildcards.source} on a few prompts"
@@ -44,7 +44,7 @@ use rule pilot as pilot_vllm with:
 
 use rule pilot as pilot_openai with:
     input:
-        prompts=path("data/prompts/train.parquet"),
+        prompts=FILES.data.prompts(TRAIN),
     wildcard_constraints:
         source=sources_of("openai"),
     conda:

@@ -62,7 +62,7 @@ def place(rule):
             return LIGHT_MB
         known = dict(input=input, attempt=attempt, threads=threads)
         known |= dict(rulename=rulename, async_run=async_run)
-        return NEEDS.grown(
+        return MACHINE.memory_mb(
             memory.evaluate(wildcards, **known).value or LIGHT_MB, attempt
         )
 
@@ -72,7 +72,7 @@ def place(rule):
         known = dict(input=input, attempt=attempt, threads=threads)
         known |= dict(rulename=rulename, async_run=async_run)
         asked = minutes.evaluate(wildcards, **known).value or LIGHT_MINUTES
-        return NEEDS.minutes(asked, attempt, kind(wildcards, attempt))
+        return MACHINE.minutes(asked, attempt, kind(wildcards, attempt))
 
     def partition(wildcards, attempt):
         return kind(wildcards, attempt).partition
@@ -111,4 +111,4 @@ onstart:
 
 onerror:
     # The last word, below what all other jobs have printed since.
-    print(f"\n{failed_in_run(RESULTS, BEGUN)}\n", file=sys.stderr)
+    print(f"\n{failed_in_run(FILES.results, BEGUN)}\n", file=sys.stderr)

@@ -57,14 +57,14 @@ def print_plan():
         }
     plan = making.make_plan(
         STUDY,
-        NEEDS.parameters,
+        NEEDS.models.parameters,
         graph.read_jobs(found["jobs"]),
-        RESULTS,
+        FILES.results,
         schedule.Width(**width),
         stages=found["stages"],
         cluster=cluster,
     )
-    files = writing.write_plan(plan, RESULTS / "plan", STUDY.figures)
+    files = writing.write_plan(plan, FILES.plan, STUDY.figures)
     print(table.as_text(plan), *files, sep="\n")
 
 
@@ -75,7 +75,9 @@ def print_status():
 
     found = jobs_of_study()
     jobs, stages = graph.read_jobs(found["jobs"]), found["stages"]
-    status = reading.read_status(STUDY, NEEDS.parameters, jobs, RESULTS, stages)
+    status = reading.read_status(
+        STUDY, NEEDS.models.parameters, jobs, FILES.results, stages
+    )
     print(text.as_text(status))
 
 

@@ -1,26 +1,57 @@
 """Self-preference: articles, their summaries, and whom judges prefer."""
 
+from manybaskets.experiments.preference.presenting import (
+    frame_names as preference_frames,
+)
+from manybaskets.experiments.preference.presenting import (
+    table_names as preference_table_names,
+)
+from manybaskets.experiments.preference.roles import Roles, settings_of
+from manybaskets.experiments.preference.schemas import GOLD
+
+PUBLISHED_PREFERENCE = shipped("resources/published/self_preference.csv")
+PREFERENCE_STATISTICS = FILES.statistics.tables(preference_frames(STUDY))
+PREFERENCE_TABLES = FILES.tables.tables(preference_table_names(STUDY))
+JUDGE_LOAD, WRITER_LOAD = PREFERENCE.load(), PREFERENCE.writing_load()
+
 
 rule preference:
     input:
-        preference_files(),
+        PREFERENCE.all_readings(),
+        PREFERENCE_STATISTICS,
+        PREFERENCE_TABLES,
+        only_if(STUDY.preference, PREFERENCE.texts()),
+        [
+            FILES.figures.svg(name)
+            for name in FIGURES
+            if STUDY.preference and name.startswith("preference-")
+        ],
 
 
-if PREFERENCE:
+if STUDY.preference:
 
-    if PREFERENCE.articles.kind == "hub":
+    # What readings depend on in addition to the texts.
+    JUDGING_PARAMS = {
+        "judging": STUDY.preference.judging.science(),
+        "request": STUDY.preference.summaries.request(),
+        "prompting": STUDY.prompting.model_dump(),
+        "precision": STUDY.training.precision,
+        "seed": STUDY.seed,
+    }
+
+    if STUDY.preference.articles.kind == "hub":
 
         rule preference_fetch_articles:
             """Fetch the articles of the hub at their revision; needs the network."""
             output:
-                path("preference/raw.parquet"),
+                PREFERENCE.raw_articles(),
             log:
-                log_of("preference/fetch"),
+                FILES.log("preference/fetch"),
             localrule: True
             conda:
                 ENVS / "main.yaml"
             params:
-                articles=PREFERENCE.articles.science(),
+                articles=STUDY.preference.articles.science(),
                 version=stage_version("preference_articles"),
             message:
                 "Fetching the articles"
@@ -30,18 +61,20 @@ if PREFERENCE:
     rule preference_articles:
         """The articles that are summarised, a seeded sample; what was left out is counted."""
         input:
-            article_files(),
+            PREFERENCE.article_sources(),
         output:
-            articles=path("preference/articles.parquet"),
-            counts=path("preference/articles.json"),
+            articles=PREFERENCE.articles(),
+            counts=PREFERENCE.article_counts(),
         log:
-            log_of("preference/articles"),
+            FILES.log("preference/articles"),
         conda:
             ENVS / "light.yaml"
         params:
-            articles=PREFERENCE.articles.science(),
-            wanted=PREFERENCE.count,
-            seed=STUDY.seed if PREFERENCE.seed is None else PREFERENCE.seed,
+            articles=STUDY.preference.articles.science(),
+            wanted=STUDY.preference.count,
+            seed=(
+                STUDY.seed if STUDY.preference.seed is None else STUDY.preference.seed
+            ),
             towns=STUDY.dataset.towns if EMBEDDED else None,
             version=stage_version("preference_articles"),
         message:
@@ -52,11 +85,11 @@ if PREFERENCE:
     rule preference_references:
         """The references as summaries by people."""
         input:
-            path("preference/articles.parquet"),
+            PREFERENCE.articles(),
         output:
-            summary_file(HUMAN),
+            PREFERENCE.summaries(HUMAN),
         log:
-            log_of("preference/summaries/human"),
+            FILES.log("preference/summaries/human"),
         localrule: True
         conda:
             ENVS / "light.yaml"
@@ -70,30 +103,30 @@ if PREFERENCE:
     rule preference_summaries:
         """An author summarises all articles."""
         input:
-            articles=path("preference/articles.parquet"),
-            model=lambda w: model_input(writer(STUDY, w.author).model),
+            articles=PREFERENCE.articles(),
+            model=lambda w: FILES.models.folder(writer(STUDY, w.author).model),
         output:
-            path("preference/summaries/{author}.parquet"),
+            PREFERENCE.summaries(),
         log:
-            log_of("preference/summaries/{author}"),
+            FILES.log("preference/summaries/{author}"),
         benchmark:
-            benchmark_of("preference/summaries/{author}")
+            FILES.benchmark("preference/summaries/{author}")
         wildcard_constraints:
             author=writers("transformers"),
         conda:
             ENVS / "main.yaml"
         threads: 1
         resources:
-            gpu=lambda w: writer_needs(w.author).gpus,
-            mem_mb=lambda w: writer_needs(w.author).memory_mb,
-            runtime=lambda w: writer_needs(w.author).minutes(60),
+            gpu=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).gpus,
+            mem_mb=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).memory_mb,
+            runtime=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).minutes(60),
         params:
             writer=lambda w: writer(STUDY, w.author).science(),
-            summaries=PREFERENCE.summaries.science(),
+            summaries=STUDY.preference.summaries.science(),
             prompting=STUDY.prompting.model_dump(),
             precision=STUDY.training.precision,
             seed=STUDY.seed,
-            work=path("work/preference/summaries/{author}"),
+            work=str(PREFERENCE.summaries_work()),
             version=stage_version("preference_summaries"),
         message:
             "{wildcards.author} summarises the articles"
@@ -108,7 +141,7 @@ if PREFERENCE:
 
     use rule preference_summaries as preference_summaries_openai with:
         input:
-            articles=path("preference/articles.parquet"),
+            articles=PREFERENCE.articles(),
         wildcard_constraints:
             author=writers("openai"),
         conda:
@@ -117,50 +150,52 @@ if PREFERENCE:
     rule preference_own_summaries:
         """A run, or with one load all runs of a target, summarises all articles."""
         input:
-            articles=path("preference/articles.parquet"),
-            model=lambda w: model_input(w.target),
-            adapters=lambda w: adapters_of_runs(w.target, loaded_writers(w)),
+            articles=PREFERENCE.articles(),
+            model=lambda w: FILES.models.folder(w.target),
+            adapters=lambda w: FILES.runs.adapters(w.target, WRITER_LOAD.handled(w)),
         output:
-            written_files(),
+            WRITER_LOAD.files(PREFERENCE.own_summaries),
         log:
-            log_of(f"preference/own/{JUDGING}"),
+            FILES.log(f"preference/own/{WRITER_LOAD.name}"),
         benchmark:
-            benchmark_of(f"preference/own/{JUDGING}")
+            FILES.benchmark(f"preference/own/{WRITER_LOAD.name}")
         wildcard_constraints:
-            mix=one_of(judged_mixes(STUDY)),
+            mix=one_of(name for name in PREFERENCE.mixes() if name != VANILLA),
         conda:
             ENVS / TARGET_ENV
         threads: 1
         resources:
-            gpu=lambda w: target_needs(w.target).gpus,
-            mem_mb=lambda w: target_needs(w.target).memory_mb,
-            runtime=lambda w: target_needs(w.target).minutes(judge_minutes(w, 60, 20)),
+            gpu=lambda w: NEEDS.of_target(w.target).gpus,
+            mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+            runtime=lambda w: NEEDS.of_target(w.target).minutes(
+                WRITER_LOAD.minutes(w, 60, 20)
+            ),
         params:
-            runs=lambda w: loaded_writers(w),
+            runs=lambda w: WRITER_LOAD.handled(w),
             engine=STUDY.responses.engine.science(),
-            summaries=PREFERENCE.summaries.science(),
+            summaries=STUDY.preference.summaries.science(),
             prompting=STUDY.prompting.model_dump(),
             precision=STUDY.training.precision,
             seed=STUDY.seed,
-            work=path("work/preference/own/{target}"),
+            work=str(PREFERENCE.own_summaries_work()),
             version=stage_version("preference_summaries"),
         message:
-            f"The articles are summarised by {JUDGING_NAME}"
+            f"The articles are summarised by {named(WRITER_LOAD)}"
         script:
             SCRIPTS / "preference_own_summaries.py"
 
     rule preference_texts:
         """Length and form of all summaries."""
         input:
-            [file for _, _, file in text_files()],
+            [file for _, _, file in PREFERENCE.all_texts()],
         output:
-            path("preference/texts.parquet"),
+            PREFERENCE.texts(),
         log:
-            log_of("preference/texts"),
+            FILES.log("preference/texts"),
         conda:
             ENVS / "light.yaml"
         params:
-            who=[[author, target] for author, target, _ in text_files()],
+            who=[[author, target] for author, target, _ in PREFERENCE.all_texts()],
             version=stage_version("preference_texts"),
         message:
             "Measuring the summaries"
@@ -170,72 +205,81 @@ if PREFERENCE:
     rule preference_judge:
         """A run, or with one load all runs of a target, compares and rates the summaries."""
         input:
-            articles=path("preference/articles.parquet"),
-            model=lambda w: model_input(w.target),
-            adapters=lambda w: adapters_of_runs(w.target, loaded_judges(w)),
-            summaries=lambda w: list(map(summary_file, PREFERENCE.panel(w.target))),
-            own=lambda w: [own_file(w.target, *run) for run in own_seen(w)],
+            articles=PREFERENCE.articles(),
+            model=lambda w: FILES.models.folder(w.target),
+            adapters=lambda w: FILES.runs.adapters(w.target, JUDGE_LOAD.handled(w)),
+            summaries=lambda w: [
+                PREFERENCE.summaries(name) for name in STUDY.preference.panel(w.target)
+            ],
+            own=lambda w: [
+                PREFERENCE.own_summaries(w.target, *run)
+                for run in PREFERENCE.own_seen(JUDGE_LOAD.handled(w))
+            ],
         output:
-            judged_by_load(),
+            JUDGE_LOAD.files(PREFERENCE.readings),
         log:
-            log_of(f"preference/readings/{JUDGING}"),
+            FILES.log(f"preference/readings/{JUDGE_LOAD.name}"),
         benchmark:
-            benchmark_of(f"preference/readings/{JUDGING}")
+            FILES.benchmark(f"preference/readings/{JUDGE_LOAD.name}")
         wildcard_constraints:
             target=judged_with("transformers", STUDY.targets),
-            mix=one_of(preference_mixes()),
+            mix=one_of(PREFERENCE.mixes()),
         conda:
             ENVS / "main.yaml"
         threads: 1
         resources:
-            gpu=lambda w: judge_needs_of(w.target).gpus,
-            mem_mb=lambda w: judge_needs_of(w.target).memory_mb,
-            runtime=lambda w: judge_needs_of(w.target).minutes(judge_minutes(w)),
-        params:
-            asked=judging_params(),
-            runs=lambda w: loaded_judges(w),
-            panel=lambda w: PREFERENCE.panel(w.target),
-            published=lambda w: PREFERENCE.published(
-                w.target, PREFERENCE.panel(w.target)
+            gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).gpus,
+            mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).memory_mb,
+            runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).minutes(
+                JUDGE_LOAD.minutes(w, 240, 60)
             ),
-            own=lambda w: own_seen(w),
+        params:
+            asked=JUDGING_PARAMS,
+            runs=lambda w: JUDGE_LOAD.handled(w),
+            panel=lambda w: STUDY.preference.panel(w.target),
+            published=lambda w: STUDY.preference.published(
+                w.target, STUDY.preference.panel(w.target)
+            ),
+            own=lambda w: PREFERENCE.own_seen(JUDGE_LOAD.handled(w)),
             version=stage_version("preference_judge"),
         message:
-            f"The summaries are judged by {JUDGING_NAME}"
+            f"The summaries are judged by {named(JUDGE_LOAD)}"
         script:
             SCRIPTS / "preference_judge.py"
 
     use rule preference_judge as preference_judge_vllm with:
         wildcard_constraints:
             target=judged_with("vllm", STUDY.targets),
-            mix=one_of(preference_mixes()),
+            mix=one_of(PREFERENCE.mixes()),
         conda:
             ENVS / "vllm.yaml"
 
     use rule preference_judge as preference_judge_gold with:
         input:
-            articles=path("preference/articles.parquet"),
-            model=lambda w: model_input(w.model),
+            articles=PREFERENCE.articles(),
+            model=lambda w: FILES.models.folder(w.model),
             adapters=[],
-            summaries=list(map(summary_file, PREFERENCE.authors)),
+            summaries=[PREFERENCE.summaries(name) for name in STUDY.preference.authors],
             own=[],
         output:
-            path("preference/readings/gold/{model}/seed0.parquet"),
+            PREFERENCE.gold_readings(),
         log:
-            log_of("preference/readings/gold/{model}"),
+            FILES.log("preference/readings/gold/{model}"),
         benchmark:
-            benchmark_of("preference/readings/gold/{model}")
+            FILES.benchmark("preference/readings/gold/{model}")
         wildcard_constraints:
-            model=judged_with("transformers", PREFERENCE.gold_judges),
+            model=judged_with("transformers", STUDY.preference.gold_judges),
         resources:
-            gpu=lambda w: judge_needs_of(w.model).gpus,
-            mem_mb=lambda w: judge_needs_of(w.model).memory_mb,
-            runtime=lambda w: judge_needs_of(w.model).minutes(240),
+            gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).gpus,
+            mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
+            runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).minutes(240),
         params:
-            asked=judging_params(),
+            asked=JUDGING_PARAMS,
             runs=[(GOLD, 0)],
-            panel=PREFERENCE.authors,
-            published=lambda w: PREFERENCE.published(w.model, PREFERENCE.authors),
+            panel=STUDY.preference.authors,
+            published=lambda w: STUDY.preference.published(
+                w.model, STUDY.preference.authors
+            ),
             own=[],
             version=stage_version("preference_judge"),
         message:
@@ -243,20 +287,20 @@ if PREFERENCE:
 
     use rule preference_judge_gold as preference_judge_gold_vllm with:
         wildcard_constraints:
-            model=judged_with("vllm", PREFERENCE.gold_judges),
+            model=judged_with("vllm", STUDY.preference.gold_judges),
         conda:
             ENVS / "vllm.yaml"
 
     rule preference_statistics:
         """Biases of all judges with intervals, tests and verdicts."""
         input:
-            reading_files(),
+            PREFERENCE.all_readings(),
         output:
-            preference_statistics(),
+            PREFERENCE_STATISTICS,
         log:
-            log_of("statistics/preference"),
+            FILES.log("statistics/preference"),
         benchmark:
-            benchmark_of("statistics/preference")
+            FILES.benchmark("statistics/preference")
         conda:
             ENVS / "light.yaml"
         resources:
@@ -275,17 +319,19 @@ if PREFERENCE:
     rule preference_tables:
         """The experiment's tables; the published numbers among them where the study has such cells."""
         input:
-            statistics=preference_statistics(),
-            texts=path("preference/texts.parquet"),
+            statistics=PREFERENCE_STATISTICS,
+            texts=PREFERENCE.texts(),
             numbers=PUBLISHED_PREFERENCE,
         output:
-            preference_tables(),
+            PREFERENCE_TABLES,
         log:
-            log_of("tables/preference"),
+            FILES.log("tables/preference"),
         conda:
             ENVS / "light.yaml"
         params:
-            published=STUDY.published_cells.model_dump() if STUDY.published_cells else None,
+            published=(
+                STUDY.published_cells.model_dump() if STUDY.published_cells else None
+            ),
             version=stage_version("preference_tables"),
         message:
             "Writing the tables on self-preference"

@@ -4,17 +4,17 @@
 rule published_procedures:
     """Every published procedure on the runs' answers to the test prompts and on the sources' answers."""
     input:
-        responses=[f"{run_folder(*run)}/responses/test.parquet" for run in paper_runs()],
-        likelihoods=[f"{run_folder(*run)}/likelihood.parquet" for run in paper_runs()],
-        sources=[source_file(name) for name in STUDY.described_sources()],
-        split=path("data/split.parquet"),
-        splitter=paper_splitter_files(),
+        responses=[FILES.runs.responses(*run, TEST) for run in first_runs(STUDY)],
+        likelihoods=[FILES.runs.likelihood(*run) for run in first_runs(STUDY)],
+        sources=[FILES.sources.answers(name) for name in STUDY.described_sources()],
+        split=FILES.data.split(),
+        splitter=splitter_files(STUDY),
     output:
-        path("measures/paper.parquet"),
+        FILES.measures.published_procedures(),
     log:
-        log_of("statistics/paper"),
+        FILES.log("statistics/paper"),
     benchmark:
-        benchmark_of("statistics/paper")
+        FILES.benchmark("statistics/paper")
     conda:
         ENVS / "main.yaml"
     threads: 2
@@ -22,12 +22,16 @@ rule published_procedures:
         mem_mb=3000,
         runtime=480,
     params:
-        paper=STUDY.published_procedures.model_dump() if STUDY.published_procedures else None,
+        paper=(
+            STUDY.published_procedures.model_dump()
+            if STUDY.published_procedures
+            else None
+        ),
         groups=asdict(groups_of(STUDY)),
-        runs=paper_runs(),
+        runs=first_runs(STUDY),
         sources=STUDY.described_sources(),
         embedding=STUDY.embedding.model_dump(),
-        work=path("work/paper"),
+        work=str(FILES.measures.published_procedures_work()),
         version=stage_version("published_procedures"),
     message:
         "Repeating the published procedures"
@@ -38,12 +42,12 @@ rule published_procedures:
 rule published_variants:
     """The published procedures' values beside the project's own."""
     input:
-        paper=path("measures/paper.parquet"),
-        summary=path("statistics/summary.parquet"),
+        paper=FILES.measures.published_procedures(),
+        summary=FILES.statistics.table("summary"),
     output:
         paper_variant_files(),
     log:
-        log_of("tables/paper-variants"),
+        FILES.log("tables/paper-variants"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -58,12 +62,12 @@ rule published_collapse:
     """Reported against reproduced, where the study has a published cell."""
     input:
         numbers=shipped("resources/published/collapse.csv"),
-        paper=path("measures/paper.parquet"),
-        summary=path("statistics/summary.parquet"),
+        paper=FILES.measures.published_procedures(),
+        summary=FILES.statistics.table("summary"),
     output:
         published_files(),
     log:
-        log_of("tables/published"),
+        FILES.log("tables/published"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -80,11 +84,11 @@ rule published_similarity:
     """How alike the sources' answers are, reported against reproduced."""
     input:
         numbers=shipped("resources/published/wildchat50m.csv"),
-        similarity=path("statistics/similarity.parquet"),
+        similarity=FILES.statistics.table("similarity"),
     output:
         published_similarity_files(),
     log:
-        log_of("tables/published-similarity"),
+        FILES.log("tables/published-similarity"),
     conda:
         ENVS / "light.yaml"
     params:

@@ -11,9 +11,9 @@ except UserError as error:
 rule fetch_answers:
     """Fetch ready answers from a dataset of the hub at its revision; needs the network."""
     output:
-        path("sources/{source}/answers.parquet"),
+        FILES.sources.given_answers(),
     log:
-        log_of("sources/{source}/answers"),
+        FILES.log("sources/{source}/answers"),
     wildcard_constraints:
         source=sources_of("replay"),
     localrule: True
@@ -31,14 +31,14 @@ rule fetch_answers:
 rule replay:
     """Ready answers, matched to the training prompts by content."""
     input:
-        prompts=path("data/prompts/train.parquet"),
+        prompts=FILES.data.prompts(TRAIN),
         answers=lambda w: GIVEN_ANSWERS.get(w.source)
-        or path(f"sources/{w.source}/answers.parquet"),
+        or FILES.sources.given_answers(w.source),
     output:
-        responses=path("sources/{source}/train.parquet"),
-        quarantine=path("sources/{source}/quarantine.jsonl"),
+        responses=FILES.sources.answers(),
+        quarantine=FILES.sources.quarantine(),
     log:
-        log_of("sources/{source}/replay"),
+        FILES.log("sources/{source}/replay"),
     wildcard_constraints:
         source=sources_of("replay"),
     conda:

@@ -4,17 +4,17 @@
 rule summarise:
     """Intervals of every condition, paired comparisons within the declared families."""
     input:
-        measured=measured_files(),
+        measured=FILES.measured(),
         swaps=swap_files(),
     output:
-        summary=path("statistics/summary.parquet"),
-        comparisons=path("statistics/comparisons.parquet"),
-        seeds=path("statistics/seeds.parquet"),
-        distributions=path("statistics/distributions.parquet"),
+        summary=FILES.statistics.table("summary"),
+        comparisons=FILES.statistics.table("comparisons"),
+        seeds=FILES.statistics.table("seeds"),
+        distributions=FILES.statistics.table("distributions"),
     log:
-        log_of("statistics/summarise"),
+        FILES.log("statistics/summarise"),
     benchmark:
-        benchmark_of("statistics/summarise")
+        FILES.benchmark("statistics/summarise")
     conda:
         ENVS / "light.yaml"
     params:
@@ -33,16 +33,16 @@ rule summarise:
 rule knowledge:
     """How well each embedded model knows its world."""
     input:
-        sources=[source_file(name) for name in embedded_sources()],
-        truth=truth_files(),
+        sources=[FILES.sources.answers(name) for name in embedded_sources(STUDY)],
+        truth=FILES.data.truths(),
     output:
-        path("statistics/knowledge.parquet"),
+        FILES.statistics.table("knowledge"),
     log:
-        log_of("statistics/knowledge"),
+        FILES.log("statistics/knowledge"),
     conda:
         ENVS / "light.yaml"
     params:
-        sources=embedded_sources(),
+        sources=embedded_sources(STUDY),
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
         version=stage_version("summarise"),
@@ -55,26 +55,26 @@ rule knowledge:
 rule count_stages:
     """What came in, left and went on at every stage."""
     input:
-        clean=path("data/clean.json"),
-        split=path("data/split.parquet"),
-        sources=[source_file(name) for name in STUDY.used_sources()],
-        eligible=[path("mixes/eligible.parquet")] if STUDY.mixes else [],
-        mixes=[path(f"mixes/{name}/counts.csv") for name in STUDY.mixes],
-        models=[model_input(name) for name in embedded_models()],
-        responses=response_files(),
+        clean=FILES.data.clean_counts(),
+        split=FILES.data.split(),
+        sources=[FILES.sources.answers(name) for name in STUDY.used_sources()],
+        eligible=only_if(STUDY.mixes, FILES.mixes.eligible()),
+        mixes=[FILES.mixes.counts(name) for name in STUDY.mixes],
+        models=[FILES.models.folder(name) for name in FILES.models.of_kind("embedded")],
+        responses=FILES.runs.all_responses(),
     output:
-        path("statistics/counts.parquet"),
+        FILES.statistics.table("counts"),
     log:
-        log_of("statistics/counts"),
+        FILES.log("statistics/counts"),
     conda:
         ENVS / "light.yaml"
     params:
         sources=STUDY.used_sources(),
         mixes=list(STUDY.mixes),
-        models=embedded_models(),
+        models=FILES.models.of_kind("embedded"),
         responses=[
             f"{target}/{mix}/seed{seed}/{name}"
-            for target, mix, seed in runs()
+            for target, mix, seed in FILES.runs.all()
             for name in PROMPT_SETS
         ],
         version=stage_version("count_stages"),
@@ -87,15 +87,15 @@ rule count_stages:
 rule curves:
     """Training and validation losses of all runs."""
     input:
-        adapter_folders(),
+        FILES.runs.all_adapters(),
     output:
-        path("statistics/curves.parquet"),
+        FILES.statistics.table("curves"),
     log:
-        log_of("statistics/curves"),
+        FILES.log("statistics/curves"),
     conda:
         ENVS / "light.yaml"
     params:
-        runs=[run for run in runs() if run[1] != VANILLA],
+        runs=FILES.runs.tuned(),
         version=stage_version("curves"),
     message:
         "Gathering the training curves"
@@ -106,14 +106,14 @@ rule curves:
 rule write_tables:
     """Tables as CSV, Markdown and LaTeX."""
     input:
-        path("statistics/summary.parquet"),
-        path("statistics/comparisons.parquet"),
-        path("statistics/counts.parquet"),
+        FILES.statistics.table("summary"),
+        FILES.statistics.table("comparisons"),
+        FILES.statistics.table("counts"),
         divergence_files(),
     output:
         table_files(),
     log:
-        log_of("tables/tables"),
+        FILES.log("tables/tables"),
     conda:
         ENVS / "light.yaml"
     params:
@@ -130,14 +130,12 @@ rule write_tables:
 rule figure:
     """One figure as SVG and PNG."""
     input:
-        lambda w: [
-            path(f"statistics/{name}.parquet") for name in FIGURES[w.figure].tables
-        ],
+        lambda w: [FILES.statistics.table(name) for name in FIGURES[w.figure].tables],
     output:
-        svg=path("figures/{figure}.svg"),
-        png=path("figures/{figure}.png"),
+        svg=FILES.figures.svg(),
+        png=FILES.figures.png(),
     log:
-        log_of("figures/{figure}"),
+        FILES.log("figures/{figure}"),
     wildcard_constraints:
         figure=one_of(FIGURES),
     conda:
@@ -163,26 +161,30 @@ rule write_report:
     """Everything on one page that opens offline."""
     input:
         statistics=statistics_files(),
-        pilots=[pilot for name in piloted_sources() for pilot in pilot_files(name)],
+        pilots=[
+            pilot
+            for name in FILES.sources.piloted()
+            for pilot in FILES.sources.pilots_of(name)
+        ],
         figures=figure_files(),
         tables=report_table_files(),
         written=table_files(),
-        templates=attack_template_files(),
-        canaries=canary_files(),
-        robustness=[PUBLISHED_ROBUSTNESS] if ROBUSTNESS else [],
-        preference=[PUBLISHED_PREFERENCE] if PREFERENCE else [],
-        texts=[path("preference/texts.parquet")] if PREFERENCE else [],
+        templates=ROBUSTNESS.all_templates(),
+        canaries=ROBUSTNESS.all_canaries(),
+        robustness=only_if(STUDY.robustness, PUBLISHED_ROBUSTNESS),
+        preference=only_if(STUDY.preference, PUBLISHED_PREFERENCE),
+        texts=only_if(STUDY.preference, PREFERENCE.texts()),
     output:
-        path("report.html"),
+        FILES.report,
     log:
-        log_of("report"),
+        FILES.log("report"),
     conda:
         ENVS / "light.yaml"
     params:
         study=STUDY.model_dump(mode="json"),
-        embedded_sources=embedded_sources(),
-        kinds={name: mix_kind(name) for name in STUDY.mixes},
-        pilots=piloted_sources(),
+        embedded_sources=embedded_sources(STUDY),
+        kinds={name: mix_kind(STUDY, name) for name in STUDY.mixes},
+        pilots=FILES.sources.piloted(),
         version=stage_version("write_report"),
     message:
         "Writing the report"

@@ -4,36 +4,40 @@
 rule respond:
     """A run, or with one load of the base model all runs of a target, answers the prompt sets."""
     input:
-        model=lambda w: model_input(w.target),
-        adapters=lambda w: loaded_adapters(w),
-        prompts=prompt_set_files(),
+        model=lambda w: FILES.models.folder(w.target),
+        adapters=lambda w: FILES.runs.adapters(w.target, FILES.load.handled(w)),
+        prompts=FILES.data.prompt_sets(),
     output:
-        loaded_files(*[f"responses/{name}.parquet" for name in PROMPT_SETS]),
+        FILES.load.files(
+            *[partial(FILES.runs.responses, prompt_set=name) for name in PROMPT_SETS]
+        ),
     log:
-        log_of(f"{LOADED}/respond"),
+        FILES.log(f"runs/{FILES.load.name}/respond"),
     benchmark:
-        benchmark_of(f"{LOADED}/respond")
+        FILES.benchmark(f"runs/{FILES.load.name}/respond")
     wildcard_constraints:
-        mix=one_of([VANILLA, *STUDY.mixes]),
+        mix=one_of(FILES.runs.mixes()),
     # Before the next training starts: all that follows waits for the last of the answers.
     priority: 20
     conda:
         ENVS / TARGET_ENV
     threads: 1
     resources:
-        gpu=lambda w: target_needs(w.target).gpus,
-        mem_mb=lambda w: target_needs(w.target).memory_mb,
-        runtime=lambda w: target_needs(w.target).minutes(run_minutes(w, 180, 60)),
+        gpu=lambda w: NEEDS.of_target(w.target).gpus,
+        mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+        runtime=lambda w: NEEDS.of_target(w.target).minutes(
+            FILES.load.minutes(w, 180, 60)
+        ),
     params:
-        runs=lambda w: loaded_runs(w),
+        runs=lambda w: FILES.load.handled(w),
         prompt_sets=PROMPT_SETS,
         responses=STUDY.responses.science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
-        work=path("work/responses/{target}"),
+        work=str(FILES.runs.responses_work()),
         version=stage_version("respond"),
     message:
-        f"The prompt sets are answered by {LOADED_NAME}"
+        f"The prompt sets are answered by {named(FILES.load)}"
     script:
         SCRIPTS / "respond.py"

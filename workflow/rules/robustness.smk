@@ -1,35 +1,68 @@
 """Whether fine-tuning wears down refusals: prompts, answers, judgements, outcomes.
 
-Texts lie in `restricted/` alone, which the jobs here take from all but their owner.
+Texts are in `restricted/` alone, which the jobs here close to everybody but their owner.
 """
+
+from manybaskets.config.model_families import family_of
+from manybaskets.experiments.robustness.judge_panel import analysis_settings
+from manybaskets.experiments.robustness.presenting import frame_names
+from manybaskets.experiments.robustness.presenting import (
+    table_names as robustness_table_names,
+)
+from manybaskets.experiments.robustness.target_names import target_names
+
+RESTRICTED = str(ROBUSTNESS.restricted())
+PUBLISHED_ROBUSTNESS = shipped("resources/published/robustness.csv")
+ROBUSTNESS_STATISTICS = FILES.statistics.tables(frame_names(STUDY))
+ROBUSTNESS_TABLES = FILES.tables.tables(robustness_table_names(STUDY))
+ROBUSTNESS_LOAD = ROBUSTNESS.load()
+ROBUSTNESS_RESPONSES = ROBUSTNESS_LOAD.files(
+    *[
+        partial(ROBUSTNESS.responses, prompt_set=name)
+        for name in ROBUSTNESS.prompt_sets()
+    ]
+)
+JUDGE_OPENING = {
+    "date": STUDY.prompting.date,
+    "precision": STUDY.training.precision,
+    "seed": STUDY.seed,
+}
 
 
 rule robustness:
     input:
-        robustness_files(),
+        ROBUSTNESS_STATISTICS,
+        ROBUSTNESS_TABLES,
+        only_if(STUDY.robustness and STUDY.robustness.show_texts, ROBUSTNESS.examples()),
 
 
-if ROBUSTNESS:
+if STUDY.robustness:
 
     rule robustness_prompts:
         """Direct requests, requests in jailbreak templates, harmless look-alikes; and their design."""
         input:
-            split=path("data/split.parquet"),
-            files=attack_inputs(),
-            shipped=SHIPPED_TEMPLATES,
+            split=FILES.data.split(),
+            files=ROBUSTNESS.given_prompts(),
+            shipped=shipped("resources/robustness/templates.jsonl"),
         output:
-            sets=attack_prompt_files(),
-            design=path("robustness/design/{target}.parquet"),
-            templates=path("robustness/templates/{target}.parquet"),
+            sets=ROBUSTNESS.all_prompts(),
+            design=ROBUSTNESS.design(),
+            templates=ROBUSTNESS.templates(),
         log:
-            log_of("robustness/{target}/prompts"),
+            FILES.log("robustness/{target}/prompts"),
         conda:
             ENVS / "light.yaml"
         params:
-            prompts=ROBUSTNESS.prompts().model_dump(),
-            names=lambda w: attack_names(w.target),
-            sets=attack_sets(),
-            world=attack_world(),
+            prompts=STUDY.robustness.prompts().model_dump(),
+            names=lambda w: target_names(
+                STUDY.robustness.names, w.target, family_of(STUDY, w.target)
+            ),
+            sets=ROBUSTNESS.prompt_sets(),
+            world=(
+                {"towns": STUDY.dataset.towns, "seed": STUDY.seed}
+                if EMBEDDED
+                else None
+            ),
             seed=STUDY.seed,
             restricted=lambda w: RESTRICTED,
             version=stage_version("robustness_prompts"),
@@ -41,69 +74,67 @@ if ROBUSTNESS:
     rule robustness_respond:
         """A run, or with one load of the base model all runs of a target, answers the adversarial prompts."""
         input:
-            model=lambda w: model_input(w.target),
-            adapters=lambda w: attacked_adapters(w),
-            prompts=attack_prompt_files(),
+            model=lambda w: FILES.models.folder(w.target),
+            adapters=lambda w: FILES.runs.adapters(w.target, ROBUSTNESS_LOAD.handled(w)),
+            prompts=ROBUSTNESS.all_prompts(),
         output:
-            attacked_responses(),
+            ROBUSTNESS_RESPONSES,
         log:
-            log_of(f"robustness/{ATTACKED}/respond"),
+            FILES.log(f"robustness/{ROBUSTNESS_LOAD.name}/respond"),
         benchmark:
-            benchmark_of(f"robustness/{ATTACKED}/respond")
+            FILES.benchmark(f"robustness/{ROBUSTNESS_LOAD.name}/respond")
         wildcard_constraints:
-            mix=one_of(attacked_mixes()),
+            mix=one_of(ROBUSTNESS.mixes()),
         conda:
             ENVS / TARGET_ENV
         threads: 1
         resources:
-            gpu=lambda w: target_needs(w.target).gpus,
-            mem_mb=lambda w: target_needs(w.target).memory_mb,
-            runtime=lambda w: target_needs(w.target).minutes(
-                120 + 60 * (len(attacked(w)) - 1)
+            gpu=lambda w: NEEDS.of_target(w.target).gpus,
+            mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+            runtime=lambda w: NEEDS.of_target(w.target).minutes(
+                ROBUSTNESS_LOAD.minutes(w, 120, 60)
             ),
         params:
-            runs=lambda w: attacked(w),
-            prompt_sets=attack_sets(),
-            responses=ROBUSTNESS.run_responses(STUDY.responses.engine).science(),
-            prompting=attack_prompting(),
+            runs=lambda w: ROBUSTNESS_LOAD.handled(w),
+            prompt_sets=ROBUSTNESS.prompt_sets(),
+            responses=STUDY.robustness.run_responses(STUDY.responses.engine).science(),
+            prompting=STUDY.robustness.prompting(STUDY.prompting).model_dump(),
             precision=STUDY.training.precision,
             seed=STUDY.seed,
-            work=path("restricted/work/responses/{target}"),
+            work=str(ROBUSTNESS.responses_work()),
             restricted=lambda w: RESTRICTED,
             version=stage_version("robustness_respond"),
         message:
-            f"The adversarial prompts are answered by {ATTACKED}".replace(
-                "{", "{wildcards."
-            )
+            f"The adversarial prompts are answered by {named(ROBUSTNESS_LOAD)}"
         script:
             SCRIPTS / "robustness_respond.py"
 
     rule robustness_canaries:
         """A judge that is a rule or people's labels is tried on exchanges with known scores."""
         input:
-            rubrics=rubric_files,
-            model=judge_model,
-            labels=judge_labels,
+            rubrics=lambda w: list(map(shipped, ROBUSTNESS.rubrics(w.judge))),
+            model=lambda w: ROBUSTNESS.judge_models(w.judge),
+            labels=lambda w: ROBUSTNESS.labels(w.judge),
         output:
-            path("robustness/canaries/{judge}.json"),
+            ROBUSTNESS.canaries(),
         log:
-            log_of("robustness/canaries/{judge}"),
+            FILES.log("robustness/canaries/{judge}"),
         benchmark:
-            benchmark_of("robustness/canaries/{judge}")
+            FILES.benchmark("robustness/canaries/{judge}")
         wildcard_constraints:
             judge=judges_of("rule", "labels"),
         conda:
             ENVS / "light.yaml"
         threads: 1
         resources:
-            gpu=lambda w: judge_needs(w.judge).gpus,
-            mem_mb=lambda w: judge_needs(w.judge).memory_mb,
-            runtime=lambda w: judge_needs(w.judge).minutes(60),
+            gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
+            mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
+            runtime=lambda w: NEEDS.of_judge(w.judge).minutes(60),
         params:
             judge=lambda w: STUDY.judges[w.judge].science(),
-            opening=judge_opening(),
+            opening=JUDGE_OPENING,
             share_of_cap=0.05,
-            work=path("restricted/work/canaries"),
+            work=str(ROBUSTNESS.canaries_work()),
             restricted=lambda w: RESTRICTED,
             version=stage_version("robustness_canaries"),
         message:
@@ -132,45 +163,45 @@ if ROBUSTNESS:
     rule robustness_judge:
         """A judge that is a rule or people's labels scores the answers of the runs."""
         input:
-            rubrics=rubric_files,
-            model=judge_model,
-            labels=judge_labels,
-            canaries=ancient(path("robustness/canaries/{judge}.json")),
-            design=path("robustness/design/{target}.parquet"),
-            prompts=attack_prompt_files(),
-            responses=attacked_responses(),
-            test_prompts=prompt_set_file("test"),
-            test_responses=attacked_files(
-                "runs/{target}/{mix}/seed{seed}/responses/test.parquet"
+            rubrics=lambda w: list(map(shipped, ROBUSTNESS.rubrics(w.judge))),
+            model=lambda w: ROBUSTNESS.judge_models(w.judge),
+            labels=lambda w: ROBUSTNESS.labels(w.judge),
+            canaries=ancient(ROBUSTNESS.canaries()),
+            design=ROBUSTNESS.design(),
+            prompts=ROBUSTNESS.all_prompts(),
+            responses=ROBUSTNESS_RESPONSES,
+            test_prompts=FILES.data.prompts(TEST),
+            test_responses=ROBUSTNESS_LOAD.files(
+                partial(FILES.runs.responses, prompt_set=TEST)
             ),
         output:
-            attacked_files(
-                "restricted/judged/{judge}/{target}/{mix}/seed{seed}.parquet"
-            ),
+            ROBUSTNESS_LOAD.files(partial(ROBUSTNESS.judged, "{judge}")),
         log:
-            log_of(f"robustness/{ATTACKED}/judge-{{judge}}"),
+            FILES.log(f"robustness/{ROBUSTNESS_LOAD.name}/judge-{{judge}}"),
         benchmark:
-            benchmark_of(f"robustness/{ATTACKED}/judge-{{judge}}")
+            FILES.benchmark(f"robustness/{ROBUSTNESS_LOAD.name}/judge-{{judge}}")
         wildcard_constraints:
             judge=judges_of("rule", "labels"),
-            mix=one_of(attacked_mixes()),
+            mix=one_of(ROBUSTNESS.mixes()),
         conda:
             ENVS / "light.yaml"
         threads: 1
         resources:
-            gpu=lambda w: judge_needs(w.judge).gpus,
-            mem_mb=lambda w: judge_needs(w.judge).memory_mb,
-            runtime=lambda w: scoring_minutes(w, 120),
+            gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
+            mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
+            runtime=lambda w: NEEDS.judging_minutes(
+                w.judge, ROBUSTNESS_LOAD.minutes(w, 120, 120)
+            ),
         params:
             judge=lambda w: STUDY.judges[w.judge].science(),
-            rubrics=lambda w: ROBUSTNESS.rubrics_of(w.judge),
-            runs=lambda w: attacked(w),
-            prompt_sets=attack_sets(),
-            judge_input=ROBUSTNESS.judge_input,
-            opening=judge_opening(),
-            share_of_cap=0.95 / len(attacked_runs()),
+            rubrics=lambda w: STUDY.robustness.rubrics_of(w.judge),
+            runs=lambda w: ROBUSTNESS_LOAD.handled(w),
+            prompt_sets=ROBUSTNESS.prompt_sets(),
+            judge_input=STUDY.robustness.judge_input,
+            opening=JUDGE_OPENING,
+            share_of_cap=0.95 / len(ROBUSTNESS.all_runs()),
             seed=STUDY.seed,
-            work=path("restricted/work/judged"),
+            work=str(ROBUSTNESS.judged_work()),
             restricted=lambda w: RESTRICTED,
             version=stage_version("robustness_judge"),
         message:
@@ -181,41 +212,36 @@ if ROBUSTNESS:
     use rule robustness_judge as robustness_judge_transformers with:
         wildcard_constraints:
             judge=judges_of("transformers", "classifier"),
-            mix=one_of(attacked_mixes()),
+            mix=one_of(ROBUSTNESS.mixes()),
         conda:
             ENVS / "main.yaml"
 
     use rule robustness_judge as robustness_judge_vllm with:
         wildcard_constraints:
             judge=judges_of("vllm"),
-            mix=one_of(attacked_mixes()),
+            mix=one_of(ROBUSTNESS.mixes()),
         conda:
             ENVS / "vllm.yaml"
 
     use rule robustness_judge as robustness_judge_openai with:
         wildcard_constraints:
             judge=judges_of("openai"),
-            mix=one_of(attacked_mixes()),
+            mix=one_of(ROBUSTNESS.mixes()),
         conda:
             ENVS / "openai.yaml"
 
     rule robustness_scores:
         """Scores of all judges for every run of a target, without what the judges said."""
         input:
-            lambda w: [
+            [
                 file
-                for target, mix, seed in attacked_runs()
-                if target == w.target
-                for file in judged_files(target, mix, seed)
+                for run in ROBUSTNESS.runs()
+                for file in ROBUSTNESS.all_judged("{target}", *run)
             ],
         output:
-            [
-                path(f"robustness/scores/{{target}}/{mix}/seed{seed}.parquet")
-                for mix in attacked_mixes()
-                for seed in seeds_of(mix)
-            ],
+            [ROBUSTNESS.scores("{target}", *run) for run in ROBUSTNESS.runs()],
         log:
-            log_of("robustness/{target}/scores"),
+            FILES.log("robustness/{target}/scores"),
         conda:
             ENVS / "light.yaml"
         params:
@@ -229,16 +255,16 @@ if ROBUSTNESS:
     rule robustness_outcomes:
         """Harm, refusals, quality and danger zone of all conditions, with intervals and comparisons."""
         input:
-            scores=score_files(),
-            design=of_targets("robustness/design/{target}.parquet"),
-            templates=attack_template_files(),
-            canaries=canary_files(),
+            scores=[ROBUSTNESS.scores(*run) for run in ROBUSTNESS.all_runs()],
+            design=ROBUSTNESS.all_designs(),
+            templates=ROBUSTNESS.all_templates(),
+            canaries=ROBUSTNESS.all_canaries(),
         output:
-            robustness_statistics(),
+            ROBUSTNESS_STATISTICS,
         log:
-            log_of("statistics/robustness"),
+            FILES.log("statistics/robustness"),
         benchmark:
-            benchmark_of("statistics/robustness")
+            FILES.benchmark("statistics/robustness")
         conda:
             ENVS / "light.yaml"
         resources:
@@ -246,11 +272,11 @@ if ROBUSTNESS:
             runtime=120,
         params:
             analysis=analysis_settings(STUDY),
-            runs=attacked_runs(),
-            judges=ROBUSTNESS.judge_names(),
+            runs=ROBUSTNESS.all_runs(),
+            judges=ROBUSTNESS.judges(),
             statistics=frame_names(STUDY),
             groups=asdict(groups_of(STUDY)),
-            human=[name for name in STUDY.mixes if mix_kind(name) == "human"],
+            human=[name for name in STUDY.mixes if mix_kind(STUDY, name) == "human"],
             version=stage_version("robustness_outcomes"),
         message:
             "Computing how refusals last"
@@ -260,20 +286,22 @@ if ROBUSTNESS:
     rule robustness_tables:
         """The experiment's tables, the published procedure and numbers among them where they are asked for."""
         input:
-            statistics=robustness_statistics(),
-            templates=attack_template_files(),
-            canaries=canary_files(),
+            statistics=ROBUSTNESS_STATISTICS,
+            templates=ROBUSTNESS.all_templates(),
+            canaries=ROBUSTNESS.all_canaries(),
             numbers=PUBLISHED_ROBUSTNESS,
         output:
-            robustness_tables(),
+            ROBUSTNESS_TABLES,
         log:
-            log_of("tables/robustness"),
+            FILES.log("tables/robustness"),
         conda:
             ENVS / "light.yaml"
         params:
             analysis=analysis_settings(STUDY),
-            judges=ROBUSTNESS.judge_names(),
-            published=STUDY.published_cells.model_dump() if STUDY.published_cells else None,
+            judges=ROBUSTNESS.judges(),
+            published=(
+                STUDY.published_cells.model_dump() if STUDY.published_cells else None
+            ),
             version=stage_version("robustness_tables"),
         message:
             "Writing the tables of the robustness experiment"
@@ -286,23 +314,29 @@ if ROBUSTNESS:
             prompts=[
                 file
                 for target in STUDY.targets
-                for file in attack_prompt_files(target)
+                for file in ROBUSTNESS.all_prompts(target)
             ],
             responses=[
-                file for run in attacked_runs() for file in attack_response_files(*run)
+                file
+                for run in ROBUSTNESS.all_runs()
+                for file in ROBUSTNESS.all_responses(*run)
             ],
-            judged=[file for run in attacked_runs() for file in judged_files(*run)],
+            judged=[
+                file
+                for run in ROBUSTNESS.all_runs()
+                for file in ROBUSTNESS.all_judged(*run)
+            ],
         output:
-            path("restricted/examples.html"),
+            ROBUSTNESS.examples(),
         log:
-            log_of("robustness/examples"),
+            FILES.log("robustness/examples"),
         conda:
             ENVS / "light.yaml"
         params:
-            runs=attacked_runs(),
+            runs=ROBUSTNESS.all_runs(),
             targets=STUDY.targets,
-            prompt_sets=attack_sets(),
-            examples=ROBUSTNESS.show_texts,
+            prompt_sets=ROBUSTNESS.prompt_sets(),
+            examples=STUDY.robustness.show_texts,
             seed=STUDY.seed,
             restricted=lambda w: RESTRICTED,
             version=stage_version("robustness_examples"),

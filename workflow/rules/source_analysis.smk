@@ -4,11 +4,11 @@
 use rule match_runs as match_sources with:
     # Prompts that every described source answered, and the words of their shortest answers.
     input:
-        answers_to(TRAIN),
+        FILES.answers_to(TRAIN),
     output:
-        path("sources/matched.json"),
+        FILES.sources.matched(),
     log:
-        log_of("sources/matched"),
+        FILES.log("sources/matched"),
     params:
         prompt_sets=[TRAIN for _ in STUDY.described_sources()],
         version=stage_version("match_runs"),
@@ -19,17 +19,17 @@ use rule match_runs as match_sources with:
 rule measure_source:
     """All measures of a source's answers to the training prompts, as long-form rows."""
     input:
-        responses=lambda w: source_file(w.source),
-        embeddings=vector_files(TRAIN),
-        matched=path("sources/matched.json"),
-        split=path("data/split.parquet"),
-        truth=truth_files(),
+        responses=lambda w: FILES.sources.answers(w.source),
+        embeddings=only_if(reads_vectors(STUDY, TRAIN), FILES.measures.vectors(TRAIN)),
+        matched=FILES.sources.matched(),
+        split=FILES.data.split(),
+        truth=FILES.data.truths(),
     output:
-        path("sources/{source}/measures.parquet"),
+        FILES.sources.measures(),
     log:
-        log_of("sources/{source}/measures"),
+        FILES.log("sources/{source}/measures"),
     benchmark:
-        benchmark_of("sources/{source}/measures")
+        FILES.benchmark("sources/{source}/measures")
     conda:
         ENVS / "light.yaml"
     resources:
@@ -48,27 +48,29 @@ rule measure_source:
 
 use rule swap as swap_sources with:
     input:
-        responses=[source_file(source) for source, _, _ in swapped_sources()],
-        embeddings=vector_files(TRAIN),
-        matched=path("sources/matched.json"),
-        split=path("data/split.parquet"),
-        truth=truth_files(),
+        responses=[
+            FILES.sources.answers(source) for source, _, _ in swapped_sources(STUDY)
+        ],
+        embeddings=only_if(reads_vectors(STUDY, TRAIN), FILES.measures.vectors(TRAIN)),
+        matched=FILES.sources.matched(),
+        split=FILES.data.split(),
+        truth=FILES.data.truths(),
     output:
-        path("statistics/swaps/sources.parquet"),
+        FILES.statistics.swaps(SOURCES),
     log:
-        log_of("statistics/swaps/sources"),
+        FILES.log("statistics/swaps/sources"),
     benchmark:
-        benchmark_of("statistics/swaps/sources")
+        FILES.benchmark("statistics/swaps/sources")
     resources:
         mem_mb=8000,
         runtime=240,
     params:
-        model="sources",
+        model=SOURCES,
         families={
             name: family.model_dump()
-            for name, family in swapped_families(sources=True).items()
+            for name, family in swapped_families(STUDY, sources=True).items()
         },
-        runs=swapped_sources(),
+        runs=swapped_sources(STUDY),
         seeds={name: [0] for name in STUDY.described_sources()},
         swaps=STUDY.statistics.answer_swaps,
         seed=STUDY.seed,
@@ -80,14 +82,14 @@ use rule swap as swap_sources with:
 rule similarity:
     """ROUGE and METEOR between all pairs of sources."""
     input:
-        answers_to(TRAIN),
+        FILES.answers_to(TRAIN),
     output:
-        sources=path("statistics/similarity.parquet"),
-        pairs=path("sources/similarity.parquet"),
+        sources=FILES.statistics.table("similarity"),
+        pairs=FILES.sources.similarity(),
     log:
-        log_of("sources/similarity"),
+        FILES.log("sources/similarity"),
     benchmark:
-        benchmark_of("sources/similarity")
+        FILES.benchmark("sources/similarity")
     conda:
         ENVS / "light.yaml"
     resources:
@@ -108,14 +110,14 @@ rule similarity:
 rule topics:
     """One topic model of all sources' answers, and how the sources differ in topics."""
     input:
-        answers_to(TRAIN),
+        FILES.answers_to(TRAIN),
     output:
-        topics=path("statistics/topics.parquet"),
-        pairs=path("sources/topic-distances.parquet"),
+        topics=FILES.statistics.table("topics"),
+        pairs=FILES.sources.topic_distances(),
     log:
-        log_of("sources/topics"),
+        FILES.log("sources/topics"),
     benchmark:
-        benchmark_of("sources/topics")
+        FILES.benchmark("sources/topics")
     conda:
         ENVS / "light.yaml"
     threads: 1
@@ -137,16 +139,19 @@ rule topics:
 rule distances:
     """How far apart the vectors of the sources' answers are, beside all other numbers on pairs."""
     input:
-        responses=answers_to(TRAIN),
-        vectors=path("embeddings/train.npy"),
-        similarity=path("sources/similarity.parquet"),
-        topics=topic_files("sources/topic-distances.parquet"),
+        responses=FILES.answers_to(TRAIN),
+        vectors=FILES.measures.vectors(TRAIN),
+        similarity=FILES.sources.similarity(),
+        topics=only_if(
+            STUDY.source_analysis and STUDY.source_analysis.topics,
+            FILES.sources.topic_distances(),
+        ),
     output:
-        path("statistics/source-distances.parquet"),
+        FILES.statistics.table("source-distances"),
     log:
-        log_of("sources/distances"),
+        FILES.log("sources/distances"),
     benchmark:
-        benchmark_of("sources/distances")
+        FILES.benchmark("sources/distances")
     conda:
         ENVS / "light.yaml"
     resources:
@@ -167,14 +172,14 @@ rule distances:
 rule source_map:
     """Answers of all sources on one map, for the eye only."""
     input:
-        sources=answers_to(TRAIN),
-        vectors=path("embeddings/train.npy"),
+        sources=FILES.answers_to(TRAIN),
+        vectors=FILES.measures.vectors(TRAIN),
     output:
-        path("statistics/source-map.parquet"),
+        FILES.statistics.table("source-map"),
     log:
-        log_of("statistics/source-map"),
+        FILES.log("statistics/source-map"),
     benchmark:
-        benchmark_of("statistics/source-map")
+        FILES.benchmark("statistics/source-map")
     conda:
         ENVS / "light.yaml"
     resources:
@@ -194,11 +199,11 @@ rule source_map:
 rule style:
     """Elements of Markdown of every run against its sources and the untuned target."""
     input:
-        measured_files(),
+        FILES.measured(),
     output:
-        path("statistics/style-inheritance.parquet"),
+        FILES.statistics.table("style-inheritance"),
     log:
-        log_of("statistics/style"),
+        FILES.log("statistics/style"),
     conda:
         ENVS / "light.yaml"
     resources:
@@ -218,11 +223,11 @@ rule style:
 rule source_tables:
     """Tables of the sources' similarity, distances, topics and inherited style."""
     input:
-        [path(f"statistics/{name}.parquet") for name in source_table_names()],
+        [FILES.statistics.table(name) for name in source_table_names()],
     output:
         source_table_files(),
     log:
-        log_of("tables/sources"),
+        FILES.log("tables/sources"),
     conda:
         ENVS / "light.yaml"
     params:

@@ -2,7 +2,7 @@
 
 GENERATING_MODELS = list(
     dict.fromkeys(
-        filter(None, (STUDY.sources[name].model for name in generating_sources()))
+        filter(None, (STUDY.sources[name].model for name in FILES.sources.generating()))
     )
 )
 
@@ -10,11 +10,11 @@ GENERATING_MODELS = list(
 rule human_source:
     """The human reference as a source like any other."""
     input:
-        path("data/split.parquet"),
+        FILES.data.split(),
     output:
-        path("sources/human/train.parquet"),
+        FILES.sources.answers(HUMAN),
     log:
-        log_of("sources/human"),
+        FILES.log("sources/human"),
     localrule: True
     conda:
         ENVS / "light.yaml"
@@ -29,32 +29,32 @@ rule human_source:
 rule generate:
     """One shard of a source's answers."""
     input:
-        prompts=path("data/prompts/train.parquet"),
-        model=lambda w: model_input(STUDY.sources[w.source].model),
-        pilot=lambda w: [ancient(file) for file in pilot_files(w.source)],
+        prompts=FILES.data.prompts(TRAIN),
+        model=lambda w: FILES.models.folder(STUDY.sources[w.source].model),
+        pilot=lambda w: [ancient(file) for file in FILES.sources.pilots_of(w.source)],
     output:
-        responses=path("sources/{source}/shards/{shard}-of-{shards}.parquet"),
-        quarantine=path("sources/{source}/shards/{shard}-of-{shards}.quarantine.jsonl"),
-        usage=path("sources/{source}/shards/{shard}-of-{shards}.usage.json"),
+        responses=FILES.sources.shard(),
+        quarantine=FILES.sources.shard_quarantine(),
+        usage=FILES.sources.shard_usage(),
     log:
-        log_of("sources/{source}/{shard}-of-{shards}"),
+        FILES.log("sources/{source}/{shard}-of-{shards}"),
     benchmark:
-        benchmark_of("sources/{source}/{shard}-of-{shards}")
+        FILES.benchmark("sources/{source}/{shard}-of-{shards}")
     wildcard_constraints:
         source=sources_of("transformers"),
     conda:
         ENVS / "main.yaml"
     threads: 1
     resources:
-        gpu=lambda w: source_needs(w.source).gpus,
-        mem_mb=lambda w: source_needs(w.source).memory_mb,
-        runtime=lambda w: source_needs(w.source).minutes(240),
+        gpu=lambda w: NEEDS.of_source(w.source).gpus,
+        mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,
+        runtime=lambda w: NEEDS.of_source(w.source).minutes(240),
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         prompting=STUDY.prompting.model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
-        work=path("work/sources/{source}/{shard}-of-{shards}"),
+        work=str(FILES.sources.shard_work()),
         version=stage_version("generate"),
     message:
         "Source {wildcards.source} answers the training prompts, shard {wildcards.shard} of {wildcards.shards}"
@@ -71,8 +71,8 @@ use rule generate as generate_vllm with:
 
 use rule generate as generate_openai with:
     input:
-        prompts=path("data/prompts/train.parquet"),
-        pilot=lambda w: [ancient(file) for file in pilot_files(w.source)],
+        prompts=FILES.data.prompts(TRAIN),
+        pilot=lambda w: [ancient(file) for file in FILES.sources.pilots_of(w.source)],
     wildcard_constraints:
         source=sources_of("openai"),
     conda:
@@ -82,14 +82,14 @@ use rule generate as generate_openai with:
 rule collect:
     """The shards of a source as one checked file."""
     input:
-        prompts=path("data/prompts/train.parquet"),
-        shards=lambda w: shard_files(w.source),
-        quarantine=lambda w: shard_files(w.source, "quarantine.jsonl"),
+        prompts=FILES.data.prompts(TRAIN),
+        shards=lambda w: FILES.sources.shards(w.source),
+        quarantine=lambda w: FILES.sources.quarantines(w.source),
     output:
-        responses=path("sources/{source}/train.parquet"),
-        quarantine=path("sources/{source}/quarantine.jsonl"),
+        responses=FILES.sources.answers(),
+        quarantine=FILES.sources.quarantine(),
     log:
-        log_of("sources/{source}/collect"),
+        FILES.log("sources/{source}/collect"),
     wildcard_constraints:
         source=sources_of("transformers", "vllm", "openai"),
     conda:
@@ -107,24 +107,22 @@ rule throughput:
     input:
         usage=[
             file
-            for name in generating_sources()
-            for file in shard_files(name, "usage.json")
+            for name in FILES.sources.generating()
+            for file in FILES.sources.usages(name)
         ],
-        responses=[source_file(name) for name in generating_sources()],
-        models=[model_input(name) for name in GENERATING_MODELS],
+        responses=[FILES.sources.answers(name) for name in FILES.sources.generating()],
+        models=[FILES.models.folder(name) for name in GENERATING_MODELS],
     output:
-        expand(
-            path("tables/{name}.{kind}"),
-            name=["throughput", "throughput-correlation"],
-            kind=["csv", "md", "tex"],
-        ),
+        FILES.tables.tables(["throughput", "throughput-correlation"]),
     log:
-        log_of("tables/throughput"),
+        FILES.log("tables/throughput"),
     localrule: True
     conda:
         ENVS / "light.yaml"
     params:
-        sources={name: STUDY.sources[name].science() for name in generating_sources()},
+        sources={
+            name: STUDY.sources[name].science() for name in FILES.sources.generating()
+        },
         models=GENERATING_MODELS,
         max_prompt_tokens=STUDY.prompting.max_prompt_tokens,
         version=stage_version("throughput"),

@@ -4,26 +4,26 @@
 rule train:
     """Train one adapter, on one device or several; the job itself picks its checkpoint."""
     input:
-        model=lambda w: model_input(w.target),
-        train=path("mixes/{mix}/train.jsonl"),
-        validation=path("mixes/{mix}/validation.jsonl"),
+        model=lambda w: FILES.models.folder(w.target),
+        train=FILES.mixes.train(),
+        validation=FILES.mixes.validation(),
     output:
-        directory(path("runs/{target}/{mix}/seed{seed}/adapter")),
+        directory(FILES.runs.adapter()),
     log:
-        log_of("runs/{target}/{mix}/seed{seed}/train"),
+        FILES.log("runs/{target}/{mix}/seed{seed}/train"),
     benchmark:
-        benchmark_of("runs/{target}/{mix}/seed{seed}/train")
+        FILES.benchmark("runs/{target}/{mix}/seed{seed}/train")
     conda:
         ENVS / "main.yaml"
-    threads: lambda w: training_threads(w.target)
+    threads: lambda w: NEEDS.training_threads(w.target)
     resources:
-        gpu=lambda w: training_needs(w.target).gpus,
-        mem_mb=lambda w: training_needs(w.target).memory_mb,
-        runtime=lambda w: training_needs(w.target).minutes(720),
+        gpu=lambda w: NEEDS.of_training(w.target).gpus,
+        mem_mb=lambda w: NEEDS.of_training(w.target).memory_mb,
+        runtime=lambda w: NEEDS.of_training(w.target).minutes(720),
     params:
-        training=lambda w: training_recipe(w.target),
+        training=lambda w: NEEDS.training_recipe(w.target),
         prompting=STUDY.prompting.model_dump(),
-        work=path("work/runs/{target}/{mix}/seed{seed}"),
+        work=str(FILES.runs.training_work()),
         version=stage_version("train"),
     message:
         "Training {wildcards.target} on mix {wildcards.mix}, seed {wildcards.seed}"

@@ -11,7 +11,7 @@ from repository import ROOT
 
 from manybaskets.config.study import Study
 from manybaskets.config.training import Batch, Launch, Training
-from manybaskets.plan.machine import Gpu, Machine, Needs
+from manybaskets.plan.machine import Gpu, Machine, ModelNeeds
 
 SMALL = ROOT / "tests/cluster/small.yaml"
 
@@ -59,10 +59,12 @@ def test_the_two_halves_of_the_recipe_make_it_whole_again():
 
 
 def test_a_model_that_one_gpu_does_not_hold_is_sharded():
-    needs = Needs(Machine(gpu=Gpu(memory_gib=80.0)), {"small": 8e9, "large": 70e9, "tiny": None})
+    needs = ModelNeeds(
+        Machine(gpu=Gpu(memory_gib=80.0)), {"small": 8e9, "large": 70e9, "tiny": None}
+    )
     held = {name: needs.holds(name, "bfloat16") for name in ("small", "large", "tiny")}
     assert held == {"small": True, "large": False, "tiny": True}
-    assert Needs(Machine(gpu=None), {"large": 70e9}).holds("large", "bfloat16")
+    assert ModelNeeds(Machine(gpu=None), {"large": 70e9}).holds("large", "bfloat16")
     training = recipe(launch={"large": Launch(gradient_checkpointing=True)}).sharded(["large"])
     assert training.launch["large"] == Launch(strategy="fsdp", gradient_checkpointing=True)
     own = recipe(launch={"large": Launch(strategy="ddp")}, processes=4)

@@ -8,7 +8,7 @@ from repository import ROOT
 from manybaskets.config.models import FolderModel, HubModel
 from manybaskets.errors import UserError
 from manybaskets.models.sizes import model_sizes, parameters_from_name
-from manybaskets.plan.machine import JobClass, Machine, Needs, read_machine
+from manybaskets.plan.machine import JobClass, Machine, ModelNeeds, read_machine
 
 
 class Models:
@@ -18,9 +18,9 @@ class Models:
         self.models = models
 
 
-def needs(**changes) -> Needs:
+def needs(**changes) -> ModelNeeds:
     sizes = {"tiny": None, "small": 5e6, "eight": 8e9, "seventy": 70e9, "huge": 405e9}
-    return Needs(Machine.model_validate(changes), sizes)
+    return ModelNeeds(Machine.model_validate(changes), sizes)
 
 
 @pytest.mark.parametrize(
@@ -88,22 +88,22 @@ def test_more_gpus_than_a_node_has_are_an_error():
 
 
 def test_a_request_scales_with_the_model():
-    eight = needs().request("eight", "bfloat16", 4000)
-    seventy = needs().request("seventy", "bfloat16", 4000)
+    eight = needs().request("eight", "bfloat16")
+    seventy = needs().request("seventy", "bfloat16")
     assert (eight.gpus, eight.memory_mb, eight.minutes(120)) == (1, 60_000, 120)
     assert (seventy.gpus, seventy.memory_mb, seventy.minutes(120)) == (4, 240_000, 263)
-    tiny = needs().request("tiny", "float32", 4000)
+    tiny = needs().request("tiny", "float32")
     assert (tiny.gpus, tiny.memory_mb, tiny.minutes(120)) == (0, 4000, 120)
-    alone = needs(gpu=None).request("eight", "bfloat16", 4000)
+    alone = needs(gpu=None).request("eight", "bfloat16")
     assert (alone.gpus, alone.memory_mb) == (0, 4000 + 19_200)  # the weights and a fifth
 
 
 def test_memory_and_time_grow_with_the_attempt_up_to_the_limit():
-    cluster = needs(max_runtime=1440)
-    assert [cluster.grown(4000, attempt) for attempt in (1, 2, 3)] == [4000, 6000, 9000]
+    cluster = Machine(max_runtime=1440)
+    assert [cluster.memory_mb(4000, attempt) for attempt in (1, 2, 3)] == [4000, 6000, 9000]
     assert [cluster.minutes(720, attempt, JobClass()) for attempt in (1, 2, 3)] == [720, 1080, 1440]
     assert cluster.minutes(100, 1, JobClass(time_factor=2.5)) == 250
-    assert needs(max_memory_mb=5000).grown(4000, 2) == 5000
+    assert Machine(max_memory_mb=5000).memory_mb(4000, 2) == 5000
 
 
 def test_the_machine_of_the_repository_can_be_read():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -116,3 +116,7 @@ class Summaries(Section):
     @classmethod
     def _instruction_has_slots(cls, text: str) -> str:
         return check_slots(text, set(), {"words"})
+
+    def request(self) -> dict[str, Any]:
+        """What authors are asked, which judges are told too."""
+        return self.model_dump(include={"instruction", "words", "system_prompt"})

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import EngineSettings
+from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section, Share
@@ -251,6 +252,11 @@ class Robustness(Prompts):
             batch_size=own.batch_size,
             max_error_share=own.max_error_share,
         )
+
+    def prompting(self, general: Prompting) -> Prompting:
+        """The section `prompting` as it is for these prompts, which are longer in templates."""
+        longest = self.responses.max_prompt_tokens
+        return general.model_copy(update={"max_prompt_tokens": longest}) if longest else general
 
     def judge_names(self) -> list[str]:
         """All judges of the experiment, each once, in the order of the config."""

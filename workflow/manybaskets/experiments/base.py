@@ -14,6 +14,7 @@ from manybaskets.config.experiment_sections import ExperimentSection, add_sectio
 from manybaskets.config.sections import Section
 from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import JobProfile
+from manybaskets.layout import StageFiles
 from manybaskets.registry import Registry
 
 
@@ -27,12 +28,14 @@ class Experiment(Protocol):
         description: one line on the section for docs/configuration.md.
         presentation: modules that register its tables and figures; imported only by what shows
             them, because drawing needs matplotlib.
+        files: the class that names its files.
     """
 
     name: ClassVar[str]
     section: ClassVar[type[Section]]
     description: ClassVar[str]
     presentation: ClassVar[Sequence[str]] = ()
+    files: ClassVar[type[StageFiles]] = StageFiles
 
     def check(self, study: Study) -> None:
         """Check the section against the rest of the study, when the config is read.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from manybaskets import measures
+from manybaskets.config.analysis import Comparison
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.errors import UserError
 from manybaskets.measures.stage import _VECTORS, TEST
+from manybaskets.measures.swap_tests import swappable
 from manybaskets.names import LENGTHS
 
 # The prompt sets for which each of these is made.
@@ -64,3 +66,36 @@ def check_measures(study: Study) -> None:
                     expected="measures of any text, such as self_bleu or response_words",
                     remedy=f"take '{name}' off this list",
                 )
+
+
+def swapped_families(study: Study, *, sources: bool = False) -> dict[str, Comparison]:
+    """Families of runs with the measures that have a swap test.
+
+    Args:
+        sources: families of sources instead.
+    """
+    if not study.statistics.answer_swaps:
+        return {}
+    families = study.comparisons.items()
+    return swappable(
+        {name: each for name, each in families if (each.prompt_set == TRAIN) == sources}
+    )
+
+
+def swapped_runs(study: Study) -> list[tuple[str, int, str]]:
+    """Answers of any target that swap tests compare, as (mix, seed, prompt set)."""
+    wanted = {
+        (mix, seed, family.prompt_set)
+        for family in swapped_families(study).values()
+        for mix in [family.baseline, *family.conditions]
+        for seed in study.seeds_of(mix)
+    }
+    return sorted(wanted)
+
+
+def swapped_sources(study: Study) -> list[tuple[str, int, str]]:
+    """Sources that swap tests compare, as (source, 0, `train`)."""
+    families = swapped_families(study, sources=True).values()
+    return sorted(
+        {(name, 0, TRAIN) for each in families for name in [each.baseline, *each.conditions]}
+    )

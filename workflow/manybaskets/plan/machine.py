@@ -7,6 +7,7 @@ of job and a model, and get numbers that grow with the model's size and with the
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -22,6 +23,7 @@ _ROOM_TO_RUN, _ROOM_TO_TRAIN = 0.75, 0.6
 # The time limits of rules are made for a model of this size on each GPU.
 _USUAL_BILLIONS = 8.0
 _GIB = 2.0**30
+BASE_MB = 4000  # main memory of a job with a model, without the weights
 
 
 class Gpu(Section):
@@ -75,6 +77,16 @@ class Machine(Section):
     )
     accelerated: JobClass = Field(default_factory=JobClass, description="Jobs with GPUs.")
 
+    def memory_mb(self, amount: int, attempt: int) -> int:
+        """An amount of memory (MB) for an attempt, from 1; never above that of the largest node."""
+        grown = math.ceil(amount * self.growth ** (attempt - 1))
+        return min(grown, self.max_memory_mb or grown)
+
+    def minutes(self, amount: int, attempt: int, kind: JobClass) -> int:
+        """A time limit for an attempt, never above what the partitions allow."""
+        grown = amount * kind.time_factor * self.growth ** (attempt - 1)
+        return min(math.ceil(grown), self.max_runtime)
+
 
 def read_machine(path: Path) -> Machine:
     """Read and check the description of a machine.
@@ -95,7 +107,7 @@ def read_machine(path: Path) -> Machine:
         ) from None
 
 
-class Request(NamedTuple):
+class ResourceRequest(NamedTuple):
     """What a job with a model asks for: GPUs, main memory in MB, and how slow the model makes it."""
 
     gpus: int
@@ -107,15 +119,15 @@ class Request(NamedTuple):
         return math.ceil(base * self.slowness)
 
 
-class Needs:
-    """What jobs with a model ask for on one machine; growth with the attempt comes on top.
+class ModelNeeds:
+    """What jobs with a model ask for on one machine, by the model's size.
 
     Args:
         machine: the machine's description.
         parameters: number of weights of every model of the study; None for one that needs no GPU.
     """
 
-    def __init__(self, machine: Machine, parameters: dict[str, float | None]) -> None:
+    def __init__(self, machine: Machine, parameters: Mapping[str, float | None]) -> None:
         self.machine = machine
         self.parameters = parameters
 
@@ -151,35 +163,31 @@ class Needs:
         return size * _BYTES[precision] <= gpu.memory_gib * _GIB * _ROOM_TO_TRAIN
 
     def request(
-        self, model: str, precision: str, base: int, *, training: bool = False, given: int = 0
-    ) -> Request:
+        self,
+        model: str,
+        precision: str,
+        *,
+        training: bool = False,
+        given: int = 0,
+        on_gpu: bool = True,
+    ) -> ResourceRequest:
         """All that a job with a model asks for.
 
         Args:
-            base: main memory of the job without the weights, in MB.
             given: number of GPUs that the config names; 0 for as many as the weights need.
+            on_gpu: whether what runs the model can use GPUs.
 
         Raises:
             UserError: as `gpus`.
         """
-        gpus = self.gpus(model, precision, training=training, given=given)
+        gpus = self.gpus(model, precision, training=training, given=given) if on_gpu else 0
         billions = (self.parameters[model] or 0.0) / 1e9
         slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
-        return Request(gpus, self.memory_mb(model, precision, gpus, base), slowness)
+        return ResourceRequest(gpus, self.memory_mb(model, precision, gpus), slowness)
 
-    def memory_mb(self, model: str, precision: str, gpus: int, base: int) -> int:
-        """Main memory in MB: the base and the weights, which pass through it once."""
+    def memory_mb(self, model: str, precision: str, gpus: int) -> int:
+        """Main memory in MB: that of any job, and the weights, which pass through it once."""
         size = self.parameters[model]
         weights = 0.0 if size is None else size * _BYTES[precision] / 1e6
         least = gpus * self.machine.gpu.memory_mb if gpus and self.machine.gpu else 0
-        return max(base + math.ceil(1.2 * weights), least)
-
-    def grown(self, amount: int, attempt: int) -> int:
-        """An amount of memory (MB) for an attempt, from 1; never above that of the largest node."""
-        grown = math.ceil(amount * self.machine.growth ** (attempt - 1))
-        return min(grown, self.machine.max_memory_mb or grown)
-
-    def minutes(self, amount: int, attempt: int, kind: JobClass) -> int:
-        """A time limit for an attempt, never above what the partitions allow."""
-        grown = amount * kind.time_factor * self.machine.growth ** (attempt - 1)
-        return min(math.ceil(grown), self.machine.max_runtime)
+        return max(BASE_MB + math.ceil(1.2 * weights), least)

@@ -49,6 +49,12 @@ def groups_of(study: Study) -> Groups:
     return Groups(order, families or [order], sizes, part_of)
 
 
+def first_runs(study: Study) -> list[tuple[str, str, int]]:
+    """Runs that the published procedures take: of each condition the first training seed."""
+    conditions = [*study.mixes, VANILLA]
+    return [(target, mix, study.seeds_of(mix)[0]) for target in study.targets for mix in conditions]
+
+
 def check_labels(labels: list[str], where: str) -> None:
     """Check that no two conditions share a label: values kept by label would replace each other.
 

@@ -81,6 +81,16 @@ def model_files(given: str | None) -> list[str]:
     return [str(folder / name) for name in _MODEL]
 
 
+def splitter_files(study: Study) -> list[str]:
+    """The model of the published sentence splitter, or nothing for a study without it.
+
+    Raises:
+        UserError: the files are not there.
+    """
+    wanted = study.published_procedures and study.published_procedures.splitter == "punkt"
+    return model_files(study.published_procedures.punkt_folder) if wanted else []
+
+
 def _read_model(folder: Path) -> Any:
     """Parameters of Punkt, read here since NLTK opens files in its own data folders only."""
     from nltk.tabdata import PunktDecoder

@@ -1,9 +1,9 @@
 """Files of the statistics, tables and figures."""
 
-
-def topic_files(relative):
-    """What the topic model gives; nothing where the config has none."""
-    return [path(relative)] if STUDY.source_analysis and STUDY.source_analysis.topics else []
+from manybaskets.experiments.preference.presenting import (
+    frame_names as preference_frames,
+)
+from manybaskets.experiments.robustness.presenting import frame_names
 
 
 def source_table_names():
@@ -11,7 +11,9 @@ def source_table_names():
     if not STUDY.source_analysis:
         return []
     several = len(STUDY.described_sources()) > 1
-    names = ["similarity"] if several and STUDY.source_analysis.similarity.metrics else []
+    names = (
+        ["similarity"] if several and STUDY.source_analysis.similarity.metrics else []
+    )
     names += ["source-distances"] if several else []
     names += ["topics"] if STUDY.source_analysis.topics else []
     styled = counted(STUDY.measures) and counted(STUDY.source_analysis.measures)
@@ -20,26 +22,35 @@ def source_table_names():
 
 def source_table_files():
     """Tables about the sources as CSV, Markdown and LaTeX; none where none is described."""
-    return [
-        path(f"tables/{name}.{ending}")
-        for name in source_table_names()
-        for ending in ("csv", "md", "tex")
-    ]
+    return FILES.tables.tables(source_table_names())
 
 
 def divergence_files():
     """Table of the divergences between runs; none where the config asks for none."""
     wanted = STUDY.divergence.prompts and STUDY.targets
-    return [path("statistics/divergence.parquet")] if wanted else []
+    return only_if(wanted, FILES.statistics.table("divergence"))
 
 
 def table_files():
     """Tables from the statistics, as CSV, Markdown and LaTeX."""
+    return FILES.tables.tables(table_names(STUDY))
+
+
+def throughput_files():
+    """Tables of the speed of sources; none where no engine runs."""
+    if not FILES.sources.generating():
+        return []
     return [
-        path(f"tables/{name}.{ending}")
-        for name in table_names(STUDY)
-        for ending in ("csv", "md", "tex")
+        FILES.tables.table(name, "csv")
+        for name in ("throughput", "throughput-correlation")
     ]
+
+
+def swap_files():
+    """Results of all swap tests; none where no family compares a measure that has one."""
+    models = STUDY.targets if swapped_families(STUDY) else []
+    models = [*models, *(["sources"] if swapped_sources(STUDY) else [])]
+    return [FILES.statistics.swaps(model) for model in models]
 
 
 def other_table_files():
@@ -55,48 +66,31 @@ def other_table_files():
 
 def report_table_files():
     """Of these the ones that the report reads as they are."""
-    known = [path(f"tables/{name}.csv") for name in OTHER_TABLES]
+    known = [FILES.tables.table(name, "csv") for name in OTHER_TABLES]
     return [file for file in known if file in other_table_files()]
 
 
 def statistics_files():
     """Tables of `statistics/` that the report is made of."""
     names = ["summary", "comparisons", "counts"]
-    names += ["knowledge"] if embedded_sources() else []
+    names += ["knowledge"] if embedded_sources(STUDY) else []
     names += source_table_names() + frame_names(STUDY) + preference_frames(STUDY)
-    return [path(f"statistics/{name}.parquet") for name in names] + divergence_files()
+    return FILES.statistics.tables(names) + divergence_files()
 
 
 def figure_files():
-    return [path(f"figures/{name}.svg") for name in FIGURES]
-
-
-def paper_runs():
-    """The runs that the published procedures take: of each condition the first training seed."""
-    return [
-        (target, mix, STUDY.seeds_of(mix)[0])
-        for target in STUDY.targets
-        for mix in [*STUDY.mixes, VANILLA]
-    ]
-
-
-def paper_splitter_files():
-    """The model of the published sentence splitter; none where it is not used."""
-    wanted = STUDY.published_procedures and STUDY.published_procedures.splitter == "punkt"
-    return model_files(STUDY.published_procedures.punkt_folder) if wanted else []
+    return [FILES.figures.svg(name) for name in FIGURES]
 
 
 def paper_variant_files():
     """The published procedures beside the project's values; none where the study leaves them out."""
-    endings = ("csv", "md", "tex") if STUDY.published_procedures else ()
-    return [path(f"tables/paper-variants.{ending}") for ending in endings]
+    return FILES.tables.tables(["paper-variants"] if STUDY.published_procedures else [])
 
 
 def published_similarity_files():
     """The sources' similarity, reported against reproduced; none where no source is a published one."""
     cells = STUDY.published_cells.similarity if STUDY.published_cells else {}
-    endings = ("csv", "md", "tex") if cells else ()
-    return [path(f"tables/published-similarity.{ending}") for ending in endings]
+    return FILES.tables.tables(["published-similarity"] if cells else [])
 
 
 def published_files():
@@ -106,12 +100,7 @@ def published_files():
     sources_too = cells and set(cells.sources) & set(STUDY.described_sources())
     if not (runs_too or sources_too):
         return []
-    names = ("published", "published-contrasts")
-    return [
-        path(f"tables/{name}.{ending}")
-        for name in names
-        for ending in ("csv", "md", "tex")
-    ]
+    return FILES.tables.tables(["published", "published-contrasts"])
 
 
 try:

@@ -11,6 +11,7 @@ from manybaskets.config.preference import Preference
 from manybaskets.config.study import Study
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import JobProfile
+from manybaskets.experiments.preference.files import PreferenceFiles
 from manybaskets.experiments.preference.workload import job_profiles
 from manybaskets.names import HUMAN
 
@@ -22,6 +23,7 @@ class PreferenceExperiment(Experiment):
     section = Preference
     description = "Whom judges prefer: the experiment on self-preference; null for none."
     presentation = ("manybaskets.experiments.preference.figures",)
+    files = PreferenceFiles
 
     def check(self, study: Study) -> None:
         """Check authors, judges and mixes against the study."""

@@ -10,6 +10,7 @@ from manybaskets.config.robustness import Robustness
 from manybaskets.config.study import Study
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import JobProfile
+from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.judge_panel import check_panel
 from manybaskets.experiments.robustness.workload import job_profiles
 
@@ -21,6 +22,7 @@ class RobustnessExperiment(Experiment):
     section = Robustness
     description = "Whether refusals last; null for nothing about them."
     presentation = ("manybaskets.experiments.robustness.figures",)
+    files = RobustnessFiles
 
     def check(self, study: Study) -> None:
         """Check targets, mixes and judges against the study."""

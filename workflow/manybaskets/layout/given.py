@@ -1,0 +1,26 @@
+"""Files that the user brings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from manybaskets.errors import UserError
+from manybaskets.layout.stage import StageFiles
+
+
+def check_given(stages: Iterable[StageFiles]) -> None:
+    """Check, before a run, that the user's files exist.
+
+    Raises:
+        UserError: the first that does not.
+    """
+    for stage in stages:
+        for key, file in stage.given().items():
+            if not Path(file).is_file():
+                raise UserError(
+                    what="the file does not exist",
+                    where=f"{key}: {file}",
+                    expected="a path that starts in the working directory",
+                    remedy=f"put the file there, or correct {key}",
+                )

@@ -1,0 +1,34 @@
+"""Folders of models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from manybaskets.config.models import FolderModel
+from manybaskets.layout.stage import StageFiles
+
+
+class ModelFiles(StageFiles):
+    """Models that the workflow makes or fetches, and those that the user has."""
+
+    def made(self, model: str = "{model}") -> Path:
+        """Folder of a model that the workflow makes or fetches."""
+        return self.results / f"models/{model}"
+
+    def work(self, model: str = "{model}") -> Path:
+        """Work folder of the making of an embedded model."""
+        return self.results / f"work/models/{model}"
+
+    def folder(self, model: str) -> Path:
+        """Folder of any model of the study: the user's own, or the one that the workflow makes."""
+        settings = self.study.models[model]
+        return Path(settings.path) if isinstance(settings, FolderModel) else self.made(model)
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Names of the models of a kind."""
+        return [name for name, model in self.study.models.items() if model.kind == kind]
+
+    def scorer(self) -> list[Path]:
+        """Folder of the fixed scorer, or nothing for a study without one."""
+        scorer = self.study.scoring.scorer
+        return [self.folder(scorer)] if scorer else []

@@ -1,0 +1,97 @@
+"""What each kind of job asks for: GPUs, memory, time, cores."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from manybaskets.config.engine_kinds import EngineSettings
+from manybaskets.config.sources import Source
+from manybaskets.config.study import Study
+from manybaskets.plan.machine import BASE_MB, ModelNeeds, ResourceRequest
+
+# A job whose model is elsewhere, or that has none.
+NO_MODEL = ResourceRequest(0, BASE_MB, 1.0)
+_MINUTES_WITHOUT_MODEL = 60
+
+
+class JobNeeds:
+    """What the jobs of a study with a model ask for.
+
+    Args:
+        models: what its models ask for.
+    """
+
+    def __init__(self, study: Study, models: ModelNeeds) -> None:
+        self.study, self.models = study, models
+
+    def of_engine(self, model: str | None, engine: EngineSettings) -> ResourceRequest:
+        """A job in which an engine runs a model.
+
+        Args:
+            model: an entry of `models`; None for a model that runs elsewhere.
+        """
+        if model is None:
+            return NO_MODEL
+        precision = engine.weights_format(self._precision)
+        return self.models.request(
+            model, precision, given=engine.gpus_given(), on_gpu=engine.needs_gpu
+        )
+
+    def of_source(self, source: str) -> ResourceRequest:
+        """A job in which a source answers."""
+        return self.of_answerer(self.study.sources[source])
+
+    def of_answerer(self, settings: Source) -> ResourceRequest:
+        """A job in which someone answers who is described as a source is."""
+        return self.of_engine(settings.model, settings.engine)
+
+    def of_target(self, target: str) -> ResourceRequest:
+        """A job in which a target and its runs answer."""
+        return self.of_engine(target, self.study.responses.engine)
+
+    def of_judge(self, judge: str) -> ResourceRequest:
+        """A job in which a judge scores answers; little for rules and people."""
+        settings = self.study.judges[judge]
+        if settings.kind == "model":
+            return self.of_engine(settings.model, settings.engine)
+        return self.of_scoring(settings.model if settings.kind == "classifier" else None)
+
+    def judging_minutes(self, judge: str, minutes: int) -> int:
+        """Time limit of a job in which a judge scores answers.
+
+        Args:
+            minutes: that of a model of the usual size; rules and people take no time to speak of.
+        """
+        runs_model = self.study.judges[judge].kind in ("model", "classifier")
+        return self.of_judge(judge).minutes(minutes if runs_model else _MINUTES_WITHOUT_MODEL)
+
+    def of_scoring(self, model: str | None) -> ResourceRequest:
+        """A job in which the transformers library scores texts; little without a model."""
+        return self.models.request(model, self._precision) if model else NO_MODEL
+
+    def of_training(self, target: str) -> ResourceRequest:
+        """A training run: a GPU for each process, where there are any."""
+        processes = self.study.training.batch_of(target).processes or 0
+        return self.models.request(target, self._precision, training=True, given=processes)
+
+    def training_threads(self, target: str) -> int:
+        """Cores of a training run: one for each process that has no GPU."""
+        if self.of_training(target).gpus:
+            return 1
+        return self.study.training.of_target(target).processes
+
+    def training_recipe(self, target: str) -> dict[str, Any]:
+        """What determines the adapters of a target: the recipe, with the rows of a step."""
+        own = self.study.training.of_target(target, self.of_training(target).gpus)
+        left_out = ("seeds", "per_target")
+        return {key: value for key, value in own.science().items() if key not in left_out}
+
+    def training_operations(self) -> dict[str, Any]:
+        """How trainings run: sharded where one GPU does not hold the weights."""
+        held = {name: self.models.holds(name, self._precision) for name in self.study.targets}
+        large = [name for name in self.study.targets if not held[name]]
+        return self.study.training.sharded(large).operations()
+
+    @property
+    def _precision(self) -> str:
+        return self.study.training.precision
