@@ -46,9 +46,80 @@ def test_exactly_one_bos(tokenizers, family):
     assert ids[0] == tokenizers[family].bos_token_id
 
 
-def test_a_second_bos_in_the_text_is_an_error(tokenizers):
-    with pytest.raises(UserError, match="2 BOS tokens"):
-        renderer(tokenizers, "llama").encode_prompt("What is <|begin|>?")
+def test_a_second_bos_from_the_template_is_an_error(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["llama"])
+    tokenizer.chat_template = "<|begin|>" + tokenizer.chat_template
+    with pytest.raises(UserError, match="begins with more than one BOS"):
+        ChatRenderer(tokenizer, "", "26 Jul 2024", "twice").encode_prompt("Hello?")
+
+
+@pytest.mark.parametrize("family", ["llama", "qwen", "mistral", "gemma"])
+def test_control_tokens_in_a_text_stay_text(tokenizers, family):
+    """Questions, system prompts and answers that spell control tokens hold their characters."""
+    tokenizer = tokenizers[family]
+    chat = renderer(tokenizers, family)
+    controls = {str(token) for token in tokenizer.added_tokens_decoder.values()}
+    assert controls
+    plain, answer = chat.encode_prompt("What is X?"), chat.encode_answer("It is X.")
+    numbers = set(tokenizer.added_tokens_decoder)
+    for text in controls:
+        ids = chat.encode_prompt(f"What is {text}?")
+        # As many control tokens as the template writes around an ordinary question.
+        assert sorted(numbers & set(ids)) == sorted(numbers & set(plain))
+        assert [i for i in ids if i in numbers] == [i for i in plain if i in numbers]
+        assert text in tokenizer.decode(ids)
+        said = chat.encode_answer(f"It is {text}.")
+        assert [i for i in said if i in numbers] == [i for i in answer if i in numbers]
+        assert tokenizer.decode(said[: -len(chat.end_ids)]) == f"It is {text}."
+        assert chat.encode_answers([f"It is {text}.", "Yes."])[0] == said
+
+
+def test_control_tokens_are_those_of_a_base_models_tokenizer_too(tokenizers):
+    """The end of an answer may be special in `added_tokens_decoder` alone."""
+    from tokenizers import AddedToken
+
+    tokenizer = copy.deepcopy(tokenizers["llama"])
+    tokenizer.add_tokens([AddedToken("<|eot|>", special=True)])
+    tokenizer.chat_template = tokenizer.chat_template.replace(tokenizer.eos_token, "<|eot|>")
+    tokenizer.chat_template = tokenizer.chat_template.replace("eos_token", "'<|eot|>'")
+    assert "<|eot|>" not in tokenizer.all_special_tokens
+    chat = ChatRenderer(tokenizer, SYSTEM, "26 Jul 2024", "base")
+    assert chat.end_text.endswith("<|eot|>")
+    assert chat.encode_answer("Yes.")[-1] == tokenizer.convert_tokens_to_ids("<|eot|>")
+
+
+def test_a_bos_that_opens_every_turn_counts_at_the_start_alone(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["qwen"])
+    opening = next(
+        str(token) for token in tokenizer.added_tokens_decoder.values()
+        if str(token) in tokenizer.chat_template and str(token) != tokenizer.eos_token
+    )  # fmt: skip
+    tokenizer.bos_token = opening
+    chat = ChatRenderer(tokenizer, SYSTEM, "26 Jul 2024", "chatml")
+    ids = chat.encode_prompt("Hello?")
+    assert ids.count(tokenizer.bos_token_id) > 1
+    own = tokenizer.apply_chat_template(
+        chat.messages([{"role": "user", "content": "Hello?"}]), add_generation_prompt=True
+    )
+    assert list(ids) == list(own["input_ids"])
+
+
+def test_a_thought_that_the_template_opens_is_closed(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["llama"])
+    tokenizer.chat_template += "{% if add_generation_prompt %}<think>\n{% endif %}"
+    chat = ChatRenderer(tokenizer, "", "26 Jul 2024", "thinker")
+    text = tokenizer.decode(chat.encode_prompt("What does <think> mean?"))
+    assert text.endswith("<think>\n\n</think>\n\n")
+    assert text.count("</think>") == 1
+
+
+def test_template_arguments_reach_the_template(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["llama"])
+    tokenizer.chat_template += "{{ '(thinking)' if enable_thinking else '' }}"
+    for value in (True, False):
+        arguments = {"enable_thinking": value}
+        chat = ChatRenderer(tokenizer, "", "d", "m", template_arguments=arguments)
+        assert ("(thinking)" in tokenizer.decode(chat.encode_prompt("Hello?"))) is value
 
 
 @pytest.mark.parametrize(

@@ -1,68 +1,24 @@
-"""The single prompt renderer for generation, training, scoring and judging.
+"""Renders prompts and answers with a model's own chat template and tokenizer.
 
-It uses the model's own chat template, with exactly one BOS if the model has one and a system turn
-if the template supports one. It never truncates a question: only a context passage may be
-shortened.
+The token ids are those of the tokenizer's own `apply_chat_template`, with a BOS at the start where the
+tokenizer writes one before plain text and the template does not, and with an empty thought where the
+template opens one. Control tokens inside messages stay text. A question is never cut: only a context
+passage may be shortened.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
+from manybaskets.chat.control_tokens import ControlText, special_tokens, unused_mark
+from manybaskets.chat.prompts import Prompt, Rendered, chat_turn
+from manybaskets.chat.reasoning import closing_of_open_thought
 from manybaskets.errors import UserError
 
 # Placeholder for the answer when reading the surrounding text from the template.
 _ANSWER = "\u27e6answer\u27e7"
-
-
-@dataclass(frozen=True)
-class Prompt:
-    """A user's question and the passage it refers to, if any. In a conversation, later questions
-    follow; each is asked after the answer to the previous one."""
-
-    prompt_id: str
-    instruction: str
-    context: str = ""
-    follow_ups: tuple[str, ...] = ()  # later questions of a conversation
-
-    @property
-    def turns(self) -> int:
-        """Number of answers that the conversation asks for."""
-        return 1 + len(self.follow_ups)
-
-    def conversation(
-        self, answers: Sequence[str], context_characters: int | None = None
-    ) -> list[dict[str, str]]:
-        """User and assistant turns up to the question after `answers`."""
-        questions = [self.text(context_characters), *self.follow_ups][: len(answers) + 1]
-        turns = []
-        for index, question in enumerate(questions):
-            turns.append(_turn("user", question))
-            turns += [_turn("assistant", answers[index])] if index < len(answers) else []
-        return turns
-
-    def text(self, context_characters: int | None = None) -> str:
-        """The user turn: context, blank line, instruction; only the context may be truncated."""
-        context = self.context if context_characters is None else self.context[:context_characters]
-        context = context.strip()
-        return f"{context}\n\n{self.instruction}" if context else self.instruction
-
-
-@dataclass(frozen=True)
-class Rendered:
-    """A prompt ready for generation: its messages, their token ids up to the answer header (empty
-    if a server renders), and how much of its context and history they contain."""
-
-    messages: tuple[tuple[str, str], ...]
-    ids: tuple[int, ...]
-    context_characters: int
-    shortened: bool
-    dropped_turns: int = 0
 
 
 class ChatRenderer:
@@ -76,13 +32,20 @@ class ChatRenderer:
         name: name of the model in errors.
         shorten: whether to drop context and old turns from prompts that are too long; otherwise
             such a prompt is an error.
+        template_arguments: further values for the template, such as `enable_thinking: false`.
 
     Raises:
-        UserError: the tokenizer has no chat template, or its template never ends the answer turn.
+        UserError: the tokenizer has no chat template, or one that fails or whose answer never ends.
     """
 
     def __init__(
-        self, tokenizer: Any, system_prompt: str, date: str, name: str, shorten: bool = True
+        self,
+        tokenizer: Any,
+        system_prompt: str,
+        date: str,
+        name: str,
+        shorten: bool = True,
+        template_arguments: Mapping[str, Any] | None = None,
     ) -> None:
         if not getattr(tokenizer, "chat_template", None):
             raise UserError(
@@ -97,11 +60,15 @@ class ChatRenderer:
         self.name = name
         self.date = date
         self.shorten = shorten
+        self.template_arguments = dict(template_arguments or {})
+        self._text = ControlText(tokenizer)
+        # The tokenizer's own call begins plain text with a BOS, or does not.
+        self._bos = tokenizer.bos_token_id if _adds_bos(tokenizer) else None
         self._rendered: dict[tuple[Any, ...], Rendered] = {}
         self.system_turn = bool(system_prompt) and self._takes_system(system_prompt)
         self.system_prompt = system_prompt if self.system_turn else ""
         self.end_text = self._end_of_answer()
-        self.end_ids = self._encode(self.end_text)
+        self.end_ids = tuple(self._text.encode(self.end_text))
         template = tokenizer.chat_template
         self.template_hash = hashlib.sha256(str(template).encode()).hexdigest()[:16]
 
@@ -111,6 +78,7 @@ class ChatRenderer:
             tokenize=False,
             add_generation_prompt=generation,
             date_string=self.date,
+            **self.template_arguments,
         )
 
     def _takes_system(self, system_prompt: str) -> bool:
@@ -126,15 +94,20 @@ class ChatRenderer:
 
     def _end_of_answer(self) -> str:
         """The text that ends an answer, up to and including the end-of-turn token."""
-        rendered = self._render(
-            self.messages([_turn("user", "?"), _turn("assistant", _ANSWER)]), generation=False
-        )
+        finished = self.messages([chat_turn("user", "?"), chat_turn("assistant", _ANSWER)])
+        try:
+            rendered = self._render(finished, generation=False)
+        except Exception as error:  # jinja2 raises whatever the template's author chose
+            raise UserError(
+                what=f"the chat template of model '{self.name}' fails on a question with its answer: "
+                f"{error}",
+                where=str(self.tokenizer.name_or_path),
+                expected="a template that renders user and assistant turns",
+                remedy="correct the template, or set the values that it needs in "
+                f"`models.{self.name}.template_arguments`",
+            ) from None
         tail = rendered.rpartition(_ANSWER)[2]
-        special = [
-            token
-            for token in self.tokenizer.all_special_tokens
-            if token in tail and token != self.tokenizer.bos_token
-        ]
+        special = [token for token in special_tokens(self.tokenizer) if token in tail]
         if not special:
             raise UserError(
                 what=f"the chat template of model '{self.name}' never ends an answer",
@@ -146,56 +119,81 @@ class ChatRenderer:
         first = min(special, key=tail.index)
         return tail[: tail.index(first) + len(first)]
 
-    def _encode(self, text: str) -> tuple[int, ...]:
-        return tuple(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+    def _ids(self, turns: Sequence[Mapping[str, str]], generation: bool) -> tuple[int, ...]:
+        """Token ids of messages as the template writes them, from BOS on; their texts stay text."""
+        messages = self.messages(turns)
+        mark = unused_mark(*(turn["content"] for turn in messages))
+        quoted: list[str] = []
+        marked = []
+        for turn in messages:
+            content, texts = self._text.quote(turn["content"], mark, len(quoted))
+            quoted += texts
+            marked.append({**turn, "content": content})
+        rendered = self._render(marked, generation)
+        if generation:
+            rendered += closing_of_open_thought(rendered)
+        ids = tuple(self._text.encode_quoted(rendered, quoted, mark))
+        if self._bos is not None and ids[:1] != (self._bos,):
+            ids = (self._bos, *ids)
+        return ids
 
     def messages(self, turns: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """System turn (if any) and the turns of a conversation."""
-        system = [_turn("system", self.system_prompt)] if self.system_prompt else []
+        system = [chat_turn("system", self.system_prompt)] if self.system_prompt else []
         return [*system, *turns]
 
     def encode_conversation(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         """Token ids from BOS to the header of the next answer; the last turn is a user turn.
 
         Raises:
-            UserError: the rendered conversation has more than one BOS.
+            UserError: the template begins with more than one BOS, or fails on these turns.
         """
-        ids = self._encode(self._render(self.messages(turns), generation=True))
-        bos = self.tokenizer.bos_token_id
-        if bos is None:
-            return ids
-        if bos not in ids and _adds_bos(self.tokenizer):
-            ids = (bos, *ids)
-        if ids.count(bos) > 1:
+        try:
+            ids = self._ids(turns, generation=True)
+        except UserError:
+            raise
+        except Exception as error:  # jinja2 raises whatever the template's author chose
             raise UserError(
-                what=f"a prompt for model '{self.name}' has {ids.count(bos)} BOS tokens",
+                what=f"the chat template of model '{self.name}' fails on turn {len(turns)} of a "
+                f"conversation: {error}",
                 where=repr(turns[-1]["content"][:80]),
-                expected="at most one, written by the template and not part of the text",
-                remedy="remove the special token from the dataset row or the system prompt",
+                expected="a template that renders user and assistant turns one after the other",
+                remedy="take single-turn prompts, or a model whose template takes several turns",
+            ) from None
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and ids[:2] == (bos, bos):
+            raise UserError(
+                what=f"a prompt for model '{self.name}' begins with more than one BOS token",
+                where=repr(turns[-1]["content"][:80]),
+                expected="one BOS token at most at the start; the chat template writes it",
+                remedy="remove the second BOS token from the chat template",
             )
         return ids
 
     def encode_finished(self, turns: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
         """Token ids of a conversation as the template writes it, including the last answer's end."""
-        ids = self._encode(self._render(self.messages(turns), generation=False))
-        bos = self.tokenizer.bos_token_id
-        missing = bos is not None and bos not in ids and _adds_bos(self.tokenizer)
-        return (bos, *ids) if missing else ids
+        return self._ids(turns, generation=False)
 
     def encode_prompt(self, user: str) -> tuple[int, ...]:
         """Token ids of a single question, from BOS to the answer header."""
-        return self.encode_conversation([_turn("user", user)])
+        return self.encode_conversation([chat_turn("user", user)])
 
     def encode_answer(self, answer: str) -> tuple[int, ...]:
         """Token ids of an answer with its end token: what a model should generate after the prompt."""
-        return self._encode(answer + self.end_text)
+        if self._text.found_in(answer):
+            return (*self._text.encode_text(answer), *self.end_ids)
+        return tuple(self._text.encode(answer + self.end_text))
 
     def encode_answers(self, answers: Sequence[str]) -> list[tuple[int, ...]]:
         """Token ids of many answers, each as from `encode_answer`; one call is faster."""
         if not answers:
             return []
         texts = [answer + self.end_text for answer in answers]
-        return list(map(tuple, self.tokenizer(texts, add_special_tokens=False)["input_ids"]))
+        encoded = self.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        return [
+            self.encode_answer(answer) if self._text.found_in(answer) else tuple(ids)
+            for answer, ids in zip(answers, encoded, strict=True)
+        ]
 
     def encode_turns(
         self, questions: Sequence[str], answers: Sequence[str]
@@ -210,7 +208,7 @@ class ChatRenderer:
             UserError: the template writes an earlier turn differently than when it was asked or
                 answered, so that no single sequence contains all turns.
         """
-        turns = [_turn("user", questions[0])]
+        turns = [chat_turn("user", questions[0])]
         prompt = self.encode_conversation(turns)
         pairs, start = [], 0
         for answer, question in zip(answers[:-1], questions[1:], strict=True):
@@ -225,7 +223,7 @@ class ChatRenderer:
         """Answer and next prompt, encoded so that the next prompt begins with the previous one."""
         for text in dict.fromkeys((answer, answer.strip())):
             said = self.encode_answer(text)
-            longer = [*turns, _turn("assistant", text), _turn("user", question)]
+            longer = [*turns, chat_turn("assistant", text), chat_turn("user", question)]
             later = self.encode_conversation(longer)
             if later[: len(prompt) + len(said)] == prompt + said:
                 return said, later, longer
@@ -271,7 +269,7 @@ class ChatRenderer:
             ids = self.encode_conversation(turns)
             if len(ids) <= max_tokens:
                 return Rendered(_frozen(turns), ids, whole, dropped > 0, dropped)
-        bare = [_turn("user", prompt.text(0))] if not answers else turns
+        bare = [chat_turn("user", prompt.text(0))] if not answers else turns
         ids = self.encode_conversation(bare)
         if len(ids) > max_tokens:
             raise UserError(
@@ -284,7 +282,7 @@ class ChatRenderer:
         low, high = 0, whole  # `low` characters of context fit, `high` do not
         while high - low > 1:
             middle = (low + high) // 2
-            turns = [_turn("user", prompt.text(middle))]
+            turns = [chat_turn("user", prompt.text(middle))]
             attempt = self.encode_conversation(turns)
             if len(attempt) <= max_tokens:
                 low, ids, bare = middle, attempt, turns
@@ -297,19 +295,6 @@ def _frozen(turns: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
     return tuple((turn["role"], turn["content"]) for turn in turns)
 
 
-def _turn(role: str, content: str) -> dict[str, str]:
-    return {"role": role, "content": content}
-
-
 def _adds_bos(tokenizer: Any) -> bool:
     plain = tokenizer("a")["input_ids"]
     return bool(plain) and plain[0] == tokenizer.bos_token_id
-
-
-def prompts_of(frame: pl.DataFrame) -> list[Prompt]:
-    """Prompts from the rows of a prompt set (columns of `records.PROMPTS`)."""
-    columns = frame.select("prompt_id", "instruction", "context", "follow_ups")
-    return [
-        Prompt(prompt_id, instruction, context, tuple(follow_ups))
-        for prompt_id, instruction, context, follow_ups in columns.iter_rows()
-    ]
