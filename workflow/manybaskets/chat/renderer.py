@@ -106,8 +106,20 @@ class ChatRenderer:
                 remedy="correct the template, or set the values that it needs in "
                 f"`models.{self.name}.template_arguments`",
             ) from None
+        if _ANSWER not in rendered:
+            raise UserError(
+                what=f"the chat template of model '{self.name}' leaves out the text of an answer",
+                where=str(self.tokenizer.name_or_path),
+                expected="a template for messages whose content is text",
+                remedy="save a text template with the tokenizer; this one may be for images",
+            )
         tail = rendered.rpartition(_ANSWER)[2]
         special = [token for token in special_tokens(self.tokenizer) if token in tail]
+        if not special:
+            # Some families (GLM) end an answer with the token that opens the next turn.
+            longer = self._render([*finished, chat_turn("user", "?")], generation=False)
+            tail = longer.rpartition(_ANSWER)[2]
+            special = [token for token in special_tokens(self.tokenizer) if token in tail]
         if not special:
             raise UserError(
                 what=f"the chat template of model '{self.name}' never ends an answer",

