@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer
+from manybaskets.chat import ChatRenderer, load_tokenizer
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.models import Prompting
@@ -70,7 +70,7 @@ class TransformersEngine(LocalEngine):
         check_folder(folder, name)
         import torch
         import transformers
-        from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers import AutoModelForCausalLM
 
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
@@ -78,13 +78,17 @@ class TransformersEngine(LocalEngine):
         self.torch = torch
         self.name = name
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
         self.renderer = ChatRenderer(
             tokenizer, prompting.system_prompt, prompting.date, name, shorten
         )
         self.base = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=getattr(torch, precision), local_files_only=True, use_safetensors=True
+            folder,
+            dtype=getattr(torch, precision),
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
         )
         self.base.to(self.device).eval()
         self.model: Any = self.base

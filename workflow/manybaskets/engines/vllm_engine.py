@@ -17,7 +17,7 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
-from manybaskets.chat import ChatRenderer
+from manybaskets.chat import ChatRenderer, load_tokenizer
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
@@ -121,7 +121,6 @@ class VllmEngine(LocalEngine):
             "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
         }
         import torch
-        from transformers import AutoTokenizer
         from vllm.platforms import current_platform
         from vllm.version import __version__ as version
 
@@ -130,7 +129,7 @@ class VllmEngine(LocalEngine):
         _check_devices(settings, self.on_cpu, self.gpus, torch.cuda.device_count())
         torch.set_num_threads(threads)
         self.folder, self.settings, self.precision, self.name = folder, settings, precision, name
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
         self.renderer = ChatRenderer(
             tokenizer, prompting.system_prompt, prompting.date, name, shorten

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from manybaskets.chat import load_tokenizer
 from manybaskets.config.judges import ClassifierJudge
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
@@ -37,15 +38,19 @@ class Classifier(Judge):
         check_folder(folder, settings.model)
         import torch
         import transformers
-        from transformers import AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification
 
         transformers.utils.logging.disable_progress_bar()
         torch.set_num_threads(threads)
         self.torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        self.tokenizer = load_tokenizer(folder, settings.model)
         self.model = AutoModelForSequenceClassification.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
         )
         _check_classifier(self.model.config, settings, folder)
         self.model.to(self.device).eval()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.chat import ChatRenderer, prompts_of
+from manybaskets.chat import ChatRenderer, load_tokenizer, prompts_of
 from manybaskets.config.models import Prompting
 from manybaskets.models.folder import check_folder
 
@@ -38,10 +38,8 @@ def count_tokens(
     Raises:
         UserError: a question does not fit; the template rewrites earlier turns of a conversation.
     """
-    from transformers import AutoTokenizer
-
     check_folder(model, target)
-    tokenizer = AutoTokenizer.from_pretrained(model, local_files_only=True)
+    tokenizer = load_tokenizer(model, target)
     shorten = prompting.long_prompts == "shorten"
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target, shorten)
     prompts, kept = {}, {}

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer
+from manybaskets.chat import ChatRenderer, load_tokenizer
 from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
 from manybaskets.errors import UserError
@@ -66,12 +66,10 @@ def train_adapter(
         UserError: a row is too long, a tracker is not installed, or as `process.run` and
             `check_adapter_acts`.
     """
-    from transformers import AutoTokenizer
-
     training = training.of_target(name)
     check_folder(model_folder, name)
     check_trackers(training.report_to)
-    tokenizer = AutoTokenizer.from_pretrained(model_folder, local_files_only=True)
+    tokenizer = load_tokenizer(model_folder, name)
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
     encoded = {
         split: encode_rows(rows[split], renderer, training.max_length, training.loss)

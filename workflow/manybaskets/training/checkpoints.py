@@ -234,6 +234,7 @@ def load_base(model_folder: Path, precision: str, *, spread: bool = False) -> An
         dtype=getattr(torch, precision),
         local_files_only=True,
         use_safetensors=True,
+        trust_remote_code=False,
         **({"device_map": "auto"} if spread else {}),
     )
 
