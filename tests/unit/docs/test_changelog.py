@@ -10,17 +10,18 @@ from documents import hand_written, text_of
 from repository import ROOT
 
 from manybaskets.config.documentation import _models
+from manybaskets.config.experiment_sections import study_model
 from manybaskets.config.sections import Section
-from manybaskets.config.study import Study
 
 _ROW = re.compile(r"^\| (.+?) \| (.+?) \|$", re.MULTILINE)
 _RULE = re.compile(r"^\s*(?:use rule \w+ as|rule) (\w+)", re.MULTILINE)
 
 
 def renamed_keys(
-    section: type[Section] = Study, old: str = "", new: str = ""
+    section: type[Section] | None = None, old: str = "", new: str = ""
 ) -> Iterator[tuple[str, str]]:
     """Old and new path of every key whose last step has a new name."""
+    section = section or study_model()
     for name, info in section.model_fields.items():
         before = section.old_keys().get(name, name)
         if before != name:

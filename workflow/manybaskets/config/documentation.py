@@ -23,17 +23,20 @@ SCHEMA = Path("config/study.schema.json")
 
 _HEAD = """# Configuration
 
-A study is one YAML file. This page is generated from its model by
-`python -m manybaskets.config.documentation`; `config/study.schema.json` is the same for editors.
-Put this line on top of a config in `config/`, and an editor that knows YAML schemas completes keys
-and marks mistakes:
+A study is one YAML file.
+To complete keys and mark mistakes in an editor that supports YAML schemas, add this line at the top of a
+config in `config/`:
 
 ```yaml
 # yaml-language-server: $schema=study.schema.json
 ```
 
-Unknown keys, names that nothing defines and impossible combinations stop the run before any job
-starts. `<name>` stands for a name of your own: lower-case letters, digits, `.`, `_` and `-`.
+Unknown keys, undefined names and impossible combinations stop the run before any job starts.
+`<name>` is a name of your choice, of lower-case letters, digits, `.`, `_` and `-`.
+[CHANGELOG.md](../CHANGELOG.md) lists keys with a new name.
+
+This page and `config/study.schema.json` are generated: edit the descriptions in
+`workflow/manybaskets/config/` and run `make docs`.
 """
 _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}

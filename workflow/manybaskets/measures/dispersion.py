@@ -1,4 +1,4 @@
-"""How far answers lie from each other: from all others on average, and from the nearest."""
+"""Distances between answers: to all others on average, and to the nearest."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def remote_clique(inputs: Inputs) -> Evaluation:
     """Mean over answers of the mean cosine distance to all other answers; higher is more diverse.
 
     An answer's vector is the mean of its sentence vectors, at length 1: unlike `semantic_between`,
-    it does not see how far the sentences of one answer lie from each other. In closed form, the
-    distance to itself left out. Answers without a sentence are left out; null below two.
+    it ignores distances between the sentences of one answer. In closed form, without an answer's
+    distance to itself. Answers without a sentence are left out; null below two.
     Source: Cox et al. 2021 (CHI), "Directed Diversity".
     """
     vectors, there = unit_vectors(inputs)

@@ -19,16 +19,24 @@ MARKDOWN = Path("docs/measures.md")
 
 _HEAD = """# Measures
 
-This page is generated from the registry by `python -m manybaskets.measures.documentation`. A study
-names its measures in `measures`, `prompt_sets.<name>.measures` and `source_analysis.measures`
-([configuration.md](configuration.md)).
+Select measures with the config keys `measures`, `prompt_sets.<name>.measures` and
+`source_analysis.measures` ([configuration.md](configuration.md)).
 
-A measure *per prompt* has one value per answer; its mean gets a bootstrap over prompts and training
-seeds. A measure *of sets* has one value per set of answers; its spread comes from random halves of
-the prompts, or from leaving out one prompt after the other. How intervals, tests and corrections are
-made: [statistics.md](statistics.md).
+A *per-prompt measure* has one value per response; its mean has a bootstrap interval over prompts and
+training seeds.
+A *set-level measure* has one value per set of responses; its interval comes from random halves of the
+prompts, or from leaving out one prompt at a time.
+[statistics.md](statistics.md) describes intervals, tests and corrections.
+
+To add a measure, see [CONTRIBUTING.md](../CONTRIBUTING.md#a-measure).
+
+This page is generated: edit the docstrings in `workflow/manybaskets/measures/` and run `make docs`.
 """
-_DIRECTIONS = {"higher": "higher is more", "lower": "lower is more", "none": "no better side"}
+_DIRECTIONS = {
+    "higher": "higher is more",
+    "lower": "lower is more",
+    "none": "no preferred direction",
+}
 
 
 def markdown() -> str:
@@ -53,19 +61,19 @@ def _variants() -> str:
         for name, text in DESCRIPTIONS.items()
     )
     return (
-        "Measures marked *lexical* react to the length of answers. Each exists under control of "
-        f"length, too; those per prompt as the first of these only:\n\n{lines}\n"
+        "Measures marked *lexical* depend on the length of answers. Each also exists in variants that "
+        f"control for length; per-prompt measures in the first variant only:\n\n{lines}\n"
     )
 
 
 def _entry(measure: Measure) -> str:
     facts = [
         measure.unit,
-        "per prompt" if measure.level == "prompt" else "of sets",
+        "per prompt" if measure.level == "prompt" else "set level",
         _DIRECTIONS[measure.direction],
     ]
     if measure.transform == "exp":
-        facts.append("shown as its exponential, differences as ratios")
+        facts.append("shown as exponential, differences as ratios")
     if measure.lexical:
         facts.append("lexical")
     if measure.prompt_sets:

@@ -137,7 +137,7 @@ def own_nll(inputs: Inputs) -> list[float | None]:
 
     −(1/T) Σ_t log p(token_t | prompt, tokens before) in nats, without the end token; lower means
     that answers gather where the target was dense already. A model finds text of its own family
-    likely, so that `own_scorer_nll` belongs beside it. Tables show the exponential, a
+    likely, so read it together with `own_scorer_nll`. Tables show the exponential, a
     geometric-mean perplexity; `human_nll` of the untuned target is the anchor.
     Source: Schaffelder & Gatt 2026, section on output concentration.
     """

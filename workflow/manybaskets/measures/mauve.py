@@ -121,7 +121,7 @@ def mauve(inputs: Inputs) -> Evaluation:
     differences within it mean nothing. A text's vector is the mean of its sentence vectors from the
     study's encoder, at length 1, and not a language model's last state, so that values can be
     compared within a study only. It falls with the number of answers: compare equal sets only. Null
-    below 500 answers with a human answer beside them (it needs 1,000 to 5,000). Half-samples are 20
+    below 500 answers that have a human answer (it needs 1,000 to 5,000). Half-samples are 20
     at most, since clustering is slow; their spread holds that of k-means on fewer answers and was
     measured to be 1.6 of the sampling error (1,000 Dolly answers), so that intervals are too wide.
     Source: Pillutla et al. 2021, arXiv 2102.01454.

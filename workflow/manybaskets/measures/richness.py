@@ -405,7 +405,7 @@ def _or_null(values: np.ndarray, defined: np.ndarray) -> list[float | None]:
 
 @measure(label="MTLD of an answer", unit="words", direction="higher", level="prompt", lexical=True)
 def response_mtld(inputs: Inputs) -> list[float | None]:
-    """`mtld` of each answer by itself; null below 50 words, so read the number left out beside it.
+    """`mtld` of each answer by itself; null below 50 words, so also read the number left out.
 
     Source: McCarthy & Jarvis 2010, Behavior Research Methods 42(2).
     """
@@ -425,7 +425,7 @@ def response_mtld(inputs: Inputs) -> list[float | None]:
     lexical=True,
 )
 def response_hdd(inputs: Inputs) -> list[float | None]:
-    """`hdd` of each answer by itself; null below 42 words, so read the number left out beside it.
+    """`hdd` of each answer by itself; null below 42 words, so also read the number left out.
 
     Source: McCarthy & Jarvis 2007, Language Testing 24(4).
     """
@@ -445,7 +445,7 @@ def response_hdd(inputs: Inputs) -> list[float | None]:
     lexical=True,
 )
 def response_mattr(inputs: Inputs) -> list[float | None]:
-    """`mattr` of each answer by itself; null below 100 words, so read the number left out beside it.
+    """`mattr` of each answer by itself; null below 100 words, so also read the number left out.
 
     Source: Covington & McFall 2010, Journal of Quantitative Linguistics 17(2).
     """

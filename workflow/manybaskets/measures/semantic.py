@@ -164,7 +164,7 @@ def semantic_within(inputs: Inputs) -> list[float | None]:
     """Mean cosine distance over all pairs of sentences of one answer; higher is more diverse.
 
     The formula of `semantic_sentences` on one answer. Null below two sentences, so read the number
-    left out beside it. Source: project's own, beside `semantic_between`.
+    left out, too. Source: project's own, the counterpart of `semantic_between`.
     """
     sums, squares, number = _sentence_sums(inputs)
     found = _mean(np.einsum("ij,ij->i", sums, sums), squares, number.astype(np.float64))

@@ -83,7 +83,7 @@ def style_strong(inputs: Inputs) -> list[float | None]:
 
 @measure(label="Italic passages", unit="per answer", direction="none", level="prompt")
 def style_em(inputs: Inputs) -> list[float | None]:
-    """Passages in emphasis (italic) in each answer; maths has none."""
+    """Passages in emphasis (italic) in each answer; asterisks in maths do not count."""
     return _counts(inputs, "em")
 
 
@@ -113,7 +113,7 @@ def style_list_items(inputs: Inputs) -> list[float | None]:
 
 @measure(label="Headings", unit="per answer", direction="none", level="prompt")
 def style_headings(inputs: Inputs) -> list[float | None]:
-    """Headings of any of the six levels in each answer; a line in bold is none."""
+    """Headings of any of the six levels in each answer; a bold line does not count."""
     return _counts(inputs, "h1", "h2", "h3", "h4", "h5", "h6")
 
 
@@ -143,7 +143,7 @@ def style_h4(inputs: Inputs) -> list[float | None]:
 
 @measure(label="Paragraphs", unit="per answer", direction="none", level="prompt")
 def style_paragraphs(inputs: Inputs) -> list[float | None]:
-    """Paragraphs of each answer; items of a tight list and headings are none."""
+    """Paragraphs of each answer; items of a tight list and headings do not count."""
     return _counts(inputs, "p")
 
 

@@ -24,7 +24,7 @@ DESCRIPTIONS = {
     TOKEN_BUDGET: (
         "Variant `token_budget`: whole answers, in a random order of the prompts that all "
         "conditions share, as long as their words do not exceed those of the shortest condition "
-        "(a half-sample: half of them). Longer conditions so rest on fewer answers."
+        "(a half-sample: half of them). Longer conditions therefore use fewer answers."
     ),
 }
 
