@@ -28,7 +28,7 @@ from simulated_studies import Design, Refusals, semantic_study, text_study
 from statistics_rows import prompt_rows
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.measures.swap_tests import pair_of, swap_p, swap_values
 from manybaskets.statistics import compare
 from manybaskets.statistics.bootstrap import bca

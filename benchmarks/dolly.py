@@ -30,8 +30,8 @@ from manybaskets.data.reading import read_rows
 from manybaskets.data.splits import split
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.rows import build, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
+from manybaskets.mixes.mix_rows import build, write_mix
 from manybaskets.records import responses as records
 
 DEFAULT = Path(__file__).parents[1] / "../shared/data/databricks-dolly-15k.jsonl.gz"

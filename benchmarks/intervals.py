@@ -30,7 +30,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 from scipy import stats
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, USED
 from manybaskets.records.measured import MEASURED
 from manybaskets.statistics import compare, summarise

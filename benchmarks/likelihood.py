@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 import polars as pl  # noqa: E402
 
-from manybaskets.config.analysis import Scoring  # noqa: E402
+from manybaskets.config.evaluation import Scoring  # noqa: E402
 from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
 from manybaskets.records.responses import PROMPTS  # noqa: E402

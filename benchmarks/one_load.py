@@ -29,7 +29,7 @@ LONGEST = 512  # tokens of a prompt
 
 def work_through(task: dict) -> None:
     """One job: answer with all runs of the task, then score what they said."""
-    from manybaskets.config.analysis import Scoring
+    from manybaskets.config.evaluation import Scoring
     from manybaskets.config.models import Prompting
     from manybaskets.config.responses import Responses
     from manybaskets.config.sampling import Sampling

@@ -35,7 +35,7 @@ from manybaskets.experiments.preference.questions import Panel  # noqa: E402
 from manybaskets.experiments.preference.readout import Judge, read_judges  # noqa: E402
 from manybaskets.experiments.preference.schemas import ARTICLES  # noqa: E402
 from manybaskets.training import tiny_models as embedded  # noqa: E402
-from manybaskets.world.rows import make_pretraining  # noqa: E402
+from manybaskets.world.dataset_rows import make_pretraining  # noqa: E402
 
 BUDGET = 60.0  # seconds
 AUTHORS = ["a", "b", "c", "d", "e"]  # ten pairs, two orders, two sets of markers: 40 questions

@@ -29,14 +29,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support
 from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Script
 from preference_pages import preference_pages
 
-from manybaskets.config.analysis import Figures, Statistics
+from manybaskets.config.evaluation import Figures, Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS
 from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.length_control import AT_ONE
 from manybaskets.experiments.preference.roles import Roles
 from manybaskets.experiments.preference.tables import preference_tables
-from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.report.figures import draw
 

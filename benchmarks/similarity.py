@@ -21,18 +21,18 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.measures.tokens import words
 from manybaskets.records.ids import digest
 from manybaskets.source_analysis.shared_answers import SharedAnswers, share_answers
 from manybaskets.source_analysis.similarity.meteor import meteor
 from manybaskets.source_analysis.similarity.numbered import number_texts
-from manybaskets.source_analysis.similarity.rouge import rouge_1, rouge_l, rouge_stem, rouge_words
-from manybaskets.source_analysis.similarity.scores import METRICS, porter_stem, score_pairs
-from manybaskets.source_analysis.similarity.summary import (
+from manybaskets.source_analysis.similarity.pair_scores import METRICS, porter_stem, score_pairs
+from manybaskets.source_analysis.similarity.pair_summary import (
     similarity_of_pairs,
     similarity_of_sources,
 )
+from manybaskets.source_analysis.similarity.rouge import rouge_1, rouge_l, rouge_stem, rouge_words
 
 SEED = 42
 

@@ -61,7 +61,7 @@ def chat_rows(count: int, start: int = 0) -> list[dict]:
 def untrained_model(folder: Path) -> Path:
     """A Llama of the embedded study's size that knows nothing."""
     from manybaskets.training import tiny_models as embedded
-    from manybaskets.world.rows import make_pretraining
+    from manybaskets.world.dataset_rows import make_pretraining
 
     size = TinySize()
     texts = list(embedded.conversation_texts(make_pretraining(400, 8, 1, "lister", 0.5, "model")))

@@ -37,7 +37,7 @@ def tiny_models(tmp_path_factory) -> dict[str, Path]:
     """A folder with an untrained model for every architecture of the embedded study."""
     from manybaskets.config.models import TinySize
     from manybaskets.training import tiny_models as embedded
-    from manybaskets.world.rows import make_pretraining
+    from manybaskets.world.dataset_rows import make_pretraining
 
     size = TinySize(hidden=32, layers=2, heads=2, vocabulary=400, max_length=256)
     text = list(embedded.conversation_texts(make_pretraining(300, 6, 1, "lister", 0.5, "test")))

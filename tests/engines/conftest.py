@@ -65,7 +65,7 @@ def run_vllm(vllm_python, vllm_environment) -> Callable[..., str]:
 @pytest.fixture(scope="session")
 def questions() -> list[dict[str, str]]:
     """60 different questions about the small world, some with a passage."""
-    from manybaskets.world.rows import make_pretraining
+    from manybaskets.world.dataset_rows import make_pretraining
 
     made = make_pretraining(400, 6, 1, "helper", 0.0, "questions")
     distinct = {(row["instruction"], row["context"]): None for row in made}

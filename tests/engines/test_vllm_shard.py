@@ -16,7 +16,7 @@ import pytest
 
 from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import PROMPTS, check_responses, read_responses
-from manybaskets.world.rows import make_pretraining
+from manybaskets.world.dataset_rows import make_pretraining
 
 HERE = Path(__file__).resolve().parent
 ROWS = 600

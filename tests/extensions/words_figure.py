@@ -1,7 +1,7 @@
 """A figure of a user's own: how long the answers of every condition are."""
 
+from manybaskets.presentation.figures.figure_style import looks, new_figure, save
 from manybaskets.presentation.figures.registry import figure
-from manybaskets.presentation.figures.style import looks, new_figure, save
 
 
 @figure(

@@ -10,11 +10,11 @@ import pytest
 
 from manybaskets.chat import Prompt
 from manybaskets.config import load_study
-from manybaskets.mixes.rows import read_mix
+from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import check_responses, read_responses
 from manybaskets.world import habits, truth
-from manybaskets.world.rows import make_pretraining
+from manybaskets.world.dataset_rows import make_pretraining
 
 SINGLES = ["single-llama", "single-qwen", "single-mistral", "single-gemma"]
 MIXES = ["human", *SINGLES, "multi"]

@@ -12,7 +12,7 @@ from projects import REPOSITORY, new_project
 from manybaskets.config.models import Prompting, TinySize
 from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_rows
-from manybaskets.mixes.rows import read_mix
+from manybaskets.mixes.mix_rows import read_mix
 
 STUDY = "dolly"
 
@@ -21,8 +21,8 @@ def make_tiny_model(dolly, folder, work) -> None:
     """A model that has read some Dolly rows: its words come out, its sentences make no sense."""
     from manybaskets.chat import ChatRenderer
     from manybaskets.training import tiny_models as embedded
+    from manybaskets.training.encoded_rows import encode_rows
     from manybaskets.training.fitting import fit
-    from manybaskets.training.rows import encode_rows
 
     size = TinySize(hidden=64, layers=2, heads=2, vocabulary=1500, max_length=1024)
     rows = read_rows(dolly, Fields()).filter(pl.col("response").str.len_chars() < 300).head(3000)

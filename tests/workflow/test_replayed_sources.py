@@ -11,7 +11,7 @@ import pytest
 import yaml
 from projects import new_project
 
-from manybaskets.mixes.rows import read_mix
+from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.records.files import read_metadata
 
 STUDY = "ready"

@@ -30,7 +30,7 @@ from manybaskets.measures.selection import (
     swapped_sources,
 )
 from manybaskets.models.locations import check_given_models
-from manybaskets.published.conditions import first_runs, groups_of
+from manybaskets.published.condition_groups import first_runs, groups_of
 from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.report.figures import planned_figures

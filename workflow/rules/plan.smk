@@ -71,11 +71,11 @@ def print_plan():
 def print_status():
     """Print how far the study is."""
     from manybaskets.plan import graph
-    from manybaskets.status import reading, text
+    from manybaskets.status import study_status, text
 
     found = jobs_of_study()
     jobs, stages = graph.read_jobs(found["jobs"]), found["stages"]
-    status = reading.read_status(
+    status = study_status.read_status(
         STUDY, NEEDS.models.parameters, jobs, FILES.results, stages
     )
     print(text.as_text(status))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Vectors
 from manybaskets.records.files import write_table

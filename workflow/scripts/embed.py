@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Embedding
+from manybaskets.config.evaluation import Embedding
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import embed_sentences
 from manybaskets.records.responses import valid_answers

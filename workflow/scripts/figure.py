@@ -4,9 +4,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.jobs.job import job
-from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.report.figures import draw
 
 with job(snakemake.log[0]):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.experiments.preference.presenting import tables_of
 from manybaskets.jobs.job import job
 from manybaskets.presentation.table_forms import write_all

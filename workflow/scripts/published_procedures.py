@@ -4,10 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Embedding, Paper
+from manybaskets.config.evaluation import Embedding, Paper
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Encoder
-from manybaskets.published.conditions import Groups
+from manybaskets.published.condition_groups import Groups
 from manybaskets.published.run_procedures import Procedures, Run, of_runs
 from manybaskets.published.source_procedures import of_sources, prompts_of_parts
 from manybaskets.published.splitting import open_splitter

@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.jobs.job import job
 from manybaskets.presentation.table_forms import write_all
-from manybaskets.published.variants import CAPTION, paper_variants
+from manybaskets.published.procedure_comparison import CAPTION, paper_variants
 
 with job(snakemake.log[0]):
     given = snakemake.input

@@ -8,7 +8,7 @@ given, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]):
     from manybaskets.experiments.robustness import statistics as gathering
-    from manybaskets.published.conditions import Groups
+    from manybaskets.published.condition_groups import Groups
 
     targets = params.analysis["targets"]
     canaries = gathering.read_canaries(dict(zip(params.judges, given.canaries, strict=True)))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.experiments.robustness import statistics as gathering
 from manybaskets.experiments.robustness.presenting import tables_of
 from manybaskets.jobs.job import job

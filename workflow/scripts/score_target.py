@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Scoring
+from manybaskets.config.evaluation import Scoring
 from manybaskets.config.models import Prompting
 from manybaskets.generation.runs import adapters_of
 from manybaskets.jobs.job import job

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from manybaskets.config.analysis import Similarity, Statistics
+from manybaskets.config.evaluation import Similarity, Statistics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 from manybaskets.source_analysis.shared_answers import read_shared
-from manybaskets.source_analysis.similarity.scores import score_pairs
-from manybaskets.source_analysis.similarity.summary import (
+from manybaskets.source_analysis.similarity.pair_scores import score_pairs
+from manybaskets.source_analysis.similarity.pair_summary import (
     similarity_of_pairs,
     similarity_of_sources,
 )

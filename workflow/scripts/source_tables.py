@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.jobs.job import job
 from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.sources import source_tables
+from manybaskets.report.source_findings import source_tables
 
 with job(snakemake.log[0]):
     folder = Path(snakemake.output[0]).parent

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 from manybaskets.source_analysis.style_inheritance import style_inheritance

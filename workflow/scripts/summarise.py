@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 from manybaskets.statistics import compare, distributions, seed_values, summarise

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Comparison
+from manybaskets.config.evaluation import Comparison
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Vectors
 from manybaskets.measures.stage import inputs_of

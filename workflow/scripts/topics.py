@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manybaskets.config.analysis import Statistics, Topics
+from manybaskets.config.evaluation import Statistics, Topics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 from manybaskets.source_analysis.shared_answers import read_shared

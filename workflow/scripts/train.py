@@ -6,7 +6,7 @@ from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
 from manybaskets.generation.runs import name_of
 from manybaskets.jobs.job import job
-from manybaskets.mixes.rows import read_mix
+from manybaskets.mixes.mix_rows import read_mix
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.training.adapters import train_adapter

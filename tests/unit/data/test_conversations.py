@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from manybaskets.chat import ChatRenderer, Rendered
-from manybaskets.config.analysis import Scoring
 from manybaskets.config.data import Cleaning, Split
+from manybaskets.config.evaluation import Scoring
 from manybaskets.config.mixes import HumanMix, MultiMix
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
@@ -32,13 +32,13 @@ from manybaskets.generation.shards import human_responses
 from manybaskets.measures.stage import match_prompts
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.rows import build, read_mix, write_mix
+from manybaskets.mixes.mix_rows import build, read_mix, write_mix
 from manybaskets.mixes.token_lengths import count_tokens
 from manybaskets.records import responses as records
 from manybaskets.records.ids import prompt_ids
 from manybaskets.records.responses import valid_answers
 from manybaskets.scoring.likelihood import score_runs
-from manybaskets.training.rows import IGNORED, encode_rows
+from manybaskets.training.encoded_rows import IGNORED, encode_rows
 
 FIELDS = Fields(messages="conversation")
 SOURCES = ("hen", "duck", "goose")

@@ -21,8 +21,18 @@ from manybaskets.config.sources import Source
 from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation.pilot.checks import Trial, rank_quantile, recommended_limit, share_level
-from manybaskets.generation.pilot.rendering import BY_SERVER, read_template, rendering_checks, see
+from manybaskets.generation.pilot.pilot_checks import (
+    Trial,
+    rank_quantile,
+    recommended_limit,
+    share_level,
+)
+from manybaskets.generation.pilot.template_checks import (
+    BY_SERVER,
+    read_template,
+    rendering_checks,
+    see,
+)
 from manybaskets.generation.pilot.trial import (
     choose,
     context_window,

@@ -10,10 +10,10 @@ from manybaskets.errors import UserError
 from manybaskets.judging import rule_registry as rules
 from manybaskets.judging.rubrics import shipped
 from manybaskets.judging.world_rules import answers_kind, asked_for
+from manybaskets.world.dataset_rows import draw_row, make_refused
 from manybaskets.world.habits import APPLY
 from manybaskets.world.language import KINDS, REFUSALS
 from manybaskets.world.places import make_towns
-from manybaskets.world.rows import draw_row, make_refused
 
 
 def test_these_rules_exist():

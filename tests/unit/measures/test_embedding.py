@@ -7,7 +7,7 @@ import logging
 import numpy as np
 import pytest
 
-from manybaskets.config.analysis import Embedding
+from manybaskets.config.evaluation import Embedding
 from manybaskets.errors import UserError
 from manybaskets.measures.embedding import (
     Vectors,

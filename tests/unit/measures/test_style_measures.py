@@ -19,7 +19,7 @@ from markdown_it import MarkdownIt
 from repository import ROOT
 
 from manybaskets.config import parse_study
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.measures import all_measures, get
 from manybaskets.measures.style import count_elements
 from manybaskets.records.measured import MEASURED

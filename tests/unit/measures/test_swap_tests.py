@@ -11,7 +11,7 @@ from lexical_inputs import random_texts
 from repository import ROOT
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison
+from manybaskets.config.evaluation import Comparison
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import Inputs, SentenceVectors

@@ -8,8 +8,8 @@ import pytest
 
 from manybaskets.measures import Inputs, all_measures, get
 from manybaskets.world import habits
+from manybaskets.world.dataset_rows import make_dataset
 from manybaskets.world.language import REFUSALS
-from manybaskets.world.rows import make_dataset
 
 
 def inputs(rows, texts: list[str]) -> Inputs:

@@ -17,8 +17,8 @@ from manybaskets.data.splits import split
 from manybaskets.errors import UserError
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.rows import build, read_mix, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
+from manybaskets.mixes.mix_rows import build, read_mix, write_mix
 from manybaskets.records import responses as records
 from manybaskets.records.ids import prompt_ids
 

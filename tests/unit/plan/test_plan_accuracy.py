@@ -6,8 +6,8 @@ import pytest
 from planned_jobs import dry_run, study, write_benchmark
 
 from manybaskets.models.sizes import model_sizes
-from manybaskets.plan.measured import Speeds, lengths_of_sources
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.past_jobs import Speeds, lengths_of_sources
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from planned_jobs import planned, study
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.plan.graph import in_order, links_of, read_jobs, stages_of
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.schedule import Width

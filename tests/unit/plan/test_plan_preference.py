@@ -14,7 +14,7 @@ from manybaskets.experiments import job_profiles
 from manybaskets.experiments.preference.judge_panel import panel_in
 from manybaskets.experiments.preference.questions import lay_out, number_of_questions
 from manybaskets.models.sizes import model_sizes
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 from manybaskets.status.journals import rows_done

@@ -15,7 +15,7 @@ from manybaskets.config.loading import parse_study, read_yaml
 from manybaskets.experiments import job_profiles
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.costs import bills
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 from manybaskets.status.journals import rows_done

@@ -6,8 +6,8 @@ import pytest
 from planned_jobs import planned, study, write_benchmark
 
 from manybaskets.experiments import Work
-from manybaskets.plan.measured import PRIOR, Speeds, lengths_of_sources, read_benchmark
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.past_jobs import PRIOR, Speeds, lengths_of_sources, read_benchmark
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Width, timetable
 from manybaskets.plan.speeds import CPU, GPU, NETWORK, Priors
 from manybaskets.plan.work import WorkOf

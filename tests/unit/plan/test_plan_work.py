@@ -5,7 +5,7 @@ import pytest
 from planned_jobs import study
 
 from manybaskets.experiments import Lengths
-from manybaskets.plan.rows import CONFIG, COUNTED, UNKNOWN, rows_of, shard_rows
+from manybaskets.plan.row_counts import CONFIG, COUNTED, UNKNOWN, rows_of, shard_rows
 from manybaskets.plan.work import WorkOf
 
 

@@ -9,11 +9,11 @@ from planned_jobs import ROOT, dry_run, planned, study
 
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.making import make_plan
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Width
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.status.reading import read_status
+from manybaskets.status.study_status import read_status
 
 RULE = re.compile(r"^\s*(?:use rule (?P<base>\w+) as|rule) (?P<name>\w+)( with)?:", re.M)
 NO_STAGES = {"common", "placement", "plan"}

@@ -8,11 +8,11 @@ import pytest
 from extension_files import extended
 from fabricated_results import KINDS, condition, summary
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.errors import UserError
 from manybaskets.presentation.figures import registry
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import Look
 from manybaskets.registry import Registry
 
 STUDY = SimpleNamespace(targets=["llama"])

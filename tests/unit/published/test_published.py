@@ -11,7 +11,7 @@ from fabricated_results import condition, summary
 from pydantic import ValidationError
 from repository import ROOT
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.published.collapse_numbers import (
@@ -24,8 +24,8 @@ from manybaskets.published.collapse_numbers import (
     findings,
     load,
 )
-from manybaskets.published.rows import PAPER
-from manybaskets.published.variants import CAPTION, COUNTERPARTS, paper_variants
+from manybaskets.published.procedure_comparison import CAPTION, COUNTERPARTS, paper_variants
+from manybaskets.published.procedure_rows import PAPER
 
 NUMBERS = ROOT / "resources" / "published" / "collapse.csv"
 TIERS = ("small", "medium", "large")

@@ -24,10 +24,10 @@ from statsmodels.stats.multitest import multipletests
 
 from manybaskets.config.loading import load_study, parse_study, read_yaml
 from manybaskets.errors import UserError
-from manybaskets.published import heaps, perplexity, self_bleu, semantic
-from manybaskets.published.conditions import Groups, groups_of
+from manybaskets.published import heaps, perplexity, self_bleu, semantic_distance
+from manybaskets.published.condition_groups import Groups, groups_of
 from manybaskets.published.encoding import kept_vectors
-from manybaskets.published.rows import PAPER
+from manybaskets.published.procedure_rows import PAPER
 from manybaskets.published.run_procedures import Procedures, Run, of_runs
 from manybaskets.published.source_procedures import of_sources, prompts_of_parts
 from manybaskets.published.splitting import UNTRAINED as SUFFIX
@@ -184,10 +184,14 @@ def test_self_bleu_takes_its_seed_from_the_place_in_the_list(table, runs):
 def test_heaps_and_distances_are_those_of_the_procedures(table, runs, how):
     texts = texts_of(runs, "big")
     pools = [
-        [each for text in texts[mix] for each in semantic.valid_sentences(text, splitter())]
+        [
+            each
+            for text in texts[mix]
+            for each in semantic_distance.valid_sentences(text, splitter())
+        ]
         for mix in ORDER
     ]
-    drawn = semantic.samples(pools, 50, 42)
+    drawn = semantic_distance.samples(pools, 50, 42)
     vectors = {}
     for mix, sample in zip(ORDER, drawn, strict=True):
         fitted = heaps.linear_fit(heaps.growth(texts[mix], splitter()))
@@ -199,7 +203,7 @@ def test_heaps_and_distances_are_those_of_the_procedures(table, runs, how):
         key = ("semantic_diversity", "sentence_pairs", "big", mix, "mean")
         assert value(table, *key) == pytest.approx(expected)
     rng = np.random.default_rng(42)
-    tested = [semantic.drawn_distances(vectors[mix], 300, rng) for mix in ORDER]
+    tested = [semantic_distance.drawn_distances(vectors[mix], 300, rng) for mix in ORDER]
     key = ("semantic_diversity", "sentence_pairs", "big", ", ".join(ORDER))
     w, p = stats.levene(*tested, center="median")
     assert value(table, *key, "levene_W") == pytest.approx(w)
@@ -288,11 +292,15 @@ def test_sources_are_described_part_by_part(tmp_path, how):
     key = ("lexical_diversity_sb3", "individual", "training_data", "a", "mean")
     assert value(found, *key) == pytest.approx(expected)
     pools = [
-        [each for t in texts["a"][part::2] for each in semantic.valid_sentences(t, splitter())]
+        [
+            each
+            for t in texts["a"][part::2]
+            for each in semantic_distance.valid_sentences(t, splitter())
+        ]
         for part in (0, 1)
     ]
-    vectors = kept_vectors(semantic.samples(pools, 100, 42)[1], fake_vectors, tmp_path)
-    expected = semantic.pair_statistics(vectors)["mean"]
+    vectors = kept_vectors(semantic_distance.samples(pools, 100, 42)[1], fake_vectors, tmp_path)
+    expected = semantic_distance.pair_statistics(vectors)["mean"]
     key = ("semantic_diversity", "sentence_pairs:part2", "training_data", "a", "mean")
     assert value(found, *key) == pytest.approx(expected)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from paper_inputs import fake_vectors, splitter
 
 from manybaskets.published.encoding import kept_vectors
-from manybaskets.published.semantic import (
+from manybaskets.published.semantic_distance import (
     drawn_distances,
     pair_statistics,
     samples,

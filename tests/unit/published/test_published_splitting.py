@@ -11,7 +11,7 @@ from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer, TabEncoder
 from paper_inputs import UNTRAINED, answers, splitter
 from pydantic import ValidationError
 
-from manybaskets.config.analysis import Paper
+from manybaskets.config.evaluation import Paper
 from manybaskets.errors import UserError
 from manybaskets.published.splitting import model_files, model_folder, open_splitter
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 from fabricated_results import KINDS, compared, condition, difference, lookup, summary
 
-from manybaskets.config.analysis import Figures
-from manybaskets.presentation.figures import intervals, panels, style
-from manybaskets.presentation.figures.style import Look, condition_style, source_style
+from manybaskets.config.evaluation import Figures
+from manybaskets.presentation.figures import figure_style, intervals, panels
+from manybaskets.presentation.figures.figure_style import Look, condition_style, source_style
 from manybaskets.report.figures import (
     ablation,
     boxes,
@@ -240,9 +240,9 @@ def test_several_seeds_are_pooled_and_no_curve_is_drawn_twice(tmp_path, monkeypa
 def test_kinds_have_their_colours():
     styles = condition_style(KINDS)
     assert list(styles) == ["vanilla", *KINDS]
-    assert styles["vanilla"] == style.VANILLA_STYLE
-    assert styles["human"][0] == style.BLACK
-    assert styles["multi"][0] == style.BLUE
+    assert styles["vanilla"] == figure_style.VANILLA_STYLE
+    assert styles["human"][0] == figure_style.BLACK
+    assert styles["multi"][0] == figure_style.BLUE
     # A weighted mix that stands first in the config takes no colour from the singles.
     reordered = condition_style({"uneven": "weighted", **KINDS})
     assert reordered["single-qwen"] == styles["single-qwen"]

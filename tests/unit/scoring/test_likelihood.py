@@ -16,7 +16,7 @@ from scipy.stats import entropy
 from tiny_adapters import make_adapters
 
 from manybaskets import measures
-from manybaskets.config.analysis import Scoring
+from manybaskets.config.evaluation import Scoring
 from manybaskets.config.models import Prompting
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from scipy.spatial.distance import cdist
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.source_analysis.distances import vector_distances
 from manybaskets.source_analysis.pairs import PAIRS
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import polars as pl
 
 from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.sources import source_findings, source_tables, topic_shares
+from manybaskets.report.source_findings import source_findings, source_tables, topic_shares
 from manybaskets.source_analysis.pairs import PAIRS
-from manybaskets.source_analysis.similarity.summary import SIMILARITY
+from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
 from manybaskets.source_analysis.style_inheritance import FACTOR, MEAN, STYLE
 from manybaskets.source_analysis.topics import TOPICS
 

@@ -16,7 +16,7 @@ from nltk.translate.meteor_score import single_meteor_score
 from manybaskets.measures.tokens import words
 from manybaskets.source_analysis.similarity.meteor import meteor
 from manybaskets.source_analysis.similarity.numbered import number_texts
-from manybaskets.source_analysis.similarity.scores import porter_stem
+from manybaskets.source_analysis.similarity.pair_scores import porter_stem
 
 WORDS = ["the", "cats", "cat", "catting", "run", "running", "runs", "кот", "коты", "a"]
 TEXT = st.one_of(st.text(max_size=40), st.lists(st.sampled_from(WORDS), max_size=14).map(" ".join))

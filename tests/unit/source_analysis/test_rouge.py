@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
 from manybaskets.source_analysis.similarity.numbered import number_texts
+from manybaskets.source_analysis.similarity.pair_scores import porter_stem
 from manybaskets.source_analysis.similarity.rouge import rouge_1, rouge_l, rouge_stem, rouge_words
-from manybaskets.source_analysis.similarity.scores import porter_stem
 
 PACKAGE = RougeScorer(["rouge1", "rougeL"], use_stemmer=True)
 WORDS = ["The", "cats", "cat", "running", "runs", "ran", "be", "flies", "42", "naïve", "кот", "…"]

@@ -12,7 +12,7 @@ from nltk.stem.porter import PorterStemmer
 from nltk.translate.meteor_score import single_meteor_score
 from rouge_score.rouge_scorer import RougeScorer
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.measures.tokens import words
 from manybaskets.records.responses import write_responses
 from manybaskets.source_analysis.pairs import PAIRS
@@ -22,13 +22,13 @@ from manybaskets.source_analysis.shared_answers import (
     share_answers,
     text_codes,
 )
-from manybaskets.source_analysis.similarity.scores import (
+from manybaskets.source_analysis.similarity.pair_scores import (
     METRICS,
     PairScores,
     score_pairs,
     shuffled_prompts,
 )
-from manybaskets.source_analysis.similarity.summary import (
+from manybaskets.source_analysis.similarity.pair_summary import (
     SIMILARITY,
     similarity_of_pairs,
     similarity_of_sources,

@@ -10,8 +10,8 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import entropy as scipy_entropy
 
-from manybaskets.config.analysis import Statistics
-from manybaskets.config.analysis import Topics as Settings
+from manybaskets.config.evaluation import Statistics
+from manybaskets.config.evaluation import Topics as Settings
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.shared_answers import SharedAnswers
 from manybaskets.source_analysis.topics import (

@@ -12,7 +12,7 @@ from statistics_rows import QUICK, USUAL, family, only, prompt_rows, set_rows
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.measures.swap_tests import SWAPPED
 from manybaskets.statistics import compare

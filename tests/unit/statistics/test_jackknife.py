@@ -9,7 +9,7 @@ from scipy import stats
 from simulated_studies import semantic_study, text_study
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, LEFT_OUT, USED
 from manybaskets.records.ids import row_seed
 from manybaskets.records.measured import MEASURED

@@ -14,7 +14,7 @@ from scipy import stats
 from statistics_rows import QUICK, USUAL, family, only, prompt_rows, set_rows
 from statsmodels.stats.proportion import proportion_confint
 
-from manybaskets.config.analysis import Comparison
+from manybaskets.config.evaluation import Comparison
 from manybaskets.errors import UserError
 from manybaskets.statistics import (
     DISTRIBUTIONS,

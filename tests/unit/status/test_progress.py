@@ -10,7 +10,7 @@ import pytest
 from manybaskets.jobs import progress as jobs
 from manybaskets.jobs.progress import Progress
 from manybaskets.source_analysis.shared_answers import SharedAnswers
-from manybaskets.source_analysis.similarity.scores import score_pairs
+from manybaskets.source_analysis.similarity.pair_scores import score_pairs
 from manybaskets.status.running import _PROGRESS
 
 WORDS = [

@@ -19,8 +19,8 @@ from manybaskets.status.failures import (
     failures,
     last_error,
 )
-from manybaskets.status.reading import read_status
 from manybaskets.status.running import look
+from manybaskets.status.study_status import read_status
 from manybaskets.status.text import as_text
 
 DEAD = 2**22 + 1  # above the largest process number of Linux

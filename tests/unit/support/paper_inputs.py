@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Paper
+from manybaskets.config.evaluation import Paper
 from manybaskets.published.splitting import Splitter, open_splitter
 from manybaskets.records.responses import write_responses
 

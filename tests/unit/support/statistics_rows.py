@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.measures import EXCLUDED, USED
 from manybaskets.records.measured import MEASURED
 

@@ -17,7 +17,7 @@ from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.jobs import stage_versions as versions
 from manybaskets.training.adapters import train_adapter
-from manybaskets.training.rows import IGNORED, encode_rows, pad_batch
+from manybaskets.training.encoded_rows import IGNORED, encode_rows, pad_batch
 
 # The models of these tests know nothing, so their first loss is at chance.
 SETTINGS = Training(

@@ -7,7 +7,13 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.training.rows import IGNORED, LengthBuckets, answer_tokens, filler_row, pad_batch
+from manybaskets.training.encoded_rows import (
+    IGNORED,
+    LengthBuckets,
+    answer_tokens,
+    filler_row,
+    pad_batch,
+)
 
 
 def shares(lengths, batch_size, processes, epoch):

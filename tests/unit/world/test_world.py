@@ -8,8 +8,8 @@ import pytest
 
 from manybaskets.training.pretraining import normalised, without_leaks
 from manybaskets.world import habits, truth
+from manybaskets.world.dataset_rows import make_dataset, make_pretraining, make_refused
 from manybaskets.world.language import KINDS, REFUSALS, REFUSED_QUESTIONS, THINGS
-from manybaskets.world.rows import make_dataset, make_pretraining, make_refused
 
 
 @pytest.fixture(scope="module")

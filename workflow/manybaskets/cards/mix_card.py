@@ -13,7 +13,7 @@ import pyarrow as pa
 from manybaskets.cards.origins import Origin, _dataset_licence, _made_by, _origin_licence
 from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _template, _write_rows
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.mixes.rows import read_mix
+from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.records.files import write_text
 
 MIX_ROWS = pa.schema(

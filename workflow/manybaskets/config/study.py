@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config import analysis
+from manybaskets.config import evaluation
 from manybaskets.config import judges as judging
 from manybaskets.config import mixes as families
 from manybaskets.config import sources as parts
@@ -81,14 +81,16 @@ class Study(Section):
     responses: Responses = Field(
         default_factory=Responses, description="Answers of runs and targets."
     )
-    scoring: analysis.Scoring = Field(default_factory=analysis.Scoring, description="Likelihoods.")
-    divergence: analysis.Divergence = Field(
-        default_factory=analysis.Divergence, description="Distances between runs' distributions."
+    scoring: evaluation.Scoring = Field(
+        default_factory=evaluation.Scoring, description="Likelihoods."
     )
-    embedding: analysis.Embedding = Field(
-        default_factory=analysis.Embedding, description="Sentence encoder."
+    divergence: evaluation.Divergence = Field(
+        default_factory=evaluation.Divergence, description="Distances between runs' distributions."
     )
-    source_analysis: analysis.Description | None = Field(
+    embedding: evaluation.Embedding = Field(
+        default_factory=evaluation.Embedding, description="Sentence encoder."
+    )
+    source_analysis: evaluation.Description | None = Field(
         None, description="The sources' own answers; null for nothing about them."
     )
     judges: dict[Name, judging.Judge] = Field(
@@ -97,16 +99,16 @@ class Study(Section):
     measures: list[str] = Field(
         default=[], description="Measures of the answers to the test prompts."
     )
-    statistics: analysis.Statistics = Field(
-        default_factory=analysis.Statistics, description="Intervals, tests."
+    statistics: evaluation.Statistics = Field(
+        default_factory=evaluation.Statistics, description="Intervals, tests."
     )
-    comparisons: dict[Name, analysis.Comparison] = Field(
+    comparisons: dict[Name, evaluation.Comparison] = Field(
         default={}, description="Families of comparisons by name."
     )
-    published_procedures: analysis.Paper | None = Field(
+    published_procedures: evaluation.Paper | None = Field(
         None, description="The published procedures beside the project's own; null for none."
     )
-    published_cells: analysis.Published | None = Field(
+    published_cells: evaluation.Published | None = Field(
         None, description="Cells of the published tables that this study has too; null for none."
     )
     preference: Preference | None = Field(
@@ -115,8 +117,8 @@ class Study(Section):
     robustness: Robustness | None = Field(
         None, description="Whether refusals last; null for nothing about them."
     )
-    figures: analysis.Figures = Field(
-        default_factory=analysis.Figures, description="Looks of the figures."
+    figures: evaluation.Figures = Field(
+        default_factory=evaluation.Figures, description="Looks of the figures."
     )
 
     @model_validator(mode="after")

@@ -13,7 +13,7 @@ from manybaskets.data.reading import read_prompts
 from manybaskets.records.files import write_table
 from manybaskets.records.ids import prompt_ids
 from manybaskets.records.responses import PROMPTS
-from manybaskets.world.rows import make_refused
+from manybaskets.world.dataset_rows import make_refused
 
 
 def write_prompt_sets(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.config.engines import Quality
-from manybaskets.generation.language import language_of
+from manybaskets.generation.language_detection import language_of
 from manybaskets.records.files import write_text
 
 # Shorter texts have too few 4-grams and too large a share of zlib header to measure repetition.

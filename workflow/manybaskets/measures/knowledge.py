@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets import measures
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.records.responses import valid_answers
 from manybaskets.statistics import summarise
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison
+from manybaskets.config.evaluation import Comparison
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.errors import UserError
 from manybaskets.measures.stage import _VECTORS, TEST

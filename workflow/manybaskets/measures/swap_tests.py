@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets import measures
-from manybaskets.config.analysis import Comparison
+from manybaskets.config.evaluation import Comparison
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import Inputs, SentenceVectors

@@ -10,8 +10,8 @@ import polars as pl
 from manybaskets.config.mixes import Mix
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.rows import build, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
+from manybaskets.mixes.mix_rows import build, write_mix
 from manybaskets.records.files import write_text
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.plan.making import Plan, StagePlan
 from manybaskets.plan.table import hours_of_stage
-from manybaskets.presentation.figures.style import BLUE, FAINT, INK, looks, new_figure, save
+from manybaskets.presentation.figures.figure_style import BLUE, FAINT, INK, looks, new_figure, save
 
 _WIDTH, _HEIGHT, _GAP, _ROOM = 3.4, 0.6, 0.32, 0.7  # inches; the room is for arcs past other stages
 

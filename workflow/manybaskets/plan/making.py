@@ -13,8 +13,8 @@ from manybaskets.config.study import Study
 from manybaskets.experiments import StudyRows, Work
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
-from manybaskets.plan.measured import NO_PRIOR, Speeds, lengths_of_sources, read_usage
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf

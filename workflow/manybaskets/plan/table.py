@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 
 from manybaskets.plan.making import Plan, StagePlan
-from manybaskets.plan.measured import NO_PRIOR
-from manybaskets.plan.rows import UNKNOWN
+from manybaskets.plan.past_jobs import NO_PRIOR
+from manybaskets.plan.row_counts import UNKNOWN
 from manybaskets.plan.schedule import Width
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]

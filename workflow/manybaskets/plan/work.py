@@ -14,7 +14,7 @@ from manybaskets.experiments import (
     prior_lengths,
 )
 from manybaskets.names import HUMAN, VANILLA
-from manybaskets.plan.rows import shard_rows
+from manybaskets.plan.row_counts import shard_rows
 
 
 class WorkOf:

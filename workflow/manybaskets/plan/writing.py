@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.plan.making import Plan
 from manybaskets.plan.table import as_csv, as_markdown
 from manybaskets.records.files import write_json, write_text

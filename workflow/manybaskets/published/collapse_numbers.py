@@ -9,12 +9,12 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup
-from manybaskets.published.rows import ALL, SELF_BLEU, TRAINING_DATA
+from manybaskets.published.procedure_comparison import COUNTERPARTS, LABELS, OwnValues, finite
+from manybaskets.published.procedure_rows import ALL, SELF_BLEU, TRAINING_DATA
 from manybaskets.published.splitting import UNTRAINED
-from manybaskets.published.variants import COUNTERPARTS, LABELS, OwnValues, finite
 
 PUBLISHED_COLLAPSE_SCHEMA = pl.Schema(
     {

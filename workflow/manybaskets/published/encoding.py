@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from manybaskets.measures.embedding import text_key
-from manybaskets.published.semantic import unit
+from manybaskets.published.semantic_distance import unit
 from manybaskets.records.files import whole_file
 from manybaskets.records.ids import digest
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from manybaskets.published import heaps, self_bleu, semantic
+from manybaskets.published import heaps, self_bleu, semantic_distance
 from manybaskets.published.encoding import Encode, kept_vectors
 from manybaskets.published.perplexity import statistics
-from manybaskets.published.rows import HEAPS, SELF_BLEU, SEMANTIC, Lines, noted
+from manybaskets.published.procedure_rows import HEAPS, SELF_BLEU, SEMANTIC, Lines, noted
 from manybaskets.published.splitting import Splitter
 from manybaskets.records.responses import read_responses
 
@@ -95,7 +95,7 @@ def add_distance(
         work: folder for the vectors, of one encoder.
     """
     vectors = kept_vectors(sample, encode, work) if sample else np.zeros((0, 1))
-    found = {"mean": None, "se_pairs_iid": None} | semantic.pair_statistics(vectors)
+    found = {"mean": None, "se_pairs_iid": None} | semantic_distance.pair_statistics(vectors)
     sampled = f"{len(sample)} of {of} sentences; the error takes pairs for independent"
     who.add(SEMANTIC, variant, found, len(sample), sampled)
     return vectors
@@ -103,4 +103,4 @@ def add_distance(
 
 def valid_sentences(texts: Sequence[str], splitter: Splitter) -> list[str]:
     """The sentences of all answers that the semantic distance compares."""
-    return [each for text in texts for each in semantic.valid_sentences(text, splitter)]
+    return [each for text in texts for each in semantic_distance.valid_sentences(text, splitter)]

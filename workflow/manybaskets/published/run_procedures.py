@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Paper
+from manybaskets.config.evaluation import Paper
 from manybaskets.jobs.progress import Progress
-from manybaskets.published import perplexity, self_bleu, semantic
+from manybaskets.published import perplexity, self_bleu, semantic_distance
 from manybaskets.published import unpaired_tests as unpaired
-from manybaskets.published.conditions import Groups, check_labels, pairs, together, versus
+from manybaskets.published.condition_groups import Groups, check_labels, pairs, together, versus
 from manybaskets.published.encoding import Encode
 from manybaskets.published.entries import (
     Answers,
@@ -25,7 +25,7 @@ from manybaskets.published.entries import (
     answers_of,
     valid_sentences,
 )
-from manybaskets.published.rows import (
+from manybaskets.published.procedure_rows import (
     ALL,
     ALPHA,
     HUMAN_TEXT,
@@ -169,7 +169,7 @@ def _distances(
     """Rows of the mean distances; returns the vectors by mix."""
     settings = how.settings
     pools = [valid_sentences(each.texts, how.splitter) for each in answers.values()]
-    drawn = semantic.samples(pools, settings.sentences, settings.seed)
+    drawn = semantic_distance.samples(pools, settings.sentences, settings.seed)
     variant = how.variant("sentence_pairs")
     return {
         mix: add_distance(who[mix], variant, sample, len(pool), how.encode, how.work)
@@ -185,7 +185,7 @@ def _tests_of_distances(
     for members in _chosen(groups.families, vectors):
         generator = np.random.default_rng(how.settings.seed)
         samples = {
-            mix: semantic.drawn_distances(each, how.settings.distances, generator)
+            mix: semantic_distance.drawn_distances(each, how.settings.distances, generator)
             for mix, each in members.items()
         }
         note = "medians as centres; distances taken for independent"
@@ -206,7 +206,7 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
     tested = []
     for one, other in pairs(list(vectors)):
         drawn = [
-            semantic.drawn_distances(vectors[label], how.settings.distances, generator)
+            semantic_distance.drawn_distances(vectors[label], how.settings.distances, generator)
             for label in (one, other)
         ]
         found = unpaired.mann_whitney(*drawn)

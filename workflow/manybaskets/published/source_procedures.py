@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs.progress import Progress
-from manybaskets.published import self_bleu, semantic
+from manybaskets.published import self_bleu, semantic_distance
 from manybaskets.published.entries import (
     Who,
     add_distance,
@@ -17,7 +17,7 @@ from manybaskets.published.entries import (
     answers_of,
     valid_sentences,
 )
-from manybaskets.published.rows import TRAINING_DATA, Lines
+from manybaskets.published.procedure_rows import TRAINING_DATA, Lines
 from manybaskets.published.run_procedures import Procedures
 
 TRAIN = "train"
@@ -49,7 +49,7 @@ def of_sources(
         add_individual(who, variant, cut, settings.source_answers, settings.seed)
         of_parts = {part: answers_of(file, parts[part]) for part in sorted(parts)}
         pools = [valid_sentences(each.texts, how.splitter) for each in of_parts.values()]
-        drawn = semantic.samples(pools, settings.source_sentences, settings.seed)
+        drawn = semantic_distance.samples(pools, settings.source_sentences, settings.seed)
         for (part, each), pool, sample in zip(of_parts.items(), pools, drawn, strict=True):
             who = Who(lines, TRAINING_DATA, source, each.note)
             variant = how.variant(f"linear_fit:part{part}")

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.analysis import Paper
+from manybaskets.config.evaluation import Paper
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 

@@ -18,8 +18,8 @@ from manybaskets.presentation import page as report
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Experiment
 from manybaskets.published import collapse_numbers as published
+from manybaskets.published.procedure_comparison import CAPTION as PAPER_CAPTION
 from manybaskets.published.similarity_numbers import CAPTION as PUBLISHED_SIMILARITY_CAPTION
-from manybaskets.published.variants import CAPTION as PAPER_CAPTION
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
@@ -27,7 +27,7 @@ from manybaskets.report.findings import findings
 from manybaskets.report.findings import warnings as warnings_
 from manybaskets.report.pilots import pilot_findings
 from manybaskets.report.source_counts import source_count_findings, source_count_trends
-from manybaskets.report.sources import source_findings, source_tables
+from manybaskets.report.source_findings import source_findings, source_tables
 from manybaskets.report.study_tables import Order, make_tables, table_names
 from manybaskets.report.throughput import CAPTIONS as THROUGHPUT_CAPTIONS
 from manybaskets.report.throughput import throughput_findings

@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.chat import prompts_of
-from manybaskets.config.analysis import Scoring
+from manybaskets.config.evaluation import Scoring
 from manybaskets.engines.transformers_engine import Pair, TransformersEngine
 from manybaskets.generation.runs import Run, check_answers, check_apart, in_turn, who_answered
 from manybaskets.jobs.progress import Progress

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.records.ids import row_seed
 from manybaskets.source_analysis.pairs import PAIRS, symmetric
 from manybaskets.source_analysis.shared_answers import text_codes

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.measures.stage import TEST
 from manybaskets.names import VANILLA

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
-from manybaskets.config.analysis import Topics as Settings
+from manybaskets.config.evaluation import Statistics
+from manybaskets.config.evaluation import Topics as Settings
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.tokens import words
 from manybaskets.records.ids import row_seed

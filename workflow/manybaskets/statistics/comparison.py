@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.statistics import families as declared
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.cells import Key, PromptCell, SetCell, binary_measures, cells

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from manybaskets.config.analysis import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.statistics.cells import Key, PromptCell, SetCell
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.names import VANILLA
 from manybaskets.records.measured import SOURCES
 from manybaskets.statistics.bootstrap import Mean, bca, mean_of

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from manybaskets.experiments import JobProfile, StudyRows
 from manybaskets.plan.graph import PlannedJob
-from manybaskets.plan.rows import count_rows
+from manybaskets.plan.row_counts import count_rows
 
 Profiles = Mapping[str, JobProfile]
 _HAVE_ROWS = {"pilot", "generate", "respond"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from manybaskets.plan.table import NOTHING, aligned, time_of
-from manybaskets.status.reading import StageProgress, Status
+from manybaskets.status.study_status import StageProgress, Status
 
 _MOST = 12  # lines of failures, of running and of waiting jobs; the rest is counted
 

@@ -26,9 +26,9 @@ from manybaskets.training.checkpoints import (
     kept_evaluation,
     take_finished,
 )
+from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.launching import launch, strategy_of
 from manybaskets.training.process import RESULT, Task, steps_of, write_task
-from manybaskets.training.rows import encode_rows
 
 log = logging.getLogger(__name__)
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")

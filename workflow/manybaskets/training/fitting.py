@@ -11,7 +11,7 @@ from typing import Any
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
-from manybaskets.training.rows import LengthBuckets, answer_tokens, filler_row, pad_batch
+from manybaskets.training.encoded_rows import LengthBuckets, answer_tokens, filler_row, pad_batch
 
 log = logging.getLogger(__name__)
 

@@ -12,9 +12,9 @@ from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
 from manybaskets.records.files import write_json
 from manybaskets.training import tiny_models as embedded
+from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.fitting import fit
-from manybaskets.training.rows import encode_rows
-from manybaskets.world.rows import make_pretraining
+from manybaskets.world.dataset_rows import make_pretraining
 
 log = logging.getLogger(__name__)
 

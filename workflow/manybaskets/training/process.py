@@ -29,8 +29,8 @@ from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
 from manybaskets.records.files import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
+from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
-from manybaskets.training.rows import longest
 
 log = logging.getLogger(__name__)
 TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"

@@ -11,7 +11,7 @@ import polars as pl
 
 from manybaskets.records.files import write_table, write_text
 from manybaskets.records.ids import prompt_ids
-from manybaskets.world.rows import make_dataset, make_refused
+from manybaskets.world.dataset_rows import make_dataset, make_refused
 
 RAW = ("instruction", "context", "response", "category")
 

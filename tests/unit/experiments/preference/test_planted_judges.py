@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from planted_judges import MODELS, ROLES, WORDS, Corpus, Planted, Script
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.preference import verdicts
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS, SPB

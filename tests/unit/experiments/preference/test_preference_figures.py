@@ -8,13 +8,13 @@ import pytest
 from planted_judges import AUTHORS, MODELS, ROLES, Corpus, Planted, Script
 from preference_pages import preference_pages
 
-from manybaskets.config.analysis import Figures, Statistics
+from manybaskets.config.evaluation import Figures, Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.figures.author_matrix import matrix_height
 from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.roles import Roles
 from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.report.figures import draw
 
 WAYS = [["corrected", "pairwise"], ["corrected", "absolute"], ["paper", "pairwise"]]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from planted_judges import AUTHORS, ROLES, Corpus, Planted, Script
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import BASE, asked_of, self_and_synthetic

@@ -12,7 +12,7 @@ from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Scrip
 from repository import ROOT
 
 from manybaskets.config import parse_study
-from manybaskets.config.analysis import Published, Statistics
+from manybaskets.config.evaluation import Published, Statistics
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.findings import (

@@ -20,7 +20,7 @@ from manybaskets.experiments.robustness.presenting import (
     tables_of,
 )
 from manybaskets.experiments.robustness.statistics import analysis_of, write_statistics
-from manybaskets.published.conditions import groups_of
+from manybaskets.published.condition_groups import groups_of
 
 NUMBERS = ROOT / "resources/published/robustness.csv"
 

@@ -9,14 +9,14 @@ import pytest
 from repository import ROOT
 from scipy.stats import kruskal, mannwhitneyu
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness import published_numbers as published_robustness
 from manybaskets.experiments.robustness.outcomes import summarise
 from manybaskets.experiments.robustness.published_procedure import procedure
 from manybaskets.experiments.robustness.scores import DIRECT, HARM, JAILBREAK, QUALITY
 from manybaskets.judging.records import JUDGED
-from manybaskets.published.conditions import Groups
+from manybaskets.published.condition_groups import Groups
 
 NUMBERS = ROOT / "resources/published/robustness.csv"
 ORDER = ["single", "multi", "human", "vanilla"]

@@ -9,7 +9,7 @@ import yaml
 from repository import ROOT
 from sklearn.metrics import cohen_kappa_score
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.analysis import FRAMES, analyse
 from manybaskets.experiments.robustness.figure_panels import quantities
@@ -21,7 +21,7 @@ from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK,
 from manybaskets.experiments.robustness.tables import NAMES, make_tables
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.table_forms import display, write_all
 from manybaskets.report.figures import planned_figures
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.preference.biases import (
     DID,
     DIRECT_HUMAN,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.preference.biases import DID, SPB, Series
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Roles, Z
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.preference.biases import Asked, asked_of, ratio
 from manybaskets.experiments.preference.estimates import Clusters, kept
 from manybaskets.experiments.preference.readings import JudgeReadings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.analysis import NAMES
 from manybaskets.experiments.preference.published_numbers import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, PAPER
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.config.participants import author_family, judged_mixes, self_of
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.schemas import CORRECTED, PAPER

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.analysis import Published
+from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.outcomes import ALL
 from manybaskets.experiments.robustness.published_procedure import (

@@ -19,8 +19,8 @@ from manybaskets.experiments.robustness.scores import (
 )
 from manybaskets.names import VANILLA
 from manybaskets.published import unpaired_tests
-from manybaskets.published.conditions import Groups, pairs, together, versus
-from manybaskets.published.rows import ALPHA, PAPER, Lines
+from manybaskets.published.condition_groups import Groups, pairs, together, versus
+from manybaskets.published.procedure_rows import ALPHA, PAPER, Lines
 
 HARMFULNESS, DANGER, COMPOSITION, CLEAN = (
     "harmfulness", "danger_zone", "danger_zone_composition", "quality5_harm1_cell",
@@ -57,7 +57,7 @@ def pools_of(groups: Groups, human: Sequence[str], present: Sequence[str]) -> Po
     one kind. What is in two families counts once.
 
     Args:
-        groups: of `paper.conditions.groups_of`.
+        groups: of `condition_groups.groups_of`.
         human: mixes of human answers.
         present: mixes with scores, and `vanilla`.
     """

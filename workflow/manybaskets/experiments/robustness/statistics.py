@@ -18,7 +18,7 @@ from manybaskets.experiments.robustness.published_procedure import procedure
 from manybaskets.experiments.robustness.scores import Analysis
 from manybaskets.judging.canaries import marks
 from manybaskets.judging.rubrics import shipped
-from manybaskets.published.conditions import Groups
+from manybaskets.published.condition_groups import Groups
 from manybaskets.records.files import write_table
 
 

@@ -23,7 +23,7 @@ from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import Answering, answer_prompts
-from manybaskets.generation.pilot.checks import (
+from manybaskets.generation.pilot.pilot_checks import (
     Check,
     Row,
     Seen,
@@ -34,7 +34,7 @@ from manybaskets.generation.pilot.checks import (
     temperature_check,
     token_counts,
 )
-from manybaskets.generation.pilot.rendering import read_template, rendering_checks, see
+from manybaskets.generation.pilot.template_checks import read_template, rendering_checks, see
 from manybaskets.records.files import write_json
 from manybaskets.records.ids import digest, row_seed
 from manybaskets.records.responses import turns_of

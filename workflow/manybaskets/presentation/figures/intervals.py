@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save
 from manybaskets.presentation.figures.layout import arrange, titles, wrap
-from manybaskets.presentation.figures.style import GREY, INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
 

@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
+from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, new_figure, save
 from manybaskets.presentation.figures.layout import Arrangement, row_names, wrap
-from manybaskets.presentation.figures.style import FAINT, GREY, INK, new_figure, save
 from manybaskets.presentation.formatting import shown_unit
 from manybaskets.records.measured import in_order
 

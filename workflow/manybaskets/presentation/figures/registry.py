@@ -15,7 +15,7 @@ import polars as pl
 
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
-from manybaskets.presentation.figures.style import Look
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.registry import Registry
 
 
@@ -109,7 +109,7 @@ def figure(
 ) -> Callable[[Callable[..., list[Path]]], Callable[..., list[Path]]]:
     """Register a drawing function: `function(*tables, stem=…, look=…, **options)`.
 
-    It draws its tables as `<stem>.svg` and `<stem>.png` (`style.save`) in the study's look and
+    It draws its tables as `<stem>.svg` and `<stem>.png` (`figure_style.save`) in the study's look and
     returns both paths.
 
     Args:

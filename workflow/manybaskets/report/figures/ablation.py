@@ -15,9 +15,9 @@ from manybaskets.measures import get
 from manybaskets.measures.selection import measured_names
 from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.figures.layout import arrange_plots, pages, plot_titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order
 from manybaskets.report.figures.measured_panels import FIT

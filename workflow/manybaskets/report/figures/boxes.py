@@ -14,9 +14,9 @@ from matplotlib.patches import Patch
 
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
 from manybaskets.presentation.figures.layout import arrange, titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
-from manybaskets.presentation.figures.style import INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
 from manybaskets.report.figures.measured_panels import (

@@ -13,8 +13,8 @@ from matplotlib.axes import Axes
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import Look, looks, save
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
-from manybaskets.presentation.figures.style import Look, looks, save
 from manybaskets.presentation.formatting import number, rounded_alike
 from manybaskets.records.measured import in_order, whose
 

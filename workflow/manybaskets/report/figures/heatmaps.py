@@ -17,9 +17,9 @@ from matplotlib.ticker import MaxNLocator
 
 from manybaskets.config.study import Study
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, Look, looks, save
 from manybaskets.presentation.figures.layout import Cells, arrange_cells, pages
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import FAINT, GREY, INK, Look, looks, save
 from manybaskets.presentation.formatting import rounded_alike
 from manybaskets.records.measured import in_order
 

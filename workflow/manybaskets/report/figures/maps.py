@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, new_figure, save
 from manybaskets.presentation.figures.registry import figure
-from manybaskets.presentation.figures.style import INK, Look, looks, new_figure, save
 from manybaskets.records.measured import in_order
 
 _TURNS = 8

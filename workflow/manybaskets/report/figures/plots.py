@@ -14,9 +14,9 @@ from manybaskets.config.participants import embedded_sources
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.presentation.figures import panels
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
 from manybaskets.presentation.figures.layout import fitting, pages, row_height, wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order
 from manybaskets.report.figures.measured_panels import is_habit

@@ -16,9 +16,9 @@ from manybaskets.measures import get
 from manybaskets.measures.selection import measured_names
 from manybaskets.measures.stage import TEST
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.figures.layout import arrange, pages, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order, of_runs, of_sources
 from manybaskets.report.figures.measured_panels import STYLE, rows_of_runs

@@ -11,7 +11,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.experiments.preference.figures.scope import (
     NOTHING_READ,
     TITLES,
@@ -27,9 +27,9 @@ from manybaskets.experiments.preference.figures.scope import (
     with_preference,
 )
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, new_figure, save
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
-from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, new_figure, save
 from manybaskets.presentation.formatting import rounded_alike
 
 KIND = "preference-matrix"

@@ -27,9 +27,9 @@ from manybaskets.experiments.preference.figures.scope import (
     with_preference,
 )
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
-from manybaskets.presentation.figures.style import INK, Look, looks, save
 
 KIND = "preference-authors"
 _HEIGHT = 2.9  # inches of a panel of lines

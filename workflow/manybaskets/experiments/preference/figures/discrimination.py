@@ -22,8 +22,8 @@ from manybaskets.experiments.preference.figures.scope import (
 )
 from manybaskets.experiments.preference.schemas import PAIRWISE
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
-from manybaskets.presentation.figures.style import INK, Look, looks, save
 from manybaskets.records.measured import in_order
 
 KIND = "preference-discrimination"

@@ -18,8 +18,8 @@ from manybaskets.experiments.preference.figures.scope import (
     with_preference,
 )
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
-from manybaskets.presentation.figures.style import GREY, INK, Look, looks, save
 
 KIND = "preference-position"
 _CAPTION = """

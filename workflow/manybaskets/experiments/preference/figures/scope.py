@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 from matplotlib.lines import Line2D
 
-from manybaskets.config.analysis import Figures
+from manybaskets.config.evaluation import Figures
 from manybaskets.config.preference_judging import Judging
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.roles import Roles
@@ -21,8 +21,8 @@ from manybaskets.experiments.preference.schemas import (
     PAPER,
 )
 from manybaskets.presentation.figures import layout
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look
 from manybaskets.presentation.figures.registry import Page, PlannedFigure
-from manybaskets.presentation.figures.style import GREY, INK, Look
 from manybaskets.records.measured import in_order
 
 Ways = Sequence[Sequence[str]]  # pairs of variant and protocol

@@ -22,9 +22,9 @@ from manybaskets.experiments.robustness.figure_panels import (
 )
 from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSARIAL
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import GREY, Look, looks, save
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
-from manybaskets.presentation.figures.style import GREY, Look, looks, save
 from manybaskets.records.measured import in_order
 
 SWEEP_PANEL = 1.9  # inches of a panel

@@ -24,9 +24,9 @@ from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSA
 from manybaskets.names import VANILLA
 from manybaskets.presentation.figures import layout
 from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import FAINT, INK, Look, looks, save
 
 MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels side by side, and the height of one in inches
 HEAD = 0.3  # inches for what the whole figure shows

@@ -12,8 +12,8 @@ from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.figure_panels import FigurePanel, quantities
 from manybaskets.names import VANILLA
 from manybaskets.presentation.figures import intervals, layout
+from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
-from manybaskets.presentation.figures.style import Look
 
 ADVERSARIAL = ["direct", "jailbreak"]
 _HARM, _REFUSALS = "robustness-harm", "robustness-refusals"

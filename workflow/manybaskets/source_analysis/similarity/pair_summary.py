@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import polars as pl
 
-from manybaskets.config.analysis import Statistics
+from manybaskets.config.evaluation import Statistics
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.shared_answers import text_codes
-from manybaskets.source_analysis.similarity.scores import PairScores
+from manybaskets.source_analysis.similarity.pair_scores import PairScores
 from manybaskets.statistics.bootstrap import Mean, bca
 from manybaskets.statistics.clusters import cluster_sums
 

@@ -11,7 +11,7 @@ from manybaskets.names import VANILLA
 from manybaskets.presentation.formatting import measure_lookup, number, rounded_alike
 from manybaskets.presentation.page import Table
 from manybaskets.source_analysis.pairs import PAIRS
-from manybaskets.source_analysis.similarity.summary import SIMILARITY
+from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
 from manybaskets.source_analysis.style_inheritance import ALL_SOURCES, FACTOR, MEAN, STYLE
 from manybaskets.source_analysis.topics import TOPICS
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from manybaskets.chat import Prompt, Rendered
 from manybaskets.config.sources import Source
-from manybaskets.generation.language import language_of
+from manybaskets.generation.language_detection import language_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
 from manybaskets.generation.refusals import is_refusal
 

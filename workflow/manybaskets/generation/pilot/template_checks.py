@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from manybaskets.chat import ChatRenderer, Prompt, Rendered
-from manybaskets.generation.pilot.checks import Check, Seen, Template, Trial
+from manybaskets.generation.pilot.pilot_checks import Check, Seen, Template, Trial
 
 MAX_SHORTENED = 0.01
 BY_SERVER = "rendered by the server, not checked"

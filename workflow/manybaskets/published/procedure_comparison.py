@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
-from manybaskets.published.rows import (
+from manybaskets.published.procedure_rows import (
     HEAPS,
     HUMAN_TEXT,
     OWN_OUTPUT,

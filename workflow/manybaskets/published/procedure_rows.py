@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.published import unpaired_tests as unpaired
-from manybaskets.published.conditions import pairs, together, versus
+from manybaskets.published.condition_groups import pairs, together, versus
 
 PAPER = pl.Schema(
     {

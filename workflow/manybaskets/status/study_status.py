@@ -8,8 +8,8 @@ from pathlib import Path
 
 from manybaskets.config.study import Study
 from manybaskets.plan.graph import PlannedJob, stages_of
-from manybaskets.plan.measured import Speeds, lengths_of_sources
-from manybaskets.plan.rows import rows_of
+from manybaskets.plan.past_jobs import Speeds, lengths_of_sources
+from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 from manybaskets.status.failures import Failure, failures
