@@ -41,7 +41,7 @@ def test_a_context_too_small_for_prompt_and_answer_is_named(tiny_models):
 
 
 def test_a_folder_that_is_no_model_is_named(tmp_path):
-    with pytest.raises(UserError, match="no config.json"):
+    with pytest.raises(UserError, match="config.json is missing"):
         opened(tmp_path)
 
 

@@ -193,7 +193,7 @@ def test_memory_errors_halve_the_batch_and_go_on(tiny_models, monkeypatch):
     ("spoil", "message"),
     [
         (lambda folder: (folder / "model.safetensors").unlink(), "no safetensors weights"),
-        (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+        (lambda folder: (folder / "config.json").unlink(), "config.json is missing"),
         (lambda folder: (folder / "tokenizer.json").unlink(), "no fast tokenizer"),
         (lambda folder: (folder / "chat_template.jinja").unlink(), "no chat template"),
         (
@@ -202,7 +202,7 @@ def test_memory_errors_halve_the_batch_and_go_on(tiny_models, monkeypatch):
                 .read_text()
                 .replace('"vocab_size": 400', '"vocab_size": 300')
             ),
-            "does not fit",
+            "does not match",
         ),
     ],
 )

@@ -55,9 +55,9 @@ LINE = "llama,human,1,direct,p0000,0,harmfulness,{}\n"
         ("prompt_id,score\np0000,1\n", "no column target, mix"),
         (HEAD + LINE.format(6), "not on the scale of rubric 'harmfulness'"),
         (HEAD + LINE.format("secret words"), "not on the scale"),
-        (HEAD + LINE.format(""), "empty cells"),
-        (HEAD + LINE.format(1) + LINE.format(2), "2 labels of the same response"),
-        (HEAD + "llama,human,one,direct,p0000,0,harmfulness,1\n", "no whole number"),
+        (HEAD + LINE.format(""), "the file has empty cells"),
+        (HEAD + LINE.format(1) + LINE.format(2), "2 labels repeat a response"),
+        (HEAD + "llama,human,one,direct,p0000,0,harmfulness,1\n", "not a whole number"),
         ("", "cannot be read as CSV"),
     ],
 )

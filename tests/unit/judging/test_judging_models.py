@@ -215,7 +215,7 @@ def test_scores_off_the_scale_are_told(guard, tmp_path):
 
 
 def test_a_model_that_is_no_classifier_is_told(tiny_models):
-    with pytest.raises(UserError, match="no sequence classifier"):
+    with pytest.raises(UserError, match="not a sequence classifier"):
         classifier(tiny_models["llama"])
 
 

@@ -108,9 +108,9 @@ def test_an_error_with_a_text_is_no_response():
 @pytest.mark.parametrize(
     ("prompts", "said", "told"),
     [
-        (PROMPTS.head(2), responses(), "1 responses to no prompt"),
-        (PROMPTS, responses().head(1), "2 prompts without"),
-        (pl.concat([PROMPTS, PROMPTS]), responses(), "every prompt once"),
+        (PROMPTS.head(2), responses(), "1 responses belong to no prompt"),
+        (PROMPTS, responses().head(1), "2 prompts have no response"),
+        (pl.concat([PROMPTS, PROMPTS]), responses(), "exactly one response per prompt"),
         (PROMPTS, responses(turn=1), "several turns"),
     ],
 )
@@ -122,9 +122,9 @@ def test_rows_that_do_not_fit_are_told(prompts, said, told):
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        (pl.concat([table(SAID), table(SAID)]), "twice"),
+        (pl.concat([table(SAID), table(SAID)]), "rows are duplicates"),
         (table(SAID).drop("request"), "columns"),
-        (table(SAID).with_columns(request=pl.lit(None, pl.String)), "without an id or a request"),
+        (table(SAID).with_columns(request=pl.lit(None, pl.String)), "no id or no request"),
     ],
 )
 def test_tables_that_cannot_be_judged_are_told(rows, told):
@@ -170,9 +170,9 @@ def test_a_draw_hangs_on_seed_and_prompt_alone():
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (pl.col("score").fill_null(3.0), "does not fit"),
-        (pl.lit("strange").alias("status"), "does not fit"),
-        (pl.lit("The response says so").alias("cause"), "does not fit"),
+        (pl.col("score").fill_null(3.0), "the status contradicts score and cause"),
+        (pl.lit("strange").alias("status"), "the status contradicts score and cause"),
+        (pl.lit("The response says so").alias("cause"), "the status contradicts score and cause"),
     ],
 )
 def test_judgements_that_contradict_themselves_are_told(wrong, told):
@@ -184,11 +184,11 @@ def test_judgements_that_contradict_themselves_are_told(wrong, told):
 def test_lost_and_doubled_judgements_are_told():
     rows = table(SAID)
     found = judged(rows)
-    with pytest.raises(UserError, match="1 rows lost"):
+    with pytest.raises(UserError, match="1 rows are missing"):
         check_judged(rows, found.head(3))
-    with pytest.raises(UserError, match="doubled"):
+    with pytest.raises(UserError, match="8 duplicate"):
         check_judged(rows, pl.concat([found, found]))
-    with pytest.raises(UserError, match="1 added"):
+    with pytest.raises(UserError, match="1 extra"):
         check_judged(rows.head(3), found)
 
 

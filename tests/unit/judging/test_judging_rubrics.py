@@ -145,17 +145,17 @@ STEP = {"score": 1, "text": "a"}
         (broken(prompt="{request} {scale}"), "{response}"),
         (broken(prompt="{request} {response} {response} {scale}"), "exactly once"),
         (broken(scale=[STEP]), "scale"),
-        (broken(scale=[STEP, STEP]), "rise"),
-        (broken(scale=[STEP, {"score": 3, "text": "b"}]), "one apart"),
+        (broken(scale=[STEP, STEP]), "ascending"),
+        (broken(scale=[STEP, {"score": 3, "text": "b"}]), "consecutive whole numbers"),
         (broken(scale=[STEP, {"score": 2, "name": "x", "text": "b"}]), "name"),
         (broken(canaries=[]), "canaries"),
         (broken(canaries=[{"request": "a", "response": "b", "low": 0, "high": 1}]), "0 to 1"),
         (broken(canaries=[{"request": "a", "response": "b", "low": 4, "high": 2}]), "4 to 2"),
         (broken(colour="red"), "colour"),
-        (broken(name="kindness"), "`published` is for harmfulness and quality only"),
+        (broken(name="kindness"), "`published` exists only for harmfulness and quality"),
         ({"name": "quality"}, "version"),
-        ("a: [", "no YAML in line"),
-        ("", "no rubric"),
+        ("a: [", "not YAML in line"),
+        ("", "not a rubric"),
     ],
 )
 def test_a_file_that_is_no_rubric_is_told(tmp_path, content, told):
@@ -176,7 +176,7 @@ def test_a_judge_may_have_rubrics_of_its_own(tmp_path):
     assert rubric_for(theirs, "quality") == shipped("quality")
     assert rubric_for(own, "quality").version == 7
     assert rubric_for(judge(kind="rule", rule="world_harm"), "quality") == shipped("quality")
-    with pytest.raises(UserError, match="calls itself 'quality'"):
+    with pytest.raises(UserError, match="name is 'quality'"):
         rubric_for(own, "refusal")
     with pytest.raises(UserError, match="does not exist"):
         rubric_for(own, "harmfulness")

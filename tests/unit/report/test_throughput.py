@@ -236,7 +236,7 @@ def test_weights_that_lie_there_twice_count_once(tmp_path):
 )  # fmt: skip
 def test_a_damaged_header_is_told(tmp_path, content):
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="no readable header") as raised:
+    with pytest.raises(UserError, match="header of the weights file cannot be read") as raised:
         count_parameters(tmp_path)
     assert raised.value.where == str(tmp_path / "model.safetensors")
 

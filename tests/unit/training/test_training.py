@@ -255,13 +255,13 @@ def test_labels_at_chance_stop_the_run_before_its_first_step(tiny_models, tmp_pa
         raise AssertionError("a step was made")
 
     monkeypatch.setattr("transformers.Trainer.training_step", no_step)
-    with pytest.raises(UserError, match="before training the loss"):
+    with pytest.raises(UserError, match="the loss on answers before training is"):
         train(tiny_models, tmp_path, max_first_loss=0.01, smoke_steps=0)
     assert not (tmp_path / "adapter").exists()
 
 
 def test_an_adapter_that_does_nothing_is_no_result(tiny_models, tmp_path):
-    with pytest.raises(UserError, match="does not change what the model says"):
+    with pytest.raises(UserError, match="does not change the model's logits"):
         train(tiny_models, tmp_path, learning_rate=1e-30)
     assert not (tmp_path / "adapter").exists()
 
@@ -276,7 +276,7 @@ def test_weights_that_add_nothing_or_are_missing_are_no_adapter(tiny_models):
     base = load_base(tiny_models["qwen"], "float32")
     model = get_peft_model(base, LoraConfig(r=4, target_modules=["q_proj", "v_proj"]))
     fresh = get_peft_model_state_dict(model, save_embedding_layers=False)
-    with pytest.raises(UserError, match="does not change what the model says"):
+    with pytest.raises(UserError, match="does not change the model's logits"):
         check_whole(model, fresh, "qwen")  # LoRA starts with B = 0
     one = next(key for key in fresh if "lora_B" in key)
     trained = {key: weight + (key == one) for key, weight in fresh.items()}
@@ -287,7 +287,7 @@ def test_weights_that_add_nothing_or_are_missing_are_no_adapter(tiny_models):
     for wrong, words in (
         (shard, "1 weights"),
         (lacking, "1 weights"),
-        (broken, "says, or makes it say nothing"),
+        (broken, "logits, or makes them non-finite"),
     ):
         with pytest.raises(UserError, match=words):
             check_whole(model, wrong, "qwen")

@@ -208,7 +208,7 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
 
 
 def test_what_a_process_stops_with_is_what_the_job_stops_with(tiny_models, tmp_path):
-    with pytest.raises(UserError, match="before training the loss on answers is") as told:
+    with pytest.raises(UserError, match="the loss on answers before training is") as told:
         train(tiny_models["llama"], tmp_path, processes=2, max_first_loss=0.01)
     assert not isinstance(told.value, PassingError)
     assert "training.max_first_loss" in told.value.expected
@@ -271,7 +271,9 @@ def test_the_launch_of_a_70b(tmp_path):
 
 def test_more_processes_than_gpus_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(UserError, match="2 processes are to train, and the job sees 1 GPUs"):
+    with pytest.raises(
+        UserError, match="needs 2 processes with a GPU each, but the job sees 1 GPUs"
+    ):
         launching.launch(task_of(tmp_path, processes=2), tmp_path)
 
 

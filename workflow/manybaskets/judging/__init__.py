@@ -1,8 +1,8 @@
-"""Judging: scores of responses by models, classifiers, rules and people, on rubrics kept in files.
+"""Judging: scores for responses from models, classifiers, rules and humans, on rubrics in files.
 
-`rubrics` reads a rubric and writes the question to a judge, `parsing` reads the answer, `factory` opens
-a judge of any kind, `judge_rows` has it judge a table, `canaries` tries it on answers that are known,
-`agreement` compares judges, and `workload` counts the calls and tokens of a judge.
+`rubrics` reads a rubric and writes the question to a judge, `parsing` reads the answer, `factory`
+opens a judge of any kind, `judge_rows` judges a table, `canaries` tests a judge on answers with
+known scores, `agreement` compares judges, and `workload` estimates questions and tokens.
 """
 
 # They register themselves.

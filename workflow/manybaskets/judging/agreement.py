@@ -1,4 +1,4 @@
-"""How far judges agree with each other, and with themselves when asked again."""
+"""Agreement between judges, and of a judge with itself when asked again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manybaskets.statistics.bootstrap import weights
 
 ROW = ["target", "mix", "seed", "prompt_set", "prompt_id", "sample"]
 STATISTICS = ("agreement", "kappa", "weighted_kappa")
-# Resamples in which a kappa is undefined, above which it has no interval.
+# Share of resamples with an undefined kappa above which it has no interval.
 MAX_UNDEFINED = 0.05
 AGREEMENT = pl.Schema(
     {
@@ -22,8 +22,8 @@ AGREEMENT = pl.Schema(
         "kind": pl.String,  # `judges`, or `retest` of one judge with the scale reversed
         "judge": pl.String,
         "other": pl.String,
-        "n": pl.Int64,  # responses that both scored
-        "one_only": pl.Int64,  # responses that were shown to both and scored by one
+        "n": pl.Int64,  # responses scored by both
+        "one_only": pl.Int64,  # responses shown to both but scored by only one
         "clusters": pl.Int64,  # base prompts among the n
         **{f"{name}{limit}": pl.Float64 for name in STATISTICS for limit in ("", "_low", "_high")},
     }
@@ -41,14 +41,15 @@ def agreement(
 ) -> pl.DataFrame:
     """Agreement of every pair of judges on every rubric, and of every judge with itself.
 
-    Share of equal scores; Cohen's κ = (p_o − p_e) / (1 − p_e); quadratic-weighted κ with weights
-    (i − j)² over the places on the rubric's scale. Source: Cohen 1960, Educ. Psychol. Meas. 20(1);
-    Cohen 1968, Psychol. Bull. 70(4). Intervals are percentiles over resampled base prompts, since
-    responses to one request are alike; κ is null where both judges give one score to everything.
+    Share of equal scores; Cohen's κ = (p_o − p_e) / (1 − p_e); quadratic-weighted κ with weights (i
+    − j)² over the positions on the rubric's scale. Source: Cohen 1960, Educ. Psychol. Meas. 20(1);
+    Cohen 1968, Psychol. Bull. 70(4). Intervals are percentiles over resampled base prompts, because
+    responses to one request are similar; κ is null if both judges give every response the same
+    score.
 
     Args:
-        judged: `records.JUDGED` with the columns target, mix, seed of the run and `base_id`, the
-            request that a prompt was made of.
+        judged: `records.JUDGED` with the run's columns target, mix and seed, and `base_id`, the
+            request that a prompt was built from.
         rubrics: by name.
         by: further columns; a row for each of their values.
 
@@ -59,7 +60,7 @@ def agreement(
     for keys, part in judged.group_by([*by, "rubric"], maintain_order=True):
         own = dict(zip([*by, "rubric"], keys, strict=True))
         steps = [step.score for step in rubrics[own["rubric"]].scale]
-        # The published readers let scores through that no scale has; none of them counts here.
+        # The published parsers accept scores outside of any scale; these are excluded here.
         part = part.with_columns(
             pl.when(pl.col(name).is_in(steps)).then(pl.col(name)).alias(name)
             for name in ("score", "again")
@@ -74,7 +75,7 @@ def agreement(
 
 
 def _pairs(part: pl.DataFrame):
-    """Scores of every two judges on the same responses: columns base_id, first, second."""
+    """Scores of every pair of judges on the same responses: columns base_id, first, second."""
     asked = part.filter(pl.col("status").is_in(["judged", "judge_failed"]))
     for judge, other in itertools.combinations(sorted(asked["judge"].unique()), 2):
         both = (
@@ -90,7 +91,7 @@ def _pairs(part: pl.DataFrame):
 
 
 def _retests(part: pl.DataFrame):
-    """First and second scores of every judge, on the responses that it was asked about twice."""
+    """First and second scores of every judge, on responses that it was asked about twice."""
     twice = part.filter(pl.col("again_status").is_not_null())
     for judge in sorted(twice["judge"].unique()):
         own = twice.filter(pl.col("judge") == judge)
@@ -126,7 +127,7 @@ def _blocks(names: np.ndarray, resamples: int, seed: int):
 
 
 def _values(tables: np.ndarray) -> dict[str, np.ndarray]:
-    """The statistics of tables of counts `[table, first, second]`; NaN where undefined."""
+    """Agreement statistics of contingency tables `[table, first, second]`; NaN if undefined."""
     size = tables.shape[1]
     places = np.arange(size)
     squared = np.subtract.outer(places, places).astype(np.float64) ** 2
@@ -138,7 +139,7 @@ def _values(tables: np.ndarray) -> dict[str, np.ndarray]:
         apart, apart_by_chance = ((each * squared).sum(axis=(1, 2)) for each in (shares, expected))
         return {
             "agreement": equal,
-            # A trace of products of shares may miss 1 by a rounding error.
+            # A trace of products of shares may differ from 1 by a rounding error.
             "kappa": np.where(1 - chance > 1e-12, (equal - chance) / (1 - chance), np.nan),
             "weighted_kappa": np.where(
                 apart_by_chance > 1e-12, 1 - apart / apart_by_chance, np.nan

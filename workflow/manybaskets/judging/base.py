@@ -1,4 +1,4 @@
-"""Judges of every kind behind one interface."""
+"""The common interface of all judges."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Key = tuple[str, str, int]  # prompt set, prompt id, sample
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request with the response to it."""
+    """One request with its response."""
 
     prompt_set: str
     prompt_id: str
@@ -25,14 +25,14 @@ class Exchange:
 
     @property
     def key(self) -> Key:
-        """What tells it from all others of a run."""
+        """Key that is unique within a run."""
         return self.prompt_set, self.prompt_id, self.sample
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What came of one exchange: a score, or the code of why there is none; null for both where the
-    judge has nothing to say about it. `attempts` counts questions; `reason` is the judge's text."""
+    """Result of one exchange: a score, or a code for the cause of failure; both null if the judge
+    does not rate it. `attempts` counts questions; `reason` is the judge's text."""
 
     score: float | None = None
     cause: str | None = None
@@ -41,7 +41,7 @@ class Verdict:
 
 
 class Judge:
-    """A judge. `identity` is all that determines its verdicts beside rubric and exchange."""
+    """A judge. `identity` is everything that determines its verdicts except rubric and exchange."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name, self.settings = name, settings
@@ -56,23 +56,23 @@ class Judge:
         run: Mapping[str, Any],
         reversed_scale: bool = False,
     ) -> dict[Key, Verdict]:
-        """Judge exchanges, each on its own; the order means nothing.
+        """Judge exchanges independently; their order has no effect.
 
         Args:
-            work: folder for what must survive an interruption; may hold texts.
-            run: target, mix and seed whose responses these are.
-            reversed_scale: ask with the scale the other way round, where that is possible.
+            work: folder for files that must survive an interruption; may contain texts.
+            run: target, mix and seed of the responses.
+            reversed_scale: ask with the scale reversed, if possible.
         """
         raise NotImplementedError
 
     def canaries(self, rubric: Rubric) -> tuple[Canary, ...]:
-        """The known exchanges that this judge must judge as expected on a rubric."""
+        """The canaries that this judge must score as expected on a rubric."""
         return rubric.canaries
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What was read: a score of the rubric's scale, or the short code of what was wrong."""
+    """Parsed answer: a score on the rubric's scale, or a short code for the cause of failure."""
 
     score: float | None = None
     cause: str | None = None

@@ -1,4 +1,4 @@
-"""Made-up exchanges with known scores: a judge that misses them is not used, or marked wherever it is."""
+"""Canaries: exchanges with known scores. A judge that fails them is rejected or marked."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ FIT, UNFIT, NOT_TRIED = "fit", "unfit", "not tried"
 
 
 def check_canaries(judge: Judge, rubric: Rubric, work: Path) -> dict[str, Any]:
-    """Try a judge on a rubric's canaries, or on its own where it has some.
+    """Test a judge on a rubric's canaries, or on its own if it has any.
 
-    A canary is passed where the score lies within its bounds; an answer that cannot be read fails it.
+    A canary passes if the score is within its bounds; an unreadable answer fails it.
 
     Returns:
-        judge, rubric, digest of the rubric, verdict (`fit`, `unfit`; `not tried` for people), passed,
-        total, share, must_pass, and for every canary its place from 1, bounds, score, cause and
-        whether it passed. No text.
+        judge, rubric, digest of the rubric, verdict (`fit`, `unfit`; `not tried` for human labels),
+        passed, total, share, must_pass, and for every canary its number from 1, bounds, score,
+        cause and whether it passed. No text.
 
     Raises:
-        UserError: the judge passes fewer than `must_pass`, and its key `on_failed_canaries` is `stop`.
+        UserError: the judge passes a smaller share than `must_pass`, and its key `on_failed_canaries` is `stop`.
     """
     canaries = judge.canaries(rubric)
     settings = judge.settings
@@ -72,18 +72,18 @@ def check_canaries(judge: Judge, rubric: Rubric, work: Path) -> dict[str, Any]:
     log.info("judge %s, rubric %s: %d of %d canaries", judge.name, rubric.name, passed, len(each))
     if fit == UNFIT and settings.on_failed_canaries == "stop":
         raise UserError(
-            what=f"judge '{judge.name}' passed {passed} of {len(each)} canaries of rubric '{rubric.name}'; "
-            f"it missed {_missed(each)}",
+            what=f"judge '{judge.name}' passed {passed} of {len(each)} canaries of rubric "
+            f"'{rubric.name}'; it failed {_missed(each)}",
             where=f"judges.{judge.name}",
-            expected=f"a share of at least {must_pass:g} (must_pass)",
-            remedy="take a judge that knows the task, or set `on_failed_canaries: mark` to use it all the same: every "
-            "table then says that it is unfit",
+            expected=f"a share of at least {must_pass:g} (`must_pass`)",
+            remedy="use a judge that can do the task, or set `on_failed_canaries: mark` to use this "
+            "judge anyway: every table then marks it as unfit",
         )
     return result
 
 
 def _missed(each: list[Mapping[str, Any]]) -> str:
-    """The failed canaries in numbers: place, what was wanted, what was answered."""
+    """Failed canaries as numbers: position, expected score, given score."""
     return "; ".join(
         f"number {row['canary']}: {_said(row)} for {_wanted(row)}"
         for row in each
@@ -101,9 +101,9 @@ def _wanted(row: Mapping[str, Any]) -> str:
 
 
 def marks(results: Mapping[str, Mapping[str, Any]]) -> set[str]:
-    """Names of the judges that are unfit on any rubric.
+    """Names of judges that are unfit on any rubric.
 
     Args:
-        results: what `check_canaries` returned, by any key.
+        results: results of `check_canaries`, by any key.
     """
     return {result["judge"] for result in results.values() if result["verdict"] == UNFIT}

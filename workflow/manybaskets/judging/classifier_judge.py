@@ -1,4 +1,4 @@
-"""Judges that are sequence classifiers of transformers: every label stands for a score."""
+"""Judges that are transformers sequence classifiers: every label has a score."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ log = logging.getLogger(__name__)
 
 
 class Classifier(Judge):
-    """A classifier. The score of an exchange is that of its likeliest label.
+    """A classifier. An exchange gets the score of its most likely label.
 
-    It reads the response alone, or request and response as a pair of texts, as its tokenizer joins
-    pairs. No text is cut: one that is too long counts as not judged. The rubric's own words are for
-    people and models; of the rubric a classifier takes the scale.
+    It reads the response alone, or request and response as a text pair joined by its tokenizer.
+    Texts are not truncated: a text that is too long counts as not judged. A classifier uses only
+    the rubric's scale, not its texts.
 
     Raises:
-        UserError: the folder holds no classifier, or one with other labels than the config names.
+        UserError: the folder does not contain a classifier, or its labels differ from the config.
     """
 
     def __init__(
@@ -79,10 +79,10 @@ class Classifier(Judge):
         run: Mapping[str, Any],
         reversed_scale: bool = False,
     ) -> dict[Key, Verdict]:
-        """Classify exchanges in batches by length; nothing is kept in between, for it is quick.
+        """Classify exchanges in batches by length; fast enough to need no journal.
 
         Raises:
-            UserError: a label's score is no step of the rubric's scale.
+            UserError: a label's score is not a step of the rubric's scale.
         """
         wrong = {
             label: score for label, score in self.settings.labels.items() if not rubric.has(score)
@@ -92,7 +92,7 @@ class Classifier(Judge):
                 what=f"the labels {wrong} are not on the scale of rubric '{rubric.name}'",
                 where=f"judges.{self.name}.labels",
                 expected=f"scores among {[step.score for step in rubric.scale]}",
-                remedy="correct the scores of these labels",
+                remedy="set the scores of these labels to steps of the scale",
             )
         encoded = {each.key: self._encode(each) for each in asked}
         found = {
@@ -100,7 +100,7 @@ class Classifier(Judge):
             for key, tokens in encoded.items()
             if len(tokens["input_ids"]) > self.longest
         }
-        # The key makes the order one and the same, whatever that of the rows.
+        # Sorting by key makes the order independent of the rows' order.
         left = sorted(
             (len(encoded[key]["input_ids"]), key) for key in encoded.keys() - found.keys()
         )
@@ -133,16 +133,17 @@ def _check_classifier(config: Any, settings: ClassifierJudge, folder: Path) -> N
     architectures = config.architectures or []
     if not any(name.endswith("ForSequenceClassification") for name in architectures):
         raise UserError(
-            what=f"the model is no sequence classifier: its architecture is {architectures}",
+            what=f"the model is not a sequence classifier: its architecture is {architectures}",
             where=where,
             expected="a model saved as ...ForSequenceClassification",
-            remedy="name another model, or make it a judge of kind `model`",
+            remedy="use another model, or set the judge's `kind: model`",
         )
     known = set(config.id2label.values())
     if known != set(settings.labels):
         raise UserError(
-            what=f"the classifier has the labels {sorted(known)}, the config {sorted(settings.labels)}",
+            what=f"the classifier has the labels {sorted(known)}, but the config has "
+            f"{sorted(settings.labels)}",
             where=where,
-            expected="a score for every label of the classifier and for no other",
-            remedy="correct `labels` of the judge",
+            expected="a score for every label of the classifier and no other labels",
+            remedy="set the judge's `labels` to exactly the labels of the classifier",
         )

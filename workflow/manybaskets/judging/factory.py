@@ -1,4 +1,4 @@
-"""Opens the judge that a config describes."""
+"""Open the judge described in the config."""
 
 from __future__ import annotations
 
@@ -31,10 +31,11 @@ class _Rule(Judge):
 def _check_scale(judge: str, who: str, wanted: str, rubric: Rubric) -> None:
     if rubric.name != wanted:
         raise UserError(
-            what=f"{who} scores on the scale of rubric '{wanted}', and was asked for '{rubric.name}'",
+            what=f"{who} scores on the scale of rubric '{wanted}', but was asked for "
+            f"'{rubric.name}'",
             where=f"judges.{judge}",
             expected=f"rubric '{wanted}'",
-            remedy="take this judge out of the list for that rubric, or name another one",
+            remedy="remove this judge from the list for that rubric, or use another judge there",
         )
 
 
@@ -53,10 +54,10 @@ def open_judge(
     """Load, connect or look up a judge.
 
     Args:
-        folder: folder of its model, where it has one of `models`.
-        date: for chat templates that print one (`prompting.date`).
-        precision: number format where the engine names none.
-        seed: the study's; every judgement's own seed derives from it.
+        folder: folder of its model, if it uses one of `models`.
+        date: for chat templates that print a date (`prompting.date`).
+        precision: number format if the engine does not set one.
+        seed: the study's seed; every judgement's seed derives from it.
         gpus: GPUs of the job.
         share_of_cap: share of a server's spending cap that this job may use.
     """

@@ -1,4 +1,4 @@
-"""Texts of others inside a judge's question: kept apart from it by marks that they cannot imitate."""
+"""Fence untrusted texts inside a judge's question with marks that they cannot imitate."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from manybaskets.records.ids import digest
 
-# What chat templates are made of, in the forms of the common families. A tokenizer turns such text
-# into the real thing, which would end the judge's question wherever it stands.
+# Control tokens of common chat templates. A tokenizer would encode such text as real control
+# tokens, which would end the judge's question at any position.
 _CONTROL = re.compile(
     r"<\|[^|<>\n]{1,60}\|>|<\uff5c[^\uff5c<>\n]{1,60}\uff5c>|</?s>|<(?:bos|eos|pad|unk)>"
     r"|<(?:start|end)_of_turn>|\[/?(?:INST|SYSTEM_PROMPT)\]|<</?SYS>>",
@@ -20,8 +20,8 @@ _MARK = re.compile(r"<<<(?=\s*(?:begin|end)\b)", re.IGNORECASE)
 def fenced(what: str, text: str, *key: str) -> str:
     """A text between two marks.
 
-    The marks carry a number made from `key`: whoever wrote the text could not know it. What looks
-    like a mark, or like a control token of a chat template, is broken up.
+    The marks contain a number derived from `key`, which the text's author could not know. Text that
+    looks like a mark or a control token of a chat template is broken up.
     """
     number = digest(*key)[:8]
     inside = disarmed(text)
@@ -32,7 +32,7 @@ def disarmed(text: str, tokens: Iterable[str] = ()) -> str:
     """The text with marks and control tokens broken up by a space after their first character.
 
     Args:
-        tokens: further control tokens, those of the model that is to read it.
+        tokens: further control tokens, those of the reading model.
     """
     text = _MARK.sub("< <<", _CONTROL.sub(_broken, text))
     for token in tokens:

@@ -1,4 +1,4 @@
-"""A judge and a table of exchanges: every row comes back, judged or with the reason why not."""
+"""Judge a table of exchanges; every row is returned, judged or with the cause of failure."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def judge_rows(
 ) -> pl.DataFrame:
     """Judge responses on one rubric.
 
-    Only the judge's share of the rows is shown to it, drawn by prompt set and id: the same for all
-    judges and runs, so that a smaller share lies within a larger one. Failed responses never are.
+    The judge sees only its share of the rows, drawn by prompt set and id: the same for all judges
+    and runs, so that a smaller share is a subset of a larger one. Failed responses are never shown.
 
     Args:
         rows: `records.EXCHANGES`, in any order.
-        work: folder for journals, which hold texts; it may be shared by judges, rubrics and runs.
+        work: folder for journals, which contain texts; may be shared by judges, rubrics and runs.
         seed: the study's.
         run: target, mix and seed of the responses.
 
@@ -43,7 +43,7 @@ def judge_rows(
         One row per row of `rows`, with the columns of `records.REASONED`, sorted by id.
 
     Raises:
-        UserError: rows that cannot be judged at all; the judge's engine cannot go on.
+        UserError: rows that cannot be judged at all, or the judge's engine cannot continue.
     """
     check_exchanges(rows)
     asked, untold = [], {}
@@ -73,7 +73,7 @@ def judge_rows(
 
 
 def drawn(seed: int, what: str, key: Key, share: float) -> bool:
-    """Whether a row belongs to a share of the rows; a larger share holds all of a smaller one.
+    """Whether a row belongs to a share of the rows; a larger share includes every smaller one.
 
     All samples of a prompt are drawn together.
     """

@@ -1,4 +1,4 @@
-"""People's scores as one more judge."""
+"""Human labels as a judge."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _ROW = {"prompt_set": pl.String, "prompt_id": pl.String, "sample": pl.Int32, "ru
 
 
 class Labels(Judge):
-    """Scores from a file, found by run, row and rubric. A score is a number on the rubric's scale or the
-    name of a choice; what has no label was not given to people.
+    """Scores from a file, by run, row and rubric. A score is a number on the rubric's scale or the
+    name of a choice; responses without a label were not shown to human raters.
 
     Raises:
         UserError: the file is missing, lacks a column, or labels a response twice.
@@ -37,25 +37,28 @@ class Labels(Judge):
         except FileNotFoundError:
             raise self._fault("the file does not exist", "a CSV file") from None
         except pl.exceptions.PolarsError:
-            # Its message would quote the line.
+            # The exception's message would quote the line.
             raise self._fault(
-                "the file cannot be read as CSV", "a header, then one line a label"
+                "the file cannot be read as CSV", "a header, then one line per label"
             ) from None
         missing = [column for column in columns if column not in raw.columns]
         if missing:
             raise self._fault(
-                f"no column {', '.join(missing)}", f"the columns {', '.join(columns)}"
+                f"the file has no column {', '.join(missing)}", f"the columns {', '.join(columns)}"
             )
         cells = raw.select(pl.col(columns).str.strip_chars())
         if cells.null_count().sum_horizontal().item():
-            raise self._fault("empty cells", "a value in every column of every line")
+            raise self._fault("the file has empty cells", "a value in every column of every line")
         try:
             self.table = cells.cast(_RUN | _ROW)
         except pl.exceptions.PolarsError:
-            raise self._fault("a seed or sample that is no whole number", "whole numbers") from None
+            raise self._fault("a seed or sample is not a whole number", "whole numbers") from None
         doubled = self.table.select(*_RUN, *_ROW).is_duplicated().sum()
         if doubled:
-            raise self._fault(f"{doubled} labels of the same response and rubric", "one each")
+            raise self._fault(
+                f"{doubled} labels repeat a response and rubric",
+                "one label per response and rubric",
+            )
         self.identity = {"judge": name, **settings.science(), "content": digest(content.decode())}
 
     def _fault(self, what: str, expected: str) -> UserError:
@@ -63,7 +66,7 @@ class Labels(Judge):
             what=what,
             where=f"judges.{self.name}.path: {self.path}",
             expected=expected,
-            remedy="correct the file or the path",
+            remedy="fix the file, or set the path to another file",
         )
 
     def verdicts(
@@ -75,10 +78,10 @@ class Labels(Judge):
         run: Mapping[str, Any],
         reversed_scale: bool = False,
     ) -> dict[Key, Verdict]:
-        """The labels of these rows; none has a reason.
+        """The labels of these rows, without reasons.
 
         Raises:
-            UserError: a label of this run that is not on the scale.
+            UserError: a label of this run is not on the scale.
         """
         of_run = [pl.col(name) == run[name] for name in _RUN]
         own = self.table.filter(pl.col("rubric") == rubric.name, *of_run)
@@ -101,10 +104,10 @@ class Labels(Judge):
         if score is None or not rubric.has(score):
             allowed = [step.name or f"{step.score:g}" for step in rubric.scale]
             raise self._fault(
-                f"a score that is not on the scale of rubric '{rubric.name}'", ", ".join(allowed)
+                f"a score is not on the scale of rubric '{rubric.name}'", ", ".join(allowed)
             )
         return score
 
     def canaries(self, rubric: Rubric) -> tuple[Canary, ...]:
-        """None: people are not tried."""
+        """Empty: human labels have no canaries."""
         return ()

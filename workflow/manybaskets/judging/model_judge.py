@@ -1,4 +1,4 @@
-"""Judges that are models: asked row by row through the journal, again where an answer cannot be read."""
+"""Judges that are models: asked row by row through the journal, with retries."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ log = logging.getLogger(__name__)
 class ModelAsked(Judge):
     """A model behind an engine.
 
-    Every try of a row is a row of the journal. A greedy judge would give the same answer to the same
-    question, so every further try adds the rubric's reminder once more.
+    Every attempt is a row of the journal. A greedy judge would give the same answer to the same
+    question, so every retry adds the rubric's reminder once more.
 
     Args:
         folder: the model's folder; null for a server.
-        date: for chat templates that print one.
-        precision: number format where the engine names none.
-        seed: the study's.
+        date: for chat templates that print a date.
+        precision: number format if the engine does not set one.
+        seed: the study's seed.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ModelAsked(Judge):
         super().__init__(name, settings)
         self.settings: ModelJudge = settings
         self.seed, self.date = seed, date
-        # The rubric has a system text of its own, and a question to a judge is never shortened.
+        # The rubric has its own system text, and a question to a judge is never shortened.
         limit = settings.max_prompt_tokens
         prompting = Prompting(
             system_prompt="", date=date, max_prompt_tokens=limit, long_prompts="stop"
@@ -86,8 +86,8 @@ class ModelAsked(Judge):
         """Ask about every exchange, at most 1 + `retries` times.
 
         Raises:
-            UserError: the engine failed on more rows than the settings allow, or cannot go on. What
-                is finished is kept in the journal.
+            UserError: the engine failed on more rows than the settings allow, or cannot continue.
+                Finished rows are kept in the journal.
         """
         held = rubric.schema_of(self.settings.form) if self.settings.structured else None
         settings = {
@@ -121,7 +121,7 @@ class ModelAsked(Judge):
             for name, each in pending.items():
                 request = writer.request(name, each, attempt)
                 if request is None:
-                    # A reminder may make a question too long that was short enough before.
+                    # A reminder may make a question too long.
                     found.setdefault(each.key, Verdict(cause="too_long", attempts=attempt - 1))
                 else:
                     requests[name] = request
@@ -134,7 +134,7 @@ class ModelAsked(Judge):
                     left[name] = each
             if not left:
                 break
-            log.info("%d answers could not be read in try %d", len(left), attempt)
+            log.info("%d answers could not be parsed in attempt %d", len(left), attempt)
             pending = left
         return found
 
@@ -152,14 +152,16 @@ class ModelAsked(Judge):
             raise PassingError(
                 what=f"the engine failed on {failed} of {len(found)} rows",
                 where=f"judge '{self.name}', rubric '{rubric.name}'",
-                expected=f"at most a share of {self.settings.max_error_share} (max_error_share)",
-                remedy="see to the server or the model and run again: finished rows are kept; where a "
-                "server refuses such texts, raise max_error_share: its rows then count as not judged",
+                expected=f"at most a share of {self.settings.max_error_share} failed rows "
+                "(`max_error_share`)",
+                remedy="fix the server or the model and rerun the same command (finished rows are "
+                "kept); if the server rejects such texts, raise `max_error_share`: these rows "
+                "then count as not judged",
             )
 
 
 class _Writer:
-    """Questions of one rubric, as the judge's engine takes them."""
+    """Questions of one rubric in the form of the judge's engine."""
 
     def __init__(self, judge: ModelAsked, rubric: Rubric, reversed_scale: bool) -> None:
         self.judge, self.rubric, self.reversed = judge, rubric, reversed_scale
@@ -173,15 +175,15 @@ class _Writer:
                 *tokenizer.all_special_tokens,
                 *(str(each) for each in added if each.special),
             }
-            # Shorter ones may stand in any text, and none of them ends a turn.
+            # Shorter tokens may occur in any text and do not end a turn.
             self.special = sorted(token for token in special if len(token) > 2)
-            # Some tokenizers have thousands, and hardly a text has the beginning of any.
+            # Some tokenizers have thousands, and few texts contain the beginning of any.
             self.heads = {token[:2] for token in self.special}
             known = [engine.context, getattr(engine, "max_model_len", None)]
             self.window = min((size for size in known if size), default=None)
 
     def request(self, name: str, each: Exchange, attempt: int) -> Request | None:
-        """The question about an exchange; null where it is too long to be asked."""
+        """The question about an exchange, or null if it is too long."""
         judge, rubric = self.judge, self.rubric
         parts = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
         texts = [each.request, each.response]
@@ -211,12 +213,13 @@ class _Writer:
         try:
             return self.renderer.encode_conversation([{"role": "user", "content": question}])
         except UserError:
-            # Its message would quote the question.
+            # The exception's message would quote the question.
             raise UserError(
                 what="the chat template of the judge's model cannot render a question",
                 where=f"judge '{self.judge.name}', rubric '{self.rubric.name}'",
-                expected="a template that writes one BOS at most",
-                remedy="take another model as a judge, or save a template with its tokenizer",
+                expected="a chat template that writes at most one BOS",
+                remedy="use another model as the judge, or save another chat template with its "
+                "tokenizer",
             ) from None
 
     def _fits(self, ids: Sequence[int]) -> bool:
@@ -228,5 +231,5 @@ class _Writer:
 
 
 def _name(each: Exchange) -> str:
-    # Prompt and sample name a row of the journal; the set makes the prompt's id unique.
+    # Prompt and sample identify a journal row; the prompt set makes the prompt id unique.
     return f"{each.prompt_set}/{each.prompt_id}/{each.sample}"

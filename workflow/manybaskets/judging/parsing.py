@@ -1,4 +1,4 @@
-"""What a judge answered, read strictly: one score of the scale that stands there as the answer, or why not."""
+"""Parse a judge's answer strictly: exactly one score on the scale, or the cause of failure."""
 
 from __future__ import annotations
 
@@ -10,28 +10,29 @@ from typing import Any
 from manybaskets.judging.base import Answer
 from manybaskets.judging.rubrics import Form, Rubric
 
-# Emphasis, quotes and a full stop around a score say nothing.
+# Emphasis, quotes and a full stop around a score are ignored.
 _DRESS = " \t\r\n*_`\"'\u201c\u201d."
 _NUMBER = re.compile(r"(-?[0-9]{1,9})(?:\.(0+)|\.[0-9]+)?(?:[ \t]*/[ \t]*([0-9]{1,9}))?")
 _THOUGHT = re.compile(r"^\s*<think>.*?</think>", re.DOTALL)
 _TAGS = re.compile(r"#the(reason|score):", re.IGNORECASE)
-# A score in the prose around an answer that says something else than the answer does.
+# A score in the prose around an answer that contradicts the answer.
 _ASIDE = re.compile(r"\b(?:score|rating)\b[^0-9\n]{0,20}([0-9]+)", re.IGNORECASE)
 _FENCE = re.compile(r"\A```[a-z]*\s*|\s*```\Z", re.IGNORECASE)
 
 
 class _Unreadable(ValueError):
-    """Holds the code of what is wrong."""
+    """Contains the code of the cause."""
 
 
 def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False) -> Answer:
-    """Read a judge's answer.
+    """Parse a judge's answer.
 
     Args:
-        cut: the answer ended at its token limit; nothing is read from it, since what stands last
-            in a whole answer may not be its score.
+        cut: the answer ended at its token limit; it is not parsed, because its score may be
+            missing.
 
-    Form `published` is read as the published study did, cut or not (`judging.published`).
+    Form `published` is parsed as in the published study, truncated or not
+    (`judging.published_parsing`).
 
     Returns:
         The score, or a cause: `no_answer`, `truncated`, `not_json`, `no_score`, `no_reason`,
@@ -56,7 +57,7 @@ def read_answer(text: str | None, rubric: Rubric, form: Form, cut: bool = False)
 def _from_json(text: str, rubric: Rubric) -> tuple[Any, str | None]:
     """Value and reason of the one JSON object in a text.
 
-    The first brace must open it. A brace inside a broken object is never taken for a new one: a
+    It must start at the first brace. A brace inside a malformed object never starts a new one: a
     judge that quotes a response may quote a score with it.
     """
     start = text.find("{")
@@ -68,14 +69,14 @@ def _from_json(text: str, rubric: Rubric) -> tuple[Any, str | None]:
     value, reason = found["score"], found.get("reason")
     around = _FENCE.sub("", f"{text[:start].strip()}\n{text[end:].strip()}".strip()).strip("` \n")
     if around and "reason" not in found:
-        # In the midst of prose it may be a quotation; an answer of its own has both keys.
+        # Inside prose it may be a quotation; a real answer has both keys.
         raise _Unreadable("no_reason")
     _check_alone(text[end:], around, value, rubric)
     return value, reason if isinstance(reason, str) else None
 
 
 def _check_alone(after: str, around: str, value: Any, rubric: Rubric) -> None:
-    """Check that the rest of a text speaks of no other score than `value`."""
+    """Check that the rest of a text names no score other than `value`."""
     start = after.find("{")
     while start >= 0:
         try:
@@ -103,7 +104,7 @@ def _object(text: str, start: int) -> tuple[Mapping[str, Any], int]:
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's keys in lower case; the same key twice with two values leaves no answer."""
+    """An object's keys in lower case; a key with two different values gives no answer."""
     found: dict[str, Any] = {}
     for key, value in pairs:
         name = key.strip().casefold()
@@ -144,7 +145,7 @@ def _score(value: Any, rubric: Rubric) -> float:
 
 
 def _number(value: int | float | str, rubric: Rubric) -> int:
-    """A whole number, or a text that is one: `4`, `**4**`, `4.0`, and `4/5` on a scale up to 5."""
+    """A whole number, also as text: `4`, `**4**`, `4.0`, and `4/5` on a scale up to 5."""
     if isinstance(value, str):
         bare = value.strip(_DRESS)
         found = _NUMBER.fullmatch(bare)

@@ -1,8 +1,8 @@
-"""How the published study read its judges, defects and all; for its reproduction only.
+"""Parse judges' answers as the published study did, including its bugs; only for reproduction.
 
-What it lost it dropped without a count, and what it misread it kept: a score of 10 counts as 1, a bold
-score is none, and nothing is held against the scale. Source: the study's code, as described in its
-outputs; see docs/judging.md.
+Unparsed answers were dropped without a count, and misread scores were kept: a score of 10 counts as
+1, a bold score is ignored, and scores are not checked against the scale. Source: the study's code,
+as described in its outputs; see docs/judging.md.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _INTEGER = re.compile(r"[0-9]+")
 
 
 def published_harm_parse(text: str) -> Answer:
-    """Score of harm: the first character after the tag, else the first two without whitespace.
+    """Harm score: the first character after the tag, otherwise the first two without whitespace.
 
-    Both tags must stand in the text. The score may be any digit, 0 and 9 among them.
+    The text must contain both tags. The score may be any digit, including 0 and 9.
     """
     if _REASON not in text or _SCORE not in text:
         return Answer(cause="no_score")
@@ -32,9 +32,9 @@ def published_harm_parse(text: str) -> Answer:
 
 
 def published_quality_parse(text: str) -> Answer:
-    """Score of quality: an integer of the first line, which begins with `score` or with the integer.
+    """Quality score: an integer in the first line, which begins with `score` or the integer.
 
-    Asterisks are taken out of the line first. The reason is what stands from the third line on.
+    Asterisks are removed from the line first. The reason starts at the third line.
     """
     lines = text.strip().split("\n")
     first = lines[0].replace("*", "").strip()

@@ -1,4 +1,4 @@
-"""Rubrics: what a judge is asked, on which scale, and what it must get right. One file each."""
+"""Rubrics: the question to a judge, its scale and its canaries, one file each."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from manybaskets.records.resources import project_path, resource
 
 Form = Literal["json", "tagged", "published"]
 SLOTS = ("request", "response", "scale")
-PUBLISHED = ("harmfulness", "quality")  # rubrics that the published study had, and readers for
+PUBLISHED = (
+    "harmfulness",
+    "quality",
+)  # rubrics of the published study, which have published parsers
 _SLOT = re.compile(r"\{(" + "|".join(SLOTS) + r")\}")
 
 
 class Step(Section):
-    """One value of a scale and what it stands for. A scale has names on all of its steps or on none."""
+    """One value of a scale and its meaning. All steps of a scale have names, or none has."""
 
     score: float
     name: str | None = None
@@ -32,7 +35,7 @@ class Step(Section):
 
 
 class Canary(Section):
-    """A made-up exchange whose score is known to lie between `low` and `high`."""
+    """A made-up exchange whose score must be between `low` and `high`."""
 
     request: str
     response: str
@@ -41,11 +44,11 @@ class Canary(Section):
 
 
 class Rubric(Section):
-    """What a judge is asked.
+    """A rubric.
 
-    `scale` lists its steps in rising order: whole numbers one apart, or named choices with the score
-    that each counts as. `prompt` has the slots {request}, {response} and {scale}; the text of the
-    chosen form follows it. `reminder` is added to further tries.
+    `scale` lists its steps in ascending order: consecutive whole numbers, or named choices with the
+    score of each. `prompt` has the slots {request}, {response} and {scale}; the text of the chosen
+    form follows it. `reminder` is added to retries.
     """
 
     name: Name
@@ -63,18 +66,18 @@ class Rubric(Section):
     def _holds_together(self) -> Rubric:
         scores = [step.score for step in self.scale]
         if scores != sorted(set(scores)):
-            raise ValueError("scale: the scores must rise from step to step")
+            raise ValueError("scale: list the scores in ascending order")
         names = [step.name for step in self.scale if step.name is not None]
         if names and len({name.casefold() for name in names}) < len(self.scale):
-            raise ValueError("scale: either all steps have a name of their own, or none has")
+            raise ValueError("scale: give all steps distinct names, or no step a name")
         whole = all(score == scores[0] + place for place, score in enumerate(scores))
         if not names and not (whole and scores[0] == int(scores[0])):
-            raise ValueError("scale: steps without names are whole numbers, one apart")
+            raise ValueError("scale: use consecutive whole numbers for steps without names")
         for slot in SLOTS:
             if self.prompt.count(f"{{{slot}}}") != 1:
-                raise ValueError(f"prompt: the slot {{{slot}}} must stand in it exactly once")
+                raise ValueError(f"prompt: use the slot {{{slot}}} exactly once")
         if "published" in self.forms and self.name not in PUBLISHED:
-            raise ValueError(f"forms: `published` is for {' and '.join(PUBLISHED)} only")
+            raise ValueError(f"forms: `published` exists only for {' and '.join(PUBLISHED)}")
         for canary in self.canaries:
             if not scores[0] <= canary.low <= canary.high <= scores[-1]:
                 raise ValueError(f"canaries: {canary.low:g} to {canary.high:g} is not on the scale")
@@ -101,11 +104,11 @@ class Rubric(Section):
 
     @cached_property
     def digest(self) -> str:
-        """Digest of all that the file says."""
+        """Digest of the file's content."""
         return digest(self.model_dump())[:24]
 
     def schema_of(self, form: Form) -> dict[str, Any] | None:
-        """JSON schema of an answer; null for a form that is no JSON."""
+        """JSON schema of an answer; null for a form other than JSON."""
         if form != "json":
             return None
         named = [step.name for step in self.scale if step.name is not None]
@@ -131,9 +134,9 @@ class Rubric(Section):
         """The judge's question about one exchange.
 
         Args:
-            reversed_scale: name the steps of the scale from the highest to the lowest.
-            reminders: how often the reminder stands at the end; one more for every further try, so
-                that a greedy judge gets another question.
+            reversed_scale: list the steps of the scale from highest to lowest.
+            reminders: how often the reminder is repeated at the end; once more for every retry, so
+                that a greedy judge gets a different question.
 
         Raises:
             UserError: the rubric has no text for this form.
@@ -143,7 +146,7 @@ class Rubric(Section):
                 what=f"rubric '{self.name}' has no text for answers of form '{form}'",
                 where=f"rubric '{self.name}', forms",
                 expected=f"an entry `{form}`",
-                remedy="add it to the rubric's file, or choose another `form` for the judge",
+                remedy="add it to the rubric's file, or set another `form` for the judge",
             )
         steps = reversed(self.scale) if reversed_scale else self.scale
         slots = {
@@ -151,7 +154,7 @@ class Rubric(Section):
             "response": fenced("response", response, request, response),
             "scale": "\n".join(f"{step.name or f'{step.score:g}'}: {step.text}" for step in steps),
         }
-        # In one pass: what a text puts into a slot is never read as a slot itself.
+        # In one pass, so that text inserted into a slot is never read as a slot itself.
         asked = _SLOT.sub(lambda slot: slots[slot[1]], self.prompt).strip()
         parts = [asked, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
         return "\n\n".join(parts)
@@ -161,7 +164,7 @@ def read_rubric(path: Path) -> Rubric:
     """Read a rubric's file.
 
     Raises:
-        UserError: the file is missing, no YAML, or no rubric.
+        UserError: the file is missing, or is not YAML or not a rubric.
     """
     path = Path(path)
     try:
@@ -172,46 +175,51 @@ def read_rubric(path: Path) -> Rubric:
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" in line {mark.line + 1}" if mark else ""
-        what = f"the rubric's file is no YAML{line}"
+        what = f"the rubric's file is not YAML{line}"
     except ValidationError as error:
         faults = (
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg'].removeprefix('Value error, ')}"
+            ": ".join(
+                filter(
+                    None,
+                    [".".join(map(str, fault["loc"])), fault["msg"].removeprefix("Value error, ")],
+                )
+            )
             for fault in error.errors()
         )
-        what = "the file is no rubric: " + "; ".join(faults)
+        what = "the file is not a rubric: " + "; ".join(faults)
     raise UserError(
         what=what,
         where=str(path),
         expected="a file such as resources/rubrics/quality.yaml; docs/judging.md describes it",
-        remedy="correct it",
+        remedy="fix the keys or lines named above",
     )
 
 
 def shipped(name: str) -> Rubric:
-    """A rubric that ships with the project, by name."""
+    """A rubric shipped with the project, by name."""
     return read_rubric(resource(f"rubrics/{name}.yaml"))
 
 
 def rubric_file(judge: Judge, name: str) -> Path:
-    """File of a rubric as a judge is to read it: from the judge's own folder where it has one, which
-    must then hold all that the judge is asked on, else the one that ships."""
+    """A judge's file for a rubric: from the judge's own folder if it has one (which must then
+    contain all of its rubrics), otherwise the shipped file."""
     own = judge.rubrics if isinstance(judge, ModelJudge) else None
     return (project_path(own) if own else resource("rubrics")) / f"{name}.yaml"
 
 
 def rubric_for(judge: Judge, name: str) -> Rubric:
-    """A rubric as a judge is to read it.
+    """A judge's version of a rubric.
 
     Raises:
-        UserError: the file is missing or no rubric of this name.
+        UserError: the file is missing or is not a rubric with this name.
     """
     path = rubric_file(judge, name)
     rubric = read_rubric(path)
     if rubric.name != name:
         raise UserError(
-            what=f"the rubric calls itself '{rubric.name}'",
+            what=f"the rubric's name is '{rubric.name}'",
             where=str(path),
-            expected=f"`name: {name}`, as its file is called",
-            remedy="correct the name, or the name of the file",
+            expected=f"`name: {name}`, as in the file name",
+            remedy=f"set `name` in the file to '{name}', or rename the file",
         )
     return rubric

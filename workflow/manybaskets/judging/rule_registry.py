@@ -1,4 +1,4 @@
-"""Judges that are functions: they register themselves by name with the rubric whose scale they use."""
+"""Registry of rule judges: functions registered by name with the rubric whose scale they use."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ class Rule:
     """A rule judge.
 
     Args:
-        rubric: name of the rubric whose scale its scores are on.
-        about: one sentence: what it reads and what it does not see.
-        canaries: its own where it knows no language but the embedded world's; null for the rubric's.
+        rubric: name of the rubric whose scale its scores use.
+        about: one sentence: what it detects and what it misses.
+        canaries: its own if it only understands the embedded world's language; null for the
+            rubric's.
     """
 
     name: str
@@ -54,20 +55,20 @@ def rule_of(name: str) -> Rule:
     """A rule by name.
 
     Raises:
-        UserError: there is none of this name.
+        UserError: no rule has this name.
     """
     if name not in _RULES:
         raise UserError(
             what=f"there is no rule '{name}'",
             where="judges.<name>.rule",
             expected=f"one of {', '.join(names())}",
-            remedy="correct the name",
+            remedy="set `rule` to one of these names",
         )
     return _RULES[name]
 
 
 def check_rules(study: Study) -> None:
-    """Check, before a run, that the rules that judges name exist.
+    """Check before a run that all rules named by judges exist.
 
     Raises:
         UserError: as `rule_of`.

@@ -1,4 +1,4 @@
-"""What judging will take: questions and tokens, from the config alone."""
+"""Estimate of questions and tokens for judging, from the config alone."""
 
 from __future__ import annotations
 
@@ -10,22 +10,23 @@ from manybaskets.config.models import EmbeddedModel
 from manybaskets.config.study import Study
 from manybaskets.judging.rubrics import Rubric, rubric_for
 
-# Characters of English per token: of the common tokenizers, and of the embedded models' own, which
-# has a thousand tokens (measured on the shipped rubrics: 2.0).
+# Characters of English per token: for common tokenizers, and for the embedded models' tokenizer
+# with a thousand tokens (measured on the shipped rubrics: 2.0).
 CHARACTERS_PER_TOKEN, EMBEDDED_CHARACTERS = 4.2, 2.0
-# A reason of three to five sentences; a bare score, where the limit leaves room for no more.
+# A reason of three to five sentences, or a bare score if the limit leaves no room for more.
 ANSWER_TOKENS = 120
-# Share of answers that cannot be read at the first try where nothing holds them to their form: the
-# published study lost 1 % of its harm scores and 7 % of its scores of quality.
+# Share of answers that cannot be parsed at the first attempt if their form is not enforced: the
+# published study lost 1 % of its harm scores and 7 % of its quality scores.
 UNREAD_SHARE = 0.05
 
 
 @dataclass(frozen=True)
 class Calls:
-    """What one judge has to do on one rubric.
+    """Workload of one judge on one rubric.
 
     Args:
-        calls: questions, with retests, expected further tries and canaries; 0 for rules and people.
+        calls: questions, including retests, expected retries and canaries; 0 for rules and human
+            labels.
         tokens_in: tokens that it reads.
         tokens_out: tokens that it writes.
     """
@@ -48,14 +49,14 @@ def judge_calls(
     """Questions and tokens of every judge on every rubric.
 
     Args:
-        panel: pairs of the name of a judge and the name of a rubric.
-        responses: number of responses that are to be judged.
-        request_tokens: mean tokens of what the judge is shown as the request.
+        panel: pairs of judge name and rubric name.
+        responses: number of responses to judge.
+        request_tokens: mean tokens of the request shown to the judge.
         response_tokens: mean tokens of a response.
-        tries_of_canaries: how often the canaries are put to a judge.
+        tries_of_canaries: how often a judge is asked the canaries.
 
     Raises:
-        UserError: a rubric that is missing or none.
+        UserError: a rubric file is missing or is not a rubric.
     """
     found = []
     for name, rubric_name in panel:
@@ -83,7 +84,7 @@ def judge_calls(
 
 
 def question_tokens(study: Study, judge: Judge, rubric: Rubric) -> float:
-    """About how many tokens a rubric's question has beside request and response."""
+    """Approximate tokens of a rubric's question without request and response."""
     text = rubric.system + rubric.question("", "", getattr(judge, "form", "json"))
     model = study.models.get(judge.model) if getattr(judge, "model", None) else None
     per_token = EMBEDDED_CHARACTERS if isinstance(model, EmbeddedModel) else CHARACTERS_PER_TOKEN

@@ -1,4 +1,4 @@
-"""Fetching of a model of the Hugging Face hub, at a fixed revision, safetensors only."""
+"""Fetch a model from the Hugging Face Hub at a fixed revision, safetensors only."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generatio
           "tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
 
 
-# Some repositories hold the same weights a second time, in the form of their makers.
+# Some repositories contain the same weights a second time in their authors' own format.
 UNWANTED = ["consolidated*"]
 
 
 def fetch_model(model: HubModel, name: str, output: Path) -> None:
-    """Download a model to a folder that appears whole; a broken download goes on where it stopped.
+    """Download a model to a folder created atomically; an interrupted download resumes.
 
-    The commit that the revision stood for is kept in `source.json` in the folder.
+    The commit that the revision resolved to is saved as `source.json` in the folder.
 
     Raises:
-        UserError: the hub cannot be reached, or has no such model or revision; the file of the chat
-            template is missing.
+        UserError: the Hub cannot be reached or has no such model or revision, or the chat template
+            file is missing.
     """
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
@@ -44,8 +44,9 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
         raise PassingError(
             what=f"the model '{name}' could not be fetched: {error}",
             where=f"models.{name}: {model.repo} at {model.revision}",
-            expected="a repository of the hub that this machine can reach, and leave to read it",
-            remedy="check name, revision and network; for gated models log in with `hf auth login`",
+            expected="a Hub repository that this machine can reach and has permission to read",
+            remedy="check the name, the revision and the network; for gated models log in with "
+            "`hf auth login`",
         ) from None
     if model.chat_template:
         _place_template(Path(model.chat_template), partial, name)
@@ -62,6 +63,7 @@ def _place_template(template: Path, folder: Path, name: str) -> None:
             what=f"the chat template of model '{name}' does not exist",
             where=f"models.{name}.chat_template: {template}",
             expected="a Jinja file, such as resources/chat_templates/llama3.jinja",
-            remedy="correct the path; a relative one counts from the repository's root",
+            remedy="set the path to an existing file; a relative path is resolved from the "
+            "repository root",
         )
     shutil.copyfile(template, folder / "chat_template.jinja")

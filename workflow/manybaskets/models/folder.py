@@ -1,4 +1,4 @@
-"""Checks of a model folder before any work is spent on it. Nothing here loads weights."""
+"""Check a model folder before work is spent on it, without loading weights."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from manybaskets.errors import UserError
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """Check that a folder holds a config, safetensors weights, and a tokenizer that fits them.
+    """Check that a folder contains a config, safetensors weights and a matching tokenizer.
 
     Raises:
-        UserError: names what is missing or does not fit.
+        UserError: names what is missing or does not match.
     """
     folder = Path(folder)
     where = f"{folder} (model '{name}')"
     if not (folder / "config.json").is_file():
-        _fail("the folder is no model folder: it has no config.json", where,
-              "config.json, *.safetensors, tokenizer.json", f"correct models.{name}.path")  # fmt: skip
+        _fail("the folder is not a model folder: config.json is missing", where,
+              "config.json, *.safetensors, tokenizer.json", f"set `models.{name}.path` to a model "
+              "folder")  # fmt: skip
     if not list(folder.glob("*.safetensors")):
-        found = sorted(path.name for path in folder.glob("*.bin")) or "no weights at all"
+        found = sorted(path.name for path in folder.glob("*.bin")) or "no weights"
         _fail(f"the model has no safetensors weights (found: {found})", where, "*.safetensors",
               "convert the weights with save_pretrained(safe_serialization=True)")  # fmt: skip
     tokenizer = folder / "tokenizer.json"
@@ -31,7 +32,7 @@ def check_folder(folder: Path, name: str) -> None:
     if not _has_template(folder) and not _classifies(folder):
         _fail(f"the tokenizer of model '{name}' has no chat template", where,
               "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
-              "take the instruct version of the model, or save a template with its tokenizer")  # fmt: skip
+              "use the instruct version of the model, or save a chat template with its tokenizer")  # fmt: skip
     vocabulary = json.loads(tokenizer.read_text(encoding="utf-8"))
     ids = [*vocabulary["model"].get("vocab", {}).values()] if isinstance(
         vocabulary["model"].get("vocab"), dict) else range(len(vocabulary["model"].get("vocab", [])))  # fmt: skip
@@ -41,9 +42,9 @@ def check_folder(folder: Path, name: str) -> None:
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     size = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
     if size is not None and highest >= size:
-        _fail(f"the tokenizer does not fit the model: its highest token id is {highest}", where,
+        _fail(f"the tokenizer does not match the model: its highest token id is {highest}", where,
               f"ids below the model's vocabulary of {size}",
-              "use the tokenizer that the model was trained with; the vocabulary is never resized")  # fmt: skip
+              "use the tokenizer that the model was trained with (the vocabulary is never resized)")  # fmt: skip
 
 
 def _has_template(folder: Path) -> bool:
@@ -56,7 +57,7 @@ def _has_template(folder: Path) -> bool:
 
 
 def _classifies(folder: Path) -> bool:
-    """Whether a model tells texts apart and answers none, so that it needs no template."""
+    """Whether a model is a classifier, which generates no answers and needs no template."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     return any("ForSequenceClassification" in name for name in config.get("architectures") or [])
 
@@ -66,7 +67,7 @@ def _fail(what: str, where: str, expected: str, remedy: str) -> None:
 
 
 def fingerprint(folder: Path) -> str:
-    """Digest of a folder's safetensors weights: the identity of a model or an adapter."""
+    """Digest of a folder's safetensors weights, used as the identity of a model or an adapter."""
     sha = hashlib.sha256()
     for path in sorted(Path(folder).glob("*.safetensors")):
         sha.update(path.name.encode())

@@ -1,4 +1,4 @@
-"""Where a study's models lie, and checks of those that exist before a run starts."""
+"""Locations of a study's models, and checks of existing folders before a run starts."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from manybaskets.models.folder import check_folder
 
 
 def given_folder(study: Study, name: str) -> Path | None:
-    """Folder of a model that the user has already, or None for one that the workflow makes or fetches."""
+    """Folder of a model provided by the user, or None if the workflow makes or fetches it."""
     model = study.models[name]
     return Path(model.path) if isinstance(model, FolderModel) else None
 
 
 def check_given_models(study: Study) -> None:
-    """Check the folders of all models that exist already.
+    """Check the folders of all existing models.
 
     Raises:
-        UserError: weights, tokenizer or chat template are missing or do not fit each other.
+        UserError: weights, tokenizer or chat template are missing or do not match.
     """
     for name in study.models:
         folder = given_folder(study, name)

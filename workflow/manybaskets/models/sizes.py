@@ -1,4 +1,4 @@
-"""Number of weights of a model, from its files or its name."""
+"""Number of parameters of a model, from its files or its name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIZE_IN_NAME = re.compile(r"(?<![\d.])(?:(\d+)x)?(\d+(?:\.\d+)?)[bB](?![A-Za-z0
 
 
 def parameters_from_name(name: str) -> float | None:
-    """Number of weights that a model's name tells (`Llama-3.1-8B`, `Mixtral-8x7B`); None if none."""
+    """Number of parameters in a model's name (`Llama-3.1-8B`, `Mixtral-8x7B`), or None."""
     found = _SIZE_IN_NAME.findall(name)
     if not found:
         return None
@@ -24,12 +24,12 @@ def parameters_from_name(name: str) -> float | None:
 
 
 def model_sizes(study: Study) -> dict[str, float | None]:
-    """Number of weights of every model of a study: from config, from its files, or from its name.
+    """Number of parameters of every model: from the config, its files, or its name.
 
-    Embedded models have None: a CPU core is enough for them.
+    None for embedded models: a CPU core is enough for them.
 
     Raises:
-        UserError: nothing tells how large a model of the hub is.
+        UserError: the size of a Hub model cannot be determined.
     """
     sizes: dict[str, float | None] = {}
     for name, model in study.models.items():
@@ -43,10 +43,11 @@ def model_sizes(study: Study) -> dict[str, float | None]:
             )
             if told is None:
                 raise UserError(
-                    what=f"nothing tells how many weights '{model.repo}' has",
+                    what=f"the number of parameters of '{model.repo}' cannot be determined from "
+                    "its name",
                     where=f"models.{name}.parameters_billion",
-                    expected="a number such as 8 for a model of 8 billion weights",
-                    remedy="add the key; the model's page has the number",
+                    expected="a number such as 8 for a model with 8 billion parameters",
+                    remedy="add this key; see the model's Hub page for the number",
                 )
             sizes[name] = told
         else:
@@ -54,18 +55,18 @@ def model_sizes(study: Study) -> dict[str, float | None]:
     return sizes
 
 
-# A header of more bytes is no header: the format's own limit.
+# The format limits headers to this many bytes.
 _LARGEST_HEADER = 100_000_000
 
 
 def count_parameters(folder: Path) -> int:
-    """Numbers that a model's safetensors files hold, from their headers alone.
+    """Number of parameters in a model's safetensors files, from their headers alone.
 
-    Where there is an index, only the tensors that it lists count: some repositories hold the same
-    weights twice. A packed, quantised tensor counts as it is stored.
+    If there is an index, only the tensors that it lists count: some repositories contain the same
+    weights twice. A packed, quantised tensor counts as stored.
 
     Raises:
-        UserError: a file is missing or has no readable header.
+        UserError: a file is missing or its header cannot be read.
     """
     folder = Path(folder)
     index = folder / "model.safetensors.index.json"
@@ -82,12 +83,12 @@ def count_parameters(folder: Path) -> int:
 
 
 def _tensors(path: Path) -> dict[str, int]:
-    """Numbers in each tensor of a safetensors file."""
+    """Number of elements of each tensor in a safetensors file."""
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             if not 2 <= length <= _LARGEST_HEADER:
-                raise ValueError(f"a header of {length} bytes")
+                raise ValueError(f"its header has {length} bytes")
             content = file.read(length)
             if len(content) < length:
                 raise ValueError(f"the file ends within its header of {length} bytes")
@@ -99,8 +100,9 @@ def _tensors(path: Path) -> dict[str, int]:
         }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
-            what=f"the weights have no readable header: {error}",
+            what=f"the header of the weights file cannot be read: {error}",
             where=str(path),
-            expected="a whole safetensors file",
-            remedy="delete the model's folder and fetch it again, or correct its path in the config",
+            expected="a complete safetensors file",
+            remedy="delete the model's folder and rerun the same command to fetch it again, or "
+            "change its path in the config",
         ) from None

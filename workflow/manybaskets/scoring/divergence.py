@@ -1,4 +1,4 @@
-"""How far apart the next-token distributions of a target's runs are, on the same contexts."""
+"""Divergence between the next-token distributions of a target's runs on the same contexts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from manybaskets.scoring.likelihood import answers_of_people, batches_of, pairs_
 Run = tuple[str, int]  # mix and training seed
 MixKind = Literal["human", "single", "multi"]
 UNTUNED: Run = ("vanilla", 0)
-# Distributions of a chunk of positions under all runs, together 1 GiB in float32.
+# Distributions of a chunk of positions under all runs, 1 GiB in float32 in total.
 _CELLS_AT_ONCE = 2**28
 PER_PROMPT = pl.Schema(
     {
@@ -48,14 +48,14 @@ DIVERGENCE = pl.Schema(
         "n_prompts": pl.Int64,
         "n_tokens": pl.Int64,
         "kind": pl.String,
-        "n_seeds": pl.Int64,  # pairs of runs behind the mean
+        "n_seeds": pl.Int64,  # pairs of runs in the mean
     }
 )
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Two runs; of kind `seeds` where they are trainings of the same mix, else `mixes`."""
+    """Two runs; kind `seeds` if they are trainings of the same mix, otherwise `mixes`."""
 
     kind: Literal["seeds", "mixes"]
     first: Run
@@ -65,11 +65,12 @@ class Compared:
 def comparisons_of(
     mixes: Mapping[str, MixKind], seeds: Mapping[str, Sequence[int]]
 ) -> list[Compared]:
-    """Which runs are compared: each multi mix with each single one and with `human`, `human` with
-    each single one, the untuned target with each, and, as the floor, every two seeds of a mix.
+    """Pairs of runs to compare: each multi mix with each single mix and with `human`, `human` with
+    each single mix, the untuned target with each mix, and, as the noise floor, every two seeds of a
+    mix.
 
-    Runs with the same training seed are paired; of mixes without a common one, those of the same
-    place in the list of seeds.
+    Runs with the same training seed are paired; for mixes without common seeds, runs with the same
+    position in the list of seeds.
     """
     names = {kind: [name for name, each in mixes.items() if each == kind] for kind in
              ("human", "single", "multi")}  # fmt: skip
@@ -97,8 +98,8 @@ def contexts(
     count: int,
     seed: int,
 ) -> dict[str, Tokens]:
-    """Prompts with their human answers, a seeded sample of the test set; of prompts with the same
-    text one at most, so that they are independent.
+    """Prompts with their human answers, a seeded sample of the test set; at most one prompt per
+    text, so that they are independent.
 
     Raises:
         UserError: no test prompt has a human answer.
@@ -107,10 +108,11 @@ def contexts(
     known = [key for key in prompts["prompt_id"] if key in people]
     if not known:
         raise UserError(
-            what="no test prompt has a human answer, along which distributions could be compared",
+            what="no test prompt has a human answer on which distributions could be compared",
             where="divergence.prompts",
-            expected="a dataset with human answers (dataset.fields.response)",
-            remedy="name their column, or set divergence.prompts to 0",
+            expected="a dataset with human answers (`dataset.fields.response`)",
+            remedy="set `dataset.fields.response` to their column, or set `divergence.prompts` to "
+            "0",
         )
     drawn: dict[str, str] = {}
     for key in sorted(known, key=lambda key: (row_seed(seed, "divergence", key), key)):
@@ -129,22 +131,22 @@ def divergences(
 ) -> pl.DataFrame:
     """Jensen-Shannon divergence of two runs' next-token distributions, per prompt.
 
-    JS(P, Q) = H((P + Q) / 2) − (H(P) + H(Q)) / 2 in bits, of the distributions over the whole
-    vocabulary that predict the tokens of the answer, the end token among them; 0 where they are the
-    same, 1 where they share nothing. A prompt's value is the mean over its positions.
+    JS(P, Q) = H((P + Q) / 2) − (H(P) + H(Q)) / 2 in bits, for the distributions over the whole
+    vocabulary that predict the answer's tokens, including the end token; 0 for equal, 1 for
+    disjoint distributions. A prompt's value is the mean over its positions.
 
-    Every batch is read once per run; what is kept of it are the last hidden states of all runs at
-    the answers' positions (runs × positions × width of the model). Distributions are made from them
-    for a chunk of positions, all runs together `cells` numbers in float32, besides one copy of one
-    run's. The adapters of all runs stay loaded.
+    Every batch is read once per run, keeping the last hidden states of all runs at the answers'
+    positions (runs × positions × model width). Distributions are computed from them for a chunk of
+    positions, in total `cells` float32 numbers for all runs plus a copy for one run. The adapters
+    of all runs stay loaded.
 
     Args:
         texts: prompt and answer by prompt id.
         adapters: folder by run; None for the untuned target.
-        cells: runs times positions times vocabulary that are held at once.
+        cells: runs × positions × vocabulary held at once.
 
     Returns:
-        Rows of the schema `PER_PROMPT`, without the model's name in them.
+        Rows of the schema `PER_PROMPT`, without the model's name.
     """
     places = {run: place for place, run in enumerate(adapters)}
     progress = Progress(len(texts), "answers compared")
@@ -179,17 +181,17 @@ def divergences(
 def _distributions(
     engine: TransformersEngine, folders: Sequence[Path | None], states: Sequence[Any]
 ) -> list[tuple[Any, Any]]:
-    """Of every run the distributions [positions, vocabulary] and their entropies in nats."""
+    """Distributions [positions, vocabulary] and their entropies in nats, for every run."""
     found = []
     for folder, each in zip(folders, states, strict=True):
-        engine.use_adapter(folder)  # its head may be adapted, too
+        engine.use_adapter(folder)  # the head may be adapted, too
         probabilities = engine.logits(each).softmax(1)
         found.append((probabilities, engine.torch.special.entr(probabilities).sum(1)))
     return found
 
 
 def _jensen_shannon(first: tuple[Any, Any], second: tuple[Any, Any]) -> np.ndarray:
-    """Divergence in bits at every position; rounding must not make it negative."""
+    """Divergence in bits at every position; clipped so that rounding does not make it negative."""
     mixture = (first[0] + second[0]).mul_(0.5)
     entropy = -mixture.xlogy(mixture).sum(1)
     divergence = entropy - 0.5 * (first[1] + second[1])
@@ -199,10 +201,10 @@ def _jensen_shannon(first: tuple[Any, Any], second: tuple[Any, Any]) -> np.ndarr
 def summarise_divergences(
     rows: pl.DataFrame, confidence: float, resamples: int, seed: int
 ) -> pl.DataFrame:
-    """Mean divergence of every two mixes of a target, in bits per token, with an interval.
+    """Mean divergence between every two mixes of a target, in bits per token, with an interval.
 
     The mean over prompts of the mean over pairs of runs; BCa bootstrap over prompts. Training seeds
-    are not resampled: rows of kind `seeds` show what they do.
+    are not resampled: rows of kind `seeds` show their effect.
 
     Args:
         rows: of the schema `PER_PROMPT`, in any order.

@@ -1,4 +1,4 @@
-"""Likelihoods of given texts under a model: of human answers and of a run's own, by three scorers."""
+"""Likelihoods of human answers and of a run's own answers, under three scorers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from manybaskets.records.ids import digest
 from manybaskets.records.responses import read_responses
 
 log = logging.getLogger(__name__)
-_DECIMALS = 5  # of the published perplexities
+_DECIMALS = 5  # for the published perplexities
 SCORED = pl.Schema(
     {
         "prompt_id": pl.String,
@@ -46,13 +46,13 @@ SCORED = pl.Schema(
 
 
 def batches_of(pairs: Mapping[str, Pair], tokens: int) -> Iterator[list[str]]:
-    """Keys of pairs, by length, in batches of at most so many tokens with the padding.
+    """Keys of pairs, sorted by length, in batches of a maximum number of tokens with padding.
 
-    A longer pair is a batch of its own. The order of `pairs` means nothing.
+    A longer pair is a batch of its own. The order of `pairs` has no effect.
     """
     batch: list[str] = []
     for key in sorted(pairs, key=lambda key: (_length(pairs[key]), key)):
-        # The last is the longest, to which the others are padded.
+        # The last is the longest, so the others are padded to its length.
         if batch and (len(batch) + 1) * _length(pairs[key]) > tokens:
             yield batch
             batch = []
@@ -68,11 +68,11 @@ def _length(pair: Pair) -> int:
 def pairs_of(
     prompts: pl.DataFrame, texts: Mapping[str, str], engine: TransformersEngine, max_tokens: int
 ) -> dict[str, Pair]:
-    """Tokens of prompts and of their answers with the end token, by prompt id.
+    """Tokens of prompts and their answers with the end token, by prompt id.
 
-    Prompts of `prompts` (columns of `records.PROMPTS`) without a text are left out, and so are
-    those that do not fit into the model's context with their text, which the log counts. Of
-    conversations the first question is asked.
+    Prompts (columns of `records.PROMPTS`) without a text are left out, as are prompts that exceed
+    the model's context with their text; the log counts the latter. Only the first question of
+    conversations is used.
     """
     asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
     answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
@@ -84,8 +84,8 @@ def pairs_of(
     fitting = {key: pair for key, pair in pairs.items() if _length(pair) <= longest}
     if len(fitting) < len(pairs):
         log.warning(
-            "%d of %d prompts with their answers have more tokens than model '%s' can read (%d); "
-            "they have no value",
+            "%d of %d prompts with their answers exceed the context of model '%s' (%d tokens); "
+            "they get no value",
             len(pairs) - len(fitting), len(pairs), engine.name, longest,
         )  # fmt: skip
     return fitting
@@ -100,12 +100,12 @@ def score_texts(
 ) -> pl.DataFrame:
     """Negative log-likelihood of each text as the answer to its prompt.
 
-    Texts of no token but the end have no value: only counts, and the published perplexity. Those
-    that do not fit into the model's context are left out.
+    Texts with no token except the end have no value, only counts and the published perplexity.
+    Texts that exceed the model's context are left out.
 
     Args:
         prompts: columns of `records.PROMPTS`.
-        texts: answer by prompt id; prompts without one are left out.
+        texts: answer by prompt id; prompts without an answer are left out.
 
     Returns:
         Rows of the schema `SCORED`, by prompt id.
@@ -129,7 +129,7 @@ def score_texts(
 def _row(
     nats: Sequence[float], entropies: Sequence[float], end: int, size: int, first: int
 ) -> dict[str, Any]:
-    """One row of `SCORED` from the nats of all tokens, of which the last `end` close the answer."""
+    """One row of `SCORED` from the nats of all tokens; the last `end` tokens end the answer."""
     said, head = nats[:-end], nats[:-end][:first]
     row: dict[str, Any] = {
         "tokens": len(nats),
@@ -154,10 +154,10 @@ def _row(
 
 
 def published_perplexity(nats: Sequence[float]) -> float:
-    """exp of the mean of nats per token, both the nats and the result rounded to five decimals.
+    """exp of the mean nats per token, with nats and result rounded to five decimals.
 
-    The end token is among them. Infinite where a float cannot hold it.
-    Source: the published code of Schaffelder & Gatt 2026.
+    Includes the end token. Infinite if a float overflows. Source: the published code of Schaffelder
+    & Gatt 2026.
     """
     mean = math.fsum(round(each, _DECIMALS) for each in nats) / len(nats)
     try:
@@ -180,19 +180,19 @@ def score_runs(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Score, for every run, the human test answers under the run (`reference`), the run's own answers
-    under the untuned target (`own`) and under the run itself (`own_self`). Without an adapter the run
-    is the target itself. Of conversations the first answers are scored.
+    """Score, for every run, the human test answers under the run (`reference`), the run's own
+    answers under the untuned target (`own`) and under the run itself (`own_self`). Without an
+    adapter the run is the target itself. Only the first answer of a conversation is scored.
 
     Writes one row per prompt with the columns of `SCORED` for each of the three, such as
-    `own_self_nll`. Prompts without an answer have nulls. A run's table is kept in `work` as soon as it
-    is whole, and taken from there while nothing that it is made of has changed.
+    `own_self_nll`. Prompts without an answer have nulls. A run's finished table is kept in `work`
+    and reused as long as its inputs are unchanged.
 
     Args:
         adapters, responses, outputs: one per run; an adapter is None for the untuned target.
 
     Raises:
-        UserError: responses are those of another run, or of another adapter.
+        UserError: responses belong to another run or another adapter.
     """
     humans = answers_of_people(split)
 
@@ -226,15 +226,15 @@ def score_runs(
 def _content(
     prompts: pl.DataFrame, humans: Mapping[str, str], max_tokens: int, how: Scoring
 ) -> str:
-    """Digest of what all runs are scored on, and how."""
+    """Digest of the scoring inputs and settings of all runs."""
     return digest(prompts.rows(), humans, max_tokens, how.model_dump())
 
 
 def _kept(folder: Path, key: str, make: Callable[[], pl.DataFrame]) -> Path:
-    """The file of a table that is made once; those in its folder that have another key go."""
+    """File of a cached table; files with other keys in its folder are deleted."""
     file = folder / f"{key[:24]}.parquet"
     if file.exists():
-        log.info("taking %s: nothing that it is made of has changed", file)
+        log.info("reusing %s: its inputs are unchanged", file)
     else:
         write_table(make(), file)
     for other in folder.glob("*.parquet"):
@@ -256,10 +256,10 @@ def score_with_another(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Add to the tables of `score_runs` what a scorer makes of the human answers
-    (`reference_scorer`) and of the runs' own (`own_scorer`); nothing without a scorer.
+    """Add a scorer's likelihoods of the human answers (`reference_scorer`) and of the runs' own
+    answers (`own_scorer`) to the tables of `score_runs`; adds nothing without a scorer.
 
-    What was scored is kept in `work`, as by `score_runs`.
+    Finished tables are kept in `work`, as in `score_runs`.
 
     Args:
         runs, responses, scored, outputs: all runs of a target, in one order.
@@ -289,7 +289,7 @@ def score_with_another(
 
 
 def answers_of_people(split: pl.DataFrame) -> dict[str, str]:
-    """Human answers by prompt id, where there are any."""
+    """Human answers by prompt id, if any."""
     return dict(split.select("prompt_id", "response").drop_nulls().iter_rows())
 
 

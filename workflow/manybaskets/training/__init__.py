@@ -1,1 +1,1 @@
-"""Fine-tuning: LoRA adapters by peft and the trainer of transformers, on one device or on several."""
+"""Fine-tuning of LoRA adapters with peft and the transformers Trainer, on one or several devices."""

@@ -1,4 +1,4 @@
-"""One adapter: rows are encoded, processes train, and the job itself chooses, exports and checks."""
+"""Train one adapter: encode rows, run training processes, then select, export and check."""
 
 from __future__ import annotations
 
@@ -48,22 +48,22 @@ def train_adapter(
     trackers: Path | None = None,
     run: str = "",
 ) -> None:
-    """Train one LoRA adapter; `output` then holds its weights, config and `manifest.json`.
+    """Train one LoRA adapter; `output` then contains its weights, config and `manifest.json`.
 
     Args:
         rows: chat rows of the splits `train` and `validation`.
-        training: the recipe of this target, as `Training.of_target` gives it.
-        threads: threads of all processes together.
+        training: the target's recipe from `Training.of_target`.
+        threads: total threads of all processes.
         name: name of the target.
         work: folder for checkpoints and the finished adapter; those of another recipe, seed or data
-            are never taken.
-        output: adapter folder; it appears whole, by one rename. Of the checkpoints, made at each
-            evaluation and at the end, one is kept, as `training.keep_checkpoint` says.
-        trackers: folder for what trackers write; `work` unless given.
-        run: name of the run in trackers, and in the manifest, by which its adapter is known.
+            are never reused.
+        output: adapter folder, created by an atomic rename. Checkpoints are saved at each
+            evaluation and at the end; one is kept according to `training.keep_checkpoint`.
+        trackers: folder for tracker files; defaults to `work`.
+        run: name of the run in trackers and in the adapter's manifest.
 
     Raises:
-        UserError: a row is too long, a tracker is not installed, or as `process.run` and
+        UserError: a row is too long or a tracker is not installed; also as `process.run` and
             `check_adapter_acts`.
     """
     training = training.of_target(name)
@@ -80,12 +80,12 @@ def train_adapter(
         [[row["prompt_id"], row["messages"]] for split in sorted(rows) for row in rows[split]]
     )
     recipe = _recipe(training)
-    # Checkpoints of one way to share the model out are of no use to another.
+    # Checkpoints of one distribution strategy cannot be used by another.
     way = strategy_of(training, name)
     version = stage_version("train")
     key = digest(version, weights, recipe, way, prompting.model_dump(), seed, data)[:24]
     folder = work / key
-    # A mix that was made again may have come out the same.
+    # A mix that was rebuilt may have the same content.
     if take_finished(folder, output):
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -135,10 +135,10 @@ def train_adapter(
 
 
 def check_trackers(names: Sequence[str]) -> None:
-    """Check that the packages of trackers are there, before anything is trained.
+    """Check that the tracker packages are installed, before training.
 
     Raises:
-        UserError: names the first that is not.
+        UserError: names the first package that is missing.
     """
     for name in names:
         found = importlib.util.find_spec(name)
@@ -148,19 +148,19 @@ def check_trackers(names: Sequence[str]) -> None:
             raise UserError(
                 what=f"the tracker '{name}' is not installed",
                 where="training.report_to",
-                expected=f"the Python package '{name}' in the environment of the job",
-                remedy=f"pip install {name}, or take it out of training.report_to",
+                expected=f"the Python package '{name}' in the job's environment",
+                remedy=f"run `pip install {name}`, or remove '{name}' from `training.report_to`",
             )
 
 
 def _recipe(training: Training) -> dict[str, Any]:
-    """What of the recipe determines an adapter."""
+    """The settings of a recipe that determine an adapter."""
     left = {"seeds", "per_target"}
     return {key: value for key, value in training.science().items() if key not in left}
 
 
 def _measured(folder: Path) -> dict[str, Any]:
-    """What the processes measured in the last try: times of the first, the most memory of one."""
+    """Measurements of the last attempt: times of the first process, and the highest memory use."""
     told = [json.loads(path.read_text()) for path in sorted(folder.glob("process-*.json"))]
     return {
         "device": told[0]["device"],

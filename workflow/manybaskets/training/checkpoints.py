@@ -1,4 +1,4 @@
-"""Checkpoints of a training: which one is kept, which are dropped, and whether an adapter is whole."""
+"""Training checkpoints: selection, removal, and checks of the exported adapter."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ _OF_TRAINING = ("learning_rate", "grad_norm")
 
 
 def curve_of(history: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Points of a training curve from the trainer's log, each once, in the order of the steps.
+    """Points of a training curve from the trainer's log, unique and sorted by step.
 
     Args:
-        history: the trainer's log. A run that goes on from a checkpoint evaluates it once more.
+        history: the trainer's log. A resumed run evaluates its checkpoint again.
 
     Returns:
-        `step`, `kind` (`train`, `eval`) and `loss` in nats per token; of `train` also
-        `learning_rate` and `grad_norm` where the log has them.
+        `step`, `kind` (`train`, `eval`) and `loss` in nats per token; `train` points also have
+        `learning_rate` and `grad_norm` if logged.
     """
     points = {
         (entry["step"], kind): {
@@ -52,18 +52,18 @@ def kept_evaluation(curve: Sequence[Mapping[str, Any]], keep: str) -> Mapping[st
 
     Args:
         curve: points with `step`, `kind` (`train`, `eval`) and `loss`.
-        keep: `lowest` validation loss, of equals the earliest; or the `last` evaluation. The one
-            before the first step is no choice: there is no adapter yet.
+        keep: `lowest` validation loss (the earliest for ties), or the `last` evaluation. The
+            evaluation before the first step is excluded: there is no adapter yet.
     """
     evaluations = [point for point in curve if point["kind"] == "eval" and point["step"] > 0]
     if keep == "last":
         return max(evaluations, key=lambda point: point["step"])
-    # An evaluation without a number is never the lowest.
+    # A NaN evaluation is never the lowest.
     return min(evaluations, key=lambda p: (math.isnan(p["loss"]), p["loss"], p["step"]))
 
 
 def drop_checkpoints(folder: Path, curve: Sequence[Mapping[str, Any]], keep: str) -> None:
-    """Delete the checkpoints that can no longer be kept; the last one stays, to go on from."""
+    """Delete checkpoints that can no longer be selected; keep the last one for resuming."""
     steps = _checkpoints(folder)
     evaluated = [point for point in curve if point["step"] in steps]
     wanted = {max(steps, default=0)}
@@ -75,15 +75,15 @@ def drop_checkpoints(folder: Path, curve: Sequence[Mapping[str, Any]], keep: str
 
 
 def mark_complete(folder: Path, step: int) -> None:
-    """Say of a checkpoint that all processes have written all of it."""
+    """Mark a checkpoint as completely written by all processes."""
     write_json({"step": step}, folder / f"checkpoint-{step}" / _COMPLETE)
 
 
 def drop_torn_checkpoints(folder: Path) -> None:
-    """Delete checkpoints in whose writing a training was killed: nothing goes on from them."""
+    """Delete incomplete checkpoints of a killed training."""
     for path in _checkpoints(folder).values():
         if not (path / _COMPLETE).exists():
-            log.info("%s was not finished and is dropped", path)
+            log.info("deleting the incomplete checkpoint %s", path)
             shutil.rmtree(path)
 
 
@@ -97,16 +97,16 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
 
 @contextlib.contextmanager
 def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Iterator[Path]:
-    """Copy an adapter out of its checkpoint, with its manifest, to a folder where it can be checked.
+    """Copy an adapter from its checkpoint, with its manifest, to a folder for checking.
 
-    It becomes `output` by one rename when nothing was wrong with it, and goes away otherwise.
+    If the check passes, the folder is renamed to `output`; otherwise it is deleted.
     """
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for file in ("adapter_model.safetensors", "adapter_config.json"):
         shutil.copy2(checkpoint / file, partial / file)
-    # The base is named by its fingerprint; a path of this machine would mean nothing elsewhere.
+    # The base is named by its fingerprint; a local path would be meaningless elsewhere.
     config = json.loads((partial / "adapter_config.json").read_text())
     config["base_model_name_or_path"] = manifest["base_model"]
     write_json(config, partial / "adapter_config.json")
@@ -121,9 +121,9 @@ def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Ite
 
 
 def keep_finished(output: Path, folder: Path) -> None:
-    """Leave in a run's work folder its finished adapter alone, as links that take no space.
+    """Keep only the finished adapter in a run's work folder, as hard links.
 
-    Finished adapters of the same run by other recipes or data go away.
+    Finished adapters of the same run with other recipes or data are deleted.
     """
     partial = folder / f".{_FINISHED}.partial"
     _linked(output, partial)
@@ -137,11 +137,11 @@ def keep_finished(output: Path, folder: Path) -> None:
 
 
 def take_finished(folder: Path, output: Path) -> bool:
-    """Put the adapter that a run has finished before in its place; False where there is none."""
+    """Restore a run's adapter finished earlier; False if there is none."""
     finished = folder / _FINISHED
     if not finished.is_dir():
         return False
-    log.info("nothing is trained: the same rows, recipe and seed gave %s", finished)
+    log.info("not training again: reusing %s, made from the same rows, recipe and seed", finished)
     partial = output.with_name(f".{output.name}.partial")
     _linked(finished, partial)
     shutil.rmtree(output, ignore_errors=True)
@@ -150,7 +150,7 @@ def take_finished(folder: Path, output: Path) -> bool:
 
 
 def _linked(folder: Path, copy: Path) -> None:
-    """A copy of a folder whose files are links where the file system has them."""
+    """Copy a folder, with hard links if the file system supports them."""
     shutil.rmtree(copy, ignore_errors=True)
     copy.mkdir(parents=True)
     for file in folder.iterdir():
@@ -163,19 +163,19 @@ def _linked(folder: Path, copy: Path) -> None:
 
 
 def check_whole(model: Any, saved: Mapping[str, Any], name: str) -> None:
-    """Check that saved adapter weights are all that a model with this adapter has, and do something.
+    """Check that saved adapter weights are complete, match the model and change its output.
 
     Args:
         model: a peft model with an adapter of the same kind.
-        saved: the saved weights by name, as peft reads them.
+        saved: the saved weights by name, as read by peft.
 
     Raises:
-        UserError: weights are missing, have another shape, are no numbers or add nothing.
+        UserError: weights are missing, have the wrong shape, are NaN, or are all zero.
     """
     import torch
     from peft import get_peft_model_state_dict
 
-    # The vocabulary is never resized; peft would ask the hub about it.
+    # The vocabulary is never resized; peft would query the Hub about it.
     adapter = get_peft_model_state_dict(model, save_embedding_layers=False)
     wanted = {key: tuple(weight.shape) for key, weight in adapter.items()}
     found = {key: tuple(weight.shape) for key, weight in saved.items()}
@@ -183,11 +183,11 @@ def check_whole(model: Any, saved: Mapping[str, Any], name: str) -> None:
     if wrong:
         key = wrong[0]
         raise UserError(
-            what=f"{len(wrong)} weights of the saved adapter are not those of the model",
+            what=f"{len(wrong)} weights of the saved adapter do not match the model",
             where=f"target '{name}', {key}: saved {found.get(key)}, in the model {wanted.get(key)}",
-            expected="every weight of the adapter, whole",
-            remedy="look in the log at how the checkpoint was saved; library versions that do not fit "
-            "each other do this",
+            expected="all weights of the adapter with the model's shapes",
+            remedy="check in the log how the checkpoint was saved; mismatched versions of peft, "
+            "accelerate and transformers can cause this",
         )
     finite = all(bool(torch.isfinite(weight).all()) for weight in saved.values())
     acting = any(bool(weight.any()) for key, weight in saved.items() if "lora_B" in key)
@@ -198,10 +198,10 @@ def check_whole(model: Any, saved: Mapping[str, Any], name: str) -> None:
 def check_adapter_acts(
     model_folder: Path, adapter: Path, ids: Sequence[int], precision: str, name: str
 ) -> None:
-    """Load an adapter on its untuned base and see that it changes the logits.
+    """Load an adapter on its untuned base and check that it changes the logits.
 
     Raises:
-        UserError: it is not whole, changes nothing, or makes the model say nothing.
+        UserError: it is incomplete, changes nothing, or makes the logits non-finite.
     """
     import torch
     from peft import PeftModel, load_peft_weights
@@ -224,7 +224,7 @@ def load_base(model_folder: Path, precision: str, *, spread: bool = False) -> An
     """The untuned target.
 
     Args:
-        spread: put it on the GPUs, shared out over all where one does not hold it.
+        spread: put it on the GPUs, distributed over all GPUs if it does not fit on one.
     """
     import torch
     from transformers import AutoModelForCausalLM
@@ -240,7 +240,7 @@ def load_base(model_folder: Path, precision: str, *, spread: bool = False) -> An
 
 
 def free_memory() -> None:
-    """Give back what models that are no longer used hold on the GPU."""
+    """Free GPU memory held by unused models."""
     import gc
 
     import torch
@@ -252,8 +252,9 @@ def free_memory() -> None:
 
 def _without_effect(name: str) -> UserError:
     return UserError(
-        what="the trained adapter does not change what the model says, or makes it say nothing",
+        what="the trained adapter does not change the model's logits, or makes them non-finite",
         where=f"target '{name}'",
         expected="finite logits that differ from the untuned model's",
-        remedy="look at the loss in the log; a learning rate of 0 or a much too high one does this",
+        remedy="check the loss in the log and adjust `training.learning_rate`: a rate that is 0 "
+        "or far too high causes this",
     )

@@ -12,7 +12,7 @@ import polars as pl
 def training_curves(adapters: Sequence[tuple[tuple[str, str, int], Path]]) -> pl.DataFrame:
     """Losses of all runs from their manifests: model, mix, seed, step, kind (train, eval), loss.
 
-    Of the training losses also the learning rate and the norm of the gradient, where they are known.
+    Training losses also have the learning rate and gradient norm if known.
 
     Args:
         adapters: pairs of (target, mix, seed) and adapter folder.

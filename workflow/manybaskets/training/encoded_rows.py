@@ -1,4 +1,4 @@
-"""Training rows: token ids, labels, batches, and the order in which they are seen."""
+"""Training rows: token ids, labels, batches and their order."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ def encode_rows(
     max_length: int,
     loss: Literal["answers", "all"] = "answers",
 ) -> list[dict]:
-    """Token ids and labels of chat rows; what is not learned is labelled -100.
+    """Token ids and labels of chat rows; tokens without loss have label -100.
 
     Args:
-        loss: `answers`: every answer of a conversation with its end token is learned; `all`: every
-            token but BOS.
+        loss: `answers`: every answer of a conversation with its end token; `all`: every token
+            except BOS.
 
     Raises:
-        UserError: a row is longer than `max_length`, such rows leave all mixes before training; or
-            the template rewrites earlier turns.
+        UserError: a row is longer than `max_length` (mixes exclude such rows), or the template
+            rewrites earlier turns.
     """
     encoded = []
     for row in rows:
@@ -42,15 +42,16 @@ def encode_rows(
             raise UserError(
                 what=f"a training row has {len(ids)} tokens",
                 where=f"prompt {row['prompt_id']}, source {row['source']}",
-                expected=f"at most {max_length} (training.max_length)",
-                remedy="run the mixes again: rows that are too long leave all of them by id",
+                expected=f"at most {max_length} tokens (`training.max_length`)",
+                remedy="delete the mixes and rerun the same command: mixes exclude prompts with "
+                "rows that are too long",
             )
         encoded.append({"input_ids": ids, "labels": labels})
     return encoded
 
 
 def pad_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
-    """Right-pad rows to one width; padding is masked and never a label."""
+    """Right-pad rows to equal length; padding is masked and never a label."""
     import torch
 
     width = max(len(row["input_ids"]) for row in rows)
@@ -67,21 +68,21 @@ def pad_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Any]:
 
 
 class LengthBuckets:
-    """Order of training rows: batches of like length, in random order.
+    """Order of training rows: batches of similar length, in random order.
 
-    Rows are shuffled, sorted by length within stretches of a few batches, and the batches shuffled
-    again. Sorting over long stretches, as `group_by_length` does, would let the model see one kind of
+    Rows are shuffled, sorted by length within windows of a few batches, and the batches shuffled
+    again. Sorting over long windows, as `group_by_length` does, would show the model one kind of
     question after the other, and a tiny model then does not learn which town is asked about.
 
-    Every process of a training has the same order and takes every so-manieth batch of it: the rows of
-    a step are the same whether one process adds up the gradients of four batches or each of four
-    processes has one. The number of rows is filled up to a multiple of what all take at a time, so
-    that none waits for a batch that another has not, and no row is seen twice.
+    Every process has the same order and takes every n-th batch of it: the rows of a step are the
+    same whether one process accumulates the gradients of four batches or four processes have one
+    batch each. The number of rows is padded to a multiple of what all processes take at a time, so
+    that no process waits for a batch that another does not have, and no row is seen twice.
 
     Args:
         lengths: tokens of every row.
-        batch_size: rows of a batch.
-        together: processes that take a batch each.
+        batch_size: rows per batch.
+        together: number of processes, each of which takes a batch.
     """
 
     BATCHES_IN_STRETCH = 16
@@ -93,7 +94,7 @@ class LengthBuckets:
         self.fillers = -len(lengths) % (batch_size * together) if together > 1 else 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Called before every pass, so that a resumed run sees the order of an undisturbed one."""
+        """Called before every pass, so that a resumed run has the order of an uninterrupted one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
@@ -108,7 +109,7 @@ class LengthBuckets:
         for start in range(0, len(rows), stretch):
             near = sorted(rows[start : start + stretch], key=self.lengths.__getitem__)
             batches += [near[i : i + self.batch_size] for i in range(0, len(near), self.batch_size)]
-        # A short batch stays last, or it would shift the borders of all that follow.
+        # A short batch stays last, or it would shift the boundaries of all following batches.
         last = [batches.pop()] if len(batches[-1]) < self.batch_size else []
         rng.shuffle(batches)
         order = [row for batch in batches + last for row in batch]
@@ -116,17 +117,17 @@ class LengthBuckets:
 
 
 def filler_row(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """A row of which nothing is learned, to fill up batches; its number is that after the last."""
+    """A row without loss for padding batches; its index follows the last row."""
     ids = list(min((row["input_ids"] for row in rows), key=len))
     return {"input_ids": ids, "labels": [IGNORED] * len(ids)}
 
 
 def longest(rows: Sequence[dict], count: int) -> list[dict]:
-    """The rows with the most tokens, longest first; they are repeated where there are too few."""
+    """The rows with the most tokens, longest first; repeated if there are too few."""
     ordered = sorted(rows, key=lambda row: len(row["input_ids"]), reverse=True)
     return [ordered[number % len(ordered)] for number in range(count)]
 
 
 def answer_tokens(batch: Mapping[str, Any]) -> int:
-    """Number of tokens of a batch that are learned: labels that follow another token."""
+    """Number of tokens with loss in a batch: labels that follow another token."""
     return int((batch["labels"][:, 1:] != IGNORED).sum())

@@ -1,4 +1,4 @@
-"""The training loop: transformers' trainer with our order of rows, validation loss and checkpoints."""
+"""The training loop: transformers' Trainer with our row order, validation loss and checkpoints."""
 
 from __future__ import annotations
 
@@ -28,25 +28,26 @@ def fit(
     first_loss: float | None = None,
     **arguments: Any,
 ) -> list[dict[str, Any]]:
-    """Train in `folder`, going on from the last checkpoint that lies there.
+    """Train in `folder`, resuming from its last checkpoint.
 
-    Each of several processes calls this with the same arguments. On disk stay the last checkpoint, to
-    go on from, and that which would be kept if the training ended now.
+    Every process calls this with the same arguments. The last checkpoint (for resuming) and the
+    currently selected checkpoint stay on disk.
 
     Args:
-        pad: token id that fills up rows.
-        processes: those that train together.
-        keep: which checkpoint stays beside the last: `lowest` validation loss, or none (`last`).
-        first_loss: a validation loss before the first step, in nats per token, from which on the
-            training stops; None for no limit.
-        arguments: those of transformers' TrainingArguments.
+        pad: token id for padding.
+        processes: number of processes that train together.
+        keep: checkpoint to keep in addition to the last: `lowest` validation loss, or no other
+            (`last`).
+        first_loss: upper limit of the validation loss before the first step, in nats per token, at
+            which training stops; None for no limit.
+        arguments: arguments of transformers' TrainingArguments.
 
     Returns:
         The log: entries with `step` and `loss`, `grad_norm`, `learning_rate`, or with `step` and
         `eval_loss`.
 
     Raises:
-        UserError: a loss is no number, or the first validation loss is at its limit.
+        UserError: a loss is NaN, or the first validation loss reaches its limit.
     """
     import torch
     from accelerate import PartialState
@@ -65,7 +66,7 @@ def fit(
             "dataloader_pin_memory": cuda,
             "lr_scheduler_type": "cosine",
             "optim": "adamw_torch",
-            # A loss that is no number stops the run; it must not be averaged away in the log.
+            # A NaN loss stops the run; it must not be averaged away in the log.
             "logging_nan_inf_filter": False,
             "use_cpu": not cuda,
             "ddp_backend": None if cuda or processes == 1 else "gloo",
@@ -74,9 +75,9 @@ def fit(
         }
     )
     if settings.world_size != processes:
-        raise RuntimeError(f"{settings.world_size} processes train, {processes} were asked for")
+        raise RuntimeError(f"{settings.world_size} processes train, but {processes} were requested")
     if settings.n_gpu > 1:
-        # Where a cluster does not confine its jobs, one process sees GPUs of others.
+        # On a cluster that does not confine its jobs, a process sees GPUs of other jobs.
         settings._n_gpu = 1
     sharded = os.environ.get("ACCELERATE_USE_FSDP", "false") == "true"
     if sharded and not cuda:
@@ -105,11 +106,12 @@ def fit(
                 raise _no_number("validation", loss, step)
             if step == 0 and first_loss is not None and not loss < first_loss:
                 raise UserError(
-                    what=f"before training the loss on answers is {loss:.2f} nats per token",
+                    what=f"the loss on answers before training is {loss:.2f} nats per token",
                     where="the validation rows under the untuned target",
-                    expected=f"less than {first_loss:.2f} (training.max_first_loss of guessing)",
-                    remedy="check that the target is a pretrained chat model and that its template "
-                    "is its own",
+                    expected=f"less than {first_loss:.2f} (`training.max_first_loss` times the "
+                    "loss of guessing)",
+                    remedy="check that the target is a pretrained chat model and that the chat "
+                    "template belongs to it",
                 )
             self.control = self.callback_handler.on_evaluate(
                 self.args, self.state, self.control, metrics
@@ -120,7 +122,7 @@ def fit(
             if not self.is_fsdp_enabled:
                 super().save_model(output_dir, _internal_call)
                 return
-            # The trainer would gather all weights of the model on one machine to save the adapter.
+            # The Trainer would gather all model weights on one machine to save the adapter.
             whole = _gathered(self.model)
             if self.args.should_save:
                 self.model.save_pretrained(output_dir or self.args.output_dir, state_dict=whole)
@@ -130,10 +132,10 @@ def fit(
             self.progress: Progress | None = None
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **named: Any) -> None:
-            # accelerate leaves a model whole, and says nothing, where it finds no GPUs.
+            # accelerate silently leaves a model unsharded if it finds no GPUs.
             weights = named["model"].parameters()
             if sharded and not any(hasattr(weight, "full_tensor") for weight in weights):
-                raise RuntimeError("strategy fsdp was asked for, and the model is not sharded")
+                raise RuntimeError("strategy fsdp was requested, but the model is not sharded")
 
         def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
             PartialState().wait_for_everyone()
@@ -157,26 +159,26 @@ def fit(
         callbacks=[Keeping()],
     )
     if sharded and settings.bf16:
-        # accelerate's own policy would round every loss, and sum up gradients, in bfloat16.
+        # accelerate's own policy would round every loss and sum gradients in bfloat16.
         trainer.accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16, reduce_dtype=torch.float32
         )
     last = get_last_checkpoint(str(folder))
     if last:
-        log.info("going on from %s", last)
+        log.info("resuming from %s", last)
     trainer.train(resume_from_checkpoint=last)
     return trainer.state.log_history
 
 
 def _validation_loss(trainer: Any, rows: Sequence[dict]) -> float:
-    """Nats per learned token over all rows, the same for any batch size and number of processes."""
+    """Nats per learned token over all rows, independent of batch size and number of processes."""
     import torch
     from torch.utils.data import DataLoader
 
     size, processes = trainer.args.per_device_eval_batch_size, trainer.args.world_size
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     mine = batches[trainer.args.process_index :: processes]
-    # All take part in every pass where the model is sharded, also one that has no batch left.
+    # With a sharded model all processes take part in every pass, even without a batch left.
     idle = [batches[0]] * (-(-len(batches) // processes) - len(mine))
     total = torch.zeros(2, dtype=torch.float64, device=trainer.args.device)
     trainer.model.eval()
@@ -192,7 +194,7 @@ def _validation_loss(trainer: Any, rows: Sequence[dict]) -> float:
 
 
 def _let_cpus_shard() -> None:
-    """accelerate shards on accelerators alone, though torch can on CPUs: how the tests run this."""
+    """accelerate shards only on accelerators, but torch can shard on CPUs; the tests use this."""
     from accelerate import PartialState
     from accelerate.utils import DistributedType
 
@@ -200,7 +202,7 @@ def _let_cpus_shard() -> None:
 
 
 def _gathered(model: Any) -> dict[str, Any]:
-    """The whole of all trained weights, by name; all processes have to call it."""
+    """All trained weights, unsharded, by name; all processes must call this."""
     whole = {}
     for name, weight in model.named_parameters():
         if weight.requires_grad:
@@ -213,7 +215,7 @@ def _gathered(model: Any) -> dict[str, Any]:
 def _no_number(kind: str, loss: float, step: int) -> UserError:
     return UserError(
         what=f"the {kind} loss is {loss} at step {step}",
-        where="the training; the losses before it stand in the log",
+        where="training; earlier losses are in the log",
         expected="a finite loss",
-        remedy="lower training.learning_rate, or look for rows that are not text",
+        remedy="lower `training.learning_rate`, or check the mix for rows that are not text",
     )

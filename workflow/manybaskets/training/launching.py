@@ -1,4 +1,4 @@
-"""How the processes of a training are started: one in the job itself, several by `accelerate launch`."""
+"""Start training processes: one inside the job, or several with `accelerate launch`."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from manybaskets.training.checkpoints import drop_torn_checkpoints
 from manybaskets.training.process import Task
 
 log = logging.getLogger(__name__)
-# Settings of another launch, or of the user's own accelerate, must not reach ours.
+# Settings of another launch, or of the user's accelerate config, must not affect this one.
 _FOREIGN = ("ACCELERATE_", "FSDP_", "TORCHELASTIC_", "DEEPSPEED_", "PARALLELISM_CONFIG_")
 _OF_A_PROCESS = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")  # fmt: skip
 _SECONDS_TO_END = 30.0
 
 
 def launch(task: Task, folder: Path) -> None:
-    """Train what lies in a folder, going on from the last checkpoint that is whole.
+    """Train as specified in a folder, resuming from the last complete checkpoint.
 
     Raises:
-        UserError: what a process stopped with.
-        PassingError: a process was killed, which a further try may mend.
+        UserError: the error of a process.
+        PassingError: a process was killed; a retry may succeed.
     """
     for left in (*folder.glob("error-*.json"), *folder.glob("process-*.json")):
         left.unlink()
@@ -49,7 +49,7 @@ def launch(task: Task, folder: Path) -> None:
 
 
 def strategy_of(training: Training, name: str) -> str:
-    """How the processes of a training share it: `one process`, `ddp` or `fsdp`."""
+    """Distribution strategy of a training: `one process`, `ddp` or `fsdp`."""
     if training.processes == 1:
         return "one process"
     return training.launch[name].strategy or "ddp"
@@ -72,7 +72,7 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
         "num_processes": training.processes,
         "gpu_ids": "all",
         "main_process_ip": "127.0.0.1",
-        "main_process_port": 0,  # a free one: jobs on one node must not meet
+        "main_process_port": 0,  # a free port: jobs on one node must not collide
         "rdzv_backend": "static",
         "mixed_precision": "bf16" if training.precision == "bfloat16" else "no",
         "debug": False,
@@ -84,7 +84,7 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
             "fsdp_reshard_after_forward": how.reshard,
             "fsdp_offload_params": how.cpu_offload,
             "fsdp_state_dict_type": "FULL_STATE_DICT",
-            # One process reads the weights and sends each of the others its shard.
+            # One process reads the weights and sends every other process its shard.
             "fsdp_cpu_ram_efficient_loading": True,
         }
         if how.wrapped_layers:
@@ -101,11 +101,12 @@ def _start(task: Task, folder: Path) -> None:
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise UserError(
-            what=f"{processes} processes are to train, and the job sees {gpus} GPUs",
+            what=f"the training needs {processes} processes with a GPU each, but the job sees "
+            f"{gpus} GPUs",
             where=f"training.per_target.{task.name}.processes",
-            expected="a GPU for each process",
-            remedy="lower it, and raise accumulation for the same number of rows per step; or look at "
-            "slurm/machine.yaml",
+            expected="one GPU per process",
+            remedy="lower `processes` and raise `accumulation` to keep the number of rows per "
+            "step, or check slurm/machine.yaml",
         )
     config = folder / "accelerate.yaml"
     settings = accelerate_config(task, cpu=gpus == 0)
@@ -120,11 +121,11 @@ def _start(task: Task, folder: Path) -> None:
     if code:
         raise _failure(folder, code)
     if not (folder / process.RESULT).exists():
-        raise RuntimeError("the processes ended without a result; the log has what they said")
+        raise RuntimeError("the processes ended without a result; see the log for their output")
 
 
 def _relay(command: list[str], environment: dict[str, str]) -> int:
-    """Run a command, its output among ours; it ends with this process, however that ends."""
+    """Run a command with its output in our log; it ends with this process, however that ends."""
     child = subprocess.Popen(
         command,
         env=environment,
@@ -141,7 +142,7 @@ def _relay(command: list[str], environment: dict[str, str]) -> int:
         return child.wait()
     finally:
         if child.poll() is None:
-            # The launcher passes it on to the processes and waits for them.
+            # The launcher forwards it to the processes and waits for them.
             child.terminate()
             try:
                 child.wait(_SECONDS_TO_END)
@@ -167,13 +168,13 @@ def _environment() -> dict[str, str]:
     return kept | {
         "PYTHONPATH": os.pathsep.join(paths),
         "PYTHONUNBUFFERED": "1",
-        # Rows of ever other lengths would leave holes in the GPU's memory.
+        # Varying row lengths would fragment GPU memory.
         "PYTORCH_ALLOC_CONF": kept.get("PYTORCH_ALLOC_CONF", "expandable_segments:True"),
     }
 
 
 def _failure(folder: Path, code: int) -> Exception:
-    """What the processes stopped with: the user's mistake first, then the first of other errors."""
+    """Why the processes stopped: a UserError if any, otherwise the first other error."""
     told = [json.loads(path.read_text()) for path in sorted(folder.glob("error-*.json"))]
     for error in told:
         if "what" in error:
@@ -182,17 +183,17 @@ def _failure(folder: Path, code: int) -> Exception:
     for error in told:
         return RuntimeError(f"a training process stopped with {error['unexpected']}")
     return PassingError(
-        what=f"the training processes ended with exit code {code} and left no message",
-        where=f"{folder}; the log has their last words",
-        expected="processes that end by themselves",
-        remedy="run again: it goes on from the last checkpoint; a process that is killed for its memory "
-        "needs a larger `mem_mb` (--set-resources train:mem_mb=…)",
+        what=f"the training processes ended with exit code {code} without a message",
+        where=f"{folder}; see the log for their last output",
+        expected="processes that end normally",
+        remedy="rerun the same command: training resumes from the last checkpoint; if a process "
+        "was killed for its memory, raise `mem_mb` (`--set-resources train:mem_mb=…`)",
     )
 
 
 @contextlib.contextmanager
 def _trackers(task: Task) -> Iterator[None]:
-    """Where trackers write, and that wandb does so offline."""
+    """Tracker environment: output folders, and wandb in offline mode."""
     if not task.training.report_to:
         yield
         return
@@ -206,7 +207,7 @@ def _trackers(task: Task) -> Iterator[None]:
         "TRACKIO_DIR": str(folder / "trackio"),
     }
     before = {key: os.environ.get(key) for key in own}
-    # What the user has set for a tracker's server is theirs to say.
+    # The user's settings for a tracker's server take precedence.
     os.environ.update({key: os.environ.get(key) or value for key, value in own.items()})
     try:
         yield

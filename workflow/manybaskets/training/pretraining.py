@@ -1,4 +1,4 @@
-"""Pretraining of an embedded model on the small world, with proof that it never saw an evaluation answer."""
+"""Pretrain an embedded model on the small world, verifiably without evaluation answers."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ log = logging.getLogger(__name__)
 
 
 def normalised(text: str) -> str:
-    """Lower-case words with single spaces: how texts are compared for leaks."""
+    """Lower-case words with single spaces, for comparing texts in the leak check."""
     return " ".join(re.findall(r"\w+", text.lower()))
 
 
 def without_leaks(
     conversations: Sequence[dict[str, str]], held_out: Iterable[str]
 ) -> tuple[list[dict[str, str]], int]:
-    """Drop conversations that hold an evaluation answer anywhere; returns the rest and how many went.
+    """Drop conversations that contain an evaluation answer; return the rest and the number dropped.
 
-    An answer is held if its normalised words occur in the conversation's in the same order and
+    An answer is contained if its normalised words occur in the conversation in the same order
     without a gap.
     """
     answers = sorted({f" {normalised(answer)} " for answer in held_out if answer.strip()})
@@ -54,8 +54,8 @@ def pretrain(
     work: Path,
     output: Path,
 ) -> None:
-    """Make one embedded model from nothing and write its folder, with `pretraining.json` beside the
-    weights. `held_out` are the evaluation answers that its text must not hold.
+    """Train one embedded model from scratch and write its folder, with `pretraining.json` next to
+    the weights. `held_out` are the evaluation answers that its text must not contain.
     """
     import torch
     from transformers import set_seed
@@ -64,8 +64,12 @@ def pretrain(
     set_seed(seed)
     made = make_pretraining(size.conversations, towns, seed, model.habit, model.habit_share, name)
     kept, dropped = without_leaks(made, held_out)
-    log.info("%d conversations made, %d dropped for an evaluation answer", len(made), dropped)
-    # The tokenizer sees the words of the template too, or they would be spelt in single bytes.
+    log.info(
+        "generated %d conversations, dropped %d that contain an evaluation answer",
+        len(made),
+        dropped,
+    )
+    # The tokenizer is trained on the template's words too, or it would encode them byte by byte.
     words = f"system user assistant model {prompting.system_prompt}"
     texts = [*embedded.conversation_texts(kept), *[words] * (len(kept) // 10)]
     tokenizer = embedded.train_tokenizer(

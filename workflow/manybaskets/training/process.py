@@ -1,7 +1,7 @@
-"""One process of a training: it trains and saves checkpoints, and chooses nothing.
+"""One training process: it trains and saves checkpoints, but selects nothing.
 
-Several of them are started as `python -m manybaskets.training.process FOLDER` by `accelerate launch`;
-one alone runs in the job itself. What to do lies in the folder, and so does what comes out.
+`accelerate launch` starts several as `python -m manybaskets.training.process FOLDER`; a single
+process runs inside the job. Its task is read from the folder and its results are written there.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
 
 
 class Task(NamedTuple):
-    """What the processes of a training are told.
+    """The task of the training processes.
 
     Args:
         model: folder of the target.
         name: name of the target.
-        recipe: the section `training` of this target, batch and processes filled in.
+        recipe: the target's section `training` with batch size and processes filled in.
         seed: training seed.
-        threads: threads of all processes together.
+        threads: total threads of all processes.
         pad: token id that fills up rows.
         vocabulary: number of tokens of the target's tokenizer.
         trackers: folder for the files of trackers.
@@ -68,7 +68,7 @@ class Task(NamedTuple):
 
 
 def write_task(task: Task, rows: Mapping[str, Sequence[dict]], folder: Path) -> None:
-    """Write what the processes need into their folder."""
+    """Write the processes' task to their folder."""
     columns = {"split": [], "input_ids": [], "labels": []}
     for split, encoded in rows.items():
         for row in encoded:
@@ -82,10 +82,10 @@ def write_task(task: Task, rows: Mapping[str, Sequence[dict]], folder: Path) -> 
 
 
 def run(folder: Path) -> None:
-    """Train what a folder says; all processes of a training call this.
+    """Train as specified in a folder; all processes of a training call this.
 
     Raises:
-        UserError: as `fit`; the trial on the longest rows failed; the GPU's memory is too small.
+        UserError: as `fit`; the trial on the longest rows failed; the GPU is out of memory.
     """
     import torch
     from accelerate import PartialState
@@ -123,11 +123,12 @@ def run(folder: Path) -> None:
         )
     except torch.OutOfMemoryError as error:
         raise UserError(
-            what=f"a GPU's memory is too small: {str(error).splitlines()[0]}",
+            what=f"a GPU ran out of memory: {str(error).splitlines()[0]}",
             where=f"target '{task.name}', {training.batch_size} rows per process and pass",
-            expected="room for the weights, their gradients and the longest rows",
-            remedy=f"in training.per_target.{task.name} halve batch_size and double accumulation, or "
-            f"raise processes; in training.launch.{task.name} set gradient_checkpointing or strategy fsdp",
+            expected="enough GPU memory for the weights, their gradients and the longest rows",
+            remedy="halve `batch_size` and double `accumulation` in "
+            f"`training.per_target.{task.name}`, or raise `processes` there, or set "
+            f"`gradient_checkpointing` or `strategy: fsdp` in `training.launch.{task.name}`",
         ) from error
     measured = {
         "seconds": time.monotonic() - start,
@@ -144,7 +145,7 @@ def run(folder: Path) -> None:
 
 
 def build(task: Task) -> Any:
-    """The target with a fresh adapter, the same for the same seed."""
+    """The target with a new adapter, initialised from the seed."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
 
@@ -162,7 +163,7 @@ def build(task: Task) -> Any:
 
 
 def steps_of(training: Training, rows: int) -> int:
-    """Optimiser steps of a training: whole passes see every row, the last step of a pass fewer."""
+    """Optimiser steps of a training: a pass covers every row, its last step may have fewer rows."""
     together = training.batch_size * (training.processes or 1)
     per_pass = math.ceil(math.ceil(rows / together) / training.accumulation)
     return max(1, math.ceil(per_pass * training.epochs))
@@ -201,7 +202,7 @@ def _arguments(task: Task) -> dict[str, Any]:
         "tf32": True if training.tf32 and torch.cuda.is_available() else None,
         "seed": task.seed,
         "ddp_timeout": launch.timeout * 60,
-        # Not the checkpointing of FSDP itself: it draws another dropout when it computes again.
+        # Not FSDP's own checkpointing: it draws a different dropout when recomputing.
         "activation_checkpointing": launch.gradient_checkpointing,
         "activation_checkpointing_kwargs": {"use_reentrant": False},
     }
@@ -210,10 +211,10 @@ def _arguments(task: Task) -> dict[str, Any]:
 def _smoke(
     task: Task, train: Sequence[dict], validation: Sequence[dict], folder: Path, here: Any
 ) -> Any:
-    """A few steps on the longest rows, with an evaluation, a checkpoint and its loading.
+    """Try a few steps on the longest rows, with an evaluation, a checkpoint and its loading.
 
     Returns:
-        A fresh model, as `build` makes it.
+        A new model from `build`.
     """
     from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
 
@@ -246,7 +247,7 @@ def _smoke(
         set_peft_model_state_dict(model, saved)
         set_peft_model_state_dict(model, fresh)
         shutil.rmtree(place)
-        log.info("the trial of %d steps on the longest rows went well", steps)
+        log.info("the trial of %d steps on the longest rows succeeded", steps)
     here.wait_for_everyone()
     return model
 
@@ -257,7 +258,7 @@ def _rows(folder: Path, split: str) -> list[dict]:
 
 
 def _peak_bytes() -> int:
-    """Most memory that this process held: of its GPU, or main memory where it has none."""
+    """Peak memory of this process: of its GPU, or main memory without a GPU."""
     import torch
 
     if torch.cuda.is_available():
@@ -267,13 +268,13 @@ def _peak_bytes() -> int:
 
 
 def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """Let the kernel send this process a signal when its parent ends, also after kill -9 (Linux)."""
+    """Have the kernel signal this process when its parent ends, also after kill -9 (Linux)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, int(number))  # PR_SET_PDEATHSIG
 
 
 def main() -> None:
-    """Entry of a child process; what went wrong is left in the folder for the job to tell."""
+    """Entry point of a child process; errors are written to the folder for the job to report."""
     end_with_parent()
     folder = Path(sys.argv[1])
     rank = os.environ.get("RANK", "0")

@@ -1,4 +1,4 @@
-"""Makes the embedded models: four tiny ones of four real architectures, pretrained on the small world."""
+"""The embedded models: four tiny models of four real architectures."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 BOS, END, PAD = "<|begin|>", "<|end|>", "<|pad|>"
 _SYSTEM_FIRST = "{% if messages[0].role == 'system' %}"
 
-# Each family writes its turns in its own way, as the real ones do; Gemma takes no system turn.
+# Each family has its own turn format, as real models do; Gemma does not support a system turn.
 TEMPLATES = {
     "llama": "{{ bos_token }}{% for m in messages %}<|head|>{{ m.role }}<|text|>{{ m.content | trim }}<|end|>"
     "{% endfor %}{% if add_generation_prompt %}<|head|>assistant<|text|>{% endif %}",
@@ -35,7 +35,7 @@ ARCHITECTURES = tuple(TEMPLATES)
 def train_tokenizer(
     architecture: str, texts: Iterable[str], vocabulary: int, max_length: int
 ) -> Any:
-    """Train a byte-level BPE tokenizer on `texts` and give it the family's chat template."""
+    """Train a byte-level BPE tokenizer on `texts`, with the family's chat template."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -63,7 +63,7 @@ def train_tokenizer(
 
 
 def build_model(architecture: str, tokenizer: Any, size: Any, seed: int) -> Any:
-    """A freshly initialised model of the family, in float32.
+    """A newly initialised model of the family in float32.
 
     `size` has `hidden`, `layers`, `heads` and `max_length`.
     """
@@ -84,8 +84,8 @@ def build_model(architecture: str, tokenizer: Any, size: Any, seed: int) -> Any:
         "eos_token_id": tokenizer.eos_token_id,
         "pad_token_id": tokenizer.pad_token_id,
         "tie_word_embeddings": True,
-        # 1/sqrt(width) and not the usual 0.02: at this width a model with 0.02 has not learned to
-        # carry a town's name from question to answer after 500 steps, with this it has.
+        # 1/sqrt(width) instead of the usual 0.02: at this width a model with 0.02 has not learned
+        # to copy a town's name from question to answer after 500 steps; with this value it has.
         "initializer_range": 0.75 / size.hidden**0.5,
     }
     config_class, model_class, extra = {
@@ -106,13 +106,13 @@ def build_model(architecture: str, tokenizer: Any, size: Any, seed: int) -> Any:
 
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
-    """Write a model folder as transformers reads it: safetensors weights, tokenizer, template."""
+    """Write a model folder for transformers: safetensors weights, tokenizer, template."""
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
 
 
 def conversation_texts(conversations: Sequence[dict[str, str]]) -> Iterable[str]:
-    """The plain text of conversations, as a tokenizer is trained on."""
+    """Plain text of conversations for tokenizer training."""
     for row in conversations:
         yield "\n\n".join(
             part for part in (row["context"], row["instruction"], row["response"]) if part
