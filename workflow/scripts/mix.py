@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.mixes import AnyMix
+from manybaskets.config.mixes import read_mix_settings
 from manybaskets.jobs.job import job
 from manybaskets.mixes.training_set import write_training_set
 from manybaskets.records.responses import read_responses
@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))
     write_training_set(
         snakemake.wildcards.mix,
-        AnyMix(mix=snakemake.params.recipe).mix,
+        read_mix_settings(snakemake.params.recipe),
         split=pl.read_parquet(snakemake.input.split),
         eligible=pl.read_parquet(snakemake.input.eligible),
         lengths=pl.concat([pl.read_parquet(file) for file in snakemake.input.lengths]),

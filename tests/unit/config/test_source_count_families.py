@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from repository import ROOT
 
 from manybaskets.config import parse_study
-from manybaskets.config.mixes import balanced_subsets
+from manybaskets.config.mix_families import balanced_subsets
 from manybaskets.errors import UserError
 
 SHIPPED = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from manybaskets.cards.origins import Origin, _dataset_licence, _made_by, _origin_licence
 from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _template, _write_rows
+from manybaskets.config.mixes import read_mix_settings
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.records.files import write_text
@@ -26,12 +27,6 @@ MIX_ROWS = pa.schema(
         "split": pa.string(),
     }
 )
-_RECIPES = {
-    "human": "every prompt has its human answer",
-    "single": "every prompt has the answer of one source",
-    "multi": "every part of the prompts has the answers of another source",
-    "weighted": "sources answer shares of the prompts, by weight",
-}
 
 
 def write_mix_card(
@@ -64,6 +59,7 @@ def write_mix_card(
     Raises:
         UserError: a line of the mix is damaged.
     """
+    settings = read_mix_settings(recipe)
     texts: list[tuple[str, str, int, int]] = []
     for split, file in splits.items():
         conversations = read_mix(file)
@@ -84,8 +80,8 @@ def write_mix_card(
         ),
         name=name,
         study=study,
-        recipe=_RECIPES[recipe["kind"]],
-        weights=recipe.get("weights", {}),
+        recipe=settings.about,
+        notes=settings.notes_on_sources(),
         origins=[(origin, _made_by(origin)) for origin in origins],
         system=system_prompt,
         counts=_by_source(counted),

@@ -42,7 +42,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
 
 def _line(problem: Mapping[str, Any]) -> str:
     # Discriminated unions add the chosen kind to the path; the file has no such level.
-    kinds = {"embedded", "file", "hub", "folder", "human", "single", "multi", "weighted", "refused"}
+    kinds = {"embedded", "file", "hub", "folder", "refused"}
     kinds |= {
         "model",
         "classifier",
@@ -76,7 +76,7 @@ def _is_tag(steps: list[str], index: int) -> bool:
     """Whether a step of an error's path is the kind of a union and not a name of the user's."""
     return (
         (index == 1 and steps[0] == "dataset")
-        or (index == 2 and steps[0] in {"models", "mixes", "prompt_sets", "judges"})
+        or (index == 2 and steps[0] in {"models", "prompt_sets", "judges"})
         or (index == 2 and steps[:2] == ["preference", "articles"])
         or (index == 2 and steps[0] == "robustness")
     )

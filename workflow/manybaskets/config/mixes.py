@@ -1,137 +1,216 @@
-"""Config sections `mixes` and `source_counts`: which source answers which prompt."""
+"""Config section `mixes`: which source answers which prompt. A kind of mix is one class."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import gcd
-from typing import Annotated, Any, Literal
+from fractions import Fraction
+from math import ceil, floor
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, SerializeAsAny
 
+from manybaskets.config.kinds import Kinds, kind_of
 from manybaskets.config.sections import Name, Section
+from manybaskets.errors import UserError
+from manybaskets.names import HUMAN
+from manybaskets.records.ids import digest
+from manybaskets.registry import Registry
+
+if TYPE_CHECKING:
+    import polars as pl
 
 
-def balanced_subsets(sources: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """The fewest subsets of a size, taken round the circle, that hold all sources equally often."""
-    total = len(sources)
-    return [
-        tuple(sources[(block * count + step) % total] for step in range(count))
-        for block in range(total // gcd(total, count))
-    ]
+class MixSettings(Section):
+    """Base of all mixes' sections. A kind of mix is one subclass with the decorator `@mix_kind`.
 
-
-def members(
-    name: str, family: SourceCounts, mixes: Mapping[str, Mix]
-) -> dict[str, tuple[str, ...]]:
-    """The mixes of a family and their sources: those of the config where they are the same."""
-    equal = {shares: mix for mix, recipe in mixes.items() if (shares := _equal_shares(recipe))}
-    found = {}
-    for count in family.counts:
-        for number, subset in enumerate(balanced_subsets(family.sources, count), 1):
-            found[equal.get(frozenset(subset), _made(name, count, number))] = subset
-    return found
-
-
-def added(families: Mapping[str, SourceCounts], mixes: Mapping[str, Mix]) -> list[str]:
-    """The mixes that families have added to those of the config."""
-    names = {
-        _made(name, count, number)
-        for name, family in families.items()
-        for count in family.counts
-        for number in range(1, len(balanced_subsets(family.sources, count)) + 1)
-    }
-    return [mix for mix in mixes if mix in names]
-
-
-def _made(family: str, count: int, number: int) -> str:
-    return f"{family}-{count}-{number}"
-
-
-def _equal_shares(recipe: Mix) -> frozenset[str] | None:
-    """The sources of a mix that gives each the same share; None for another mix."""
-    if isinstance(recipe, SingleMix):
-        return frozenset([recipe.source])
-    if isinstance(recipe, MultiMix) and len(set(recipe.sources)) == len(recipe.sources):
-        return frozenset(recipe.sources)
-    if isinstance(recipe, WeightedMix) and len(set(recipe.weights.values())) == 1:
-        return frozenset(recipe.weights)
-    return None
-
-
-def recipes(families: Mapping[str, SourceCounts], mixes: Mapping[str, Mix]) -> dict[str, Mix]:
-    """The mixes of the config, then those that families add."""
-    every = dict(mixes)
-    for name, family in families.items():
-        for mix, sources in members(name, family, every).items():
-            if mix not in every:
-                every[mix] = WeightedMix(kind="weighted", weights=dict.fromkeys(sources, 1.0))
-    return every
-
-
-def check_counts(name: str, family: SourceCounts) -> None:
-    """Check a family's numbers of sources.
-
-    Raises:
-        ValueError: a source twice, a number twice, or one that the sources do not allow.
+    The subclass has a key `kind` of type `Literal["its name"]`, and the keys that users may set.
     """
-    key = f"source_counts.{name}"
-    if len(set(family.sources)) != len(family.sources):
-        raise ValueError(f"{key}.sources: the same source twice")
-    wrong: list[Any] = [c for c in family.counts if not 1 <= c <= len(family.sources)]
-    if wrong or len(set(family.counts)) != len(family.counts):
-        raise ValueError(
-            f"{key}.counts: {family.counts}; expected different numbers from 1 to "
-            f"{len(family.sources)}, the number of its sources"
-        )
+
+    # What its sources do, for the mix's card.
+    about: ClassVar[str]
+
+    def shares(self) -> dict[str, float]:
+        """The share of the prompts that each source answers, in the order of the section."""
+        raise NotImplementedError
+
+    def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
+        """The source that answers each prompt, in the order of the prompts.
+
+        Args:
+            prompts: eligible prompts with `prompt_id, split, part, category`.
+            name: the mix's name.
+            seed: the study's seed.
+
+        Raises:
+            UserError: no source answers some prompt.
+        """
+        raise NotImplementedError
+
+    def check(self, study: Any) -> None:
+        """Check the section against the rest of the `Study`.
+
+        Raises:
+            ValueError: it does not fit; the message begins with the key.
+        """
+
+    def source_names(self) -> list[str]:
+        """Its sources, in the order of the section."""
+        return list(self.shares())
+
+    def parts(self) -> dict[str, int]:
+        """The first part that each source answers; empty where sources do not answer by part."""
+        return {}
+
+    def notes_on_sources(self) -> dict[str, str]:
+        """What the mix's card says of a source beside who it is."""
+        return {}
+
+    @property
+    def composition(self) -> Literal["human", "single", "multi"]:
+        """Whether people answer all prompts, one other source does, or several share them."""
+        sources = set(self.shares())
+        return "multi" if len(sources) > 1 else "human" if sources == {HUMAN} else "single"
+
+    @property
+    def group(self) -> str:
+        """What figures and comparisons group mixes by: the composition; of several sources the kind."""
+        return self.kind if self.composition == "multi" else self.composition
 
 
-class HumanMix(Section):
+MIX_KINDS: Registry[type[MixSettings]] = Registry("mix kind")
+_Settings = TypeVar("_Settings", bound=type[MixSettings])
+
+
+def mix_kind(settings: _Settings) -> _Settings:
+    """Register a section class as a kind of mix, under the name that its key `kind` has."""
+    MIX_KINDS.add(kind_of(settings), settings)
+    return settings
+
+
+Mix = Annotated[SerializeAsAny[MixSettings], Kinds(MIX_KINDS)]
+
+
+def read_mix_settings(section: Mapping[str, Any]) -> MixSettings:
+    """A mix from the plain values of its section."""
+    return MIX_KINDS.get(section["kind"]).model_validate(section)
+
+
+@mix_kind
+class HumanMix(MixSettings):
     """Every prompt gets its human answer."""
 
+    about: ClassVar = "every prompt has its human answer"
     kind: Literal["human"]
 
+    def shares(self) -> dict[str, float]:
+        return {HUMAN: 1.0}
 
-class SingleMix(Section):
+    def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
+        return [HUMAN] * prompts.height
+
+
+@mix_kind
+class SingleMix(MixSettings):
     """Every prompt gets the answer of one source."""
 
+    about: ClassVar = "every prompt has the answer of one source"
     kind: Literal["single"]
     source: Name = Field(description="Name of a source.")
 
+    def shares(self) -> dict[str, float]:
+        return {self.source: 1.0}
 
-class MultiMix(Section):
+    def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
+        return [self.source] * prompts.height
+
+
+@mix_kind
+class MultiMix(MixSettings):
     """One source per part, in the order of the parts."""
 
+    about: ClassVar = "every part of the prompts has the answers of another source"
     kind: Literal["multi"]
     sources: list[Name] = Field(
         min_length=2, description="One source per part, in the order of the parts."
     )
 
+    def shares(self) -> dict[str, float]:
+        return {name: self.sources.count(name) / len(self.sources) for name in self.sources}
 
-class WeightedMix(Section):
+    def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
+        known = range(1, len(self.sources) + 1)
+        parts = prompts["part"].to_list()
+        outside = sorted({str(part) for part in parts if part not in known})
+        if outside:
+            raise UserError(
+                what=f"mix '{name}' has {len(known)} sources, none for part {', '.join(outside)}",
+                where=f"config, mixes.{name}.sources",
+                expected="one source per part (split.parts)",
+                remedy="list as many sources as the split has parts",
+            )
+        return [self.sources[part - 1] for part in parts]
+
+    def check(self, study: Any) -> None:
+        if len(self.sources) != study.split.parts:
+            raise ValueError(
+                f"sources: {len(self.sources)} sources for split.parts = {study.split.parts}; "
+                "a multi mix takes one source per part"
+            )
+
+    def source_names(self) -> list[str]:
+        return list(self.sources)
+
+    def parts(self) -> dict[str, int]:
+        return {name: self.sources.index(name) + 1 for name in self.sources}
+
+
+@mix_kind
+class WeightedMix(MixSettings):
     """The general form: any weights over sources, dealt out evenly over the categories."""
 
+    about: ClassVar = "sources answer shares of the prompts, by weight"
     kind: Literal["weighted"]
     weights: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
         min_length=1, description="Weight per source; they are normalised."
     )
 
+    def shares(self) -> dict[str, float]:
+        total = sum(self.weights.values())
+        return {name: weight / total for name, weight in self.weights.items()}
 
-class SourceCounts(Section):
-    """Mixes that differ in how many sources answer, on the same number of rows.
+    def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
+        """Every source gets its share within one prompt, in all and within two in every category of
+        every part; which prompts it gets is drawn by hash and independent of their order. Over
+        prompts of which some leave later, weights hold only approximately.
+        """
+        categories = prompts["category"].fill_null("").to_list()
+        hashes = [digest(seed, "mix", name, prompt_id) for prompt_id in prompts["prompt_id"]]
+        keys = list(zip(prompts["split"], categories, prompts["part"], hashes, strict=True))
+        order = sorted(range(prompts.height), key=keys.__getitem__)
+        dealt = dict(zip(order, _deal(self.weights, prompts.height), strict=True))
+        return [dealt[index] for index in range(prompts.height)]
 
-    Every count gets the fewest mixes in which all sources occur equally often: with four sources,
-    four mixes of one, two of two, four of three and one of four. A mix of the config with the same
-    sources in equal shares is taken where there is one.
+    def notes_on_sources(self) -> dict[str, str]:
+        return {name: f"weight {weight}" for name, weight in self.weights.items()}
+
+
+def _deal(weights: Mapping[str, float], count: int) -> list[str]:
+    """A sequence of sources in which every beginning holds each source's share within one.
+
+    The j-th turn of a source may come between j / share and (j + 1) / share; of those whose time
+    has come, the one whose time ends first gets the turn (Baruah et al. 1996: this never misses).
     """
-
-    sources: list[Name] = Field(min_length=2, description="The sources, in a fixed order.")
-    counts: list[int] = Field(min_length=2, description="Numbers of sources to be compared.")
-
-
-Mix = Annotated[HumanMix | SingleMix | MultiMix | WeightedMix, Field(discriminator="kind")]
-
-
-class AnyMix(Section):
-    """A mix of any kind, to be read back from plain values."""
-
-    mix: Mix
+    exact = {source: Fraction(str(weight)) for source, weight in weights.items()}
+    total = sum(exact.values())
+    shares = {source: exact[source] / total for source in sorted(exact)}
+    begins = dict.fromkeys(shares, 0)
+    ends = {source: ceil(1 / share) for source, share in shares.items()}
+    given = dict.fromkeys(shares, 0)
+    dealt = []
+    for turn in range(count):
+        source = min((name for name in shares if begins[name] <= turn), key=ends.__getitem__)
+        given[source] += 1
+        begins[source] = floor(given[source] / shares[source])
+        ends[source] = ceil((given[source] + 1) / shares[source])
+        dealt.append(source)
+    return dealt

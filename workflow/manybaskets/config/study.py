@@ -6,9 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config import evaluation
+from manybaskets.config import evaluation, mix_families
 from manybaskets.config import judges as judging
-from manybaskets.config import mixes as families
 from manybaskets.config import sources as parts
 from manybaskets.config.data import (
     Cleaning,
@@ -18,7 +17,8 @@ from manybaskets.config.data import (
     RefusedPromptSet,
     Split,
 )
-from manybaskets.config.mixes import HumanMix, Mix, MultiMix, SingleMix, SourceCounts
+from manybaskets.config.mix_families import SourceCounts
+from manybaskets.config.mixes import Mix
 from manybaskets.config.models import EmbeddedModel, Model, Prompting, TinySize
 from manybaskets.config.preference import Preference
 from manybaskets.config.responses import Responses
@@ -124,9 +124,9 @@ class Study(Section):
     @model_validator(mode="after")
     def _families_become_mixes(self) -> Study:
         for name, family in self.source_counts.items():
-            families.check_counts(name, family)
+            mix_families.check_counts(name, family)
         # The sections are frozen; a mix that a family makes is a mix like any other from here on.
-        self.__dict__["mixes"] = families.recipes(self.source_counts, self.mixes)
+        self.__dict__["mixes"] = mix_families.recipes(self.source_counts, self.mixes)
         return self
 
     @model_validator(mode="after")
@@ -236,11 +236,10 @@ class Study(Section):
                 "prompt_sets: 'train' and 'test' are made by the split; choose other names"
             )
         for name, mix in self.mixes.items():
-            if isinstance(mix, MultiMix) and len(mix.sources) != self.split.parts:
-                raise ValueError(
-                    f"mixes.{name}.sources: {len(mix.sources)} sources for split.parts = "
-                    f"{self.split.parts}; a multi mix takes one source per part"
-                )
+            try:
+                mix.check(self)
+            except ValueError as error:
+                raise ValueError(f"mixes.{name}.{error}") from None
         embedded_world = isinstance(self.dataset, EmbeddedDataset)
         for name, model in self.models.items():
             if isinstance(model, EmbeddedModel) and not embedded_world:
@@ -293,14 +292,7 @@ class Study(Section):
 
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""
-        recipe = self.mixes[mix]
-        if isinstance(recipe, HumanMix):
-            return [HUMAN]
-        if isinstance(recipe, SingleMix):
-            return [recipe.source]
-        if isinstance(recipe, MultiMix):
-            return list(recipe.sources)
-        return list(recipe.weights)
+        return self.mixes[mix].source_names()
 
     def used_sources(self) -> list[str]:
         """Sources that any mix uses or that are described, in the order of the config."""
@@ -326,7 +318,7 @@ class Study(Section):
 
     def count_members(self, family: str) -> dict[str, tuple[str, ...]]:
         """The mixes of a family of `source_counts`, with their sources."""
-        return families.members(family, self.source_counts[family], self.mixes)
+        return mix_families.members(family, self.source_counts[family], self.mixes)
 
     def seeds_of(self, mix: str) -> list[int]:
         """Training seeds of a mix; the untuned target has one run, 0."""
@@ -337,7 +329,7 @@ class Study(Section):
 
     def added_mixes(self) -> list[str]:
         """The mixes that families of `source_counts` have added to those of the config."""
-        return families.added(self.source_counts, self.mixes)
+        return mix_families.added(self.source_counts, self.mixes)
 
     def measures_of(self, prompt_set: str) -> list[str]:
         """Measures of the answers to a prompt set; `train` is answered by the sources."""

@@ -31,10 +31,10 @@ class Groups:
 def groups_of(study: Study) -> Groups:
     """The groups of a study, everything in the order of its config, the untuned target last."""
     order = [*study.mixes, VANILLA]
-    kinds = {name: mix.kind for name, mix in study.mixes.items()}
-    singles = {name: study.mix_sources(name)[0] for name in kinds if kinds[name] == "single"}
-    always = {VANILLA, *(name for name in kinds if kinds[name] == "human")}
-    multis = [name for name in kinds if len(study.mix_sources(name)) > 1]
+    made_of = {name: mix.composition for name, mix in study.mixes.items()}
+    singles = {name: study.mix_sources(name)[0] for name in made_of if made_of[name] == "single"}
+    always = {VANILLA, *(name for name in made_of if made_of[name] == "human")}
+    multis = [name for name in made_of if made_of[name] == "multi"]
     families = []
     for multi in multis:
         of_sources = {name for name in singles if singles[name] in study.mix_sources(multi)}
@@ -43,9 +43,8 @@ def groups_of(study: Study) -> Groups:
     sizes = [group for group in (list(singles), multis) if len(group) > 1]
     part_of: dict[str, int] = {}
     for name in multis:
-        if kinds[name] == "multi":
-            for part, source in enumerate(study.mix_sources(name), 1):
-                part_of.setdefault(source, part)
+        for source, part in study.mixes[name].parts().items():
+            part_of.setdefault(source, part)
     return Groups(order, families or [order], sizes, part_of)
 
 

@@ -41,11 +41,11 @@ class Order:
             targets=study.targets,
             mixes=list(study.mixes),
             sources=study.described_sources(),
-            singles=[name for name, mix in study.mixes.items() if mix.kind == "single"],
+            singles=[name for name, mix in study.mixes.items() if mix.composition == "single"],
             multis=[
                 name
-                for name in study.mixes
-                if len(study.mix_sources(name)) > 1 and name not in study.added_mixes()
+                for name, mix in study.mixes.items()
+                if mix.composition == "multi" and name not in study.added_mixes()
             ],
             families={
                 name: {mix: list(sources) for mix, sources in members.items()}

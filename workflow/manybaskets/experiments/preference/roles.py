@@ -72,7 +72,7 @@ class Roles:
             + [
                 pair
                 for pair in combinations(mixes, 2)
-                if study.mixes[pair[0]].kind != study.mixes[pair[1]].kind
+                if study.mixes[pair[0]].group != study.mixes[pair[1]].group
             ],
             margins={PROBABILITY: how.margin, POINTS: how.margin * (high - low)},
             length_match=how.statistics.length_match,

@@ -69,11 +69,12 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     wanted = own.conditions or [mix for mix in tested if mix != own.baseline]
     found = [(mix, own.baseline) for mix in wanted]
     for several in wanted:
-        if several == VANILLA or len(sources := study.mix_sources(several)) < 2:
+        if several == VANILLA or study.mixes[several].composition != "multi":
             continue
+        sources = study.mix_sources(several)
         singles = [
             mix for mix in wanted
-            if mix != VANILLA and study.mixes[mix].kind == "single"
+            if mix != VANILLA and study.mixes[mix].composition == "single"
             and study.mix_sources(mix)[0] in sources
         ]  # fmt: skip
         found += [(several, single) for single in singles]
