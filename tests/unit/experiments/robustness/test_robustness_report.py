@@ -6,6 +6,7 @@ import fabricated_scores as fabricated
 import polars as pl
 import pytest
 import yaml
+from matplotlib.patches import Circle
 from repository import ROOT
 from sklearn.metrics import cohen_kappa_score
 
@@ -13,6 +14,7 @@ from manybaskets.config.evaluation import Figures
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.analysis import FRAMES, analyse
 from manybaskets.experiments.robustness.figure_panels import quantities
+from manybaskets.experiments.robustness.figures import harm_quality_map
 from manybaskets.experiments.robustness.figures.danger_sweep import danger_sweep
 from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and_quality
 from manybaskets.experiments.robustness.figures.outcome_intervals import outcomes
@@ -250,16 +252,14 @@ def test_points_are_the_estimates_of_whole_sets(tmp_path, monkeypatch):
 
 
 def test_map_draws_areas_in_proportion_to_the_share_of_a_condition(tmp_path, monkeypatch):
-    import matplotlib.patches
-
     circles = []
 
-    class Recorded(matplotlib.patches.Circle):
+    class Recorded(Circle):
         def __init__(self, centre, radius, **style):
             circles.append((style["facecolor"], centre, radius))
             super().__init__(centre, radius, **style)
 
-    monkeypatch.setattr(matplotlib.patches, "Circle", Recorded)
+    monkeypatch.setattr(harm_quality_map, "Circle", Recorded)
     DRAWN["map"](tmp_path / "map", lambda frame: frame)
     cells = MADE["robustness-grid"].filter(target="qwen", prompt_set=JAILBREAK, mix="human")
     colour = LOOK.conditions["human"][0]
