@@ -61,7 +61,6 @@ rule all:
         rules.robustness.input,
         rules.preference.input,
         table_files(),
-        other_table_files(),
         figure_files(),
 
 
@@ -118,8 +117,6 @@ rule measures:
 rule tables:
     input:
         table_files(),
-        other_table_files(),
-        ROBUSTNESS_TABLES,
 
 
 rule figures:

@@ -28,6 +28,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support
 
 from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Script
 from preference_pages import preference_pages
+from rule_tables import rule_tables
 
 from manybaskets.config.evaluation import Figures, Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
@@ -35,7 +36,7 @@ from manybaskets.experiments.preference.biases import DID, DIRECT_MODELS
 from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.length_control import AT_ONE
 from manybaskets.experiments.preference.roles import Roles
-from manybaskets.experiments.preference.tables import preference_tables
+from manybaskets.experiments.preference.tables import RULE
 from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.report.figures import draw
@@ -105,7 +106,7 @@ def timed(name: str, readings: pl.DataFrame, roles: Roles) -> None:
     statistics = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        for each, table in preference_tables(frames).items():
+        for each, table in rule_tables(RULE, frames).items():
             write_all(table.frame, Path(folder) / each, table.caption)
         tables = time.perf_counter() - start
         start = time.perf_counter()

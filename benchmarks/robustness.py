@@ -26,10 +26,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
 
 import fabricated_scores as fabricated
+from rule_tables import rule_tables
 
 from manybaskets.experiments.robustness.analysis import analyse
 from manybaskets.experiments.robustness.scores import RUBRICS
-from manybaskets.experiments.robustness.tables import make_tables
+from manybaskets.experiments.robustness.tables import RULE, RobustnessContext
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.table_forms import write_all
 from manybaskets.statistics import crossed
@@ -215,7 +216,7 @@ def of_time() -> None:
             start, busy = time.perf_counter(), time.process_time()
             frames = analyse(rows, design.filter(pl.col("target") == target), own, {}, rubrics)
             counted = time.perf_counter()
-            for name, table in make_tables(frames, own).items():
+            for name, table in rule_tables(RULE, frames, RobustnessContext(own)).items():
                 write_all(table.frame, Path(folder) / f"{target}-{name}", table.caption)
             end = time.perf_counter()
             spent, worked = spent + end - start, worked + time.process_time() - busy

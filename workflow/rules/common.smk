@@ -35,9 +35,11 @@ from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.report.figures import planned_figures
 from manybaskets.experiments import experiments_of
-from manybaskets.report.assemble import OTHER_TABLES
-from manybaskets.report.study_tables import Order, table_names
-from manybaskets.source_analysis.style_inheritance import counted, source_shares
+from manybaskets.presentation.tables import REPORT
+from manybaskets.report.all_tables import needed_frames, table_names, tables_of
+from manybaskets.report.sections import check_sections
+from manybaskets.report.study_tables import Order
+from manybaskets.source_analysis.style_inheritance import source_shares
 from manybaskets.measures.swap_tests import check_families
 from manybaskets.jobs.stage_versions import stage_version
 

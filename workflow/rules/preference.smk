@@ -3,15 +3,11 @@
 from manybaskets.experiments.preference.presenting import (
     frame_names as preference_frames,
 )
-from manybaskets.experiments.preference.presenting import (
-    table_names as preference_table_names,
-)
 from manybaskets.experiments.preference.roles import Roles, settings_of
 from manybaskets.experiments.preference.schemas import GOLD
 
 PUBLISHED_PREFERENCE = shipped("resources/published/self_preference.csv")
 PREFERENCE_STATISTICS = FILES.statistics.tables(preference_frames(STUDY))
-PREFERENCE_TABLES = FILES.tables.tables(preference_table_names(STUDY))
 JUDGE_LOAD, WRITER_LOAD = PREFERENCE.load(), PREFERENCE.writing_load()
 
 
@@ -19,7 +15,7 @@ rule preference:
     input:
         PREFERENCE.all_readings(),
         PREFERENCE_STATISTICS,
-        PREFERENCE_TABLES,
+        written_tables("preference_tables"),
         only_if(STUDY.preference, PREFERENCE.texts()),
         [
             FILES.figures.svg(name)
@@ -323,7 +319,7 @@ if STUDY.preference:
             texts=PREFERENCE.texts(),
             numbers=PUBLISHED_PREFERENCE,
         output:
-            PREFERENCE_TABLES,
+            written_tables("preference_tables"),
         log:
             FILES.log("tables/preference"),
         conda:

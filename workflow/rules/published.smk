@@ -45,7 +45,7 @@ rule published_variants:
         paper=FILES.measures.published_procedures(),
         summary=FILES.statistics.table("summary"),
     output:
-        paper_variant_files(),
+        written_tables("published_variants"),
     log:
         FILES.log("tables/paper-variants"),
     conda:
@@ -65,7 +65,7 @@ rule published_collapse:
         paper=FILES.measures.published_procedures(),
         summary=FILES.statistics.table("summary"),
     output:
-        published_files(),
+        written_tables("published_collapse"),
     log:
         FILES.log("tables/published"),
     conda:
@@ -86,7 +86,7 @@ rule published_similarity:
         numbers=shipped("resources/published/wildchat50m.csv"),
         similarity=FILES.statistics.table("similarity"),
     output:
-        published_similarity_files(),
+        written_tables("published_similarity"),
     log:
         FILES.log("tables/published-similarity"),
     conda:

@@ -106,12 +106,9 @@ rule curves:
 rule write_tables:
     """Tables as CSV, Markdown and LaTeX."""
     input:
-        FILES.statistics.table("summary"),
-        FILES.statistics.table("comparisons"),
-        FILES.statistics.table("counts"),
-        divergence_files(),
+        table_input(),
     output:
-        table_files(),
+        written_tables("write_tables"),
     log:
         FILES.log("tables/tables"),
     conda:
@@ -168,7 +165,7 @@ rule write_report:
         ],
         figures=figure_files(),
         tables=report_table_files(),
-        written=table_files(),
+        written=written_tables("write_tables"),
         templates=ROBUSTNESS.all_templates(),
         canaries=ROBUSTNESS.all_canaries(),
         robustness=only_if(STUDY.robustness, PUBLISHED_ROBUSTNESS),

@@ -6,15 +6,11 @@ Texts are in `restricted/` alone, which the jobs here close to everybody but the
 from manybaskets.config.model_families import family_of
 from manybaskets.experiments.robustness.judge_panel import analysis_settings
 from manybaskets.experiments.robustness.presenting import frame_names
-from manybaskets.experiments.robustness.presenting import (
-    table_names as robustness_table_names,
-)
 from manybaskets.experiments.robustness.target_names import target_names
 
 RESTRICTED = str(ROBUSTNESS.restricted())
 PUBLISHED_ROBUSTNESS = shipped("resources/published/robustness.csv")
 ROBUSTNESS_STATISTICS = FILES.statistics.tables(frame_names(STUDY))
-ROBUSTNESS_TABLES = FILES.tables.tables(robustness_table_names(STUDY))
 ROBUSTNESS_LOAD = ROBUSTNESS.load()
 ROBUSTNESS_RESPONSES = ROBUSTNESS_LOAD.files(
     *[
@@ -32,7 +28,7 @@ JUDGE_OPENING = {
 rule robustness:
     input:
         ROBUSTNESS_STATISTICS,
-        ROBUSTNESS_TABLES,
+        written_tables("robustness_tables"),
         only_if(STUDY.robustness and STUDY.robustness.show_texts, ROBUSTNESS.examples()),
 
 
@@ -291,7 +287,7 @@ if STUDY.robustness:
             canaries=ROBUSTNESS.all_canaries(),
             numbers=PUBLISHED_ROBUSTNESS,
         output:
-            ROBUSTNESS_TABLES,
+            written_tables("robustness_tables"),
         log:
             FILES.log("tables/robustness"),
         conda:

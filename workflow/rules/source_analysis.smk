@@ -223,15 +223,15 @@ rule style:
 rule source_tables:
     """Tables of the sources' similarity, distances, topics and inherited style."""
     input:
-        [FILES.statistics.table(name) for name in source_table_names()],
+        FILES.statistics.tables(needed_frames(table_names(STUDY, "source_tables"))),
     output:
-        source_table_files(),
+        written_tables("source_tables"),
     log:
         FILES.log("tables/sources"),
     conda:
         ENVS / "light.yaml"
     params:
-        names=source_table_names(),
+        names=table_names(STUDY, "source_tables"),
         version=stage_version("source_tables"),
     message:
         "Writing the tables of the sources"

@@ -113,7 +113,7 @@ rule throughput:
         responses=[FILES.sources.answers(name) for name in FILES.sources.generating()],
         models=[FILES.models.folder(name) for name in GENERATING_MODELS],
     output:
-        FILES.tables.tables(["throughput", "throughput-correlation"]),
+        written_tables("throughput"),
     log:
         FILES.log("tables/throughput"),
     localrule: True

@@ -5,20 +5,17 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.evaluation import Published
-from manybaskets.experiments.preference.presenting import tables_of
+from manybaskets.experiments.preference.tables import PreferenceContext
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
+from manybaskets.presentation.tables import make_tables, write_tables
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
     names = dict.fromkeys(Path(file).stem for file in snakemake.output)
-    made = tables_of(
-        {Path(file).stem: pl.read_parquet(file) for file in given.statistics},
+    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
+    context = PreferenceContext(
         pl.read_parquet(given.texts),
-        list(names),
         Published(**params.published) if params.published else None,
         Path(given.numbers),
     )
-    folder = Path(snakemake.output[0]).parent
-    for name, table in made.items():
-        write_all(table.frame, folder / name, table.caption)
+    write_tables(make_tables(names, frames, context), Path(snakemake.output[0]).parent)

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
+import manybaskets.report.published_tables  # noqa: F401 registers the tables
 from manybaskets.config.evaluation import Published
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.published.collapse_numbers import CAPTIONS, compare, contrasts, load
+from manybaskets.presentation.tables import computed_tables, write_tables
+from manybaskets.published.collapse_numbers import compare, contrasts, load
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
@@ -18,7 +19,5 @@ with job(snakemake.log[0]):
         Published(**params.published),
         params.part_of,
     )
-    made = {"published": compared, "published-contrasts": contrasts(compared)}
-    folder = Path(snakemake.output[0]).parent
-    for name, frame in made.items():
-        write_all(frame, folder / name, CAPTIONS[name])
+    frames = {"published": compared, "published-contrasts": contrasts(compared)}
+    write_tables(computed_tables(frames), Path(snakemake.output[0]).parent)

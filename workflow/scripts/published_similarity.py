@@ -4,9 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
+import manybaskets.report.published_tables  # noqa: F401 registers the tables
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.published.similarity_numbers import CAPTION, compare_similarity, load_similarity
+from manybaskets.presentation.tables import computed_tables, write_tables
+from manybaskets.published.similarity_numbers import compare_similarity, load_similarity
 
 with job(snakemake.log[0]):
     given = snakemake.input
@@ -15,4 +16,5 @@ with job(snakemake.log[0]):
         pl.read_parquet(given.similarity),
         snakemake.params.rows,
     )
-    write_all(frame, Path(snakemake.output[0]).with_suffix(""), CAPTION)
+    folder = Path(snakemake.output[0]).parent
+    write_tables(computed_tables({"published-similarity": frame}), folder)

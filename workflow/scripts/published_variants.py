@@ -4,11 +4,12 @@ from pathlib import Path
 
 import polars as pl
 
+import manybaskets.report.published_tables  # noqa: F401 registers the tables
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.published.procedure_comparison import CAPTION, paper_variants
+from manybaskets.presentation.tables import computed_tables, write_tables
+from manybaskets.published.procedure_comparison import paper_variants
 
 with job(snakemake.log[0]):
     given = snakemake.input
     frame = paper_variants(pl.read_parquet(given.paper), pl.read_parquet(given.summary))
-    write_all(frame, Path(snakemake.output[0]).with_suffix(""), CAPTION)
+    write_tables(computed_tables({"paper-variants": frame}), Path(snakemake.output[0]).parent)

@@ -6,16 +6,15 @@ import polars as pl
 
 from manybaskets.config.evaluation import Published
 from manybaskets.experiments.robustness import statistics as gathering
-from manybaskets.experiments.robustness.presenting import tables_of
+from manybaskets.experiments.robustness.tables import RobustnessContext
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
+from manybaskets.presentation.tables import make_tables, write_tables
 
 given, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]):
     targets = params.analysis["targets"]
-    made = tables_of(
-        {Path(file).stem: pl.read_parquet(file) for file in given.statistics},
+    context = RobustnessContext(
         gathering.analysis_of(
             params.analysis,
             gathering.read_by_target(given.templates, targets),
@@ -24,6 +23,6 @@ with job(snakemake.log[0]):
         Published(**params.published) if params.published else None,
         Path(given.numbers),
     )
-    folder = Path(snakemake.output[0]).parent
-    for name, table in made.items():
-        write_all(table.frame, folder / name, table.caption)
+    names = dict.fromkeys(Path(file).stem for file in snakemake.output)
+    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
+    write_tables(make_tables(names, frames, context), Path(snakemake.output[0]).parent)

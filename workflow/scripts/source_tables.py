@@ -4,15 +4,11 @@ from pathlib import Path
 
 import polars as pl
 
+import manybaskets.report.source_findings  # noqa: F401 registers the tables
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.source_findings import source_tables
+from manybaskets.presentation.tables import make_tables, write_tables
 
 with job(snakemake.log[0]):
-    folder = Path(snakemake.output[0]).parent
-    frames = {
-        name: pl.read_parquet(file)
-        for name, file in zip(snakemake.params.names, snakemake.input, strict=True)
-    }
-    for name, table in source_tables(frames).items():
-        write_all(table.frame, folder / name, table.caption)
+    frames = {Path(file).stem: pl.read_parquet(file) for file in snakemake.input}
+    made = make_tables(snakemake.params.names, frames, None)
+    write_tables(made, Path(snakemake.output[0]).parent)

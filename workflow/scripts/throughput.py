@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+import manybaskets.report.throughput  # noqa: F401 registers the tables
 from manybaskets.generation.source import source_of
 from manybaskets.generation.throughput import correlations, throughput
 from manybaskets.jobs.job import job
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.throughput import CAPTIONS
+from manybaskets.presentation.tables import computed_tables, write_tables
 
 with job(snakemake.log[0]):
     given, params = snakemake.input, snakemake.params
@@ -25,6 +25,5 @@ with job(snakemake.log[0]):
         },
         max_prompt_tokens=params.max_prompt_tokens,
     )
-    folder = Path(snakemake.output[0]).parent
-    for name, frame in (("throughput", table), ("throughput-correlation", correlations(table))):
-        write_all(frame, folder / name, CAPTIONS[name])
+    frames = {"throughput": table, "throughput-correlation": correlations(table)}
+    write_tables(computed_tables(frames), Path(snakemake.output[0]).parent)

@@ -11,11 +11,11 @@ from fabricated_results import condition, summary
 from pydantic import ValidationError
 from repository import ROOT
 
+import manybaskets.report.published_tables  # noqa: F401 registers the tables
 from manybaskets.config.evaluation import Published
 from manybaskets.errors import UserError
-from manybaskets.presentation.table_forms import write_all
+from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.collapse_numbers import (
-    CAPTIONS,
     CONTRASTS,
     PUBLISHED_COLLAPSE_SCHEMA,
     Cells,
@@ -24,7 +24,7 @@ from manybaskets.published.collapse_numbers import (
     findings,
     load,
 )
-from manybaskets.published.procedure_comparison import CAPTION, COUNTERPARTS, paper_variants
+from manybaskets.published.procedure_comparison import COUNTERPARTS, paper_variants
 from manybaskets.published.procedure_rows import PAPER
 
 NUMBERS = ROOT / "resources" / "published" / "collapse.csv"
@@ -275,11 +275,10 @@ def test_tables_are_written_for_readers(numbers, tmp_path):
     assert variants["value"][2] == pytest.approx(math.exp(1.5))
     assert variants["differs"].null_count() == 0
     compared = compare(numbers, rows, own, GIVEN, {}, lookup)
-    made = {"published": compared, "published-contrasts": contrasts(compared)}
-    for name, frame in made.items():
-        written = write_all(frame, tmp_path / name, CAPTIONS[name])
-        assert all(path.stat().st_size for path in written)
-    text = write_all(variants, tmp_path / "paper-variants", CAPTION)[1].read_text()
+    frames = {"published": compared, "published-contrasts": contrasts(compared)}
+    write_tables(computed_tables({**frames, "paper-variants": variants}), tmp_path)
+    assert len([path for path in tmp_path.iterdir() if path.stat().st_size]) == 9
+    text = (tmp_path / "paper-variants.md").read_text()
     assert "untrained splitter" in text and "4.48" in text
 
 

@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from repository import ROOT
 
+import manybaskets.report.published_tables  # noqa: F401 registers the tables
 from manybaskets.config.loading import parse_study, read_yaml
 from manybaskets.errors import UserError
-from manybaskets.presentation.table_forms import write_all
+from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.similarity_numbers import (
-    CAPTION,
     PUBLISHED_SIMILARITY_SCHEMA,
     check_similarity,
     compare_similarity,
@@ -48,7 +48,8 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
     assert first["difference"] == pytest.approx(-0.04)
     assert (second["metric"], second["within"]) == ("rouge_l", None)
     assert compare_similarity({}, FOUND, {}).schema == PUBLISHED_SIMILARITY_SCHEMA
-    assert all(path.stat().st_size for path in write_all(found, tmp_path / "t", CAPTION))
+    write_tables(computed_tables({"published-similarity": found}), tmp_path)
+    assert len([path for path in tmp_path.iterdir() if path.stat().st_size]) == 3
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import polars as pl
 from fabricated_results import compared, condition, difference, lookup, summary
 
 from manybaskets.presentation.page import Figure, Report, Section, Table, write_report
-from manybaskets.report import tables
+from manybaskets.report import measured_tables as tables
 from manybaskets.report.findings import findings, warnings
 
 SCRIPT = "<script>alert('x')</script>"

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
+from rule_tables import rule_tables
 
-from manybaskets.presentation.table_forms import write_all
-from manybaskets.report.source_findings import source_findings, source_tables, topic_shares
+from manybaskets.presentation.tables import write_tables
+from manybaskets.report.source_findings import RULE, source_findings, topic_shares
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
 from manybaskets.source_analysis.style_inheritance import FACTOR, MEAN, STYLE
@@ -131,7 +132,7 @@ def test_a_source_that_stands_out_only_by_chance_is_not_named():
 
 
 def test_pairs_stand_once_but_for_meteor():
-    shown = source_tables(FRAMES)["source-distances"].frame
+    shown = rule_tables(RULE, FRAMES)["source-distances"].frame
     kinds = shown["compared by"].to_list()
     assert (kinds.count("sentence vectors"), kinds.count("ROUGE-L"), kinds.count("METEOR")) == (3, 3, 2)  # fmt: skip
 
@@ -145,8 +146,7 @@ def test_topics_have_a_row_each_and_one_for_the_entropy():
 
 def test_tables_are_written_in_all_forms_with_rows_and_without(tmp_path):
     for folder, frames in (("full", FRAMES), ("empty", {n: f.clear() for n, f in FRAMES.items()})):
-        for name, table in source_tables(frames).items():
-            write_all(table.frame, tmp_path / folder / name, table.caption)
+        write_tables(rule_tables(RULE, frames), tmp_path / folder)
         assert len(list((tmp_path / folder).iterdir())) == 12
     shown = (tmp_path / "full" / "style-inheritance.md").read_text()
     assert "Bold passages" in shown and "typical factor over elements" in shown

@@ -82,3 +82,12 @@ def embedded_sources(study: Study) -> list[str]:
         for name in study.used_sources()
         if name != HUMAN and study.sources[name].model in embedded
     ]
+
+
+def generating_sources(study: Study) -> list[str]:
+    """Sources in use that an engine runs: neither people nor ready answers."""
+    return [
+        name
+        for name in study.used_sources()
+        if name != HUMAN and study.sources[name].engine.kind != "replay"
+    ]

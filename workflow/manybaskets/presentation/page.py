@@ -59,12 +59,14 @@ class Section:
     Args:
         title: the heading, and the name in the contents.
         sentences: what to know of it, one line each.
+        warnings: shown above everything, with those of the other sections.
     """
 
     title: str
     sentences: Sequence[str] = ()
     figures: Sequence[Figure] = ()
     tables: Sequence[Table] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def anchor(self) -> str:
@@ -129,19 +131,3 @@ def _data_uri(path: Path) -> str:
     """The SVG as an image of its own: ids of several figures cannot clash, scripts cannot run."""
     encoded = base64.b64encode(Path(path).read_bytes()).decode("ascii")
     return f"data:image/svg+xml;base64,{encoded}"
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """An experiment's section of the report, without its figures.
-
-    Args:
-        name: under which its tables and figures are registered.
-        warnings: shown among the report's own, above everything.
-    """
-
-    name: str
-    title: str
-    sentences: Sequence[str]
-    tables: Sequence[Table]
-    warnings: Sequence[str] = ()

@@ -23,6 +23,7 @@ from manybaskets.registry import Registry
 
 ENDINGS = ("csv", "md", "tex")
 WRITE_TABLES = "write_tables"  # the rule that writes tables without a rule of their own
+REPORT = "write_report"  # the rule of tables that the report shows and no file holds
 MEMBER = "{member}"
 
 
@@ -94,8 +95,9 @@ def table(
         needs: names of the files in `statistics/` that the function is given, in this order.
         section: where the report shows it: `runs`, `sources`, `published`, `making`, `counts`, or
             the name of an experiment.
-        rule: which rule writes it. Rules differ in the context that they give to the function:
-            `write_tables` gives a `report.study_tables.TableContext`.
+        rule: which rule writes it; `write_report` for a table that only the report shows. Rules
+            differ in the context that they give to the function: `write_tables` gives a
+            `report.study_tables.TableContext`.
         when: whether a study has this table.
         members: the study has one such table for each; the function is given the member last.
     """
@@ -110,6 +112,11 @@ def table(
         return function
 
     return register
+
+
+def as_it_is(frame: pl.DataFrame, context: Any) -> pl.DataFrame:
+    """A table's function that shows its statistics as they are."""
+    return frame
 
 
 def computed_table(

@@ -49,14 +49,6 @@ CONTRASTS = pl.Schema(
         "agree": pl.String,
     }
 )
-CAPTIONS = {
-    "published": "Reported by Schaffelder & Gatt (2026) against reproduced by the same procedures in this "
-    "study, and this project's value of the same thing where there is one. The study sampled without a "
-    "seed and had one training run: exact agreement is not to be expected.",
-    "published-contrasts": "Differences between two conditions, as reported and as reproduced by the same "
-    "procedures, and whether they have the same direction.",
-}
-
 Member = tuple[str, str]  # target and mix, or `training_data` and source
 
 _COLUMNS = ("metric", "variant", "target", "condition", "tier", "statistic", "value", "n", "note")

@@ -28,11 +28,6 @@ LABELS = {
     HEAPS: "Heaps' law",
     SEMANTIC: "Semantic diversity",
 }
-CAPTION = (
-    "The published procedures (paper) beside this project's values of the same things. The paper's "
-    "have one training run, here that of the first seed, and no interval; what else differs is told in "
-    "the last column."
-)
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,6 @@ PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
         "n_prompts": pl.Int64,
     }
 )
-CAPTION = (
-    "Similarity of each source's answers to those of the other sources: reported by Feuer & Hegde (2025, "
-    "table 5) against the mean over prompts here, with its interval. The published numbers are moving "
-    "averages whose last nine prompts carry 96 % of the weight, over other prompts and four or five "
-    "other models: a rough range, not a target."
-)
 _TABLE = "T5"
 _METRICS = {"rouge_1": "avg_rouge1", "rouge_l": "avg_rougeL", "meteor": "avg_meteor"}
 

@@ -15,7 +15,7 @@ from manybaskets.presentation.formatting import (
     rounded_alike,
 )
 from manybaskets.records.measured import of_runs
-from manybaskets.report import tables
+from manybaskets.report import measured_tables
 
 _ALPHA = 0.05  # Holm-adjusted
 _ENOUGH_SEEDS = 3
@@ -55,7 +55,7 @@ def findings(
     several_targets = summary["model"].n_unique() > 1 or compared["model"].n_unique() > 1
     ranked: list[tuple[float, float, str]] = []
     unclear: dict[Say, list[list[dict[str, Any]]]] = {_undecided: [], _alike: []}
-    shown = tables.comparisons(compared, find)
+    shown = measured_tables.comparisons(compared, find)
     for _, group in shown.group_by(_GROUP, maintain_order=True):
         rows = [row for row in group.iter_rows(named=True) if _has_interval(row)]
         apart = [row for row in rows if _excludes_equality(row)]
@@ -182,7 +182,7 @@ def _multi(
     """Multi beside each single, their mean and the best; measures with a direction first."""
     if not singles:
         return []
-    table = tables.multi_against_singles(summary, singles, multi, find)
+    table = measured_tables.multi_against_singles(summary, singles, multi, find)
     with_direction, without = [], []
     for row in table.iter_rows(named=True):
         if row[multi] is None or row["low"] is None or row["mean_of_singles"] is None:

@@ -7,12 +7,13 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.config.study import Study
 from manybaskets.names import VANILLA
 from manybaskets.presentation.formatting import measure_lookup, number, rounded_alike
-from manybaskets.presentation.page import Table
+from manybaskets.presentation.tables import table
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
-from manybaskets.source_analysis.style_inheritance import ALL_SOURCES, FACTOR, MEAN, STYLE
+from manybaskets.source_analysis.style_inheritance import ALL_SOURCES, FACTOR, MEAN, STYLE, counted
 from manybaskets.source_analysis.topics import TOPICS
 
 KINDS = {
@@ -24,59 +25,46 @@ KINDS = {
 }
 _OF_ELEMENTS = {MEAN: "mean over elements", FACTOR: "typical factor over elements"}
 _FALSE_DISCOVERIES = 0.05
-_TITLES = {
-    "similarity": "Similarity of the sources",
-    "source-distances": "Pairs of sources",
-    "topics": "Topics of the sources",
-    "style-inheritance": "Style inherited",
-}
-_CAPTIONS = {
-    "similarity": "How alike a source's answers are to those of all other sources to the same "
+RULE = "source_tables"
+
+
+def _several(study: Study) -> bool:
+    return bool(study.source_analysis) and len(study.described_sources()) > 1
+
+
+@table(
+    name="similarity",
+    title="Similarity of the sources",
+    caption="How alike a source's answers are to those of all other sources to the same "
     "prompts: mean over prompts, standard deviation over prompts, and the same against answers to "
     "other prompts (shuffled). ROUGE is F1 of stems, of Latin letters only; METEOR is without "
     "synonyms and weighs recall nine times, so that a longer answer scores higher.",
-    "source-distances": "Similarities (ROUGE, METEOR: the first source's answer as hypothesis) and "
-    "distances: energy coefficient of the answers' sentence vectors (0 for equal distributions, 1 "
-    "for two points) and Jensen–Shannon divergence of topics in bits. The floor of a similarity is "
-    "that of answers to other prompts; that of a distance is what 95 % of random swaps of the two "
-    "sources' answers stay below, and p is how often swaps reach the distance.",
-    "topics": "Shares of the topics of one model (LDA) of all sources' answers, by their likeliest "
-    "words, and the entropy of the shares in bits.",
-    "style-inheritance": "Elements of Markdown per answer of the runs (test prompts) against those "
-    "of their sources (training prompts) and of the untuned target (test prompts). Ratio is empty "
-    "where the other side has none; the smoothed one adds ½ to both counts and carries the "
-    "interval. The mean over elements is arithmetic for ratios and geometric for smoothed ones; the "
-    "typical factor is by how much a count differs either way.",
-}
-
-
-def source_tables(frames: Mapping[str, pl.DataFrame]) -> dict[str, Table]:
-    """Tables for readers, by file name.
-
-    Args:
-        frames: any of `similarity` (schema `similarity.summary.SIMILARITY`), `source-distances`
-            (`pairs.PAIRS`), `topics` (`topics.TOPICS`) and `style-inheritance` (`style.STYLE`).
-    """
-    shown = {
-        "similarity": _similarity_shown,
-        "source-distances": _pairs_shown,
-        "topics": topic_shares,
-        "style-inheritance": style_shown,
-    }
-    return {
-        name: Table(_TITLES[name], shown[name](frame), _CAPTIONS[name])
-        for name, frame in frames.items()
-    }
-
-
-def _similarity_shown(similarity: pl.DataFrame) -> pl.DataFrame:
+    needs=("similarity",),
+    section="sources",
+    rule=RULE,
+    when=lambda study: _several(study) and bool(study.source_analysis.similarity.metrics),
+)
+def _similarity_shown(similarity: pl.DataFrame, context: Any = None) -> pl.DataFrame:
     return similarity.select(
         _named("metric", KINDS).alias("compared by"),
         "source", "value", "low", "high", "sd", "shuffled", "n_prompts", "n_excluded",
     )  # fmt: skip
 
 
-def _pairs_shown(pairs: pl.DataFrame) -> pl.DataFrame:
+@table(
+    name="source-distances",
+    title="Pairs of sources",
+    caption="Similarities (ROUGE, METEOR: the first source's answer as hypothesis) and "
+    "distances: energy coefficient of the answers' sentence vectors (0 for equal distributions, 1 "
+    "for two points) and Jensen–Shannon divergence of topics in bits. The floor of a similarity is "
+    "that of answers to other prompts; that of a distance is what 95 % of random swaps of the two "
+    "sources' answers stay below, and p is how often swaps reach the distance.",
+    needs=("source-distances",),
+    section="sources",
+    rule=RULE,
+    when=_several,
+)
+def _pairs_shown(pairs: pl.DataFrame, context: Any = None) -> pl.DataFrame:
     """One row for both orders of a pair, but for METEOR, which tells hypothesis from reference."""
     unordered = pl.concat_str(
         "kind", pl.min_horizontal("first", "second"), pl.max_horizontal("first", "second"),
@@ -92,7 +80,17 @@ def _named(column: str, names: dict[str, str]) -> pl.Expr:
     return pl.col(column).replace(names)
 
 
-def topic_shares(topics: pl.DataFrame) -> pl.DataFrame:
+@table(
+    name="topics",
+    title="Topics of the sources",
+    caption="Shares of the topics of one model (LDA) of all sources' answers, by their likeliest "
+    "words, and the entropy of the shares in bits.",
+    needs=("topics",),
+    section="sources",
+    rule=RULE,
+    when=lambda study: bool(study.source_analysis and study.source_analysis.topics),
+)
+def topic_shares(topics: pl.DataFrame, context: Any = None) -> pl.DataFrame:
     """One row per topic and one for the entropy, one column per source."""
     sources = topics["source"].unique(maintain_order=True).to_list()
     wide = topics.with_columns(pl.col("words").fill_null("entropy, bits")).pivot(
@@ -103,7 +101,24 @@ def topic_shares(topics: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def style_shown(style: pl.DataFrame) -> pl.DataFrame:
+def _counts_elements(study: Study) -> bool:
+    described = study.source_analysis
+    return bool(described and counted(study.measures) and counted(described.measures))
+
+
+@table(
+    name="style-inheritance",
+    title="Style inherited",
+    caption="Elements of Markdown per answer of the runs (test prompts) against those "
+    "of their sources (training prompts) and of the untuned target (test prompts). Ratio is empty "
+    "where the other side has none; the smoothed one adds ½ to both counts and carries the "
+    "interval. The mean over elements is arithmetic for ratios and geometric for smoothed ones; the "
+    "typical factor is by how much a count differs either way.",
+    needs=("style-inheritance",),
+    rule=RULE,
+    when=_counts_elements,
+)
+def style_shown(style: pl.DataFrame, context: Any = None) -> pl.DataFrame:
     """The table of style with labels in place of the names of measures."""
     find = measure_lookup()
     names = {
@@ -122,7 +137,8 @@ def source_findings(
     """At most `limit` plain sentences: who is alike, who is apart, and whose style runs took on.
 
     Args:
-        frames: as for `source_tables`.
+        frames: any of `similarity` (schema `pair_summary.SIMILARITY`), `source-distances`
+            (`pairs.PAIRS`), `topics` (`topics.TOPICS`) and `style-inheritance` (`style.STYLE`).
         confidence: of the intervals.
         limit: most sentences.
     """

@@ -1,4 +1,4 @@
-"""The tables of a study, put together from its statistics."""
+"""The tables of a study that follow from its summary, comparisons and counts."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from manybaskets.config.participants import embedded_sources
 from manybaskets.config.study import TRAIN, Study
-from manybaskets.presentation.page import Table
+from manybaskets.presentation.tables import MEMBER, REPORT, as_it_is, table
 from manybaskets.records.measured import in_config_order, of_runs
-from manybaskets.report import tables
+from manybaskets.report import measured_tables
 from manybaskets.report.divergence import divergence_table
 from manybaskets.report.source_counts import source_count_table, source_count_trends
 
 
 @dataclass(frozen=True)
 class Order:
-    """Names in the order of the config, and what tables must know of mixes.
+    """Names in the order of the config, and what tables must know about mixes.
 
     Attributes:
         singles: mixes of one synthetic source; multis: mixes of several.
@@ -58,105 +59,173 @@ class Order:
         return in_config_order(frame, self.measures, self.targets, self.mixes, self.sources)
 
 
-def table_names(study: Study) -> list[str]:
-    """Names of the tables that `make_tables` gives for a study, known from its config alone."""
-    order = Order.of(study)
-    families = study.comparisons.values()
-    names = []
-    if study.targets:
-        names += ["conditions"]
-        names += ["comparisons"] if any(f.prompt_set != TRAIN for f in families) else []
-        names += ["multi-against-singles"] if order.singles and order.multis else []
-        for family in order.families:
-            names += [f"source-count-{family}", f"source-count-trend-{family}"]
-        names += ["divergence"] if study.divergence.prompts else []
-    if study.source_analysis:
-        names += ["conditions-sources"]
-        names += ["comparisons-sources"] if any(f.prompt_set == TRAIN for f in families) else []
-    return [*names, "exclusions", "counts"]
+@dataclass(frozen=True)
+class TableContext:
+    """What the functions of tables know about a study besides its statistics.
 
-
-def make_tables(
-    names: Sequence[str],
-    frames: Mapping[str, pl.DataFrame],
-    order: Order,
-    confidence: float,
-) -> dict[str, Table]:
-    """Tables by file name, rows in the order of the config.
-
-    Args:
-        names: which ones, as `table_names` gives them.
-        frames: `summary`, `comparisons`, `counts`, and `divergence` where there is one.
+    Attributes:
+        order: names in the order of the config.
         confidence: of the intervals.
     """
-    summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
-    makers = {
-        "conditions": lambda: (
-            "Conditions",
-            tables.conditions(of_runs(summary)),
-            "Every measure in every condition, with its interval, the prompts behind it and the "
-            "length of the answers.",
-        ),
-        "comparisons": lambda: (
-            "Comparisons",
-            tables.comparisons(of_runs(compared)),
-            "Paired differences on the same prompts; Holm's correction covers each family.",
-        ),
-        "multi-against-singles": lambda: (
-            "Several sources against one",
-            _against_singles(of_runs(summary), order),
-            "A mix of several sources beside every single source, their mean and the best of them.",
-        ),
-        "divergence": lambda: (
-            "Divergence of the runs",
-            divergence_table(frames["divergence"]),
-            "Mean Jensen–Shannon divergence of next-token distributions on the same contexts, the "
-            "human answers to test prompts; the floor is that of two trainings of the same mix.",
-        ),
-        "conditions-sources": lambda: (
-            "The sources themselves",
-            tables.conditions_of_sources(summary),
-            "Every measure of every source's answers to the training prompts.",
-        ),
-        "comparisons-sources": lambda: (
-            "Comparisons of sources",
-            tables.comparisons_of_sources(compared),
-            "Paired differences of sources on the same training prompts.",
-        ),
-        "exclusions": lambda: (
-            "Exclusions",
-            tables.exclusions(summary),
-            "Prompts that a measure leaves out, by reason; zeros are listed.",
-        ),
-        "counts": lambda: ("Counts", frames["counts"], "Rows of every stage."),
-    }
-    for family, members in order.families.items():
-        makers |= _of_family(family, members, of_runs(summary), confidence)
-    return {name: Table(*makers[name]()) for name in names}
+
+    order: Order
+    confidence: float
+
+    @classmethod
+    def of(cls, study: Study) -> TableContext:
+        """The context of a study."""
+        return cls(Order.of(study), study.statistics.confidence)
+
+    def sorted(self, frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+        """Statistics by name, with the measured ones in the order of the config."""
+        return {
+            name: self.order.sorted(frame) if name in _MEASURED else frame
+            for name, frame in frames.items()
+        }
 
 
-def _against_singles(summary: pl.DataFrame, order: Order) -> pl.DataFrame:
+_MEASURED = ("summary", "comparisons")
+
+
+def _has_targets(study: Study) -> bool:
+    return bool(study.targets)
+
+
+def _has_singles_and_multis(study: Study) -> bool:
+    order = Order.of(study)
+    return bool(study.targets and order.singles and order.multis)
+
+
+def _families(study: Study) -> Sequence[str]:
+    """The families of numbers of sources, if there are runs to show."""
+    return list(study.source_counts) if study.targets else []
+
+
+def _compares(study: Study, sources: bool) -> bool:
+    """Whether a family compares sources, or runs."""
+    return any((f.prompt_set == TRAIN) is sources for f in study.comparisons.values())
+
+
+@table(
+    name="conditions",
+    title="Conditions",
+    caption="Every measure in every condition, with its interval, the prompts behind it and the "
+    "length of the answers.",
+    when=_has_targets,
+)
+def _conditions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return measured_tables.conditions(of_runs(summary))
+
+
+@table(
+    name="comparisons",
+    title="Comparisons",
+    caption="Paired differences on the same prompts; Holm's correction covers each family.",
+    needs=("comparisons",),
+    when=lambda study: _has_targets(study) and _compares(study, sources=False),
+)
+def _comparisons(compared: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return measured_tables.comparisons(of_runs(compared))
+
+
+@table(
+    name="multi-against-singles",
+    title="Several sources against one",
+    caption="A mix of several sources beside every single source, their mean and the best of them.",
+    when=_has_singles_and_multis,
+)
+def _against_singles(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    order = context.order
     return pl.concat(
-        tables.multi_against_singles(summary, order.singles, multi)
+        measured_tables.multi_against_singles(of_runs(summary), order.singles, multi)
         .rename({multi: "several sources"})
         .with_columns(pl.lit(multi).alias("mix"))
         for multi in order.multis
     )
 
 
-def _of_family(
-    family: str, members: Mapping[str, Sequence[str]], summary: pl.DataFrame, confidence: float
-) -> dict:
-    return {
-        f"source-count-{family}": lambda: (
-            f"Number of sources: {family}",
-            source_count_table(summary, members),
-            "Mixes of the same number of rows that differ in how many sources answered.",
-        ),
-        f"source-count-trend-{family}": lambda: (
-            f"Trend over the number of sources: {family}",
-            source_count_trends(summary, members, confidence),
-            "Change per additional source, by regression over the mixes; mixes share sources, which "
-            "the interval does not know.",
-        ),
-    }
+@table(
+    name=f"source-count-{MEMBER}",
+    title=f"Number of sources: {MEMBER}",
+    caption="Mixes of the same number of rows that differ in how many sources answered.",
+    members=_families,
+)
+def _source_count(summary: pl.DataFrame, context: TableContext, family: str) -> pl.DataFrame:
+    return source_count_table(of_runs(summary), context.order.families[family])
+
+
+@table(
+    name=f"source-count-trend-{MEMBER}",
+    title=f"Trend over the number of sources: {MEMBER}",
+    caption="Change per additional source, by regression over the mixes; mixes share sources, which "
+    "the interval does not know.",
+    members=_families,
+)
+def _source_count_trend(summary: pl.DataFrame, context: TableContext, family: str) -> pl.DataFrame:
+    members = context.order.families[family]
+    return source_count_trends(of_runs(summary), members, context.confidence)
+
+
+@table(
+    name="divergence",
+    title="Divergence of the runs",
+    caption="Mean Jensen–Shannon divergence of next-token distributions on the same contexts, the "
+    "human answers to test prompts; the floor is that of two trainings of the same mix.",
+    needs=("divergence",),
+    when=lambda study: bool(study.targets and study.divergence.prompts),
+)
+def _divergence(divergences: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return divergence_table(divergences)
+
+
+@table(
+    name="conditions-sources",
+    title="The sources themselves",
+    caption="Every measure of every source's answers to the training prompts.",
+    section="sources",
+    when=lambda study: bool(study.source_analysis),
+)
+def _conditions_of_sources(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return measured_tables.conditions_of_sources(summary)
+
+
+@table(
+    name="comparisons-sources",
+    title="Comparisons of sources",
+    caption="Paired differences of sources on the same training prompts.",
+    needs=("comparisons",),
+    section="sources",
+    when=lambda study: bool(study.source_analysis) and _compares(study, sources=True),
+)
+def _comparisons_of_sources(compared: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return measured_tables.comparisons_of_sources(compared)
+
+
+table(
+    name="knowledge",
+    title="Knowledge",
+    caption="",
+    needs=("knowledge",),
+    section="making",
+    rule=REPORT,
+    when=lambda study: bool(embedded_sources(study)),
+)(as_it_is)
+
+
+@table(
+    name="exclusions",
+    title="Exclusions",
+    caption="Prompts that a measure leaves out, by reason; zeros are listed.",
+    section="counts",
+)
+def _exclusions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
+    return measured_tables.exclusions(summary)
+
+
+table(
+    name="counts",
+    title="Counts",
+    caption="Rows of every stage.",
+    needs=("counts",),
+    section="counts",
+)(as_it_is)

@@ -1,4 +1,4 @@
-"""Sentences of the report on the speed of the sources."""
+"""Tables and sentences of the report on the speed of the sources."""
 
 from __future__ import annotations
 
@@ -7,16 +7,30 @@ from typing import Any
 
 import polars as pl
 
+from manybaskets.config.participants import generating_sources
 from manybaskets.generation.throughput import ALL_ENGINES, CONFIDENCE, FEWEST, correlations
 from manybaskets.presentation.formatting import number, p_value, rounded_alike
+from manybaskets.presentation.tables import computed_table
 
-CAPTIONS = {
-    "throughput": "Speed of the sources. Tokens per second are those of one job, over the seconds of "
+computed_table(
+    name="throughput",
+    title="Throughput",
+    caption="Speed of the sources. Tokens per second are those of one job, over the seconds of "
     "generating, without the loading of the model; peak memory is that of the largest job. All of it "
     "is as the jobs recorded it, on the machines that they ran on. The proxy is context length times "
     "parameters.",
-    "throughput-correlation": "Correlation of speed with context length times parameters, over sources.",
-}
+    section="sources",
+    rule="throughput",
+    when=lambda study: bool(generating_sources(study)),
+)
+computed_table(
+    name="throughput-correlation",
+    title="Throughput against the size of the task",
+    caption="Correlation of speed with context length times parameters, over sources.",
+    section="sources",
+    rule="throughput",
+    when=lambda study: bool(generating_sources(study)),
+)
 
 
 def throughput_findings(table: pl.DataFrame) -> list[str]:

@@ -16,16 +16,16 @@ from manybaskets.config.evaluation import Published, Statistics
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.findings import (
-    experiment_of,
     preference_findings,
     preference_warnings,
+    section_of,
 )
 from manybaskets.experiments.preference.published_numbers import (
     compare_preference,
     load_preference,
     published_findings,
 )
-from manybaskets.experiments.preference.tables import preference_tables
+from manybaskets.experiments.preference.tables import PUBLISHED as PUBLISHED_TABLE
 from manybaskets.presentation.page import Table
 
 NUMBERS = ROOT / "resources/published/self_preference.csv"
@@ -107,21 +107,21 @@ def test_unfit_judges_are_warned_of_above_everything():
     assert "1 of 2 judges cannot be interpreted (single)" in warning
 
 
-def test_the_report_has_a_part_with_sentences_tables_and_published_numbers():
+def test_the_report_has_a_section_with_sentences_and_published_numbers():
     given = script(12)
     readings = pl.concat([given.read(Planted()), given.read(Planted(), variant="paper")])
     frames = preference_statistics(readings, replace(ROLES, held_out=()), SETTINGS, 1)
-    tables = preference_tables(frames)
-    tables["published"] = Table("", compare_preference(load_preference(NUMBERS), frames, PUBLISHED))
+    compared = compare_preference(load_preference(NUMBERS), frames, PUBLISHED)
+    tables = {PUBLISHED_TABLE: Table("", compared)}
     settings = yaml.safe_load((NUMBERS.parents[2] / "config/config.yaml").read_text())
     settings["preference"] = {
         "articles": {"kind": "embedded"}, "authors": ["human", "llama", "qwen"],
         "no_held_out_reason": "a test has none.",
     }  # fmt: skip
-    part = experiment_of(parse_study(settings, "a test"), frames, tables)
-    assert part.part == "preference" and len(part.tables) == len(tables)
-    assert "a test has none." in "\n".join(part.sentences)
-    assert "published numbers on self-preference" in "\n".join(part.sentences)
+    section = section_of(parse_study(settings, "a test"), frames, tables)
+    assert section.title == "Self-preference"
+    assert "a test has none." in "\n".join(section.sentences)
+    assert "published numbers on self-preference" in "\n".join(section.sentences)
 
 
 def test_differences_between_judges_are_told():

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 from planted_judges import AUTHORS, ROLES, WORDS, Corpus, Planted, Script
+from rule_tables import rule_tables
 
 from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
@@ -21,7 +22,7 @@ from manybaskets.experiments.preference.length_control import (
 from manybaskets.experiments.preference.length_control import WORDS as SLOPE
 from manybaskets.experiments.preference.readings import checked
 from manybaskets.experiments.preference.roles import Roles
-from manybaskets.experiments.preference.tables import TITLES, preference_tables
+from manybaskets.experiments.preference.tables import RULE
 from manybaskets.presentation.table_forms import write_all
 
 SETTINGS = Statistics(bootstrap_resamples=999, sign_flips=499)
@@ -278,8 +279,8 @@ def test_length_stands_wherever_the_bias_for_models_is_printed(found):
 
 
 def test_every_table_is_written_in_all_forms(found, tmp_path):
-    made = preference_tables(found)
-    assert list(made) == list(TITLES)
+    made = rule_tables(RULE, found)
+    assert set(made) == set(found)
     for name, table in made.items():
         paths = write_all(table.frame, tmp_path / name, table.caption)
         assert all(path.stat().st_size for path in paths)
@@ -291,6 +292,6 @@ def test_every_table_is_written_in_all_forms(found, tmp_path):
 
 def test_tables_of_excluded_readings_may_be_empty(tmp_path):
     readings = Script(Corpus(articles=8), np.random.default_rng(4)).read(Planted())
-    made = preference_tables(preference_statistics(checked(readings), ROLES, SETTINGS, 1))
+    made = rule_tables(RULE, preference_statistics(checked(readings), ROLES, SETTINGS, 1))
     write_all(made["preference-excluded"].frame, tmp_path / "x", "nothing")
     assert made["preference-excluded"].frame.is_empty()

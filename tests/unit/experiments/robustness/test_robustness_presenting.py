@@ -5,6 +5,7 @@ from __future__ import annotations
 import fabricated_scores as fabricated
 import polars as pl
 import pytest
+from manybaskets.published.conditions import groups_of
 from repository import ROOT
 
 from manybaskets.config.loading import parse_study, read_yaml
@@ -12,15 +13,18 @@ from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import RUBRICS
 from manybaskets.experiments.robustness.judge_panel import analysis_settings
 from manybaskets.experiments.robustness.presenting import (
-    PAPER,
-    PUBLISHED,
-    experiment_of,
     frame_names,
-    table_names,
-    tables_of,
+    section_of,
 )
 from manybaskets.experiments.robustness.statistics import analysis_of, write_statistics
-from manybaskets.published.condition_groups import groups_of
+from manybaskets.experiments.robustness.tables import (
+    CONTRASTS,
+    PAPER,
+    PUBLISHED,
+    RULE,
+    RobustnessContext,
+)
+from manybaskets.presentation.tables import make_tables, needed_frames, table_names
 
 NUMBERS = ROOT / "resources/published/robustness.csv"
 
@@ -63,6 +67,12 @@ def made(study, tmp_path_factory):
     return {name: pl.read_parquet(file) for name, file in files.items()}, analysis
 
 
+def tables_of(study, made) -> dict:
+    frames, analysis = made
+    context = RobustnessContext(analysis, study.published_cells, NUMBERS)
+    return make_tables(table_names(study, RULE), frames, context)
+
+
 def test_trials_and_flags_reach_the_analysis(made):
     _, analysis = made
     assert analysis.unfit == ["patterns"] and analysis.flagged == ["t01"]
@@ -71,30 +81,28 @@ def test_trials_and_flags_reach_the_analysis(made):
 
 
 def test_tables_are_those_that_the_config_names(study, made):
-    frames, analysis = made
-    tables = tables_of(frames, analysis, study.published_cells, NUMBERS)
-    assert list(tables) == table_names(study)
-    assert {PAPER, *PUBLISHED} <= set(tables)
-    published = tables["robustness-published"].frame
+    tables = tables_of(study, made)
+    assert {PAPER, PUBLISHED, CONTRASTS} <= set(tables)
+    published = tables[PUBLISHED].frame
     assert published.height > 50 and set(published["target"]) == {"8B", "70B"}
-    assert {"robustness-danger", "robustness-grid"} < set(frames)
+    assert {"robustness-danger", "robustness-grid"} < set(made[0])
 
 
 def test_the_published_procedure_is_left_out_without_the_key(study, made):
-    frames, analysis = made
     own = study.robustness.model_copy(update={"published_procedure": False})
     plain = study.model_copy(update={"robustness": own})
-    kept = {name: frame for name, frame in frames.items() if name in frame_names(plain)}
-    assert PAPER not in kept
-    assert list(tables_of(kept, analysis, plain.published_cells, NUMBERS)) == table_names(plain)
-    assert table_names(study.model_copy(update={"robustness": None})) == []
+    assert PAPER not in frame_names(plain)
+    assert set(needed_frames(table_names(plain, RULE))) <= set(frame_names(plain))
+    assert set(tables_of(study, made)) - set(tables_of(plain, made)) == {
+        PAPER, PUBLISHED, CONTRASTS,
+    }  # fmt: skip
+    assert table_names(study.model_copy(update={"robustness": None}), RULE) == []
     assert frame_names(study.model_copy(update={"robustness": None})) == []
 
 
 def test_the_report_tells_of_the_experiment_and_warns(study, made):
     frames, analysis = made
-    tables = tables_of(frames, analysis, study.published_cells, NUMBERS)
-    part = experiment_of(frames, analysis, tables)
-    assert part.part == "robustness" and len(part.tables) == len(tables)
-    assert any("published differences" in sentence for sentence in part.sentences)
-    assert any("`patterns`" in warning for warning in part.warnings)
+    section = section_of(frames, analysis, tables_of(study, made))
+    assert section.title == "Robustness"
+    assert any("published differences" in sentence for sentence in section.sentences)
+    assert any("`patterns`" in warning for warning in section.warnings)

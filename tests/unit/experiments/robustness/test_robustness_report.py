@@ -8,6 +8,7 @@ import pytest
 import yaml
 from matplotlib.patches import Circle
 from repository import ROOT
+from rule_tables import rule_tables
 from sklearn.metrics import cohen_kappa_score
 
 from manybaskets.config.evaluation import Figures
@@ -20,7 +21,7 @@ from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and
 from manybaskets.experiments.robustness.figures.outcome_intervals import outcomes
 from manybaskets.experiments.robustness.findings import findings, warnings
 from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
-from manybaskets.experiments.robustness.tables import NAMES, make_tables
+from manybaskets.experiments.robustness.tables import RULE, RobustnessContext
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.figures import panels as pieces
 from manybaskets.presentation.figures.figure_style import Look
@@ -60,7 +61,11 @@ ANALYSIS = fabricated.analysis(
     TARGETS, flagged=["t01"], unfit=["patterns"], same_family={"judge": ["llama"]}
 )
 MADE = analyse(SCORES, DESIGN, ANALYSIS, CANARIES, STEPS)
-TABLES = make_tables(MADE, ANALYSIS)
+TABLES = rule_tables(RULE, MADE, RobustnessContext(ANALYSIS))
+NAMES = (
+    "robustness", "robustness-comparisons", "robustness-danger", "robustness-categories",
+    "robustness-templates", "robustness-missingness", "robustness-judges",
+)  # fmt: skip
 
 
 def test_every_statistic_and_table_is_there_and_can_be_written(tmp_path):
@@ -86,7 +91,7 @@ def test_judges_with_something_against_them_are_marked_in_every_table(name):
 
 def test_tables_of_judges_without_faults_have_no_column_of_marks():
     clean = fabricated.analysis(TARGETS)
-    made = make_tables(analyse(SCORES, DESIGN, clean, {}, STEPS), clean)
+    made = rule_tables(RULE, analyse(SCORES, DESIGN, clean, {}, STEPS), RobustnessContext(clean))
     assert all("marks" not in table.frame.columns for table in made.values())
 
 

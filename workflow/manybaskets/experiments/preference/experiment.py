@@ -22,7 +22,10 @@ class PreferenceExperiment(Experiment):
     name = "preference"
     section = Preference
     description = "Whom judges prefer: the experiment on self-preference; null for none."
-    presentation = ("manybaskets.experiments.preference.figures",)
+    presentation = (
+        "manybaskets.experiments.preference.tables",
+        "manybaskets.experiments.preference.figures",
+    )
     files = PreferenceFiles
 
     def check(self, study: Study) -> None:

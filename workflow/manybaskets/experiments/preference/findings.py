@@ -10,11 +10,9 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.estimates import SAME_OWN
 from manybaskets.experiments.preference.length_control import AT_ONE, HUMAN
-from manybaskets.experiments.preference.published_numbers import (
-    PUBLISHED_PREFERENCE_SCHEMA,
-    published_findings,
-)
+from manybaskets.experiments.preference.published_numbers import published_findings
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
+from manybaskets.experiments.preference.tables import PUBLISHED
 from manybaskets.experiments.preference.verdicts import (
     BY_LENGTH,
     BY_QUALITY,
@@ -25,7 +23,7 @@ from manybaskets.experiments.preference.verdicts import (
     SELF,
 )
 from manybaskets.presentation.formatting import rounded_alike
-from manybaskets.presentation.page import Experiment, Table
+from manybaskets.presentation.page import Section, Table
 
 _ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
 _UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
@@ -82,28 +80,21 @@ def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
     ]
 
 
-def experiment_of(
+def section_of(
     study: Study, frames: Mapping[str, pl.DataFrame], tables: Mapping[str, Table]
-) -> Experiment:
-    """The experiment's part of the report.
+) -> Section:
+    """The experiment's section of the report, without its tables and figures.
 
     Args:
         frames: the study's statistics.
-        tables: the experiment's, by name; the published numbers among them where there are any.
+        tables: those of the report by name.
     """
     said = preference_findings(
         frames, study.statistics.confidence, study.preference.no_held_out_reason
     )
-    for table in tables.values():
-        if table.frame.schema == PUBLISHED_PREFERENCE_SCHEMA:
-            said += published_findings(table.frame)
-    return Experiment(
-        name="preference",
-        title="Self-preference",
-        sentences=said,
-        tables=list(tables.values()),
-        warnings=preference_warnings(frames),
-    )
+    if PUBLISHED in tables:
+        said += published_findings(tables[PUBLISHED].frame)
+    return Section("Self-preference", said, warnings=preference_warnings(frames))
 
 
 def _unfit(row: Mapping[str, Any]) -> bool:

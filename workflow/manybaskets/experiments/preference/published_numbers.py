@@ -24,14 +24,6 @@ PUBLISHED_PREFERENCE_SCHEMA = pl.Schema(
         "remark": pl.String,
     }
 )
-CAPTION = (
-    "Reported by Schaffelder & Gatt (2026) against reproduced by the published form of asking: no "
-    "article shown, probabilities after temperature and top-p. The study drew its summaries without a "
-    "seed, from 100 articles of the training split, and had one training run: exact agreement is not to "
-    "be expected. `n reported` counts values, of which 800 are of 100 articles. Its average over the "
-    "tiers is left out, since rows here are of one tier, and its tests between judges, which took the "
-    "values for independent."
-)
 _COLUMNS = ("metric", "protocol", "judge_target", "judge_condition", "tier", "source", "statistic",
             "value", "n", "note")  # fmt: skip
 _MEANS = {"preference": "mean preference", "expected_score": "mean score"}

@@ -21,7 +21,10 @@ class RobustnessExperiment(Experiment):
     name = "robustness"
     section = Robustness
     description = "Whether refusals last; null for nothing about them."
-    presentation = ("manybaskets.experiments.robustness.figures",)
+    presentation = (
+        "manybaskets.experiments.robustness.tables",
+        "manybaskets.experiments.robustness.figures",
+    )
     files = RobustnessFiles
 
     def check(self, study: Study) -> None:

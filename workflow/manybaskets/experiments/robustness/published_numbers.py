@@ -45,14 +45,6 @@ CONTRASTS = pl.Schema(
         "agree": pl.String,
     }
 )
-CAPTIONS = {
-    "robustness-published": "Reported by Schaffelder & Gatt (2026) against reproduced by the same "
-    "procedure in this study, and this project's value of the same thing where there is one. The "
-    "study sampled without a seed, had one training run and another rubric: exact agreement is not "
-    "to be expected.",
-    "robustness-published-contrasts": "Differences between two conditions, as reported and as "
-    "reproduced by the same procedure, and whether they have the same direction.",
-}
 LABELS = {HARMFULNESS: "Mean harm", DANGER: "Share in the danger zone"}
 _COLUMNS = [
     "metric",

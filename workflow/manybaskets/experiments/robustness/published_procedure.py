@@ -27,11 +27,6 @@ HARMFULNESS, DANGER, COMPOSITION, CLEAN = (
 )  # fmt: skip
 CONDITION_TEST, SIZE_TEST, LISTWISE = "harm_test_condition", "harm_test_size", "quality"
 DIFFERENCE = "jailbreak_minus_direct"
-CAPTION = (
-    "The published procedure on this study's scores: all rows taken for independent, one run per "
-    "condition, population standard deviations, raw p-values against .05 over the number of pairs, "
-    "no effect sizes. The project's own numbers stand in the other tables."
-)
 _CUT = 4
 
 

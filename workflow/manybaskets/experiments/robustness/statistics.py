@@ -13,9 +13,9 @@ from manybaskets.config.robustness import RUBRICS
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.analysis import analyse
 from manybaskets.experiments.robustness.judge_panel import analysis_settings
-from manybaskets.experiments.robustness.presenting import PAPER
 from manybaskets.experiments.robustness.published_procedure import procedure
 from manybaskets.experiments.robustness.scores import Analysis
+from manybaskets.experiments.robustness.tables import PAPER
 from manybaskets.judging.canaries import marks
 from manybaskets.judging.rubrics import shipped
 from manybaskets.published.condition_groups import Groups

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from manybaskets.config.evaluation import Published
+from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.comparisons import FAMILY
 from manybaskets.experiments.robustness.figure_panels import DANGEROUS
 from manybaskets.experiments.robustness.outcomes import (
@@ -16,14 +21,15 @@ from manybaskets.experiments.robustness.outcomes import (
     TEMPLATE,
     WITHOUT_FLAGGED,
 )
+from manybaskets.experiments.robustness.published_numbers import (
+    compare_robustness,
+    contrasts,
+    load_robustness,
+)
 from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, Analysis
 from manybaskets.presentation.formatting import NOTHING, rounded_alike
-from manybaskets.presentation.page import Table
+from manybaskets.presentation.tables import as_it_is, table
 
-NAMES = (
-    "robustness", "robustness-comparisons", "robustness-danger", "robustness-categories",
-    "robustness-templates", "robustness-missingness", "robustness-judges",
-)  # fmt: skip
 _WHO = ["target", "prompt_set"]
 _NUMBERS = ["value", "low", "high", "rows_alone", "wilson_low", "wilson_high"]
 _COUNTS = ["n_prompts", "n_excluded", "n_seeds"]
@@ -35,36 +41,208 @@ _INTERVALS = (
     " Intervals know that templates and base prompts repeat; `rows alone` is Wilson's interval of a "
     "share that takes every response for independent."
 )
-CAPTIONS = {
-    "robustness": "Every outcome of every condition and prompt set. Refused: full refusals. Quality of "
+
+RULE, PAPER = "robustness_tables", "robustness-paper"
+PUBLISHED, CONTRASTS = "robustness-published", "robustness-published-contrasts"
+
+
+@dataclass(frozen=True)
+class RobustnessContext:
+    """What the tables show besides the statistics.
+
+    Attributes:
+        analysis: the study's settings, flagged templates, unfit judges.
+        published: which cells of the published tables the study has.
+        numbers: file of the published numbers.
+    """
+
+    analysis: Analysis
+    published: Published | None = None
+    numbers: Path | None = None
+
+
+def _has_robustness(study: Study) -> bool:
+    return bool(study.robustness)
+
+
+def _has_procedure(study: Study) -> bool:
+    return bool(study.robustness and study.robustness.published_procedure)
+
+
+def _has_published_cells(study: Study) -> bool:
+    cells = study.published_cells
+    return bool(_has_procedure(study) and cells and cells.targets and cells.conditions)
+
+
+_table = partial(table, section="robustness", rule=RULE, when=_has_robustness)
+
+
+@_table(
+    name="robustness",
+    title="Robustness",
+    caption="Every outcome of every condition and prompt set. Refused: full refusals. Quality of "
     "what was not refused leaves refusals out, so that conditions are judged on different answers."
-    + _INTERVALS + _MARKED,
-    "robustness-comparisons": "Paired differences on the prompts that all conditions have. Holm's "
+    + _INTERVALS
+    + _MARKED,
+    needs=("robustness",),
+)
+def _conditions(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
+    rows = summary.filter(pl.col("by").is_in([ALL, WITHOUT_FLAGGED]))
+    rows = _shown(_ordered(rows, context.analysis)).with_columns(which_templates="by")
+    several = rows["which_templates"].n_unique() > 1
+    columns = [*_WHO, "label", "judge", "mix", *(["which_templates"] if several else []), *_NUMBERS,
+               *_COUNTS, "n_templates", "n_bases", "seed_sd", "marks", "method"]  # fmt: skip
+    return _some(rows, columns)
+
+
+@_table(
+    name="robustness-comparisons",
+    title="Comparisons of robustness",
+    caption="Paired differences on the prompts that all conditions have. Holm's "
     f"correction covers each family; the family `{FAMILY}` is the declared one, over all prompt sets and "
     "targets. A is the probability that a response of the mix scores above one of the baseline; the "
     "rank-biserial is 2 A − 1; ε² is the share of the ranks' variance between all conditions of a target."
     + _MARKED,
-    "robustness-danger": "Share of responses that are harmful and usable at once, under every pair of "
+    needs=("robustness-comparisons",),
+)
+def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
+    """One row per family, outcome and pair; the effect size over all conditions in rows of its own."""
+    tested = compared.filter(pl.col("p").is_not_null())
+    sizes = dict(tested.group_by("family").len().rows())
+    labels = [label(*row) for row in compared.select("outcome", "prompt_set").rows()]
+    units = [OUTCOMES[outcome].unit for outcome in compared["outcome"]]
+    rows = compared.with_columns(
+        pl.Series("label", labels, pl.String),
+        pl.Series("unit", ["points" if unit != "share" else unit for unit in units], pl.String),
+        pl.Series("family_size", [sizes.get(f, 0) for f in compared["family"]], pl.Int64),
+        value="difference",
+    )
+    effects = [
+        f"{name}{end}"
+        for name in ("superiority", "rank_biserial", "epsilon_squared")
+        for end in ("", "_low", "_high")
+    ]
+    columns = ["family", "family_size", *_WHO, "label", "judge", "mix", "baseline", "value", "low",
+               "high", "unit", "p", "p_holm", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
+    return _some(_marked(rows), columns)
+
+
+@_table(
+    name="robustness-danger",
+    title="Danger zone",
+    caption="Share of responses that are harmful and usable at once, under every pair of "
     f"thresholds; harm ≥ {DANGEROUS} and quality ≥ {DANGEROUS} is the headline." + _MARKED,
-    "robustness-categories": "Outcomes per category of the request." + _INTERVALS + _MARKED,
-    "robustness-templates": "Outcomes per jailbreak template; a flagged template is a near duplicate, "
+    needs=("robustness-danger",),
+)
+def _danger(swept: pl.DataFrame, context: Any = None) -> pl.DataFrame:
+    told = ["headline" if each else None for each in swept["headline"]]
+    rows = swept.with_columns(
+        pl.Series("headline", told, pl.String),
+        pl.Series("rows_alone", _spans(swept), pl.String),
+        value="estimate",
+    )
+    columns = [*_WHO, "judge", "mix", "harm_cut", "quality_cut", "headline", *_NUMBERS, *_COUNTS,
+               "marks"]  # fmt: skip
+    return _some(_marked(rows), columns)
+
+
+@_table(
+    name="robustness-categories",
+    title="Robustness per category",
+    caption="Outcomes per category of the request." + _INTERVALS + _MARKED,
+    needs=("robustness",),
+)
+def _categories(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
+    return _grouped(summary, CATEGORY, "category")
+
+
+@_table(
+    name="robustness-templates",
+    title="Robustness per template",
+    caption="Outcomes per jailbreak template; a flagged template is a near duplicate, "
     "asks the model to confirm and wait, or sets a tone and lifts no rule." + _INTERVALS + _MARKED,
-    "robustness-missingness": "Responses, over prompts, seeds and samples: expected, generated, judged. "
+    needs=("robustness",),
+)
+def _templates(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
+    rows = _grouped(summary, TEMPLATE, "template")
+    flagged = rows["template"].is_in(list(context.analysis.flagged))
+    if not flagged.any():
+        return rows
+    told = pl.Series("flagged", ["flagged" if each else None for each in flagged], pl.String)
+    return rows.insert_column(rows.columns.index("template") + 1, told)
+
+
+@_table(
+    name="robustness-missingness",
+    title="Missing responses and judgements",
+    caption="Responses, over prompts, seeds and samples: expected, generated, judged. "
     "Paired: with a score of harm and one of quality. The last two means of harm set every missing score "
-    "to 1 and to 5; what a judge was not asked about is missing by design and in neither." + _MARKED,
-    "robustness-judges": "Canaries are made-up exchanges with known scores. Agreement of two judges on "
+    "to 1 and to 5; what a judge was not asked about is missing by design and in neither."
+    + _MARKED,
+    needs=("robustness-missingness",),
+)
+def _missing(frame: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
+    return _marked(frame)
+
+
+@_table(
+    name="robustness-judges",
+    title="Judges",
+    caption="Canaries are made-up exchanges with known scores. Agreement of two judges on "
     "the same responses: Cohen's kappa, and with squared weights, which counts near misses less; a judge "
     "beside itself was asked again with the scale in reversed order." + _MARKED,
-}  # fmt: skip
-_TITLES = {
-    "robustness": "Robustness",
-    "robustness-comparisons": "Comparisons of robustness",
-    "robustness-danger": "Danger zone",
-    "robustness-categories": "Robustness per category",
-    "robustness-templates": "Robustness per template",
-    "robustness-missingness": "Missing responses and judgements",
-    "robustness-judges": "Judges",
-}
+    needs=("robustness-judges",),
+)
+def _judges(frame: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
+    return _marked(frame)
+
+
+table(
+    name=PAPER,
+    title="The published procedure on harm and quality",
+    caption="The published procedure on this study's scores: all rows taken for independent, one run per "
+    "condition, population standard deviations, raw p-values against .05 over the number of pairs, "
+    "no effect sizes. The project's own numbers stand in the other tables.",
+    needs=(PAPER,),
+    section="robustness",
+    rule=RULE,
+    when=_has_procedure,
+)(as_it_is)
+
+
+@table(
+    name=PUBLISHED,
+    title="Robustness as published",
+    caption="Reported by Schaffelder & Gatt (2026) against reproduced by the same "
+    "procedure in this study, and this project's value of the same thing where there is one. The "
+    "study sampled without a seed, had one training run and another rubric: exact agreement is not "
+    "to be expected.",
+    needs=(PAPER, "robustness"),
+    section="robustness",
+    rule=RULE,
+    when=_has_published_cells,
+)
+def _published(
+    paper: pl.DataFrame, summary: pl.DataFrame, context: RobustnessContext
+) -> pl.DataFrame:
+    numbers = load_robustness(context.numbers)
+    return compare_robustness(numbers, paper, summary, context.published)
+
+
+@table(
+    name=CONTRASTS,
+    title="Direction of the published differences in robustness",
+    caption="Differences between two conditions, as reported and as "
+    "reproduced by the same procedure, and whether they have the same direction.",
+    needs=(PAPER, "robustness"),
+    section="robustness",
+    rule=RULE,
+    when=_has_published_cells,
+)
+def _published_contrasts(
+    paper: pl.DataFrame, summary: pl.DataFrame, context: RobustnessContext
+) -> pl.DataFrame:
+    return contrasts(_published(paper, summary, context))
 
 
 def label(outcome: str, prompt_set: str) -> str:
@@ -74,26 +252,6 @@ def label(outcome: str, prompt_set: str) -> str:
     if prompt_set == CONTROL and outcome == "quality_all":
         return "Quality"
     return OUTCOMES[outcome].label
-
-
-def make_tables(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> dict[str, Table]:
-    """All tables by file name, rows in the order of the config.
-
-    Args:
-        frames: `robustness`, `robustness-comparisons`, `robustness-danger`,
-            `robustness-missingness`, `robustness-judges`, as the modules of this package give them.
-    """
-    summary = frames["robustness"]
-    made = {
-        "robustness": _conditions(summary, analysis),
-        "robustness-comparisons": comparisons(frames["robustness-comparisons"]),
-        "robustness-danger": _danger(frames["robustness-danger"]),
-        "robustness-categories": _grouped(summary, CATEGORY, "category"),
-        "robustness-templates": _templates(summary, analysis),
-        "robustness-missingness": _marked(frames["robustness-missingness"]),
-        "robustness-judges": _marked(frames["robustness-judges"]),
-    }
-    return {name: Table(_TITLES[name], made[name], CAPTIONS[name]) for name in NAMES}
 
 
 def _shown(summary: pl.DataFrame) -> pl.DataFrame:
@@ -124,15 +282,6 @@ def _some(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
     return frame.select([name for name in columns if name in frame.columns])
 
 
-def _conditions(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
-    rows = summary.filter(pl.col("by").is_in([ALL, WITHOUT_FLAGGED]))
-    rows = _shown(_ordered(rows, analysis)).with_columns(which_templates="by")
-    several = rows["which_templates"].n_unique() > 1
-    columns = [*_WHO, "label", "judge", "mix", *(["which_templates"] if several else []), *_NUMBERS,
-               *_COUNTS, "n_templates", "n_bases", "seed_sd", "marks", "method"]  # fmt: skip
-    return _some(rows, columns)
-
-
 def _ordered(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
     """Conditions of one outcome below each other."""
     sets = {
@@ -156,46 +305,3 @@ def _grouped(summary: pl.DataFrame, by: str, name: str) -> pl.DataFrame:
     rows = _shown(summary.filter(pl.col("by") == by, pl.col("headline"))).rename({"group": name})
     order = [*_WHO, name, "label", "judge", "mix", *_NUMBERS, *_COUNTS, "marks", "method"]
     return _some(rows.sort(*_WHO, name, "label", maintain_order=True), order)
-
-
-def _templates(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
-    rows = _grouped(summary, TEMPLATE, "template")
-    flagged = rows["template"].is_in(list(analysis.flagged))
-    if not flagged.any():
-        return rows
-    told = pl.Series("flagged", ["flagged" if each else None for each in flagged], pl.String)
-    return rows.insert_column(rows.columns.index("template") + 1, told)
-
-
-def comparisons(compared: pl.DataFrame) -> pl.DataFrame:
-    """One row per family, outcome and pair; the effect size over all conditions in rows of its own."""
-    tested = compared.filter(pl.col("p").is_not_null())
-    sizes = dict(tested.group_by("family").len().rows())
-    labels = [label(*row) for row in compared.select("outcome", "prompt_set").rows()]
-    units = [OUTCOMES[outcome].unit for outcome in compared["outcome"]]
-    rows = compared.with_columns(
-        pl.Series("label", labels, pl.String),
-        pl.Series("unit", ["points" if unit != "share" else unit for unit in units], pl.String),
-        pl.Series("family_size", [sizes.get(f, 0) for f in compared["family"]], pl.Int64),
-        value="difference",
-    )
-    effects = [
-        f"{name}{end}"
-        for name in ("superiority", "rank_biserial", "epsilon_squared")
-        for end in ("", "_low", "_high")
-    ]
-    columns = ["family", "family_size", *_WHO, "label", "judge", "mix", "baseline", "value", "low",
-               "high", "unit", "p", "p_holm", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
-    return _some(_marked(rows), columns)
-
-
-def _danger(swept: pl.DataFrame) -> pl.DataFrame:
-    told = ["headline" if each else None for each in swept["headline"]]
-    rows = swept.with_columns(
-        pl.Series("headline", told, pl.String),
-        pl.Series("rows_alone", _spans(swept), pl.String),
-        value="estimate",
-    )
-    columns = [*_WHO, "judge", "mix", "harm_cut", "quality_cut", "headline", *_NUMBERS, *_COUNTS,
-               "marks"]  # fmt: skip
-    return _some(_marked(rows), columns)

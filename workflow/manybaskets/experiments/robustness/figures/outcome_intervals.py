@@ -56,18 +56,18 @@ def _paged(study: Study, name: str, title: str, panels: Sequence[FigurePanel]) -
 
 
 @figure(
-    kind=_HARM,
-    needs=("robustness",),
-    section="robustness",
-    caption=_HARM_CAPTION,
-    plan=_plan_harm,
-)
-@figure(
     kind=_REFUSALS,
     needs=("robustness",),
     section="robustness",
     caption=_REFUSALS_CAPTION,
     plan=_plan_refusals,
+)
+@figure(  # registered first: the report shows harm before refusals
+    kind=_HARM,
+    needs=("robustness",),
+    section="robustness",
+    caption=_HARM_CAPTION,
+    plan=_plan_harm,
 )
 def outcomes(
     summary: pl.DataFrame, stem: Path, *, panels: Sequence[Sequence[str]], look: Look

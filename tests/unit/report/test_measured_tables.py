@@ -16,7 +16,7 @@ from manybaskets.presentation.table_forms import display, note, write_all
 from manybaskets.presentation.table_forms import latex as latex_
 from manybaskets.presentation.table_forms import markdown as markdown_
 from manybaskets.records.measured import in_config_order
-from manybaskets.report import tables
+from manybaskets.report import measured_tables as tables
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,59 @@
+"""Tables of the published procedures and numbers, each computed by a rule of its own."""
+
+from __future__ import annotations
+
+from manybaskets.config.study import Study
+from manybaskets.presentation.tables import computed_table
+
+_SECTION, _COLLAPSE = "published", "published_collapse"
+
+
+def _has_published_cells(study: Study) -> bool:
+    cells = study.published_cells if study.published_procedures else None
+    if not cells:
+        return False
+    return bool(
+        (cells.targets and cells.conditions) or set(cells.sources) & set(study.described_sources())
+    )
+
+
+computed_table(
+    name="paper-variants",
+    title="The published procedures beside this project's",
+    caption="The published procedures (paper) beside this project's values of the same things. The "
+    "paper's have one training run, here that of the first seed, and no interval; what else differs is "
+    "told in the last column.",
+    section=_SECTION,
+    rule="published_variants",
+    when=lambda study: bool(study.published_procedures),
+)
+computed_table(
+    name="published-contrasts",
+    title="Direction of the published differences",
+    caption="Differences between two conditions, as reported and as reproduced by the same procedures, "
+    "and whether they have the same direction.",
+    section=_SECTION,
+    rule=_COLLAPSE,
+    when=_has_published_cells,
+)
+computed_table(
+    name="published",
+    title="Reported against reproduced",
+    caption="Reported by Schaffelder & Gatt (2026) against reproduced by the same procedures in this "
+    "study, and this project's value of the same thing where there is one. The study sampled without a "
+    "seed and had one training run: exact agreement is not to be expected.",
+    section=_SECTION,
+    rule=_COLLAPSE,
+    when=_has_published_cells,
+)
+computed_table(
+    name="published-similarity",
+    title="Similarity as published",
+    caption="Similarity of each source's answers to those of the other sources: reported by Feuer & "
+    "Hegde (2025, table 5) against the mean over prompts here, with its interval. The published numbers "
+    "are moving averages whose last nine prompts carry 96 % of the weight, over other prompts and four "
+    "or five other models: a rough range, not a target.",
+    section=_SECTION,
+    rule="published_similarity",
+    when=lambda study: bool(study.published_cells and study.published_cells.similarity),
+)
