@@ -5,7 +5,6 @@ from __future__ import annotations
 import fabricated_scores as fabricated
 import polars as pl
 import pytest
-from manybaskets.published.conditions import groups_of
 from repository import ROOT
 
 from manybaskets.config.loading import parse_study, read_yaml
@@ -25,6 +24,7 @@ from manybaskets.experiments.robustness.tables import (
     RobustnessContext,
 )
 from manybaskets.presentation.tables import make_tables, needed_frames, table_names
+from manybaskets.published.condition_groups import groups_of
 
 NUMBERS = ROOT / "resources/published/robustness.csv"
 
