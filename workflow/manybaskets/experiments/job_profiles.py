@@ -115,8 +115,8 @@ class JobProfile:
         seconds: of a job without a model: at its start, per row and per token.
         fetches: whether the network sets its time.
         asks: wildcard that names who is asked, for the bill of a paid server.
-        journal: folder of the journal of an output, both relative to the study's results; None for
-            jobs whose rows are not counted.
+        counts_rows: whether its outputs are made row by row, through the journals that the
+            experiment's class of files names.
     """
 
     work: Callable[[Wildcards, StudyRows], Work] = _no_work
@@ -127,4 +127,4 @@ class JobProfile:
     seconds: tuple[float, float, float] | None = None
     fetches: bool = False
     asks: str | None = None
-    journal: Callable[[str], str] | None = None
+    counts_rows: bool = False

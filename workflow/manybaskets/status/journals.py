@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from manybaskets.experiments import JobProfile, StudyRows
+from manybaskets.experiments import JobProfile
+from manybaskets.layout import StageFiles
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.row_counts import count_rows
 
@@ -19,51 +20,34 @@ def has_rows(kind: str, profiles: Profiles) -> bool:
     Args:
         profiles: of the experiments' jobs, by kind.
     """
-    return kind in _HAVE_ROWS or (kind in profiles and profiles[kind].journal is not None)
+    return kind in _HAVE_ROWS or (kind in profiles and profiles[kind].counts_rows)
 
 
 def rows_done(
-    job: PlannedJob, results: Path, rows: StudyRows, expected: float | None, profiles: Profiles
+    job: PlannedJob, root: Path, stages: Sequence[StageFiles], expected: float | None
 ) -> float:
     """Rows that a job has written: all of a finished one, else those of its outputs and journals.
 
     Args:
         job: of a kind that has rows.
+        root: folder that its outputs start from.
+        stages: classes of files, one of which names the journals of its outputs.
         expected: its rows when it is finished; None if unknown.
-        profiles: of the experiments' jobs, by kind.
     """
     if not job.run:
         return expected or 0.0
-    if job.kind in ("generate", "pilot"):
-        place = "pilot"
-        if job.kind == "generate":
-            place = f"{job.wildcards['shard']}-of-{job.wildcards['shards']}"
-        found = float(_lines(results / f"work/sources/{job.wildcards['source']}/{place}"))
-    elif job.kind in profiles:
-        journal = profiles[job.kind].journal
-        files = [results.parent.parent / output for output in job.outputs]
-        found = float(sum(_of_experiment(results, file, journal) for file in files))
-    else:
-        found = sum(_of_set(results, results.parent.parent / each, rows) for each in job.outputs)
+    found = float(sum(_rows(root / output, stages) for output in job.outputs))
     # An answer that was not taken has a row for every try.
     return found if expected is None else min(found, expected)
 
 
-def _of_set(results: Path, output: Path, rows: StudyRows) -> float:
-    """Rows of one prompt set and seed: `runs/<target>/<mix>/seed<n>/responses/<set>.parquet`."""
-    whole = rows.sets.get(output.stem)
-    if output.exists():
-        return (whole or 0) * rows.turns
-    target, mix, seed = output.parts[-5:-2]
-    return _lines(results / f"work/responses/{target}/{mix}/{seed}/{output.stem}")
-
-
-def _of_experiment(results: Path, output: Path, journal: Callable[[str], str]) -> int:
-    """Rows of an experiment's output or its journal; 0 for readers without permission."""
+def _rows(output: Path, stages: Sequence[StageFiles]) -> int:
+    """Rows of an output or its journal; 0 for readers without permission."""
+    journal = next(filter(None, (stage.journal_of(output) for stage in stages)), None)
+    if journal is None:
+        return 0
     try:
-        if output.exists():
-            return count_rows(output)
-        return _lines(results / journal(output.relative_to(results).as_posix()))
+        return count_rows(output) if output.exists() else _lines(journal)
     except PermissionError:
         return 0
 

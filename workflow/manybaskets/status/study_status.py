@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from manybaskets.config.study import Study
+from manybaskets.experiments import experiments_of
+from manybaskets.layout import Files
 from manybaskets.plan.graph import PlannedJob, stages_of
 from manybaskets.plan.past_jobs import Speeds, lengths_of_sources
 from manybaskets.plan.row_counts import rows_of
@@ -57,10 +58,9 @@ class Status:
 
 
 def read_status(
-    study: Study,
+    files: Files,
     sizes: Mapping[str, float | None],
     jobs: Sequence[PlannedJob],
-    results: Path,
     stages: Sequence[str],
 ) -> Status:
     """Read the status of a study, which may be running or not have begun. Nothing is written.
@@ -68,14 +68,14 @@ def read_status(
     Args:
         sizes: number of weights of every model; None for embedded ones.
         jobs: all jobs of the study; whether one is done is seen from its outputs.
-        results: folder of the study, `results/<study>`.
         stages: names of all stages, in the order of the data.
     """
-    root = results.parent.parent
+    study, root = files.study, files.root
+    classes = [*files.stages, *(files.stage(each.files) for each in experiments_of(study))]
     jobs = [replace(job, run=not _is_done(job, root)) for job in jobs]
-    rows = rows_of(study, results)
-    work = WorkOf(study, rows, lengths_of_sources(jobs, root))
-    speeds = Speeds(Priors(study, sizes), work, jobs, root)
+    rows = rows_of(files)
+    work = WorkOf(study, rows, lengths_of_sources(jobs, files))
+    speeds = Speeds(Priors(study, sizes), work, jobs, files)
     profiles = speeds.priors.profiles
     lines = {
         (stage, of): members
@@ -92,7 +92,7 @@ def read_status(
                 left = 1.0
                 if has_rows(job.kind, profiles):
                     expected = work_of_job.rows
-                    done = rows_done(job, results, rows, expected, profiles)
+                    done = rows_done(job, root, classes, expected)
                     there += done
                     wanted = None if wanted is None or expected is None else wanted + expected
                     left = 1 - done / expected if expected else 1.0
@@ -107,8 +107,8 @@ def read_status(
             )  # fmt: skip
 
     progress = list(gathered())
-    now = look(results, root)
-    return Status(study.study, progress, failures(results, now.killed), now)
+    now = look(files)
+    return Status(study.study, progress, failures(files, now.killed), now)
 
 
 def _is_done(job: PlannedJob, root: Path) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
-
 from manybaskets.config.participants import author_model, judged_mixes, writer
 from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import JobProfile, StudyRows, Wildcards, Work
@@ -31,14 +29,14 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
             engine=lambda wildcards: writer(study, wildcards["author"]).engine,
             batch_size=batch_size,
             asks="author",
-            journal=journal_of,
+            counts_rows=True,
         ),
         "preference_own_summaries": JobProfile(
             work=todo.summaries,
             task="answer",
             engine=lambda wildcards: study.responses.engine,
             batch_size=batch_size,
-            journal=journal_of,
+            counts_rows=True,
         ),
         "preference_judge": JobProfile(
             work=todo.readings,
@@ -51,11 +49,6 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
             engine=lambda wildcards: settings.judging.engine_of(wildcards["model"]),
         ),
     }
-
-
-def journal_of(output: str) -> str:
-    """Folder of the journal of a file of summaries, both relative to the study's results."""
-    return f"work/{PurePosixPath(output).with_suffix('')}"
 
 
 class PreferenceWork:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import RUBRICS
@@ -50,18 +50,12 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
             task="answer",
             engine=lambda wildcards: study.responses.engine,
             batch_size=own.responses.batch_size,
-            journal=journal_of,
+            counts_rows=True,
         ),
         "robustness_canaries": JobProfile(work=todo.trials, task="answer"),
         "robustness_judge": JobProfile(work=todo.judgements, task="answer"),
         "robustness_outcomes": JobProfile(seconds=(6.0, 0.0, 0.0)),
     }
-
-
-def journal_of(output: str) -> str:
-    """Folder of the journal of a file of answers, both relative to the study's results."""
-    inside = PurePosixPath(output).relative_to("restricted/responses").with_suffix("")
-    return f"restricted/work/responses/{inside}"
 
 
 class RobustnessWork:
