@@ -25,7 +25,7 @@ def test_a_table_and_a_figure_of_ones_own_are_made_and_reported(project: Project
     for name in SETTINGS["extensions"]:
         shutil.copy2(REPOSITORY / "tests" / "extensions" / name, project.folder)
     (project.folder / "words.json").write_text(json.dumps(SETTINGS))
-    project.run("--cores", "2", "--configfile", "words.json", "results/words/report.html")
+    project.run("results/words/report.html", "--cores", "2", "--configfile", "words.json")
 
     def result(relative: str):
         return project.path(relative, "words")
