@@ -23,8 +23,13 @@ include: "workflow/rules/likelihood.smk"
 include: "workflow/rules/collapse.smk"
 include: "workflow/rules/published.smk"
 include: "workflow/rules/source_analysis.smk"
-include: "workflow/rules/robustness.smk"
-include: "workflow/rules/preference.smk"
+
+
+for experiment in STUDY_EXPERIMENTS:
+
+    include: str(rule_file(experiment))
+
+
 include: "workflow/rules/report.smk"
 include: "workflow/rules/placement.smk"
 
@@ -39,8 +44,6 @@ localrules:
     cards,
     adapters,
     responses,
-    robustness,
-    preference,
     measures,
     tables,
     figures,
@@ -58,8 +61,7 @@ rule all:
         FILES.runs.all_adapters(),
         FILES.runs.all_responses(),
         FILES.measured(),
-        rules.robustness.input,
-        rules.preference.input,
+        list(map(experiment_files, STUDY_EXPERIMENTS)),
         table_files(),
         figure_files(),
 
@@ -127,3 +129,14 @@ rule figures:
 rule report:
     input:
         FILES.report,
+
+
+# A target of every experiment, such as `snakemake robustness`; nothing where a study leaves it out.
+for experiment in EXPERIMENTS:
+
+    rule:
+        name:
+            experiment.name
+        input:
+            experiment_files(experiment) if experiment in STUDY_EXPERIMENTS else [],
+        localrule: True

@@ -14,9 +14,7 @@ from manybaskets.config.operations import operations_of_jobs
 from manybaskets.judging.rule_registry import check_rules
 from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
 from manybaskets.records.measured import SOURCES
-from manybaskets.config.participants import embedded_sources, mix_kind, writer
-from manybaskets.experiments.preference.files import PreferenceFiles
-from manybaskets.experiments.robustness.files import RobustnessFiles
+from manybaskets.config.participants import embedded_sources, mix_kind
 from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.errors import UserError
@@ -34,7 +32,7 @@ from manybaskets.published.condition_groups import first_runs, groups_of
 from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.report.figures import planned_figures
-from manybaskets.experiments import experiments_of
+from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.presentation.tables import REPORT
 from manybaskets.report.all_tables import needed_frames, table_names, tables_of
 from manybaskets.report.sections import check_sections
@@ -57,12 +55,10 @@ try:
     check_families(STUDY)
     check_paper(STUDY)
     FILES = Files(STUDY)
-    ROBUSTNESS = FILES.stage(RobustnessFiles)
-    PREFERENCE = FILES.stage(PreferenceFiles)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
-    EXPERIMENTS = experiments_of(STUDY)
-    check_given([FILES.data, *(FILES.stage(each.files) for each in EXPERIMENTS)])
-    WARNINGS = [line for each in EXPERIMENTS for line in each.warnings(STUDY)]
+    STUDY_EXPERIMENTS = experiments_of(STUDY)
+    check_given([FILES.data, *(FILES.stage(each.files) for each in STUDY_EXPERIMENTS)])
+    WARNINGS = [line for each in STUDY_EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = JobNeeds(STUDY, ModelNeeds(MACHINE, model_sizes(STUDY)))
 except UserError as error:
@@ -74,7 +70,7 @@ if workflow.is_main_process:
 
 # Scripts find here what changes no result, so that a change of it reruns nothing.
 config["operations"] = operations_of_jobs(STUDY) | {
-    experiment.name: experiment.operations(STUDY) for experiment in EXPERIMENTS
+    experiment.name: experiment.operations(STUDY) for experiment in STUDY_EXPERIMENTS
 }
 config["operations"]["training"] = NEEDS.training_operations()
 
@@ -107,33 +103,6 @@ def one_of(names):
 def sources_of(*engines):
     """Pattern of the names of all sources with one of these engines."""
     return one_of(n for n, s in STUDY.sources.items() if s.engine.kind in engines)
-
-
-def judges_of(*kinds):
-    """Pattern of the judges of these kinds; a judge that is a model is of its engine's kind."""
-    return one_of(
-        name
-        for name in ROBUSTNESS.judges()
-        if getattr(STUDY.judges[name], "engine", STUDY.judges[name]).kind in kinds
-    )
-
-
-def writers(*engines):
-    """Pattern of the authors that these engines run; matches nothing without any."""
-    return one_of(
-        name
-        for name in STUDY.preference.authors
-        if name != HUMAN and writer(STUDY, name).engine.kind in engines
-    )
-
-
-def judged_with(engine, names):
-    """Pattern of those of some judges that an engine runs."""
-    return one_of(
-        name
-        for name in names
-        if STUDY.preference.judging.engine_of(name).kind == engine
-    )
 
 
 def only_if(condition, file):

@@ -157,6 +157,7 @@ rule figure:
 rule write_report:
     """Everything on one page that opens offline."""
     input:
+        **experiment_inputs(),
         statistics=statistics_files(),
         pilots=[
             pilot
@@ -166,11 +167,6 @@ rule write_report:
         figures=figure_files(),
         tables=report_table_files(),
         written=written_tables("write_tables"),
-        templates=ROBUSTNESS.all_templates(),
-        canaries=ROBUSTNESS.all_canaries(),
-        robustness=only_if(STUDY.robustness, PUBLISHED_ROBUSTNESS),
-        preference=only_if(STUDY.preference, PUBLISHED_PREFERENCE),
-        texts=only_if(STUDY.preference, PREFERENCE.texts()),
     output:
         FILES.report,
     log:

@@ -7,8 +7,7 @@ from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
-    from manybaskets.experiments.preference.analysis import preference_statistics
-    from manybaskets.experiments.preference.presenting import read_all
+    from manybaskets.experiments.preference.analysis import preference_statistics, read_all
     from manybaskets.experiments.preference.roles import Roles
 
     params = snakemake.params

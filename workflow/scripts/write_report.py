@@ -6,13 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config import parse_study
-from manybaskets.experiments.preference.findings import section_of as preference_section
-from manybaskets.experiments.preference.tables import RULE as PREFERENCE_TABLES
-from manybaskets.experiments.preference.tables import PreferenceContext
-from manybaskets.experiments.robustness import presenting as robustness
-from manybaskets.experiments.robustness import statistics as gathering
-from manybaskets.experiments.robustness.tables import RULE as ROBUSTNESS_TABLES
-from manybaskets.experiments.robustness.tables import RobustnessContext
+from manybaskets.experiments import experiments_of
 from manybaskets.jobs.job import job
 from manybaskets.presentation.page import write_report
 from manybaskets.report.all_tables import tables_to_show
@@ -23,19 +17,19 @@ with job(snakemake.log[0]):
     study = parse_study(params.study, "the config of this run")
     frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
     computed = {Path(file).stem: pl.read_csv(file) for file in given.tables}
-    contexts, experiments = {}, {}
-    if study.robustness:
-        analysis = gathering.read_analysis(study, given.templates, given.canaries)
-        numbers = Path(given.robustness[0])
-        contexts[ROBUSTNESS_TABLES] = RobustnessContext(analysis, study.published_cells, numbers)
-    if study.preference:
-        texts, numbers = pl.read_parquet(given.texts[0]), Path(given.preference[0])
-        contexts[PREFERENCE_TABLES] = PreferenceContext(texts, study.published_cells, numbers)
+    experiments = {
+        each: {
+            name: [Path(file) for file in given[f"{each.name}_{name}"]]
+            for name in each.report_inputs(study)
+        }
+        for each in experiments_of(study)
+    }
+    contexts = {
+        rule: context
+        for each, inputs in experiments.items()
+        for rule, context in each.table_contexts(study, inputs).items()
+    }
     tables = tables_to_show(study, frames, computed, contexts)
-    if study.robustness:
-        experiments["robustness"] = robustness.section_of(frames, analysis, tables)
-    if study.preference:
-        experiments["preference"] = preference_section(study, frames, tables)
     report = assemble(
         study,
         frames,
@@ -47,6 +41,9 @@ with job(snakemake.log[0]):
         computed=computed,
         tables=tables,
         figures={Path(file).stem: Path(file) for file in given.figures},
-        experiments=experiments,
+        experiments={
+            each.name: each.report_section(study, frames, tables, inputs)
+            for each, inputs in experiments.items()
+        },
     )
     write_report(Path(snakemake.output[0]), report)

@@ -5,7 +5,7 @@ import re
 import polars as pl
 from fabricated_results import compared, condition, difference, lookup, summary
 
-from manybaskets.presentation.page import Figure, Report, Section, Table, write_report
+from manybaskets.presentation.page import Figure, Report, ReportSection, Table, write_report
 from manybaskets.report import measured_tables as tables
 from manybaskets.report.findings import findings, warnings
 
@@ -106,9 +106,11 @@ def page(tmp_path, **other):
         "findings": [f"`{SCRIPT}`"],
         "warnings": [SCRIPT],
         "sections": [
-            Section(SCRIPT, [SCRIPT], [Figure(SCRIPT, svg, SCRIPT), Figure("again", svg, "")]),
-            Section("Tables", tables=[table, Table("comparisons", shown)]),
-            Section("Nothing"),
+            ReportSection(
+                SCRIPT, [SCRIPT], [Figure(SCRIPT, svg, SCRIPT), Figure("again", svg, "")]
+            ),
+            ReportSection("Tables", tables=[table, Table("comparisons", shown)]),
+            ReportSection("Nothing"),
         ],
         "config": f"study: {SCRIPT}",
         "provenance": {SCRIPT: SCRIPT},

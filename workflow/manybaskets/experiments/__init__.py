@@ -11,6 +11,7 @@ from manybaskets.experiments.base import (
     job_profiles,
     load_presentation,
     register,
+    rule_file,
 )
 from manybaskets.experiments.job_profiles import (
     UNKNOWN_WORK,
@@ -19,6 +20,7 @@ from manybaskets.experiments.job_profiles import (
     StudyRows,
     Wildcards,
     Work,
+    journals_of,
     prior_lengths,
 )
 
@@ -37,7 +39,9 @@ __all__ = [
     "Work",
     "experiments_of",
     "job_profiles",
+    "journals_of",
     "load_presentation",
     "prior_lengths",
     "register",
+    "rule_file",
 ]

@@ -1,41 +1,53 @@
 """What an experiment is, and which ones exist.
 
 The config, the rules, the plan, the status and the report ask every registered experiment what is
-here; none of them knows an experiment by name.
+here; none of them knows an experiment by name. Its tables and figures are registered with `@table`
+and `@figure` of `presentation`, under the experiment's name as their section.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any, ClassVar, Protocol
+
+import polars as pl
 
 from manybaskets.config.experiment_sections import ExperimentSection, add_section
 from manybaskets.config.sections import Section
 from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import JobProfile
+from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
+from manybaskets.presentation.page import ReportSection, Table
 from manybaskets.registry import Registry
 
 
 class Experiment(Protocol):
-    """An experiment. Subclasses override what they have; all methods are called only for studies
-    with the section.
+    """An experiment. Subclasses override what they have: at least `name`, `section`, `description`
+    and `report_section`. All methods are called only for studies with the section.
 
     Attributes:
-        name: of its key in the config.
+        name: of its key in the config, its target on the command line, its section in the report,
+            and its rule file if that is in `workflow/rules`.
         section: the class of its config section.
         description: one line on the section for docs/configuration.md.
+        rules: its rule file, if it is not in `workflow/rules`. Studies without the section leave it
+            out.
+        stages: versions of its stages, which its rules have among their parameters.
+        files: the class of its paths.
         presentation: modules that register its tables and figures; imported only by what shows
             them, because drawing needs matplotlib.
-        files: the class that names its files.
     """
 
     name: ClassVar[str]
     section: ClassVar[type[Section]]
     description: ClassVar[str]
-    presentation: ClassVar[Sequence[str]] = ()
+    rules: ClassVar[Path | None] = None
+    stages: ClassVar[Mapping[str, int]] = {}
     files: ClassVar[type[StageFiles]] = StageFiles
+    presentation: ClassVar[Sequence[str]] = ()
 
     def check(self, study: Study) -> None:
         """Check the section against the rest of the study, when the config is read.
@@ -59,9 +71,47 @@ class Experiment(Protocol):
         """
         return {}
 
+    def statistics(self, study: Study) -> list[str]:
+        """Names of its files in `statistics/`; the report is given them all."""
+        return []
+
+    def results(self, study: Study) -> list[Path]:
+        """Its results besides statistics, tables and figures."""
+        return []
+
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
         """What plan and status know of its jobs, by the names of its rules."""
         return {}
+
+    def report_inputs(self, study: Study) -> dict[str, list[Path]]:
+        """Files that the report reads for it besides the statistics, by a name for each list."""
+        return {}
+
+    def table_contexts(
+        self, study: Study, inputs: Mapping[str, Sequence[Path]]
+    ) -> Mapping[str, Any]:
+        """What its tables are given besides the statistics, by the rule that writes them.
+
+        Args:
+            inputs: the files of `report_inputs`.
+        """
+        return {}
+
+    def report_section(
+        self,
+        study: Study,
+        frames: Mapping[str, pl.DataFrame],
+        tables: Mapping[str, Table],
+        inputs: Mapping[str, Sequence[Path]],
+    ) -> ReportSection:
+        """Title, sentences and warnings of its section; its tables and figures are added.
+
+        Args:
+            frames: the study's statistics by name.
+            tables: the report's tables by name.
+            inputs: the files of `report_inputs`.
+        """
+        ...
 
 
 EXPERIMENTS: Registry[Experiment] = Registry("experiment")
@@ -71,10 +121,11 @@ def register(experiment: Experiment) -> Experiment:
     """Register an experiment; its name becomes a key of the config.
 
     Raises:
-        ValueError: another experiment or key of the config has its name.
+        ValueError: another experiment, key of the config or stage has its name.
     """
     declared = ExperimentSection(experiment.section, experiment.description, experiment.check)
     add_section(experiment.name, declared)
+    add_stages(experiment.stages)
     return EXPERIMENTS.add(experiment.name, experiment)
 
 
@@ -97,3 +148,8 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
         for experiment in experiments_of(study)
         for kind, profile in experiment.job_profiles(study).items()
     }
+
+
+def rule_file(experiment: Experiment) -> Path:
+    """Rule file of an experiment; a relative path starts in the folder of the Snakefile."""
+    return experiment.rules or Path("workflow/rules") / f"{experiment.name}.smk"

@@ -6,6 +6,8 @@ raise its number here: only that stage and the stages that depend on it run agai
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 STAGES = {
     "world": 1,
     "dataset": 2,
@@ -30,21 +32,6 @@ STAGES = {
     "score_target": 2,
     "score_fixed": 1,
     "divergence": 1,
-    "robustness_prompts": 1,
-    "robustness_respond": 1,
-    "robustness_canaries": 1,
-    "robustness_judge": 1,
-    "robustness_scores": 1,
-    "robustness_outcomes": 1,
-    "robustness_tables": 1,
-    "robustness_examples": 1,
-    "preference_articles": 1,
-    "preference_references": 1,
-    "preference_summaries": 1,
-    "preference_texts": 1,
-    "preference_judge": 1,
-    "preference_statistics": 1,
-    "preference_tables": 1,
     "embed": 2,
     "match_runs": 3,
     "measure": 3,
@@ -65,6 +52,18 @@ STAGES = {
     "figure": 2,
     "write_report": 2,
 }
+
+
+def add_stages(versions: Mapping[str, int]) -> None:
+    """Add the stages of an experiment.
+
+    Raises:
+        ValueError: a stage exists already.
+    """
+    for stage, version in versions.items():
+        if stage in STAGES:
+            raise ValueError(f"the stage '{stage}' is already registered")
+        STAGES[stage] = version
 
 
 def stage_version(stage: str) -> int:

@@ -19,7 +19,7 @@ from manybaskets.records.resources import library_folder
 __all__ = [
     "Figure",
     "Report",
-    "Section",
+    "ReportSection",
     "Table",
     "write_report",
 ]
@@ -53,7 +53,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """A section of the page: sentences, then figures, then tables, under a heading.
 
     Args:
@@ -93,12 +93,12 @@ class Report:
     about: str
     findings: Sequence[str]
     warnings: Sequence[str] = ()
-    sections: Sequence[Section] = ()
+    sections: Sequence[ReportSection] = ()
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
 
-    def shown_sections(self) -> list[Section]:
+    def shown_sections(self) -> list[ReportSection]:
         """The sections that hold anything."""
         return [
             section

@@ -15,7 +15,7 @@ import yaml
 from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.presentation.figures.registry import FIGURES
-from manybaskets.presentation.page import Figure, Report, Section, Table
+from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.published import collapse_numbers as published
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
@@ -44,7 +44,7 @@ def assemble(
     computed: Mapping[str, pl.DataFrame],
     tables: Mapping[str, Table],
     figures: Mapping[str, Path],
-    experiments: Mapping[str, Section] | None = None,
+    experiments: Mapping[str, ReportSection] | None = None,
 ) -> Report:
     """Put a study's report together.
 
@@ -61,8 +61,8 @@ def assemble(
     order, confidence = Order.of(study), study.statistics.confidence
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
     sections = {
-        RUNS: Section("Runs", _about_runs(frames, order, kinds, confidence)),
-        SOURCES: Section(
+        RUNS: ReportSection("Runs", _about_runs(frames, order, kinds, confidence)),
+        SOURCES: ReportSection(
             "Sources",
             [
                 *pilot_findings(pilots),
@@ -72,9 +72,9 @@ def assemble(
             ],
         ),
         **(experiments or {}),
-        PUBLISHED: Section("The published study", _about_published(computed)),
-        MAKING: Section("Making"),
-        COUNTS: Section("Counts"),
+        PUBLISHED: ReportSection("The published study", _about_published(computed)),
+        MAKING: ReportSection("Making"),
+        COUNTS: ReportSection("Counts"),
     }
     sections = _filled(study, sections, tables, figures)
     warnings = warnings_(summary, compared)
@@ -104,10 +104,10 @@ def assemble(
 
 def _filled(
     study: Study,
-    sections: Mapping[str, Section],
+    sections: Mapping[str, ReportSection],
     tables: Mapping[str, Table],
     figures: Mapping[str, Path],
-) -> list[Section]:
+) -> list[ReportSection]:
     """The sections with the tables and figures that are registered for them."""
     shown: dict[str, list[Figure]] = {name: [] for name in sections}
     for name, plan in planned_figures(study).items():

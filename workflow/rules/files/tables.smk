@@ -1,10 +1,5 @@
 """Files of the statistics, tables and figures."""
 
-from manybaskets.experiments.preference.presenting import (
-    frame_names as preference_frames,
-)
-from manybaskets.experiments.robustness.presenting import frame_names
-
 
 def written_tables(rule):
     """Tables that a rule writes, as CSV, Markdown and LaTeX."""
@@ -43,12 +38,39 @@ def report_table_files():
 def statistics_files():
     """Tables of `statistics/` that the report is made of."""
     names = ["summary", "comparisons", "counts", *needed_frames(tables_of(STUDY))]
-    names += frame_names(STUDY) + preference_frames(STUDY)
+    names += [name for each in STUDY_EXPERIMENTS for name in each.statistics(STUDY)]
     return FILES.statistics.tables(dict.fromkeys(names))
 
 
 def figure_files():
     return [FILES.figures.svg(name) for name in FIGURES]
+
+
+def experiment_inputs():
+    """What the report reads for the experiments besides their statistics."""
+    return {
+        f"{each.name}_{name}": [
+            shipped(file) if file.is_absolute() else file for file in files
+        ]
+        for each in STUDY_EXPERIMENTS
+        for name, files in each.report_inputs(STUDY).items()
+    }
+
+
+def experiment_files(experiment):
+    """All that an experiment gives: statistics, tables, figures and what else it names."""
+    shown = {
+        name: table
+        for name, table in tables_of(STUDY).items()
+        if table.section == experiment.name and table.rule != REPORT
+    }
+    drawn = [name for name, plan in FIGURES.items() if plan.section == experiment.name]
+    return [
+        *FILES.statistics.tables(experiment.statistics(STUDY)),
+        *FILES.tables.tables(shown),
+        *map(FILES.figures.svg, drawn),
+        *experiment.results(STUDY),
+    ]
 
 
 try:

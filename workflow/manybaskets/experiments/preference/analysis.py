@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -70,6 +71,11 @@ NAMES = ("preference", "preference-estimates", "preference-comparisons", "prefer
          "preference-excluded")  # fmt: skip
 _JUDGE = ("target", "mix", "variant")
 _DIRECT = {"direct_models": DIRECT_MODELS, "direct_human": DIRECT_HUMAN}
+
+
+def read_all(files: Iterable[Path]) -> pl.DataFrame:
+    """The readings of all judges."""
+    return pl.concat([pl.read_parquet(file) for file in files])
 
 
 def preference_statistics(

@@ -23,7 +23,7 @@ from manybaskets.experiments.preference.verdicts import (
     SELF,
 )
 from manybaskets.presentation.formatting import rounded_alike
-from manybaskets.presentation.page import Section, Table
+from manybaskets.presentation.page import ReportSection, Table
 
 _ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
 _UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
@@ -82,7 +82,7 @@ def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
 
 def section_of(
     study: Study, frames: Mapping[str, pl.DataFrame], tables: Mapping[str, Table]
-) -> Section:
+) -> ReportSection:
     """The experiment's section of the report, without its tables and figures.
 
     Args:
@@ -94,7 +94,7 @@ def section_of(
     )
     if PUBLISHED in tables:
         said += published_findings(tables[PUBLISHED].frame)
-    return Section("Self-preference", said, warnings=preference_warnings(frames))
+    return ReportSection("Self-preference", said, warnings=preference_warnings(frames))
 
 
 def _unfit(row: Mapping[str, Any]) -> bool:

@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+
+import polars as pl
 
 from manybaskets.config.checks import check_robustness
 from manybaskets.config.robustness import Robustness
 from manybaskets.config.study import Study
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import JobProfile
+from manybaskets.experiments.robustness.analysis import FRAMES
 from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.judge_panel import check_panel
+from manybaskets.experiments.robustness.report_section import section_of
+from manybaskets.experiments.robustness.stage_versions import STAGES
+from manybaskets.experiments.robustness.statistics import read_analysis
+from manybaskets.experiments.robustness.tables import PAPER, RULE, RobustnessContext
 from manybaskets.experiments.robustness.workload import job_profiles
+from manybaskets.layout import Files
+from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.records.resources import resource
 
 
 class RobustnessExperiment(Experiment):
@@ -26,6 +37,7 @@ class RobustnessExperiment(Experiment):
         "manybaskets.experiments.robustness.figures",
     )
     files = RobustnessFiles
+    stages = STAGES
 
     def check(self, study: Study) -> None:
         """Check targets, mixes and judges against the study."""
@@ -39,6 +51,46 @@ class RobustnessExperiment(Experiment):
         """How the runs answer."""
         return study.robustness.run_responses(study.responses.engine).operations()
 
+    def statistics(self, study: Study) -> list[str]:
+        """Outcomes, and what the published procedure finds if the study has it."""
+        return [*FRAMES, *([PAPER] if study.robustness.published_procedure else [])]
+
+    def results(self, study: Study) -> list[Path]:
+        """The page with examples, if the study wants one."""
+        return [_files(study).examples()] if study.robustness.show_texts else []
+
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
         """Answers, trials of judges, judgements, statistics."""
         return job_profiles(study)
+
+    def report_inputs(self, study: Study) -> dict[str, list[Path]]:
+        """Templates, verdicts on judges, published numbers."""
+        files = _files(study)
+        return {
+            "templates": files.all_templates(),
+            "canaries": files.all_canaries(),
+            "numbers": [resource("published/robustness.csv")],
+        }
+
+    def table_contexts(
+        self, study: Study, inputs: Mapping[str, Sequence[Path]]
+    ) -> Mapping[str, Any]:
+        """The study's settings and the published numbers."""
+        analysis = read_analysis(study, inputs["templates"], inputs["canaries"])
+        (numbers,) = inputs["numbers"]
+        return {RULE: RobustnessContext(analysis, study.published_cells, numbers)}
+
+    def report_section(
+        self,
+        study: Study,
+        frames: Mapping[str, pl.DataFrame],
+        tables: Mapping[str, Table],
+        inputs: Mapping[str, Sequence[Path]],
+    ) -> ReportSection:
+        """What the outcomes say, and what limits them."""
+        analysis = read_analysis(study, inputs["templates"], inputs["canaries"])
+        return section_of(frames, analysis, tables)
+
+
+def _files(study: Study) -> RobustnessFiles:
+    return Files(study).stage(RobustnessFiles)

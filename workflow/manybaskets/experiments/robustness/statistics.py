@@ -96,7 +96,7 @@ def write_statistics(
 
     Args:
         scores, design: see `scored.conditions`.
-        outputs: files by the names of `presenting.frame_names`.
+        outputs: files by the names of `RobustnessExperiment.statistics`.
         groups, human: see `paper.robustness.procedure`.
     """
     rubrics = {name: shipped(name) for name in RUBRICS.values()}

@@ -10,11 +10,9 @@ from repository import ROOT
 from manybaskets.config.loading import parse_study, read_yaml
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import RUBRICS
+from manybaskets.experiments import EXPERIMENTS
 from manybaskets.experiments.robustness.judge_panel import analysis_settings
-from manybaskets.experiments.robustness.presenting import (
-    frame_names,
-    section_of,
-)
+from manybaskets.experiments.robustness.report_section import section_of
 from manybaskets.experiments.robustness.statistics import analysis_of, write_statistics
 from manybaskets.experiments.robustness.tables import (
     CONTRASTS,
@@ -62,7 +60,9 @@ def made(study, tmp_path_factory):
     canaries["patterns"]["refusal"] |= {"verdict": "unfit"}
     templates = pl.DataFrame({"template_id": ["t00", "t01"], "doubtful": [False, True]})
     analysis = analysis_of(analysis_settings(study), templates, canaries)
-    files = {name: folder / f"{name}.parquet" for name in frame_names(study)}
+    files = {
+        name: folder / f"{name}.parquet" for name in EXPERIMENTS.get("robustness").statistics(study)
+    }
     write_statistics(scores, design, analysis, canaries, files, groups_of(study), ["human"])
     return {name: pl.read_parquet(file) for name, file in files.items()}, analysis
 
@@ -91,13 +91,13 @@ def test_tables_are_those_that_the_config_names(study, made):
 def test_the_published_procedure_is_left_out_without_the_key(study, made):
     own = study.robustness.model_copy(update={"published_procedure": False})
     plain = study.model_copy(update={"robustness": own})
-    assert PAPER not in frame_names(plain)
-    assert set(needed_frames(table_names(plain, RULE))) <= set(frame_names(plain))
+    named = EXPERIMENTS.get("robustness").statistics(plain)
+    assert PAPER not in named
+    assert set(needed_frames(table_names(plain, RULE))) <= set(named)
     assert set(tables_of(study, made)) - set(tables_of(plain, made)) == {
         PAPER, PUBLISHED, CONTRASTS,
     }  # fmt: skip
     assert table_names(study.model_copy(update={"robustness": None}), RULE) == []
-    assert frame_names(study.model_copy(update={"robustness": None})) == []
 
 
 def test_the_report_tells_of_the_experiment_and_warns(study, made):

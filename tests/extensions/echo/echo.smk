@@ -1,0 +1,22 @@
+"""How much of their question the sources' answers repeat."""
+
+
+rule echo:
+    input:
+        prompts=FILES.data.prompts("train"),
+        answers=[FILES.sources.answers(name) for name in STUDY.described_sources()],
+    output:
+        FILES.statistics.table("echo"),
+    log:
+        FILES.log("statistics/echo"),
+    benchmark:
+        FILES.benchmark("statistics/echo")
+    conda:
+        ENVS / "light.yaml"
+    params:
+        sources=STUDY.described_sources(),
+        echo=STUDY.echo.science(),
+    message:
+        "Counting repeated words"
+    script:
+        "count_echoes.py"

@@ -1,0 +1,12 @@
+"""Versions of the experiment's stages; see `jobs.stage_versions`."""
+
+STAGES = {
+    "robustness_prompts": 1,
+    "robustness_respond": 1,
+    "robustness_canaries": 1,
+    "robustness_judge": 1,
+    "robustness_scores": 1,
+    "robustness_outcomes": 1,
+    "robustness_tables": 1,
+    "robustness_examples": 1,
+}
