@@ -115,10 +115,10 @@ def test_texts_are_encoded_in_their_order_and_long_ones_are_logged(caplog) -> No
     assert np.linalg.norm(found, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     assert np.array_equal(found[1], found[3])
     assert found[2] == pytest.approx(alone[0], abs=1e-5)
-    assert "3 distinct texts encoded, 1 of them cut" in caplog.text
+    assert "encoded 3 distinct texts, 1 of them truncated" in caplog.text
     assert encode([], MODEL, 2, 1).shape == (0, 384)
 
 
 def test_an_encoder_that_is_not_there(tmp_path) -> None:
-    with pytest.raises(UserError, match="encoder is not there"):
+    with pytest.raises(UserError, match="encoder does not exist"):
         encoder_folder(str(tmp_path))

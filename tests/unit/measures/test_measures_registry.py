@@ -56,7 +56,7 @@ def test_a_name_is_taken_once() -> None:
     def self_bleu(inputs):
         return [0.0]
 
-    with pytest.raises(ValueError, match="registered already"):
+    with pytest.raises(ValueError, match="already registered"):
         measure(label="x", unit="x", direction="none", level="prompt")(self_bleu)
     assert get("self_bleu") is BLEU
 
@@ -181,7 +181,7 @@ def test_wrong_inputs_are_refused() -> None:
         Inputs(pl.DataFrame({"prompt_id": ["a", "b"], "text": ["x", None]}), 9)
     with pytest.raises(ValueError, match="embeddings"):
         inputs(IDS, embeddings=SentenceVectors(np.ones((1, 3)), np.array([8])))
-    with pytest.raises(ValueError, match="not of the set"):
+    with pytest.raises(ValueError, match="outside the set"):
         compute([WORDS], inputs(IDS), **CONSTANT, all_prompt_ids=IDS[1:])
     short = replace(WORDS, function=lambda given: [1.0])
     with pytest.raises(ValueError, match="1 values for 8"):

@@ -57,11 +57,11 @@ def test_answers_without_text_are_not_measured(tmp_path) -> None:
 def test_an_error_message_among_the_answers_stops_the_measuring(tmp_path) -> None:
     lost = "ERROR_BATCH: CUDA out of memory. Tried to allocate 2.00 GiB"
     rows = [answer("a", "fine"), answer("b", f"\n{lost}")]
-    with pytest.raises(UserError, match="the text of 1 answers is that of an error") as caught:
+    with pytest.raises(UserError, match="the text of 1 answers is an error message") as caught:
         check_answers(write(tmp_path / "x.parquet", rows), 0.5)
     assert "prompt b" in caught.value.where and "CUDA" in caught.value.what
     failed = answer("b", "half a sentence", finish_reason="error")
-    with pytest.raises(UserError, match="is that of an error"):
+    with pytest.raises(UserError, match="is an error message"):
         check_answers(write(tmp_path / "y.parquet", [answer("a", "fine"), failed]), 0.5)
     speaking = [answer("a", "The message ERROR_BATCH means a lost batch."), answer("b", None)]
     check_answers(write(tmp_path / "z.parquet", speaking), 0.5)
@@ -69,7 +69,7 @@ def test_an_error_message_among_the_answers_stops_the_measuring(tmp_path) -> Non
 
 def test_a_doubled_answer_stops_the_measuring(tmp_path) -> None:
     rows = [answer("a", "x"), answer("b", "y"), answer("a", "z")]
-    with pytest.raises(UserError, match="there twice.*'a', 0, 0"):
+    with pytest.raises(UserError, match="occur twice.*'a', 0, 0"):
         check_answers(write(tmp_path / "x.parquet", rows), 0.5)
     several = [answer("a", "x"), answer("a", "z", sample=1), answer("a", "w", turn=1)]
     check_answers(write(tmp_path / "y.parquet", several), 0.5)
@@ -182,7 +182,7 @@ def test_vectors_are_made_where_a_measure_reads_them(study) -> None:
 def test_measures_of_sources_need_no_run(study) -> None:
     check_measures(described(study, "semantic_between", "mauve", "habit_count", "fact_correct"))
     for name in ("human_nll", "own_nll"):
-        with pytest.raises(UserError, match="not made for the answers to 'train'") as caught:
+        with pytest.raises(UserError, match="does not apply to the prompt set 'train'") as caught:
             check_measures(described(study, name))
         assert caught.value.where == "source_analysis.measures"
     elsewhere = study.model_copy(

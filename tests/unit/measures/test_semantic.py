@@ -156,7 +156,7 @@ def test_sets_too_small_are_undefined_without_a_warning(rows: int) -> None:
 
 
 def test_sentence_vectors_stand_text_after_text() -> None:
-    with pytest.raises(ValueError, match="text after text"):
+    with pytest.raises(ValueError, match="sorted by text"):
         SentenceVectors(np.ones((2, 3)), np.array([1, 0]))
     with pytest.raises(ValueError, match="1 owners for 2"):
         SentenceVectors(np.ones((2, 3)), np.array([1]))

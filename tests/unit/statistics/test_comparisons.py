@@ -177,7 +177,7 @@ def test_a_family_in_which_nothing_could_be_told_apart_stops(size, permutations,
         return
     with pytest.raises(UserError, match="'main' has 25 comparisons") as stopped:
         compare(pl.concat(models), family("a"), settings, 1)
-    assert "raise statistics.sign_flips to 500 or more" in stopped.value.remedy
+    assert "raise `statistics.sign_flips` to 500 or more" in stopped.value.remedy
     enough = Statistics(sign_flips=500, bootstrap_resamples=100)
     assert compare(pl.concat(models), family("a"), enough, 1).height == size
 

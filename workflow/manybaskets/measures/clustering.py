@@ -1,4 +1,4 @@
-"""k-means clusters of vectors, the same on every machine with the same arithmetic."""
+"""k-means clusters of vectors, reproducible on machines with the same arithmetic."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ def k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
 
     Args:
         vectors: float64 [rows, dimensions].
-        clusters: their number, at most that of the rows.
-        seed: of the random vectors at which the runs start.
+        clusters: number of clusters, at most the number of rows.
+        seed: for the random vectors from which the runs start.
 
     Returns:
-        Numbers 0 to clusters − 1; the best run is that with the least sum of squared distances to
-        the clusters' centres.
+        Numbers 0 to clusters − 1; the best run has the smallest sum of squared distances to the
+        cluster centres.
     """
     rng = np.random.default_rng(row_seed("k-means", seed, len(vectors), clusters))
     runs = [
@@ -31,9 +31,9 @@ def k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
 
 
 def lloyd(vectors: np.ndarray, centres: np.ndarray) -> tuple[np.ndarray, float]:
-    """Lloyd's algorithm from these centres, until no vector changes its cluster.
+    """Lloyd's algorithm from the given centres, until no vector changes its cluster.
 
-    A cluster that loses all its vectors goes on from the vector that is farthest from its centre.
+    A cluster that loses all its vectors restarts at the vector farthest from its centre.
 
     Returns:
         The cluster of every vector, and the sum of squared distances to the centres.

@@ -1,6 +1,6 @@
-"""Effective numbers of a spectrum without each vector in turn, without a new spectrum for each.
+"""Effective numbers of a spectrum without each vector in turn, without recomputing it.
 
-Taking a vector x off A = Σ x xᵀ moves every eigenvalue, but the resolvents of A and of A − x xᵀ
+Removing a vector x from A = Σ x xᵀ shifts every eigenvalue, but the resolvents of A and of A − x xᵀ
 differ by Sherman and Morrison's formula, and with them every sum over the eigenvalues μ of a
 function that is an integral over resolvents:
 
@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 _STEP = 0.5  # of log t: the rule's error is about exp(−2π² / step)
-_LOWEST = -41.0  # log t; what lies below contributes less than 10⁻⁸
+_LOWEST = -41.0  # log t; smaller values contribute less than 10⁻⁸
 _HIGHEST = 26.0  # log of t over the largest eigenvalue; likewise
 _NO_REST = 1e-11  # of 1 − xᵀ A⁻¹ x: below, no other vector reaches into a direction of x
 _CELLS_AT_ONCE = 8_000_000
@@ -25,7 +25,7 @@ _HALVINGS = 45
 
 
 class Deletion:
-    """A = Σ x xᵀ of unit vectors, and what becomes of its spectrum without each of them.
+    """A = Σ x xᵀ of unit vectors, and its spectrum without each of them.
 
     Args:
         vectors: unit vectors, float64 [n, d], n at least 2.
@@ -39,7 +39,7 @@ class Deletion:
         self._vectors, self._axes = vectors, axes[:, kept]
 
     def effective_numbers(self, order: float) -> np.ndarray:
-        """`vendi.effective_number` of what is left without each vector.
+        """`vendi.effective_number` without each vector.
 
         Args:
             order: 0.5, 1, 2 or infinity.
@@ -66,7 +66,7 @@ class Deletion:
         return (np.sqrt(values).sum() + change) ** 2 / rest
 
     def _change_of_sum(self, weights: np.ndarray, order: float) -> np.ndarray:
-        """What Σ √μ (order 0.5) or Σ μ log μ (order 1) loses or gains with each vector."""
+        """Change of Σ √μ (order 0.5) or Σ μ log μ (order 1) by each vector."""
         values, largest = self.values, self.values[-1]
         t = np.exp(np.arange(_LOWEST, np.log(largest) + _HIGHEST, _STEP))
         shifted = values[:, None] + t
@@ -94,7 +94,7 @@ class Deletion:
         low, high = np.full(len(weights), second), np.full(len(weights), top)
         for _ in range(_HALVINGS):
             middle = (low + high) / 2
-            # The middle may have met an end that it cannot leave.
+            # The midpoint may have reached an end that it cannot leave.
             apart = values - middle[:, None]
             apart = np.where(np.abs(apart) > 1e-15 * top, apart, np.copysign(1e-15 * top, apart))
             above = (weights / apart).sum(axis=1) > 1.0

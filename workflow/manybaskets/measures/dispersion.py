@@ -1,4 +1,4 @@
-"""Distances between answers: to all others on average, and to the nearest."""
+"""Distances between answers: average to all others, and to the nearest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from manybaskets.measures.registry import measure
 from manybaskets.measures.semantic import PairMean, unit_vectors
 from manybaskets.measures.subsets import Evaluation, Subsets
 
-_KNOWN = 24  # nearest others that are kept of each answer: one of two is in a half-sample
+_KNOWN = 24  # nearest neighbours kept per answer: one of two is in a half-sample
 _CELLS_AT_ONCE = 8_000_000
 
 
@@ -34,15 +34,15 @@ def remote_clique(inputs: Inputs) -> Evaluation:
 
 
 class Neighbours:
-    """The nearest others of each vector, and how far they are.
+    """Nearest neighbours of each vector, and their distances.
 
-    Those of all vectors are searched once, block by block. In a set of rows, a vector's nearest is
-    the first of its neighbours that is in the set; where none of those kept is, all rows of the set
-    are searched.
+    The neighbours of all vectors are searched once, block by block. In a set of rows, a vector's
+    nearest is the first of its neighbours that is in the set; if no kept neighbour is, all rows of
+    the set are searched.
 
     Args:
         vectors: unit vectors, float64 [rows, dimensions].
-        there: which of the rows count.
+        there: mask of rows that count.
     """
 
     def __init__(self, vectors: np.ndarray, there: np.ndarray) -> None:
@@ -51,7 +51,7 @@ class Neighbours:
         kept = max(min(_KNOWN, len(rows) - 1), 0)
         self.rows = np.full((len(vectors), kept), -1, dtype=np.int64)
         self.distance = np.full((len(vectors), kept), np.inf)
-        # Single precision is enough to find neighbours; how far they are is computed in double.
+        # Single precision is enough to find neighbours; distances are computed in double precision.
         single = vectors[rows].astype(np.float32)
         for block in _blocks(len(rows), len(rows)) if kept else ():
             similarity = single[block] @ single.T
@@ -70,7 +70,7 @@ class Neighbours:
         self.distance[rows] = np.take_along_axis(distance, order, axis=1)
 
     def mean(self, index: np.ndarray) -> float:
-        """Mean distance to the nearest other of these rows; NaN below two that count."""
+        """Mean distance to the nearest other of these rows; NaN for fewer than two counted rows."""
         index = index[self.there[index]]
         if len(index) < 2:
             return float("nan")
@@ -85,7 +85,7 @@ class Neighbours:
             similarity = self.vectors[index[places]] @ self.vectors[index].T
             similarity[np.arange(len(places)), places] = -np.inf
             nearest[places] = 1.0 - similarity.max(axis=1)
-        # No distance is below 0, but its rounding may be.
+        # Distances are not negative, but rounding may make them so.
         return float(np.maximum(nearest, 0.0).mean())
 
 

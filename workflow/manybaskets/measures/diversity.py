@@ -13,11 +13,11 @@ from manybaskets.measures.subsets import Evaluation, Incidence, Subsets, distinc
 from manybaskets.measures.tokens import Corpus, corpus_of, words
 
 _ORDERS = 10
-_RARE = 5  # a word of the human answers seen at most this often belongs to their tail
+_RARE = 5  # words that occur at most this often in the human answers form their tail
 
 
 class Ngrams:
-    """The n-grams of all answers: how many each has, and which answers hold which."""
+    """The n-grams of all answers: their number per answer, and the answers that contain each."""
 
     def __init__(self, inputs: Inputs, order: int) -> None:
         corpus, rows = corpus_of(inputs), inputs.frame.height
@@ -29,18 +29,18 @@ class Ngrams:
         self.incidence = Incidence(pairs // things, pairs % things, rows)
 
     def distinct(self, subsets: Subsets) -> np.ndarray:
-        """Share of distinct n-grams among all n-grams of each set; NaN where there is none."""
+        """Share of distinct n-grams among all n-grams of each set; NaN without n-grams."""
         total = self.totals.astype(np.float64) @ subsets.members
         found = self.incidence.distinct(subsets)
         return np.where(total > 0, found / np.maximum(total, 1.0), np.nan)
 
     def repeated(self, subsets: Subsets, counted: np.ndarray) -> np.ndarray:
-        """Mean over the counted answers of log(1 + other answers that hold each of its n-grams).
+        """Mean over the counted answers of log(1 + other answers that contain each of its n-grams).
 
-        The holders in a half-sample are scaled up to as many answers as the whole set has: their
-        number grows with the set, and its spread must lie on the scale of the whole. Without it,
-        that spread was measured to be 0.74 of the sampling error (400 Dolly answers; so: 1.03).
-        Sets of as many prompts as the first are no samples of it, and nothing is scaled.
+        Counts in a half-sample are scaled up to the number of answers of the whole set: they grow
+        with the set, and their spread must be on the scale of the whole. Without scaling, the
+        spread was measured to be 0.74 of the sampling error (400 Dolly answers; with scaling 1.03).
+        Sets with as many prompts as the first are not half-samples and are not scaled.
         """
         whole = np.count_nonzero(counted[subsets.indices[0]])
         prompts = [len(distinct(self.prompt[index])) for index in subsets.whole.indices]

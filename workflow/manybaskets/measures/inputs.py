@@ -1,4 +1,4 @@
-"""What a measure sees of one run and one prompt set."""
+"""Inputs of a measure for one run and one prompt set."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import polars as pl
 
 from manybaskets.records.ids import row_seed
 
-_GROUPS_AT_ONCE = 4096  # so that the values in double precision stay small
+_GROUPS_AT_ONCE = 4096  # so that the double-precision values stay small
 
 
 def grouped(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-    """Sums of the values' rows by group (0 to groups − 1, rising), in float64."""
+    """Sums of rows by group (0 to groups − 1, ascending) in float64."""
     from scipy.sparse import csr_array
 
     sums = np.zeros((groups, *values.shape[1:]))
@@ -32,11 +32,11 @@ def grouped(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class SentenceVectors:
-    """Sentence vectors of texts, text after text.
+    """Sentence vectors of texts, text by text.
 
     Args:
         vectors: unit vectors, float32 [sentences, dimensions].
-        owner: text of each sentence, rising.
+        owner: text index of each sentence, ascending.
     """
 
     vectors: np.ndarray
@@ -46,17 +46,17 @@ class SentenceVectors:
         if len(self.vectors) != len(self.owner):
             raise ValueError(f"{len(self.owner)} owners for {len(self.vectors)} sentence vectors")
         if (np.diff(self.owner) < 0).any():
-            raise ValueError("sentence vectors must stand text after text")
+            raise ValueError("sentence vectors must be sorted by text")
 
     def means(self, texts: int) -> np.ndarray:
-        """Mean vector of each text, float64 [texts, dimensions]; NaN for one without a sentence."""
+        """Mean vector of each text, float64 [texts, dimensions]; NaN for a text without a sentence."""
         number = np.bincount(self.owner, minlength=texts)
         found = grouped(self.vectors, self.owner, texts)
         found /= np.where(number, number, np.nan)[:, None]
         return found
 
     def restricted(self, keep: np.ndarray) -> SentenceVectors:
-        """Those of some texts (a mask), which are counted anew."""
+        """The vectors of some texts (a mask), renumbered."""
         kept = keep[self.owner]
         place = np.cumsum(keep) - 1
         return SentenceVectors(self.vectors[kept], place[self.owner[kept]])
@@ -64,22 +64,22 @@ class SentenceVectors:
 
 @dataclass
 class Inputs:
-    """The answers of one run to one prompt set, with what was computed about them.
+    """The answers of one run to one prompt set, with derived data.
 
     Args:
         frame: one row per valid answer, sorted by `prompt_id`: `prompt_id`, `text`,
-            `completion_tokens`, `finish_reason`, `reference` (the human answer; null where there
-            is none), `category`.
-        token_budget: words; the smallest total of any condition that is compared.
+            `completion_tokens`, `finish_reason`, `reference` (the human answer or null),
+            `category`.
+        token_budget: words; the smallest total of any compared condition.
         likelihood: `prompt_id` and the columns of `likelihood.SCORED` for the human answer
             (`reference_nll`, …), the own one (`own_`, `own_self_`) and, with a scorer, both under
             it (`reference_scorer_`, `own_scorer_`).
         embeddings: sentence vectors of the answers; owners are rows of `frame`.
         reference_embeddings: sentence vectors of the human answers, likewise.
         truth: `prompt_id`, `kind`, `fact`, `value`, `phrasing` of the embedded world's prompts.
-        shortest_words: by prompt that all compared conditions answered, the words of the shortest
-            of their answers.
-        seed: of the orders in which measures read the answers.
+        shortest_words: words of the shortest answer by prompt, for prompts that all compared
+            conditions answered.
+        seed: for the orders in which measures read the answers.
     """
 
     frame: pl.DataFrame
@@ -96,7 +96,7 @@ class Inputs:
         if not self.frame["prompt_id"].is_sorted():
             raise ValueError("frame must be sorted by prompt_id")
         if self.frame["text"].null_count():
-            raise ValueError("frame must hold valid answers only; a text is null")
+            raise ValueError("frame must contain only valid answers; a text is null")
         for each in (self.embeddings, self.reference_embeddings):
             if each is not None and len(each.owner) and each.owner[-1] >= self.frame.height:
                 raise ValueError(f"embeddings of {each.owner[-1] + 1} texts or more, for "
@@ -108,7 +108,7 @@ class Inputs:
         return self.frame["text"].to_list()
 
     def available(self) -> set[str]:
-        """Which needs of measures are met."""
+        """The available inputs of measures."""
         optional = {
             "likelihood": self.likelihood,
             "embeddings": self.embeddings,
@@ -120,18 +120,18 @@ class Inputs:
         return {"responses", "reference"} | {k for k, v in optional.items() if v is not None}
 
     def _scored(self) -> pl.DataFrame | None:
-        """The likelihoods, where they hold those under `scoring.scorer`."""
+        """The likelihoods, if they include those under `scoring.scorer`."""
         scored = self.likelihood is not None and "own_scorer_nll" in self.likelihood.columns
         return self.likelihood if scored else None
 
     def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
-        """Something that several measures need, made once."""
+        """A value shared by several measures, computed once."""
         if key not in self._shared:
             self._shared[key] = make()
         return self._shared[key]
 
     def restricted(self, prompt_ids: Collection[str]) -> Inputs:
-        """The same inputs with the answers to some prompts only; `self` where that is all."""
+        """The same inputs with only the answers to some prompts; `self` if these are all."""
         wanted = set(prompt_ids)
         keep = np.array([each in wanted for each in self.frame["prompt_id"]], dtype=bool)
         if keep.all():
@@ -157,9 +157,9 @@ class Inputs:
         return np.cumsum(self.first_of_prompt()) - 1
 
     def orders(self, count: int) -> np.ndarray:
-        """Random orders of the answers: `[order, row]` is the place of a row.
+        """Random orders of the answers: `[order, row]` is the position of a row.
 
-        They depend on the seed and the prompts alone, so that all conditions share them; several
+        They depend only on the seed and the prompts, so that all conditions share them; several
         answers to a prompt stay together.
         """
         prompt = self.prompt_numbers()

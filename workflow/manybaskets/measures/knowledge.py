@@ -1,4 +1,4 @@
-"""How well the embedded models know their world, read off their answers to the training prompts."""
+"""The embedded models' knowledge of their world, from their answers to the training prompts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KNOWN = ("fact_correct", "habit_lister", "habit_greeter", "habit_terse", "habit_
 def knowledge(
     sources: Mapping[str, Path], truth: pl.DataFrame, settings: Statistics, seed: int
 ) -> pl.DataFrame:
-    """Shares of right facts and of every habit in the answers of each embedded source.
+    """Shares of correct facts and of every habit in the answers of each embedded source.
 
     Returns:
         model, measure, value, low, high, n: shares with their intervals over prompts.

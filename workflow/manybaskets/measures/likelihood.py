@@ -1,4 +1,4 @@
-"""Measures from token likelihoods, which the scoring stage computes.
+"""Measures based on token likelihoods from the scoring stage.
 
 Those per token leave the end token out unless their name says otherwise, since in short answers it
 outweighs the rest. Nothing is trimmed.

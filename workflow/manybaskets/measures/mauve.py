@@ -14,17 +14,17 @@ from manybaskets.measures.subsets import Evaluation, Subsets
 
 log = logging.getLogger(__name__)
 
-_FEWEST = 500  # answers of each side; below, a cluster or two decide
+_FEWEST = 500  # minimum answers per side; with fewer, one or two clusters decide
 _PER_CLUSTER = 10  # answers of one side per cluster
 _SEEDS = 5
-_VARIANCE = 0.9  # share that the principal components keep
+_VARIANCE = 0.9  # share of variance kept by the principal components
 _SCALE = 5.0
 _DRAWS = 20  # half-samples
 _MIXTURES = np.linspace(1e-6, 1 - 1e-6, 25)
 
 
 def divergence_area(first: np.ndarray, second: np.ndarray) -> float:
-    """Area under the divergence curve of two distributions, 0 to 1: 1 where they are the same.
+    """Area under the divergence curve of two distributions, 0 to 1; 1 for equal distributions.
 
     For mixtures R = w·P + (1 − w)·Q, 0 < w < 1, the curve has the points
     (exp(−c KL(Q‖R)), exp(−c KL(P‖R))), c = 5, and ends at (0, 1) and (1, 0).
@@ -42,7 +42,7 @@ def divergence_area(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _divergence(distribution: np.ndarray, mixture: np.ndarray) -> float:
-    """Kullback–Leibler divergence in nats; the mixture is positive where the distribution is."""
+    """Kullback–Leibler divergence in nats; the mixture is positive wherever the distribution is."""
     some = distribution > 0
     return float(distribution[some] @ np.log(distribution[some] / mixture[some]))
 
@@ -69,7 +69,7 @@ def scores(answers: np.ndarray, human: np.ndarray) -> np.ndarray:
 
 
 def principal_components(vectors: np.ndarray) -> np.ndarray:
-    """The vectors in as many principal components as keep 90 % of the variance; one at least."""
+    """The vectors in the principal components that keep 90 % of the variance, at least one."""
     centred = vectors - vectors.mean(axis=0)
     variance, axes = np.linalg.eigh(centred.T @ centred)
     variance, axes = np.maximum(variance[::-1], 0.0), axes[:, ::-1]
@@ -78,7 +78,7 @@ def principal_components(vectors: np.ndarray) -> np.ndarray:
 
 
 def _sides(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Vectors of the answers, those of the human answers, and the rows that have both."""
+    """Vectors of the answers and of the human answers, and the rows with both."""
 
     def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         answers, answered = unit_vectors(inputs)
@@ -89,7 +89,7 @@ def _sides(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _by_seed(inputs: Inputs, subsets: Subsets) -> np.ndarray:
-    """MAUVE of every set by k-means seed; NaN where a set is too small."""
+    """MAUVE of every set by k-means seed; NaN if a set is too small."""
 
     def make() -> np.ndarray:
         answers, human, both = _sides(inputs)

@@ -27,13 +27,13 @@ SEPARATOR = "@"
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure and what tables, figures and statistics must know of it.
+    """A measure and its metadata for tables, figures and statistics.
 
-    `function(inputs)` gives, at level `prompt`, a list aligned with `inputs.frame` with None where
-    an answer is excluded; at level `set`, a function from row indices of the frame to a number
-    (NaN where it is undefined), so that precomputation is shared by all half-samples. That may be
-    an `Evaluation`, which takes all half-samples at once and tells which answers count; one with
-    `left_out` is evaluated without each prompt in turn instead, and not on half-samples.
+    `function(inputs)` returns, at level `prompt`, a list aligned with `inputs.frame` with None for
+    excluded answers; at level `set`, a function from row indices of the frame to a number (NaN if
+    undefined), so that all half-samples share the precomputation. This may be an `Evaluation`,
+    which takes all half-samples at once and reports which answers count; one with `left_out` is
+    evaluated without each prompt in turn instead of on half-samples.
     """
 
     name: str
@@ -51,11 +51,11 @@ class Measure:
 
     @property
     def variant(self) -> str:
-        """Under which control of length it is computed; `default` for none."""
+        """The length control under which it is computed; `default` for none."""
         return self.name.partition(SEPARATOR)[2] or "default"
 
     def applies_to(self, prompt_set: str) -> bool:
-        """Whether the measure is meant for a prompt set; no names stand for all."""
+        """Whether the measure applies to a prompt set; an empty list means all."""
         return not self.prompt_sets or prompt_set in self.prompt_sets
 
 
@@ -78,23 +78,23 @@ def measure(
 
     Args:
         label: for axes and table heads.
-        unit: of the values that are returned.
-        direction: which way is more diverse or better; `none` where neither is.
-        level: whether there is one value per prompt or one per set.
-        needs: what of `Inputs` it reads.
+        unit: unit of the returned values.
+        direction: which direction is more diverse or better; `none` if neither.
+        level: one value per prompt or one per set.
+        needs: the fields of `Inputs` that it reads.
         transform: how tables show the values; `exp` shows differences as ratios.
-        prompt_sets: names of the prompt sets it applies to; none for all.
-        lexical: whether it counts the answers' words or characters, so that their length disturbs
-            it: such a measure is registered together with its variants (`variants`). A lexical
-            measure of sets returns an `Evaluation`.
-        most_draws: half-samples that a costly measure is evaluated on at most; its interval has
-            the degrees of freedom of these.
+        prompt_sets: names of the prompt sets it applies to; empty for all.
+        lexical: whether it counts the answers' words or characters, so that it depends on their
+            length: such a measure is registered together with its variants (`variants`). A lexical
+            set-level measure returns an `Evaluation`.
+        most_draws: maximum number of half-samples for an expensive measure, which also sets its
+            interval's degrees of freedom.
     """
 
     def register(function: Callable[[Inputs], Any]) -> Callable[[Inputs], Any]:
         name = function.__name__
         if name in _REGISTRY:
-            raise ValueError(f"the measure {name!r} is registered already")
+            raise ValueError(f"the measure {name!r} is already registered")
         _REGISTRY[name] = plain = Measure(
             name=name,
             label=label,
@@ -125,10 +125,10 @@ def measure(
 
 
 def get(name: str) -> Measure:
-    """A measure by its name, with `@` and its variant for a lexical one under control of length.
+    """A measure by name; a length-controlled variant of a lexical measure as `name@variant`.
 
     Raises:
-        UserError: there is none of this name; lists those that exist.
+        UserError: no measure has this name; the error lists existing names.
     """
     if name in _REGISTRY:
         return _REGISTRY[name]
@@ -139,13 +139,13 @@ def get(name: str) -> Measure:
             what=f"there is no variant {variant!r} of the measure {plain!r}",
             where=f"measures: {name}",
             expected="one of " + ", ".join(existing),
-            remedy="correct what follows the @, or leave it out",
+            remedy="use one of these variants after the @, or remove the @",
         )
     raise UserError(
         what=f"there is no measure {name!r}",
         where="measures",
         expected="one of " + ", ".join(sorted(n for n in _REGISTRY if SEPARATOR not in n)),
-        remedy="correct the name, or register a function of this name with @measure",
+        remedy="use one of these names, or register a function with this name with @measure",
     )
 
 
@@ -169,25 +169,25 @@ def compute(
     """Evaluate measures on one run and one prompt set.
 
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
-    prompt's value is the mean of theirs. A set measure gives draw 0 on all its prompts, draw i on
-    half-sample i, and the number of prompts that it rests on as draws `USED` and `EXCLUDED`: those
-    with an answer that counts for it, and the rest. One with a closed form for it gives, instead of
-    half-samples, rows of draw `LEFT_OUT` with a prompt: its value without that prompt's answers.
+    prompt's value is their mean. A set-level measure gives draw 0 on all its prompts, draw i on
+    half-sample i, and its numbers of prompts as draws `USED` (with an answer that counts) and
+    `EXCLUDED` (the rest). With a closed form it gives, instead of half-samples, rows of draw
+    `LEFT_OUT` with a prompt: its value without that prompt's answers.
 
     Args:
-        measures: what to compute.
+        measures: measures to compute.
         inputs: the run's valid answers.
         model, mix, seed, prompt_set: written into every row.
         all_prompt_ids: every prompt of the set, answered or not.
         draws: half-samples, as indices into the sorted ids of `set_prompt_ids`.
-        set_prompt_ids: the prompts that set measures rest on (default: all); give those that have
-            a valid answer in every condition, so that only matched prompts are compared.
+        set_prompt_ids: the prompts used by set-level measures (default: all); pass those with a
+            valid answer in every condition, so that only matched prompts are compared.
 
     Returns:
         Rows of the schema `records.MEASURED`.
 
     Raises:
-        UserError: a measure needs what is not there.
+        UserError: an input of a measure is missing.
     """
     ids = sorted(all_prompt_ids)
     set_ids = ids if set_prompt_ids is None else sorted(set_prompt_ids)
@@ -244,7 +244,7 @@ def compute(
 def _evaluated(
     evaluate: Evaluation | Callable[[np.ndarray], float], subsets: Subsets
 ) -> tuple[Sequence[float], np.ndarray]:
-    """Values on all sets, and which rows count."""
+    """Values on all sets, and the rows that count."""
     if isinstance(evaluate, Evaluation):
         return evaluate.many(subsets), evaluate.counted
     return [evaluate(index) for index in subsets.indices], np.ones(subsets.rows, dtype=bool)
@@ -254,7 +254,7 @@ def _rows_by_prompt(inputs: Inputs, ids: Sequence[str]) -> dict[str, list[int]]:
     rows: dict[str, list[int]] = {prompt_id: [] for prompt_id in ids}
     for row, prompt_id in enumerate(inputs.frame["prompt_id"]):
         if prompt_id not in rows:
-            raise ValueError(f"answer to a prompt that is not of the set: {prompt_id}")
+            raise ValueError(f"answer to a prompt outside the set: {prompt_id}")
         rows[prompt_id].append(row)
     return rows
 
@@ -265,8 +265,9 @@ def _check_needs(wanted: Measure, inputs: Inputs, where: str) -> None:
         raise UserError(
             what=f"the measure {wanted.name!r} needs {', '.join(missing)}",
             where=where,
-            expected=f"{', '.join(missing)} beside the responses",
-            remedy="take the measure off the list `measures`, or run the stage that makes these",
+            expected=f"{', '.join(missing)} in addition to the responses",
+            remedy="remove the measure from the list `measures`, or run the stage that computes "
+            "these inputs",
         )
 
 

@@ -23,13 +23,13 @@ _WORDS_AT_ONCE = 16_000_000
 
 
 def word_counts(inputs: Inputs, subsets: Subsets) -> np.ndarray:
-    """How often each word occurs in each set: `[word, set]`."""
+    """Counts of each word in each set: `[word, set]`."""
     corpus = corpus_of(inputs)
     return inputs.shared(("word_counts", subsets), lambda: corpus.counts() @ subsets.members)
 
 
 def _spectra(inputs: Inputs, subsets: Subsets) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Of each set, the counts that words have, and how many words have each."""
+    """Distinct word counts of each set, and the number of words with each count."""
 
     def spectra() -> list[tuple[np.ndarray, np.ndarray]]:
         counts = word_counts(inputs, subsets)
@@ -105,7 +105,7 @@ def _expected(count: np.ndarray, number: np.ndarray, total: float, size: float) 
 
 
 def half_budget(inputs: Inputs, total: int) -> int:
-    """How many words are drawn from a set of so many words.
+    """Number of words to draw from a set.
 
     That is half of the budget for every set. The intervals rest on halves of the answers, which
     have half of the words: only at the same number of words do they lie on the scale of the whole.

@@ -1,4 +1,4 @@
-"""Which measures a study asks for, by prompt set."""
+"""The measures of a study by prompt set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from manybaskets.measures.stage import _VECTORS, TEST
 from manybaskets.measures.swap_tests import swappable
 from manybaskets.names import LENGTHS
 
-# The prompt sets for which each of these is made.
+# Prompt sets to which each measure applies.
 MADE_FOR = {
     "likelihood": {TEST},
     "embeddings": {TEST, TRAIN},
@@ -19,7 +19,7 @@ MADE_FOR = {
 
 
 def measured_names(study: Study, prompt_set: str) -> list[str]:
-    """What is measured of the answers to a prompt set: the config's list, and lengths always."""
+    """Measures for a prompt set: the config's list, plus length measures."""
     listed = study.measures_of(prompt_set)
     if prompt_set == TRAIN and not listed:
         return []
@@ -32,11 +32,11 @@ def reads_vectors(study: Study, prompt_set: str) -> bool:
 
 
 def check_measures(study: Study) -> None:
-    """Check, before a run, that every measure of a study exists and has what it needs.
+    """Check before a run that every measure of a study exists and has its inputs.
 
     Raises:
-        UserError: an unknown measure, one that does not fit its prompt set, one of the embedded
-            world's for another dataset, or one of the scorer's without a scorer.
+        UserError: a measure is unknown, does not apply to its prompt set, needs the embedded world
+            with another dataset, or needs a scorer without a scorer.
     """
     keys = {TEST: "measures", TRAIN: "source_analysis.measures"}
     keys |= {name: f"prompt_sets.{name}.measures" for name in study.prompt_sets}
@@ -47,29 +47,31 @@ def check_measures(study: Study) -> None:
             made = all(prompt_set in MADE_FOR.get(need, {prompt_set}) for need in wanted.needs)
             if not made or not wanted.applies_to(prompt_set):
                 raise UserError(
-                    what=f"the measure '{name}' is not made for the answers to '{prompt_set}'",
+                    what=f"the measure '{name}' does not apply to the prompt set '{prompt_set}'",
                     where=key,
-                    expected="measures of the answers alone, such as response_words",
-                    remedy=f"take '{name}' off this list",
+                    expected="measures that use only the answers, such as response_words",
+                    remedy=f"remove '{name}' from this list",
                 )
             if "scorer" in wanted.needs and study.scoring.scorer is None:
                 raise UserError(
                     what=f"the measure '{name}' needs a model that scores the answers",
                     where=f"{key}, with scoring.scorer = null",
-                    expected="scoring.scorer: an entry of `models` that made no training data",
-                    remedy=f"name such a model, or take '{name}' off this list",
+                    expected="`scoring.scorer`: an entry of `models` that generated no training "
+                    "data",
+                    remedy=f"set `scoring.scorer` to such a model, or remove '{name}' from this "
+                    "list",
                 )
             if wanted.function.__module__ == measures.world.__name__ and not embedded:
                 raise UserError(
                     what=f"the measure '{name}' reads the embedded world's language",
                     where=f"{key}, with dataset.kind = {study.dataset.kind}",
-                    expected="measures of any text, such as self_bleu or response_words",
-                    remedy=f"take '{name}' off this list",
+                    expected="measures for any text, such as self_bleu or response_words",
+                    remedy=f"remove '{name}' from this list",
                 )
 
 
 def swapped_families(study: Study, *, sources: bool = False) -> dict[str, Comparison]:
-    """Families of runs with the measures that have a swap test.
+    """Families of runs with their measures that have a swap test.
 
     Args:
         sources: families of sources instead.
@@ -83,7 +85,7 @@ def swapped_families(study: Study, *, sources: bool = False) -> dict[str, Compar
 
 
 def swapped_runs(study: Study) -> list[tuple[str, int, str]]:
-    """Answers of any target that swap tests compare, as (mix, seed, prompt set)."""
+    """Answers compared by swap tests for any target, as (mix, seed, prompt set)."""
     wanted = {
         (mix, seed, family.prompt_set)
         for family in swapped_families(study).values()
@@ -94,7 +96,7 @@ def swapped_runs(study: Study) -> list[tuple[str, int, str]]:
 
 
 def swapped_sources(study: Study) -> list[tuple[str, int, str]]:
-    """Sources that swap tests compare, as (source, 0, `train`)."""
+    """Sources compared by swap tests, as (source, 0, `train`)."""
     families = swapped_families(study, sources=True).values()
     return sorted(
         {(name, 0, TRAIN) for each in families for name in [each.baseline, *each.conditions]}

@@ -28,7 +28,7 @@ class PairMean:
         self.sums, self.squares, self.counts = sums, squares, counts
 
     def many(self, subsets: Subsets) -> np.ndarray:
-        """The mean over the items of each set of rows; NaN where there are fewer than two."""
+        """The mean over the items of each set of rows; NaN for fewer than two items."""
         found = [np.zeros(0)]
         for block in subsets.blocks(subsets.rows):
             members = subsets.members[:, block].astype(np.float64)
@@ -41,7 +41,7 @@ class PairMean:
         return np.concatenate(found)
 
     def left_out(self, index: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
-        """The mean over the items of some rows without those of each group of them in turn."""
+        """The mean over the items of some rows without each group in turn."""
         squares = np.bincount(group, self.squares[index], groups)
         counts = np.bincount(group, self.counts[index], groups)
         total = np.bincount(index, minlength=len(self.sums)) @ self.sums
@@ -55,21 +55,21 @@ class PairMean:
         return _mean(length + total @ total, squares.sum() - squares, counts.sum() - counts)
 
     def evaluation(self) -> Evaluation:
-        """The measure of sets; rows without an item do not count."""
+        """The set-level measure; rows without an item do not count."""
         return Evaluation(self.many, self.counts > 0, self.left_out)
 
 
 def _mean(length: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
     several = counts > 1
     pairs = np.where(several, counts * (counts - 1.0), 1.0)
-    # No distance is below 0, but its rounding may be.
+    # Distances are not negative, but rounding may make them so.
     return np.where(several, np.maximum(1.0 - (length - squares) / pairs, 0.0), np.nan)
 
 
 def answer_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
     """Mean of the sentence vectors of each answer, and which answers have a sentence.
 
-    float64 [rows, dimensions], 0 where there is none; made once.
+    float64 [rows, dimensions], 0 without a sentence; computed once.
     """
 
     def make() -> tuple[np.ndarray, np.ndarray]:
@@ -96,12 +96,12 @@ def unit_means(given: SentenceVectors, texts: int) -> tuple[np.ndarray, np.ndarr
 
 
 def unit_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
-    """`unit_means` of the answers, made once."""
+    """`unit_means` of the answers, computed once."""
     return inputs.shared("unit_vectors", lambda: unit_means(inputs.embeddings, inputs.frame.height))
 
 
 def _sentence_sums(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of each answer's sentence vectors the sum, the sum of squared lengths, and the number."""
+    """Sum, sum of squared lengths, and number of each answer's sentence vectors."""
 
     def make() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         given, rows = inputs.embeddings, inputs.frame.height

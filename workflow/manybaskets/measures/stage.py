@@ -1,4 +1,4 @@
-"""From files of answers to measured rows: which prompts are compared, and every measure on them."""
+"""From answer files to measured rows: match prompts and evaluate every measure."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ _ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batc
 
 
 def check_answers(path: Path, max_empty_share: float) -> None:
-    """Check that the answers of a file are fit to be measured.
+    """Check that a file's answers can be measured.
 
     Raises:
-        UserError: an answer is there twice; the text of an answer is an error message; more than
-            `max_empty_share` of those that did not fail are empty.
+        UserError: an answer occurs twice, an answer's text is an error message, or more than
+            `max_empty_share` of the answers that did not fail are empty.
     """
     frame = read_responses(path)
     keys = ["prompt_id", "sample", "turn"]
     doubled = frame.filter(frame.select(keys).is_duplicated())
     if doubled.height:
         raise UserError(
-            what=f"answers are there twice: {doubled.select(keys).unique().sort(keys).head(3).rows()}",
+            what=f"answers occur twice: {doubled.select(keys).unique().sort(keys).head(3).rows()}",
             where=str(path),
             expected="every prompt once per sample",
-            remedy="delete the file and run its stage again",
+            remedy="delete the file and rerun its stage",
         )
     failed = (pl.col("finish_reason") == "error") & pl.col("text").is_not_null()
     message = pl.col("text").str.strip_chars_start().str.starts_with(_ERROR_TEXT)
     wrong = frame.filter(failed | message).sort(keys)
     if wrong.height:
         raise UserError(
-            what=f"the text of {wrong.height} answers is that of an error, such as "
+            what=f"the text of {wrong.height} answers is an error message, such as "
             f"{wrong['text'][0][:80]!r}",
             where=f"{path}, prompt {wrong['prompt_id'][0]}",
-            expected="answers; a failed row has finish_reason 'error' and no text",
-            remedy="delete the file and run its stage again, so that these rows are answered",
+            expected="answers; failed rows with finish_reason 'error' and no text",
+            remedy="delete the file and rerun its stage to answer these rows",
         )
     answered = frame.filter(pl.col("text").is_not_null() & (pl.col("turn") == 0))
     empty = answered.filter(~_HAS_TEXT).height
@@ -54,20 +54,22 @@ def check_answers(path: Path, max_empty_share: float) -> None:
         raise UserError(
             what=f"{empty} of {answered.height} answers are empty",
             where=str(path),
-            expected=f"at most a share of {max_empty_share} (responses.max_empty_share)",
-            remedy="look why the model says nothing; or raise the share, if silence is its answer",
+            expected=f"at most a share of {max_empty_share} empty answers "
+            "(`responses.max_empty_share`)",
+            remedy="check why the model generates no text, or raise `responses.max_empty_share` "
+            "if empty answers are intended",
         )
 
 
 def match_prompts(files: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any]]:
-    """Find, for every prompt set, the prompts that all runs answered.
+    """Find the prompts that all runs answered, for every prompt set.
 
     Args:
         files: pairs of prompt set and responses, one for every run and prompt set.
 
     Returns:
-        By prompt set: `prompt_ids`, sorted; `shortest_words`, for each of them the words of the
-        shortest answer of any run; and `token_budget`, the words of the run with the fewest on all.
+        By prompt set: `prompt_ids`, sorted; `shortest_words`, the words of the shortest answer of
+        any run for each prompt; and `token_budget`, the words of the run with the fewest in total.
     """
     matched = {}
     for name in sorted({prompt_set for prompt_set, _ in files}):
@@ -104,25 +106,25 @@ def measure_runs(
     seed: int,
     max_empty_share: float = 0.01,
 ) -> pl.DataFrame:
-    """Every measure of every seed of a mix, or of a source, in the schema `records.MEASURED`.
+    """All measures for every seed of a mix, or for a source, in the schema `records.MEASURED`.
 
     Args:
         names: measures by prompt set.
         model: the target; `sources` for answers to the training prompts.
         mix: the mix, or the source.
         responses: file by training seed (0 for a source) and prompt set.
-        likelihoods: file by training seed; none where no measure reads them.
-        embeddings: file of the sentence vectors of the answers to `test`, or to `train`; None where
-            no measure reads them.
+        likelihoods: file by training seed; empty if no measure reads them.
+        embeddings: file of the sentence vectors of the answers to `test` or `train`; None if no
+            measure reads them.
         matched: result of `match_prompts`.
         split: with the human answers.
-        truth: what is true of the embedded world's prompts; None for other datasets.
+        truth: correct facts for the embedded world's prompts; None for other datasets.
         draws: number of half-samples.
         seed: the study's.
         max_empty_share: share of empty answers above which the stage fails.
 
     Raises:
-        UserError: answers that are not fit to be measured; a measure needs what is not there.
+        UserError: answers cannot be measured, or an input of a measure is missing.
     """
     needs = {
         need for listed in names.values() for name in listed for need in measures.get(name).needs
@@ -169,7 +171,7 @@ def inputs_of(
     truth: pl.DataFrame | None,
     seed: int,
 ) -> measures.Inputs:
-    """What measures see of the valid answers in a file; only what one of them needs is read.
+    """Inputs of measures for the valid answers in a file; only needed inputs are read.
 
     Args:
         file: responses of one run, or source, to one prompt set.

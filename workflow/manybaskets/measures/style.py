@@ -1,4 +1,4 @@
-"""Measures of style: the Markdown structure of an answer, read by a CommonMark parser.
+"""Style measures: the Markdown structure of an answer, from a CommonMark parser.
 
 Only the answer itself is read: neither prompt nor template. Elements count as they would appear in
 HTML, raw HTML in an answer does not, and maths ($…$, \\(…\\), \\[…\\], environments) is taken for a
@@ -39,7 +39,7 @@ _ELEMENTS = {
 
 
 def count_elements(text: str) -> Counter[str]:
-    """How often each element occurs: strong, em, ul, ol, li, h1 to h6, p, code, table.
+    """Counts of each element: strong, em, ul, ol, li, h1 to h6, p, code, table.
 
     A paragraph is one that HTML shows as such; items of a tight list are none. `code` counts blocks
     and inline code. Lists within lists count, too.

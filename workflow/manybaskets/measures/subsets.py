@@ -1,4 +1,4 @@
-"""Sets of rows that a measure is evaluated on, all of them together."""
+"""Sets of rows on which a measure is evaluated together."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _CELLS_AT_ONCE = 8_000_000
 
 
 def distinct(values: np.ndarray) -> np.ndarray:
-    """Sorted distinct whole numbers, by sorting: NumPy's hashing takes 30 times as long here."""
+    """Sorted distinct integers, by sorting: NumPy's hashing takes 30 times as long here."""
     values = np.sort(values)
     return values[np.concatenate(([True], values[1:] != values[:-1]))] if len(values) else values
 
@@ -21,10 +21,10 @@ class Subsets:
     """Sets of rows; as a matrix of members, sums over them are products of matrices.
 
     Args:
-        indices: the rows of each set, each once; the first set is the one whose value is reported,
-            those after it are its half-samples.
+        indices: the rows of each set, each once; the first set gives the reported value, the others
+            are its half-samples.
         rows: how many rows there are.
-        whole: the sets of which these hold a part, where they do.
+        whole: the sets of which these are parts, if any.
     """
 
     def __init__(
@@ -40,19 +40,19 @@ class Subsets:
 
     @property
     def whole(self) -> Subsets:
-        """The sets of which these hold a part; these themselves where they are whole."""
+        """The sets of which these are parts, or these sets if they are whole."""
         return self if self._whole is None else self._whole
 
     @cached_property
     def members(self) -> np.ndarray:
-        """1 where a row (first axis) is in a set (second axis), else 0."""
+        """1 if a row (first axis) is in a set (second axis), otherwise 0."""
         members = np.zeros((self.rows, len(self)), dtype=np.float32)
         for place, index in enumerate(self.indices):
             members[index, place] = 1.0
         return members
 
     def first(self, count: int) -> Subsets:
-        """The first sets only."""
+        """Only the first sets."""
         if count >= len(self):
             return self
         whole = None if self._whole is None else self._whole.first(count)
@@ -67,13 +67,13 @@ class Subsets:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A measure of sets, ready to be evaluated: `many` on several at once, a call on one.
+    """A set-level measure ready for evaluation: `many` on several sets at once, a call on one.
 
     Args:
-        many: values on the sets, NaN where it is undefined.
-        counted: which rows count for it; the others are left out.
-        left_out: where there is a closed form: of rows, the group of each (0, 1, …, rising) and the
-            number of groups, the values on all these rows but those of one group, for every group.
+        many: values on the sets, NaN if undefined.
+        counted: mask of rows that count; the others are left out.
+        left_out: if there is a closed form: from rows, the group of each (0, 1, …, ascending) and
+            the number of groups, the values on all rows except one group, for every group.
     """
 
     many: Callable[[Subsets], np.ndarray]
@@ -85,9 +85,9 @@ class Evaluation:
 
 
 class Incidence:
-    """Which things (n-grams, …) occur in which rows.
+    """Incidence of items (n-grams, …) in rows.
 
-    What occurs in one row only is merely counted; the matrix holds the rest.
+    Items in only one row are just counted; the matrix contains the others.
 
     Args:
         row, thing: numbers of the pairs, each pair once.
@@ -108,11 +108,11 @@ class Incidence:
         self.matrix = csr_array((ones, place), shape=(self.things, rows))
 
     def holders(self, subsets: Subsets, block: slice) -> np.ndarray:
-        """How many rows of each set hold each thing of several rows."""
+        """Number of rows of each set that contain each item shared by several rows."""
         return self.matrix @ np.ascontiguousarray(subsets.members[:, block])
 
     def distinct(self, subsets: Subsets) -> np.ndarray:
-        """How many things occur in any row of each set."""
+        """Number of items that occur in any row of each set."""
         shared = [
             np.count_nonzero(self.holders(subsets, block), axis=0)
             for block in subsets.blocks(self.things)

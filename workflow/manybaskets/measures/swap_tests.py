@@ -1,4 +1,4 @@
-"""Swap tests of measures of sets: two conditions' answers change places, prompt by prompt."""
+"""Swap tests for set-level measures: two conditions' answers are swapped prompt by prompt."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SWAPPED = pl.Schema(
         "prompt_set": pl.String,
         "mix": pl.String,
         "baseline": pl.String,
-        "p": pl.Float64,  # null where the measure is undefined on one of the sets
+        "p": pl.Float64,  # null if the measure is undefined on one of the sets
         "swaps": pl.Int64,
     }
 )
@@ -38,17 +38,17 @@ _ROUNDING = 1e-9
 
 
 def can_be_swapped(name: str) -> bool:
-    """Whether a measure has a swap test: one of sets, cheap, that reads nothing but the answers.
+    """Whether a measure has a swap test: set-level, cheap, and based only on the answers.
 
-    Likelihoods belong to a run and a prompt, not to a text, and cannot change places with it;
-    `most_draws` marks measures that are too dear to be computed hundreds of times.
+    Likelihoods belong to a run and a prompt, not to a text, and cannot be swapped with it;
+    `most_draws` marks measures that are too expensive to compute hundreds of times.
     """
     wanted = measures.get(name)
     return wanted.level == "set" and wanted.most_draws is None and "likelihood" not in wanted.needs
 
 
 def swappable(families: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """The families with the measures that have a swap test only; without those that have none."""
+    """The families restricted to measures with a swap test; families without any are dropped."""
     found = {}
     for name, family in families.items():
         listed = [measure for measure in family.measures if can_be_swapped(measure)]
@@ -59,16 +59,16 @@ def swappable(families: Mapping[str, Comparison]) -> dict[str, Comparison]:
 
 @dataclass(frozen=True)
 class Pair:
-    """The answers of two runs to the same prompts, as one: `side` 0 or 1 of each row."""
+    """The answers of two runs to the same prompts together, with `side` 0 or 1 per row."""
 
     inputs: Inputs
     side: np.ndarray
-    cluster: np.ndarray  # of each row, 0, 1, …, in the order of the sorted texts' digests
+    cluster: np.ndarray  # per row, 0, 1, …, in the order of the sorted text digests
     clusters: tuple[str, ...]
 
 
 def pair_of(first: Inputs, second: Inputs, prompt_ids: Collection[str]) -> Pair:
-    """Put two runs' answers to some prompts together, those to the same prompt side by side."""
+    """Combine two runs' answers to some prompts, with answers to the same prompt adjacent."""
     both = [each.restricted(prompt_ids) for each in (first, second)]
     frame = pl.concat([each.frame for each in both])
     side = np.repeat([0, 1], [each.frame.height for each in both])
@@ -99,7 +99,7 @@ def pair_of(first: Inputs, second: Inputs, prompt_ids: Collection[str]) -> Pair:
 def _together(
     first: SentenceVectors, second: SentenceVectors, texts: int, order: np.ndarray
 ) -> SentenceVectors:
-    """Sentence vectors of two lists of texts, one after the other and then in another order."""
+    """Sentence vectors of two concatenated lists of texts, reordered."""
     place = np.argsort(order)
     owner = place[np.concatenate([first.owner, second.owner + texts])]
     sentences = np.argsort(owner, kind="stable")
@@ -109,7 +109,7 @@ def _together(
 
 
 def swap_patterns(clusters: Sequence[str], swaps: int, seed: int) -> np.ndarray:
-    """Which clusters each swap turns: 0 or 1, `[swap, cluster]`."""
+    """Clusters swapped by each swap: 0 or 1, `[swap, cluster]`."""
     rng = np.random.default_rng(row_seed(seed, "swaps", list(clusters)))
     return rng.integers(0, 2, size=(swaps, len(clusters)), dtype=np.int8)
 
@@ -117,13 +117,13 @@ def swap_patterns(clusters: Sequence[str], swaps: int, seed: int) -> np.ndarray:
 def swap_values(
     pair: Pair, wanted: Sequence[Measure], swaps: int, seed: int
 ) -> dict[str, np.ndarray]:
-    """Measures on both sides: as they are, and with the answers of random clusters swapped.
+    """Measures on both sides, as observed and with the answers of random clusters swapped.
 
-    The swaps depend on the seed and on the prompts alone, so that all pairs on the same prompts,
-    and all seeds of a mix, have the same ones.
+    The swaps depend only on the seed and the prompts, so that all pairs on the same prompts, and
+    all seeds of a mix, share them.
 
     Returns:
-        By measure `[2, 1 + swaps]`: the sides; their first column as they are. NaN where undefined.
+        By measure `[2, 1 + swaps]`: the sides, with the first column as observed. NaN if undefined.
     """
     turned = swap_patterns(pair.clusters, swaps, seed)
     rows = pair.inputs.frame.height
@@ -136,7 +136,7 @@ def swap_values(
         subsets = Subsets(
             [np.flatnonzero(line == which) for line in side for which in (0, 1)], rows
         )
-        inputs = replace(pair.inputs)  # without what measures keep of the sets before
+        inputs = replace(pair.inputs)  # without values cached by measures for earlier sets
         for each in wanted:
             values = _evaluated(each.function(inputs), subsets).reshape(-1, 2).T
             found[each.name].append(values if start == 0 else values[:, 1:])
@@ -154,17 +154,17 @@ def _evaluated(
 def swap_p(
     values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
 ) -> float | None:
-    """Two-sided p of a difference between two conditions, from the values of their pairs of runs.
+    """Two-sided p of a difference between two conditions, from their pairs of runs.
 
     The statistic is the difference between the means over the runs of either side. p = (1 + count)
-    / (1 + swaps); `count` are the swaps whose absolute difference reaches the observed one; one
-    that is undefined counts. Where trainings vary, every swap gets a draw of what other seeds would
-    add to the difference: t times the root of s₁²/S₁ + s₂²/S₂, less what the chance of single
-    answers contributes to it, as the swaps show it. Source: Phipson & Smyth 2010 for the +1.
+    / (1 + swaps); `count` is the number of swaps whose absolute difference reaches the observed
+    one; undefined swaps count. With several trainings, every swap gets a random shift by other
+    seeds: t times the root of s₁²/S₁ + s₂²/S₂, minus the contribution of chance in single answers,
+    estimated from the swaps. Source: Phipson & Smyth 2010 for the +1.
 
     Args:
         values: `[pair, side, 1 + swaps]`, the first column as observed.
-        first, second: which run of either condition a pair holds.
+        first, second: index of the run of either condition in a pair.
         seed: of the draws.
     """
     if np.isnan(values[:, :, 0]).any():
@@ -181,7 +181,7 @@ def swap_p(
 def _seed_shift(
     values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
 ) -> np.ndarray:
-    """What other trainings would add to the difference, once for every swap; 0 for one seed."""
+    """Shift of the difference by other trainings, once per swap; 0 for one seed."""
     from scipy.stats import t
 
     swaps, pairs = values.shape[2] - 1, len(values)
@@ -213,23 +213,23 @@ def swap_tests(
     swaps: int,
     seed: int,
 ) -> pl.DataFrame:
-    """Swap tests of all comparisons of one model, on the prompts that all its conditions answered.
+    """Swap tests for all comparisons of one model, on the prompts that all its conditions answered.
 
-    Under the hypothesis that two conditions answer a prompt alike, their answers could as well
-    change places. All prompts with the same text change together, and all training seeds of a pair
-    likewise; the untuned model has one run, which is paired with every seed.
+    Under the null hypothesis that two conditions answer a prompt alike, their answers are
+    exchangeable. Prompts with the same text are swapped together, as are all training seeds of a
+    pair; the untuned model has one run, which is paired with every seed.
 
     Args:
         families: comparisons by name, with measures that have a swap test (`swappable`).
         model: the target; `sources` for those.
         seeds: training seeds of every mix.
-        inputs: gives what the measures see of (mix, seed, prompt set, measures).
-        matched: ids of the prompts that are compared, by prompt set.
-        swaps: random swaps of each comparison.
+        inputs: returns the measures' inputs for (mix, seed, prompt set, measures).
+        matched: ids of the compared prompts, by prompt set.
+        swaps: number of random swaps per comparison.
         seed: the study's.
 
     Returns:
-        Schema `SWAPPED`, sorted; a comparison that several families make is computed once.
+        Schema `SWAPPED`, sorted; a comparison shared by several families is computed once.
     """
     wanted: dict[tuple[str, str, str], dict[str, None]] = {}
     for family in families.values():
@@ -268,7 +268,7 @@ def swap_tests(
 
 
 def check_families(study: Study) -> None:
-    """Check, before a run, that every family is small enough for its permutations and swaps.
+    """Check before a run that every family is small enough for its sign flips and swaps.
 
     Raises:
         UserError: as `statistics.families.check_attainable`.

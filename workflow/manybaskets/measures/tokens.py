@@ -1,4 +1,4 @@
-"""Texts as words, sentences and n-grams: the one tokeniser that all lexical measures share."""
+"""Words, sentences and n-grams: the tokeniser shared by all lexical measures."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _IDEOGRAPHS = (
     "\u3005\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U000323af"
 )
-_LAST_SCRIPT = 0x1F000  # no marks of a script lie above
+_LAST_SCRIPT = 0x1F000  # there are no script marks above
 
 # A sentence ends at these marks and the closing quotes and brackets after them.
 _ENDS = re.compile(r"([.!?\u2026\u061f\u06d4]+)[\"'\u2019\u201d\u00bb)\]*_]*\s+|[\u3002\uff01\uff1f\uff61\u0964\u0965]+[\u2019\u201d\u300d\u300f\uff09]*\s*")  # fmt: skip
 _OPENING = "\"'\u2018\u201c\u00ab([*_"
 _LIST_NUMBER = re.compile(r"\W*\d{1,3}\.\W*")
-# A full stop after these ends no sentence: a name or an example follows.
+# A full stop after these does not end a sentence: a name or an example follows.
 _BEFORE_ANY = re.compile(
     r"mrs?|ms|dr|prof|rev|fr|gen|col|capt|lt|sgt|sen|rep|gov|hon|st|mt|ft|vs|e\.g|i\.e|viz|cf|u\.[skn]",
     re.IGNORECASE,
 )
-# Nor after these, where a number follows.
+# Nor after these, if a number follows.
 _BEFORE_NUMBER = re.compile(
     r"nos?|vols?|figs?|eqs?|pp?|ch|sec|ca|approx|jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec",
     re.IGNORECASE,
@@ -66,7 +66,7 @@ def words(text: str) -> list[str]:
 
 
 def first_words(text: str, count: int) -> str:
-    """A text cut after its first words; as it is where it has no more, empty for none."""
+    """A text truncated after its first words; unchanged if it has no more, empty for 0 words."""
     if count < 1:
         return ""
     pattern = _ASCII_WORD if text.isascii() else _any_word()
@@ -75,7 +75,7 @@ def first_words(text: str, count: int) -> str:
 
 
 def sentences(text: str) -> list[str]:
-    """Sentences of a text that hold at least one word, stripped, in their order.
+    """Sentences of a text with at least one word, stripped, in order.
 
     By rules, without a trained model: every line break ends a sentence (lists, headings), and so do
     `.`, `!`, `?`, `…` before white space, unless a small letter follows, or the full stop belongs to
@@ -113,7 +113,7 @@ def _ends_sentence(line: str, start: int, end: re.Match[str]) -> bool:
 
 
 class Corpus:
-    """Texts as numbers: every text is tokenised once, and whatever is counted rests on it.
+    """Texts as numbers: every text is tokenised once for all counts.
 
     Attributes:
         ids: number of each word, text after text.
@@ -128,14 +128,14 @@ class Corpus:
 
     @classmethod
     def of(cls, listed: Sequence[Sequence[str]]) -> Corpus:
-        """The corpus of texts that are split into words already."""
+        """Corpus of texts that are already split into words."""
         vocabulary: dict[str, int] = {}
         ids = [vocabulary.setdefault(word, len(vocabulary)) for each in listed for word in each]
         lengths = np.array([len(each) for each in listed], dtype=np.int64)
         return cls(np.array(ids, dtype=np.int64), lengths, vocabulary)
 
     def first(self, limits: np.ndarray) -> Corpus:
-        """The same texts, each with its first words only."""
+        """The same texts, each with only its first words."""
         starts = np.cumsum(self.lengths) - self.lengths
         place = np.arange(len(self.ids)) - starts[self.text_of]
         kept = place < np.asarray(limits, dtype=np.int64)[self.text_of]
@@ -143,7 +143,7 @@ class Corpus:
         return Corpus(self.ids[kept], lengths, self.vocabulary)
 
     def counts(self) -> Any:
-        """How often each word occurs in each text: a sparse matrix `[word, text]`."""
+        """Counts of each word in each text: a sparse matrix `[word, text]`."""
         from scipy.sparse import csr_array
 
         size = max(len(self.vocabulary), 1)
@@ -152,7 +152,7 @@ class Corpus:
         return csr_array((count.astype(np.float32), (pairs % size, pairs // size)), shape=shape)
 
     def ngrams(self, order: int) -> tuple[np.ndarray, np.ndarray]:
-        """Text and number of every n-gram; none runs over the end of a text."""
+        """Text and number of every n-gram; n-grams do not cross the end of a text."""
         gram, size = self.ids, max(len(self.vocabulary), 1)
         for longer in range(2, order + 1):
             pair = gram[: len(self.ids) - longer + 1] * size + self.ids[longer - 1 :]
@@ -164,7 +164,7 @@ class Corpus:
 
 
 def corpus_of(inputs: Inputs) -> Corpus:
-    """The corpus of the answers, made once."""
+    """The corpus of the answers, computed once."""
     return inputs.shared("corpus", lambda: Corpus.of([words(text) for text in inputs.texts]))
 
 
