@@ -25,5 +25,6 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         work=Path(snakemake.params.work),
         output=Path(snakemake.output[0]),
         trackers=Path(snakemake.log[0]).with_name("trackers"),
+        memory_mb=snakemake.resources.get("mem_mb"),
         run=name_of(target, mix, int(seed)),
     )

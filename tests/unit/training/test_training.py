@@ -407,3 +407,14 @@ def test_a_tracker_that_is_not_installed_is_named(tiny_models, tmp_path, monkeyp
 def test_a_row_that_is_too_long_is_named(tiny_models, tmp_path):
     with pytest.raises(UserError, match="a training row has"):
         train(tiny_models, tmp_path, max_length=20)
+
+
+def test_passes_of_few_tokens_give_the_same_losses(tiny_models, tmp_path):
+    """A batch that is computed in several passes makes the step of the whole batch."""
+    launch = {"llama": Launch(tokens_per_pass=40)}
+    whole = train(tiny_models, tmp_path / "whole", dropout=0.0)
+    parts = train(tiny_models, tmp_path / "parts", dropout=0.0, launch=launch)
+    assert parts["launch"]["tokens_per_pass"] == 40 < whole["launch"]["tokens_per_pass"]
+    for one, other in zip(whole["curve"], parts["curve"], strict=True):
+        assert one["step"] == other["step"] and one["kind"] == other["kind"]
+        assert other["loss"] == pytest.approx(one["loss"], abs=1e-5)

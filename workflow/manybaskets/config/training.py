@@ -39,10 +39,17 @@ class Launch(Section):
         description="Classes of the model's layers that `fsdp` gathers one at a time, e.g. "
         "`LlamaDecoderLayer`; null: those that the model itself names (`_no_split_modules`).",
     )
-    gradient_checkpointing: bool = Field(
-        False,
-        description="Keep no activations inside the layers and compute them again: less memory, "
-        "about a third more time.",
+    gradient_checkpointing: bool | None = Field(
+        None,
+        description="Discard activations inside the layers and recompute them in the backward pass: less "
+        "memory, about a third more time. null: only if the longest row does not fit in the job's memory.",
+    )
+    tokens_per_pass: int | None = Field(
+        None,
+        ge=1,
+        description="Most tokens of one forward and backward pass, padding included; a batch with more "
+        "is computed in several passes. null: as many as fit in the job's memory. With several "
+        "processes, `batch_size` rows always make one pass.",
     )
     cpu_offload: bool = Field(
         False, description="`fsdp` keeps the shards in main memory: much slower, least GPU memory."

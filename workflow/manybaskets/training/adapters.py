@@ -47,6 +47,7 @@ def train_adapter(
     output: Path,
     trackers: Path | None = None,
     run: str = "",
+    memory_mb: int | None = None,
 ) -> None:
     """Train one LoRA adapter; `output` then contains its weights, config and `manifest.json`.
 
@@ -61,6 +62,8 @@ def train_adapter(
             evaluation and at the end; one is kept according to `training.keep_checkpoint`.
         trackers: folder for tracker files; defaults to `work`.
         run: name of the run in trackers and in the adapter's manifest.
+
+        memory_mb: main memory of the job, in MB; None for what the machine has free.
 
     Raises:
         UserError: a row is too long or a tracker is not installed; also as `process.run` and
@@ -100,6 +103,7 @@ def train_adapter(
         vocabulary=len(tokenizer),
         trackers=str(trackers or work / "trackers"),
         run=run or name,
+        memory_mb=memory_mb,
     )
     write_task(task, encoded, folder)
     launch(task, folder)
@@ -164,6 +168,8 @@ def _measured(folder: Path) -> dict[str, Any]:
     told = [json.loads(path.read_text()) for path in sorted(folder.glob("process-*.json"))]
     return {
         "device": told[0]["device"],
+        "tokens_per_pass": told[0]["tokens_per_pass"],
+        "gradient_checkpointing": told[0]["gradient_checkpointing"],
         "seconds": told[0]["seconds"],
         "trial_seconds": told[0]["trial_seconds"],
         "training_seconds": told[0]["training_seconds"],

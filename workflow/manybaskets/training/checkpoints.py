@@ -108,6 +108,8 @@ def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Ite
         shutil.copy2(checkpoint / file, partial / file)
     # The base is named by its fingerprint; a local path would be meaningless elsewhere.
     config = json.loads((partial / "adapter_config.json").read_text())
+    # peft keeps the modules in a set: sorted, the same adapter is the same bytes.
+    config["target_modules"] = sorted(config["target_modules"])
     config["base_model_name_or_path"] = manifest["base_model"]
     write_json(config, partial / "adapter_config.json")
     write_json(manifest, partial / "manifest.json")

@@ -10,8 +10,10 @@ from typing import Any
 
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
+from manybaskets.training.answer_loss import agrees, install
 from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
 from manybaskets.training.encoded_rows import LengthBuckets, answer_tokens, filler_row, pad_batch
+from manybaskets.training.memory import micro_batches
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +28,7 @@ def fit(
     processes: int = 1,
     keep: str = "last",
     first_loss: float | None = None,
+    tokens_per_pass: int | None = None,
     **arguments: Any,
 ) -> list[dict[str, Any]]:
     """Train in `folder`, resuming from its last checkpoint.
@@ -40,6 +43,8 @@ def fit(
             (`last`).
         first_loss: upper limit of the validation loss before the first step, in nats per token, at
             which training stops; None for no limit.
+        tokens_per_pass: most tokens of one pass, padding included, in a training of one process; a
+            batch with more is computed in several. None for no limit.
         arguments: arguments of transformers' TrainingArguments.
 
     Returns:
@@ -87,12 +92,19 @@ def fit(
         [len(row["input_ids"]) for row in train], batch, settings.seed, together=processes
     )
 
+    # Processes that train together make their passes at the same time.
+    limit = tokens_per_pass if processes == 1 else None
+    if _same_for_all(agrees(model, train, pad) if PartialState().is_main_process else None):
+        install(model)
+
     class AnswerTrainer(Trainer):
         def _get_train_sampler(self, train_dataset: Any = None) -> LengthBuckets:
             return order
 
         def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
-            loss = super().training_step(model, inputs, *rest, **named)
+            step = super().training_step
+            losses = [step(model, each, *rest, **named) for each in _passes(inputs, limit)]
+            loss = sum(losses[1:], losses[0])
             if not torch.isfinite(loss):
                 raise _no_number("training", float(loss), self.state.global_step + 1)
             return loss
@@ -168,6 +180,24 @@ def fit(
         log.info("resuming from %s", last)
     trainer.train(resume_from_checkpoint=last)
     return trainer.state.log_history
+
+
+def _passes(inputs: dict[str, Any], limit: int | None) -> list[dict[str, Any]]:
+    """A batch in passes of at most so many tokens, each as wide as its longest row."""
+    lengths = inputs["attention_mask"].sum(1).tolist()
+    if limit is None or max(lengths) * len(lengths) <= limit:
+        return [inputs]
+    return [
+        {key: value[rows, : max(lengths[row] for row in rows)] for key, value in inputs.items()}
+        for rows in micro_batches(lengths, limit)
+    ]
+
+
+def _same_for_all(answer: bool | None) -> bool:
+    """What the first process found, in all processes: the others may hold no weights."""
+    from accelerate.utils import broadcast_object_list
+
+    return bool(broadcast_object_list([answer])[0])
 
 
 def _validation_loss(trainer: Any, rows: Sequence[dict]) -> float:

@@ -27,10 +27,12 @@ import polars as pl
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
+from manybaskets.models.sizes import count_parameters
 from manybaskets.records.files import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
+from manybaskets.training.memory import Passes, choose_passes, free_bytes
 
 log = logging.getLogger(__name__)
 TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
@@ -49,6 +51,7 @@ class Task(NamedTuple):
         vocabulary: number of tokens of the target's tokenizer.
         trackers: folder for the files of trackers.
         run: name of the run in trackers.
+        memory_mb: main memory of the job, in MB; None for what the machine has.
     """
 
     model: str
@@ -60,6 +63,7 @@ class Task(NamedTuple):
     vocabulary: int
     trackers: str
     run: str
+    memory_mb: int | None = None
 
     @property
     def training(self) -> Training:
@@ -103,10 +107,11 @@ def run(folder: Path) -> None:
     train, validation = _rows(folder, "train"), _rows(folder, "validation")
     last = get_last_checkpoint(str(folder))
     trial_seconds = None
+    passes = passes_of(task, [*train, *validation])
     try:
         if training.smoke_steps and not last:
             before = time.monotonic()
-            model = _smoke(task, train, validation, folder, here)
+            model = _smoke(task, train, validation, folder, here, passes)
             trial_seconds = time.monotonic() - before
         else:
             model = build(task)
@@ -119,7 +124,7 @@ def run(folder: Path) -> None:
             report_to=list(training.report_to),
             run_name=task.run,
             **_schedule(training, len(train)),
-            **_arguments(task),
+            **_arguments(task, passes),
         )
     except torch.OutOfMemoryError as error:
         raise UserError(
@@ -136,6 +141,8 @@ def run(folder: Path) -> None:
         "training_seconds": history[-1]["train_runtime"],
         "peak_bytes": _peak_bytes(),
         "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "tokens_per_pass": passes.tokens,
+        "gradient_checkpointing": passes.checkpointing,
         "went_on_from_step": int(Path(last).name.split("-")[1]) if last else 0,
     }
     write_json(measured, folder / f"process-{here.process_index}.json")
@@ -185,7 +192,32 @@ def _schedule(training: Training, rows: int) -> dict[str, Any]:
     }
 
 
-def _arguments(task: Task) -> dict[str, Any]:
+def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
+    """How the rows of a batch are computed; the same in all processes of a training."""
+    import torch
+    from accelerate.utils import broadcast_object_list
+    from transformers import AutoConfig
+
+    training, folder = task.training, Path(task.model)
+    launch = training.launch[task.name]
+    sharers = (training.processes or 1) if launch.strategy == "fsdp" else 1
+    element = getattr(torch, training.precision).itemsize
+    weights = count_parameters(folder) * element / sharers
+    memory_mb = task.memory_mb and task.memory_mb // (training.processes or 1)
+    passes = choose_passes(
+        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
+        max(len(row["input_ids"]) for row in rows),
+        element_bytes=element,
+        free_bytes=free_bytes(weights, memory_mb),
+        checkpointing=launch.gradient_checkpointing,
+        tokens=launch.tokens_per_pass,
+    )
+    (passes,) = broadcast_object_list([passes])
+    log.info("%d tokens at most in a pass, checkpointing: %s", *passes)
+    return passes
+
+
+def _arguments(task: Task, passes: Passes) -> dict[str, Any]:
     import torch
 
     training = task.training
@@ -194,6 +226,7 @@ def _arguments(task: Task) -> dict[str, Any]:
         "pad": task.pad,
         "processes": training.processes or 1,
         "keep": training.keep_checkpoint,
+        "tokens_per_pass": passes.tokens,
         "per_device_train_batch_size": training.batch_size,
         "per_device_eval_batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
@@ -203,13 +236,18 @@ def _arguments(task: Task) -> dict[str, Any]:
         "seed": task.seed,
         "ddp_timeout": launch.timeout * 60,
         # Not FSDP's own checkpointing: it draws a different dropout when recomputing.
-        "activation_checkpointing": launch.gradient_checkpointing,
+        "activation_checkpointing": passes.checkpointing,
         "activation_checkpointing_kwargs": {"use_reentrant": False},
     }
 
 
 def _smoke(
-    task: Task, train: Sequence[dict], validation: Sequence[dict], folder: Path, here: Any
+    task: Task,
+    train: Sequence[dict],
+    validation: Sequence[dict],
+    folder: Path,
+    here: Any,
+    passes: Passes,
 ) -> Any:
     """Try a few steps on the longest rows, with an evaluation, a checkpoint and its loading.
 
@@ -235,7 +273,7 @@ def _smoke(
         eval_steps=steps,
         save_strategy="steps",
         save_steps=steps,
-        **_arguments(task),
+        **_arguments(task, passes),
     )
     free_memory()
     model = build(task)

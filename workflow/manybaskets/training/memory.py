@@ -1,0 +1,109 @@
+"""How many tokens fit into one pass, and whether activations are kept: from the model and the memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+log = logging.getLogger(__name__)
+# Numbers that a layer keeps per token for its backward pass, in widths of the hidden state and of the
+# feed-forward layer: inputs of the norms, of the seven projections and of their adapters, after
+# Korthikanti et al. 2022 for a gated feed-forward layer. `benchmarks/training.py` compares with what is used.
+_HIDDEN, _FEED_FORWARD = 16, 7
+_HEAD_COPIES = 4  # of a chunk's logits: as computed, as float32, their softmax, their gradient
+_CHUNK_BYTES = 2**27
+_ROOM = 0.8  # of what the weights leave free; allocators waste some
+_BASE_BYTES = 1.2e9  # Python, torch and the rows of a process on CPUs
+
+
+class Passes(NamedTuple):
+    """How a batch is computed.
+
+    Attributes:
+        tokens: most tokens of one pass, padding included.
+        checkpointing: whether activations inside the layers are computed again.
+    """
+
+    tokens: int
+    checkpointing: bool
+
+
+def bytes_per_token(config: Any, element_bytes: int, checkpointing: bool) -> float:
+    """Memory that one token's activations take until the backward pass, in bytes.
+
+    Args:
+        config: of a model of transformers.
+        element_bytes: bytes of a number in the forward pass.
+    """
+    text = config.get_text_config()
+    hidden, layers = text.hidden_size, text.num_hidden_layers
+    inside = _HIDDEN * hidden + _FEED_FORWARD * getattr(text, "intermediate_size", 4 * hidden)
+    kept = layers * hidden + inside if checkpointing else layers * (hidden + inside)
+    return float(kept * element_bytes)
+
+
+def choose_passes(
+    config: Any,
+    longest_row: int,
+    *,
+    element_bytes: int,
+    free_bytes: float,
+    checkpointing: bool | None = None,
+    tokens: int | None = None,
+) -> Passes:
+    """Choose the tokens of a pass and whether activations are kept.
+
+    Activations are kept where the longest row fits with them: checkpointing costs about a third more
+    time, several passes cost nothing to speak of.
+
+    Args:
+        longest_row: tokens of the longest row; at least one row makes a pass.
+        free_bytes: memory that activations may take.
+        checkpointing, tokens: what the config fixes; None to choose.
+    """
+    if checkpointing is None:
+        whole = bytes_per_token(config, element_bytes, checkpointing=False)
+        checkpointing = longest_row * whole > free_bytes
+    each = bytes_per_token(config, element_bytes, checkpointing)
+    fitting = int(free_bytes // each)
+    return Passes(tokens or max(longest_row, fitting), checkpointing)
+
+
+def free_bytes(weight_bytes: float, memory_mb: int | None) -> float:
+    """Memory that activations may take: of the GPU, or of the job where it has none, in bytes.
+
+    Args:
+        weight_bytes: what the weights that this process holds take.
+        memory_mb: memory of the job for this process; None for what the machine has free.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        available = float(torch.cuda.mem_get_info()[1])
+    else:
+        import psutil
+
+        machine = float(psutil.virtual_memory().available)
+        available = (min(machine, memory_mb * 1e6) if memory_mb else machine) - _BASE_BYTES
+    return max(0.0, _ROOM * (available - weight_bytes) - _HEAD_COPIES * _CHUNK_BYTES)
+
+
+def micro_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
+    """Split the rows of a batch into passes of at most so many tokens, padding included.
+
+    Args:
+        lengths: tokens of every row.
+
+    Returns:
+        Numbers of the rows of each pass, rows of like length together; a row that is longer than
+        `tokens` is a pass of its own.
+    """
+    order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    passes: list[list[int]] = []
+    for row in order:
+        if passes and lengths[passes[-1][0]] * (len(passes[-1]) + 1) <= tokens:
+            passes[-1].append(row)
+        else:
+            passes.append([row])
+    return passes
