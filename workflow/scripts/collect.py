@@ -17,5 +17,5 @@ with job(snakemake.log[0]):
         largest_failed_share(operations),
         Path(snakemake.output.responses),
     )
-    apart = "".join(Path(file).read_text() for file in snakemake.input.quarantine)
-    write_text(apart, Path(snakemake.output.quarantine))
+    quarantined = "".join(Path(file).read_text() for file in snakemake.input.quarantine)
+    write_text(quarantined, Path(snakemake.output.quarantine))

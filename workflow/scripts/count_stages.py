@@ -7,14 +7,14 @@ from manybaskets.records.files import write_table
 from manybaskets.report.counts import count_stages
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     counted = count_stages(
-        clean=Path(given.clean),
-        split=Path(given.split),
-        sources=dict(zip(params.sources, map(Path, given.sources), strict=True)),
-        eligible=Path(given.eligible[0]) if given.eligible else None,
-        mixes=dict(zip(params.mixes, map(Path, given.mixes), strict=True)),
-        models=dict(zip(params.models, map(Path, given.models), strict=True)),
-        responses=list(zip(params.responses, map(Path, given.responses), strict=True)),
+        clean=Path(inputs.clean),
+        split=Path(inputs.split),
+        sources=dict(zip(params.sources, map(Path, inputs.sources), strict=True)),
+        eligible=Path(inputs.eligible[0]) if inputs.eligible else None,
+        mixes=dict(zip(params.mixes, map(Path, inputs.mixes), strict=True)),
+        models=dict(zip(params.models, map(Path, inputs.models), strict=True)),
+        responses=list(zip(params.responses, map(Path, inputs.responses), strict=True)),
     )
     write_table(counted, Path(snakemake.output[0]))

@@ -13,22 +13,22 @@ from manybaskets.scoring.divergence import UNTUNED, comparisons_of, contexts, di
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
 
-    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+    inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     prompting = Prompting(**params.prompting)
     engine = TransformersEngine(
-        Path(given.model), prompting, params.precision, snakemake.threads, target
+        Path(inputs.model), prompting, params.precision, snakemake.threads, target
     )
     texts = contexts(
-        pl.read_parquet(given.prompts),
-        pl.read_parquet(given.split),
+        pl.read_parquet(inputs.prompts),
+        pl.read_parquet(inputs.split),
         engine,
         prompting.max_prompt_tokens,
         params.prompts,
         params.seed,
     )
     runs = [(mix, seed) for mix in params.mixes for seed in params.seeds[mix]]
-    own = checked_adapters(target, runs, [Path(folder) for folder in given.adapters])
+    own = checked_adapters(target, runs, [Path(folder) for folder in inputs.adapters])
     adapters = {UNTUNED: None} | dict(zip(runs, own, strict=True))
     compared = comparisons_of(params.mixes, params.seeds)
-    found = divergences(engine, texts, adapters, compared, params.batch_tokens)
-    write_table(found.select(pl.lit(target).alias("model"), pl.all()), Path(snakemake.output[0]))
+    rows = divergences(engine, texts, adapters, compared, params.batch_tokens)
+    write_table(rows.select(pl.lit(target).alias("model"), pl.all()), Path(snakemake.output[0]))

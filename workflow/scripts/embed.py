@@ -10,10 +10,10 @@ from manybaskets.measures.embedding import embed_sentences
 from manybaskets.records.responses import valid_answers
 
 with job(snakemake.log[0]):
-    given, settings = snakemake.input, Embedding(**snakemake.params.embedding)
-    texts = [text for file in given.responses for text in valid_answers(Path(file))["text"]]
-    if given.get("split"):  # the human answers
-        texts += pl.read_parquet(given.split).filter(split="test")["response"].to_list()
+    inputs, settings = snakemake.input, Embedding(**snakemake.params.embedding)
+    texts = [text for file in inputs.responses for text in valid_answers(Path(file))["text"]]
+    if inputs.get("split"):  # the human answers
+        texts += pl.read_parquet(inputs.split).filter(split="test")["response"].to_list()
     embed_sentences(
         filter(None, texts),
         settings.model,

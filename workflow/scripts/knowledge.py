@@ -11,10 +11,10 @@ from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     files = map(Path, snakemake.input.sources)
-    known = knowledge(
+    table = knowledge(
         dict(zip(snakemake.params.sources, files, strict=True)),
         pl.read_parquet(snakemake.input.truth[0]),
         Statistics(**snakemake.params.statistics),
         snakemake.params.seed,
     )
-    write_table(known, Path(snakemake.output[0]))
+    write_table(table, Path(snakemake.output[0]))

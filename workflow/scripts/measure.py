@@ -11,18 +11,18 @@ from manybaskets.measures.stage import measure_runs
 from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     runs = product(params.seeds, params.prompt_sets)
     rows = measure_runs(
         params.measures,
         model=snakemake.wildcards.target,
         mix=snakemake.wildcards.mix,
-        responses=dict(zip(runs, map(Path, given.responses), strict=True)),
-        likelihoods=dict(zip(params.seeds, map(Path, given.likelihoods), strict=True)),
-        embeddings=next(map(Path, given.embeddings), None),
-        matched=json.loads(Path(given.matched).read_text()),
-        split=pl.read_parquet(given.split),
-        truth=pl.read_parquet(given.truth) if given.get("truth") else None,
+        responses=dict(zip(runs, map(Path, inputs.responses), strict=True)),
+        likelihoods=dict(zip(params.seeds, map(Path, inputs.likelihoods), strict=True)),
+        embeddings=next(map(Path, inputs.embeddings), None),
+        matched=json.loads(Path(inputs.matched).read_text()),
+        split=pl.read_parquet(inputs.split),
+        truth=pl.read_parquet(inputs.truth) if inputs.get("truth") else None,
         draws=params.draws,
         seed=params.seed,
         max_empty_share=snakemake.config["operations"]["responses"]["max_empty_share"],

@@ -12,17 +12,17 @@ from manybaskets.records.files import write_table
 from manybaskets.records.measured import SOURCES
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     rows = measure_runs(
         params.measures,
         model=SOURCES,
         mix=snakemake.wildcards.source,
-        responses={(0, TRAIN): Path(given.responses)},
+        responses={(0, TRAIN): Path(inputs.responses)},
         likelihoods={},
-        embeddings=next(map(Path, given.embeddings), None),
-        matched=json.loads(Path(given.matched).read_text()),
-        split=pl.read_parquet(given.split),
-        truth=pl.read_parquet(given.truth) if given.get("truth") else None,
+        embeddings=next(map(Path, inputs.embeddings), None),
+        matched=json.loads(Path(inputs.matched).read_text()),
+        split=pl.read_parquet(inputs.split),
+        truth=pl.read_parquet(inputs.truth) if inputs.get("truth") else None,
         draws=params.draws,
         seed=params.seed,
         max_empty_share=1.0,  # a source's own limit of failed rows was kept when it answered

@@ -9,21 +9,21 @@ from manybaskets.cards.origins import read_origin
 from manybaskets.jobs.job import job
 
 with job(snakemake.log[0]):
-    given, made, params = snakemake.input, snakemake.output, snakemake.params
+    inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
     write_mix_card(
         snakemake.wildcards.mix,
         [
             read_origin(name, settings, Path(file))
-            for (name, settings), file in zip(params.origins.items(), given.sources, strict=True)
+            for (name, settings), file in zip(params.origins.items(), inputs.sources, strict=True)
         ],
         study=params.study,
         dataset=params.dataset,
         recipe=params.recipe,
         system_prompt=params.system_prompt,
         seed=params.seed,
-        splits={split: Path(given[split]) for split in ("train", "validation")},
-        counts=Path(given.counts),
-        lengths=pl.concat([pl.read_parquet(file) for file in given.lengths]),
-        rows={split: Path(made[split]) for split in ("train", "validation")},
-        card=Path(made.card),
+        splits={split: Path(inputs[split]) for split in ("train", "validation")},
+        counts=Path(inputs.counts),
+        lengths=pl.concat([pl.read_parquet(file) for file in inputs.lengths]),
+        rows={split: Path(outputs[split]) for split in ("train", "validation")},
+        card=Path(outputs.card),
     )

@@ -13,9 +13,9 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge
     from manybaskets.experiments.preference.readout import read_judges
 
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     asked = params.asked
-    how = Judging.assembled(
+    settings = Judging.assembled(
         asked["judging"], snakemake.config["operations"]["preference"]["judging"]
     )
     target = snakemake.wildcards.get("target") or snakemake.wildcards.model
@@ -23,15 +23,15 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     judges = judges_of_load(
         target,
         runs,
-        adapters=[Path(folder) for folder in given.adapters],
-        summaries=dict(zip(params.panel, map(Path, given.summaries), strict=True)),
-        own={(mix, seed): Path(f) for (mix, seed), f in zip(params.own, given.own, strict=True)},
+        adapters=[Path(folder) for folder in inputs.adapters],
+        summaries=dict(zip(params.panel, map(Path, inputs.summaries), strict=True)),
+        own={(mix, seed): Path(f) for (mix, seed), f in zip(params.own, inputs.own, strict=True)},
         published=params.published,
         outputs=[Path(file) for file in snakemake.output],
     )
     engine = open_judge(
-        how,
-        Path(given.model),
+        settings,
+        Path(inputs.model),
         target,
         prompting=Prompting(**asked["prompting"]),
         precision=asked["precision"],
@@ -41,8 +41,8 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     read_judges(
         engine,
         judges,
-        pl.read_parquet(given.articles),
-        how,
+        pl.read_parquet(inputs.articles),
+        settings,
         summaries=Summaries(**asked["request"]),
         study_seed=asked["seed"],
     )

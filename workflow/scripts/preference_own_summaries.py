@@ -16,14 +16,14 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
 
     target, params = snakemake.wildcards.target, snakemake.params
     operations = snakemake.config["operations"]["preference"]
-    how = Summaries.assembled(params.summaries, operations["summaries"])
+    settings = Summaries.assembled(params.summaries, operations["summaries"])
     # An engine's settings are read as those of a source: both have the same kinds.
     source = Source.assembled({"model": target, "engine": params.engine}, operations["own"])
     opening = Opening(
         name=target,
         folder=Path(snakemake.input.model),
-        prompting=prompting_of(Prompting(**params.prompting), how),
-        sampling=how.sampling,
+        prompting=prompting_of(Prompting(**params.prompting), settings),
+        sampling=settings.sampling,
         precision=params.precision,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
@@ -32,7 +32,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     summarise_by_runs(
         pl.read_parquet(snakemake.input.articles),
         engine,
-        how,
+        settings,
         target=target,
         runs=[(mix, seed) for mix, seed in params.runs],
         adapters=[Path(folder) for folder in snakemake.input.adapters],

@@ -10,12 +10,12 @@ from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import make_tables, write_tables
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     names = dict.fromkeys(Path(file).stem for file in snakemake.output)
-    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
+    frames = {Path(file).stem: pl.read_parquet(file) for file in inputs.statistics}
     context = PreferenceContext(
-        pl.read_parquet(given.texts),
+        pl.read_parquet(inputs.texts),
         Published(**params.published) if params.published else None,
-        Path(given.numbers),
+        Path(inputs.numbers),
     )
     write_tables(make_tables(names, frames, context), Path(snakemake.output[0]).parent)

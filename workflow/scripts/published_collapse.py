@@ -11,11 +11,11 @@ from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.collapse_numbers import compare, contrasts, load
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     compared = compare(
-        load(Path(given.numbers)),
-        pl.read_parquet(given.paper),
-        pl.read_parquet(given.summary),
+        load(Path(inputs.numbers)),
+        pl.read_parquet(inputs.paper),
+        pl.read_parquet(inputs.summary),
         Published(**params.published),
         params.part_of,
     )

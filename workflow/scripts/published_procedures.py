@@ -14,14 +14,17 @@ from manybaskets.published.splitting import open_splitter
 from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     settings, embedding = Paper(**params.paper), Embedding(**params.embedding)
     encoder = Encoder(embedding.model, embedding.batch_size, snakemake.threads)
     work = Path(params.work) / encoder.fingerprint
-    how = Procedures(settings, open_splitter(settings), encoder.encode, work)
-    files = zip(map(Path, given.responses), map(Path, given.likelihoods), strict=True)
+    procedures = Procedures(settings, open_splitter(settings), encoder.encode, work)
+    files = zip(map(Path, inputs.responses), map(Path, inputs.likelihoods), strict=True)
     runs = [Run(*run, *each) for run, each in zip(params.runs, files, strict=True)]
-    sources = dict(zip(params.sources, map(Path, given.sources), strict=True))
-    parts = prompts_of_parts(pl.read_parquet(given.split))
-    found = [of_runs(runs, Groups(**params.groups), how), of_sources(sources, parts, how)]
-    write_table(pl.concat(found), Path(snakemake.output[0]))
+    sources = dict(zip(params.sources, map(Path, inputs.sources), strict=True))
+    parts = prompts_of_parts(pl.read_parquet(inputs.split))
+    frames = [
+        of_runs(runs, Groups(**params.groups), procedures),
+        of_sources(sources, parts, procedures),
+    ]
+    write_table(pl.concat(frames), Path(snakemake.output[0]))

@@ -10,10 +10,10 @@ from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.similarity_numbers import compare_similarity, load_similarity
 
 with job(snakemake.log[0]):
-    given = snakemake.input
+    inputs = snakemake.input
     frame = compare_similarity(
-        load_similarity(Path(given.numbers)),
-        pl.read_parquet(given.similarity),
+        load_similarity(Path(inputs.numbers)),
+        pl.read_parquet(inputs.similarity),
         snakemake.params.rows,
     )
     folder = Path(snakemake.output[0]).parent

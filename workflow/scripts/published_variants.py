@@ -10,6 +10,6 @@ from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.procedure_comparison import paper_variants
 
 with job(snakemake.log[0]):
-    given = snakemake.input
-    frame = paper_variants(pl.read_parquet(given.paper), pl.read_parquet(given.summary))
+    inputs = snakemake.input
+    frame = paper_variants(pl.read_parquet(inputs.paper), pl.read_parquet(inputs.summary))
     write_tables(computed_tables({"paper-variants": frame}), Path(snakemake.output[0]).parent)

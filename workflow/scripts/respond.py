@@ -2,38 +2,32 @@
 
 from pathlib import Path
 
-from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.generation.runs import adapters_of
 from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.engines.factory import open_engine
-    from manybaskets.generation.run_responses import respond
+    from manybaskets.generation.run_responses import open_target, respond
 
-    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
-    prompting = Prompting(**params.prompting)
+    inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["responses"])
     runs = [(mix, seed) for mix, seed in params.runs]
-    opening = Opening(
-        name=target,
-        folder=Path(given.model),
-        prompting=prompting,
-        sampling=responses.sampling,
-        precision=params.precision,
+    engine = open_target(
+        target,
+        responses,
+        params,
+        model=inputs.model,
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
     )
-    engine = open_engine(responses.engine, opening)
     respond(
         engine,
         target,
         runs=runs,
-        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
-        prompt_sets=dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True)),
+        adapters=adapters_of(runs, [Path(folder) for folder in inputs.adapters]),
+        prompt_sets=dict(zip(params.prompt_sets, map(Path, inputs.prompts), strict=True)),
         responses=responses,
-        max_prompt_tokens=prompting.max_prompt_tokens,
+        max_prompt_tokens=params.prompting["max_prompt_tokens"],
         study_seed=params.seed,
         work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],

@@ -5,7 +5,7 @@ from pathlib import Path
 from manybaskets.experiments.robustness.restricted import withheld
 from manybaskets.jobs.job import job
 
-given, params = snakemake.input, snakemake.params
+inputs, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]), withheld(Path(params.restricted), snakemake.log[0]):
     from manybaskets.experiments.robustness.examples import write_examples
@@ -14,9 +14,9 @@ with job(snakemake.log[0]), withheld(Path(params.restricted), snakemake.log[0]):
         [tuple(run) for run in params.runs],
         params.targets,
         params.prompt_sets,
-        prompts=given.prompts,
-        responses=given.responses,
-        judged=given.judged,
+        prompts=inputs.prompts,
+        responses=inputs.responses,
+        judged=inputs.judged,
         count=params.examples,
         seed=params.seed,
         output=Path(snakemake.output[0]),

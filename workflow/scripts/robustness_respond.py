@@ -2,46 +2,35 @@
 
 from pathlib import Path
 
-from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.experiments.robustness.restricted import make_private, withheld
 from manybaskets.generation.runs import adapters_of
 from manybaskets.jobs.job import job
 
-given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
-restricted = Path(params.restricted)
+inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+restricted, devices = Path(params.restricted), snakemake.resources.get("devices", 0)
 
-with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+with job(snakemake.log[0], devices):
     make_private(restricted)
-    from manybaskets.engines.factory import open_engine
     from manybaskets.experiments.robustness.prompt_check import check_prompts
-    from manybaskets.generation.run_responses import respond
+    from manybaskets.generation.run_responses import open_target, respond
 
-    prompting = Prompting(**params.prompting)
     responses = Responses.assembled(params.responses, snakemake.config["operations"]["robustness"])
     runs = [(mix, seed) for mix, seed in params.runs]
-    opening = Opening(
-        name=target,
-        folder=Path(given.model),
-        prompting=prompting,
-        sampling=responses.sampling,
-        precision=params.precision,
-        threads=snakemake.threads,
-        gpus=snakemake.resources.get("devices", 0),
+    engine = open_target(
+        target, responses, params, model=inputs.model, threads=snakemake.threads, gpus=devices
     )
-    engine = open_engine(responses.engine, opening)
-    prompt_sets = dict(zip(params.prompt_sets, map(Path, given.prompts), strict=True))
+    prompt_sets = dict(zip(params.prompt_sets, map(Path, inputs.prompts), strict=True))
     with withheld(restricted, snakemake.log[0]):
-        check_prompts(engine, prompt_sets, prompting.max_prompt_tokens)
+        check_prompts(engine, prompt_sets, params.prompting["max_prompt_tokens"])
         respond(
             engine,
             target,
             runs=runs,
-            adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
+            adapters=adapters_of(runs, [Path(folder) for folder in inputs.adapters]),
             prompt_sets=prompt_sets,
             responses=responses,
-            max_prompt_tokens=prompting.max_prompt_tokens,
+            max_prompt_tokens=params.prompting["max_prompt_tokens"],
             study_seed=params.seed,
             work=Path(params.work),
             outputs=[Path(file) for file in snakemake.output],

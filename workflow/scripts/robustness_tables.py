@@ -10,19 +10,19 @@ from manybaskets.experiments.robustness.tables import RobustnessContext
 from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import make_tables, write_tables
 
-given, params = snakemake.input, snakemake.params
+inputs, params = snakemake.input, snakemake.params
 
 with job(snakemake.log[0]):
     targets = params.analysis["targets"]
     context = RobustnessContext(
         gathering.analysis_of(
             params.analysis,
-            gathering.read_by_target(given.templates, targets),
-            gathering.read_canaries(dict(zip(params.judges, given.canaries, strict=True))),
+            gathering.read_by_target(inputs.templates, targets),
+            gathering.read_canaries(dict(zip(params.judges, inputs.canaries, strict=True))),
         ),
         Published(**params.published) if params.published else None,
-        Path(given.numbers),
+        Path(inputs.numbers),
     )
     names = dict.fromkeys(Path(file).stem for file in snakemake.output)
-    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
+    frames = {Path(file).stem: pl.read_parquet(file) for file in inputs.statistics}
     write_tables(make_tables(names, frames, context), Path(snakemake.output[0]).parent)

@@ -12,20 +12,20 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
     from manybaskets.scoring.likelihood import score_with_another
 
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     prompting = Prompting(**params.prompting)
     engine = None
     if params.name:
         engine = TransformersEngine(
-            Path(given.model[0]), prompting, params.precision, snakemake.threads, params.name
+            Path(inputs.model[0]), prompting, params.precision, snakemake.threads, params.name
         )
     score_with_another(
         engine,
-        pl.read_parquet(given.prompts),
-        pl.read_parquet(given.split),
+        pl.read_parquet(inputs.prompts),
+        pl.read_parquet(inputs.split),
         runs=[(mix, seed) for mix, seed in params.runs],
-        responses=[Path(file) for file in given.responses],
-        scored=[Path(file) for file in given.scored],
+        responses=[Path(file) for file in inputs.responses],
+        scored=[Path(file) for file in inputs.scored],
         max_prompt_tokens=prompting.max_prompt_tokens,
         how=Scoring(**params.scoring),
         work=Path(params.work),

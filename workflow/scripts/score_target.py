@@ -13,19 +13,19 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
     from manybaskets.scoring.likelihood import score_runs
 
-    given, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
+    inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     prompting = Prompting(**params.prompting)
     runs = [(mix, seed) for mix, seed in params.runs]
     score_runs(
         TransformersEngine(
-            Path(given.model), prompting, params.precision, snakemake.threads, target
+            Path(inputs.model), prompting, params.precision, snakemake.threads, target
         ),
-        pl.read_parquet(given.prompts),
-        pl.read_parquet(given.split),
+        pl.read_parquet(inputs.prompts),
+        pl.read_parquet(inputs.split),
         target=target,
         runs=runs,
-        adapters=adapters_of(runs, [Path(folder) for folder in given.adapters]),
-        responses=[Path(file) for file in given.responses],
+        adapters=adapters_of(runs, [Path(folder) for folder in inputs.adapters]),
+        responses=[Path(file) for file in inputs.responses],
         max_prompt_tokens=prompting.max_prompt_tokens,
         how=Scoring(**params.scoring),
         work=Path(params.work),

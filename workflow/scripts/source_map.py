@@ -8,8 +8,8 @@ from manybaskets.records.files import write_table
 from manybaskets.source_analysis.map import sampled_answers, source_map
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
-    files = dict(zip(params.sources, map(Path, given.sources), strict=True))
+    inputs, params = snakemake.input, snakemake.params
+    files = dict(zip(params.sources, map(Path, inputs.sources), strict=True))
     answers = sampled_answers(files, params.prompts, params.seed)
-    points = source_map(answers, Vectors.open(Path(given.vectors)), params.seed)
+    points = source_map(answers, Vectors.open(Path(inputs.vectors)), params.seed)
     write_table(points, Path(snakemake.output[0]))

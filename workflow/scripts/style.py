@@ -13,5 +13,5 @@ with job(snakemake.log[0]):
     params = snakemake.params
     rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])
     settings = Statistics(**params.statistics)
-    found = style_inheritance(rows, params.shares, settings, params.seed)
-    write_table(found, Path(snakemake.output[0]))
+    frame = style_inheritance(rows, params.shares, settings, params.seed)
+    write_table(frame, Path(snakemake.output[0]))

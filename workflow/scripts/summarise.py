@@ -10,13 +10,13 @@ from manybaskets.records.files import write_table
 from manybaskets.statistics import compare, distributions, seed_values, summarise
 
 with job(snakemake.log[0]):
-    given, made, seed = snakemake.input, snakemake.output, snakemake.params.seed
-    rows = pl.concat([pl.read_parquet(file) for file in given.measured])
-    swaps = [pl.read_parquet(file) for file in given.get("swaps") or []]
+    inputs, outputs, seed = snakemake.input, snakemake.output, snakemake.params.seed
+    rows = pl.concat([pl.read_parquet(file) for file in inputs.measured])
+    swaps = [pl.read_parquet(file) for file in inputs.get("swaps") or []]
     settings = Statistics(**snakemake.params.statistics)
     families = {name: Comparison(**each) for name, each in snakemake.params.families.items()}
     compared = compare(rows, families, settings, seed, pl.concat(swaps) if swaps else None)
-    write_table(summarise(rows, settings, seed), Path(made.summary))
-    write_table(compared, Path(made.comparisons))
-    write_table(seed_values(rows), Path(made.seeds))
-    write_table(distributions(rows), Path(made.distributions))
+    write_table(summarise(rows, settings, seed), Path(outputs.summary))
+    write_table(compared, Path(outputs.comparisons))
+    write_table(seed_values(rows), Path(outputs.seeds))
+    write_table(distributions(rows), Path(outputs.distributions))

@@ -11,7 +11,7 @@ from manybaskets.scoring.divergence import summarise_divergences
 with job(snakemake.log[0]):
     rows = pl.concat([pl.read_parquet(file) for file in snakemake.input])
     params = snakemake.params
-    found = summarise_divergences(
+    frame = summarise_divergences(
         rows, params.statistics["confidence"], params.statistics["resamples"], params.seed
     )
-    write_table(found, Path(snakemake.output[0]))
+    write_table(frame, Path(snakemake.output[0]))

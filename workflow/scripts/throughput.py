@@ -9,19 +9,19 @@ from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import computed_tables, write_tables
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     operations = snakemake.config["operations"]
     table = throughput(
         {
             name: source_of({"source": science}, operations, name)
             for name, science in params.sources.items()
         },
-        usages=[Path(file) for file in given.usage],
+        usages=[Path(file) for file in inputs.usage],
         responses={
-            name: Path(file) for name, file in zip(params.sources, given.responses, strict=True)
+            name: Path(file) for name, file in zip(params.sources, inputs.responses, strict=True)
         },
         models={
-            name: Path(folder) for name, folder in zip(params.models, given.models, strict=True)
+            name: Path(folder) for name, folder in zip(params.models, inputs.models, strict=True)
         },
         max_prompt_tokens=params.max_prompt_tokens,
     )

@@ -13,21 +13,21 @@ from manybaskets.report.all_tables import tables_to_show
 from manybaskets.report.assemble import assemble
 
 with job(snakemake.log[0]):
-    given, params = snakemake.input, snakemake.params
+    inputs, params = snakemake.input, snakemake.params
     study = parse_study(params.study, "the config of this run")
-    frames = {Path(file).stem: pl.read_parquet(file) for file in given.statistics}
-    computed = {Path(file).stem: pl.read_csv(file) for file in given.tables}
+    frames = {Path(file).stem: pl.read_parquet(file) for file in inputs.statistics}
+    computed = {Path(file).stem: pl.read_csv(file) for file in inputs.tables}
     experiments = {
         each: {
-            name: [Path(file) for file in given[f"{each.name}_{name}"]]
+            name: [Path(file) for file in inputs[f"{each.name}_{name}"]]
             for name in each.report_inputs(study)
         }
         for each in experiments_of(study)
     }
     contexts = {
         rule: context
-        for each, inputs in experiments.items()
-        for rule, context in each.table_contexts(study, inputs).items()
+        for each, files in experiments.items()
+        for rule, context in each.table_contexts(study, files).items()
     }
     tables = tables_to_show(study, frames, computed, contexts)
     report = assemble(
@@ -36,14 +36,14 @@ with job(snakemake.log[0]):
         kinds=params.kinds,
         pilots={
             name: json.loads(Path(file).read_text())
-            for name, file in zip(params.pilots, given.pilots, strict=True)
+            for name, file in zip(params.pilots, inputs.pilots, strict=True)
         },
         computed=computed,
         tables=tables,
-        figures={Path(file).stem: Path(file) for file in given.figures},
+        figures={Path(file).stem: Path(file) for file in inputs.figures},
         experiments={
-            each.name: each.report_section(study, frames, tables, inputs)
-            for each, inputs in experiments.items()
+            each.name: each.report_section(study, frames, tables, files)
+            for each, files in experiments.items()
         },
     )
     write_report(Path(snakemake.output[0]), report)

@@ -4,13 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.engines.base import LocalEngine
+from manybaskets.engines.factory import open_engine
 from manybaskets.generation.answering import Answering, answer_prompts
 from manybaskets.generation.runs import Run, in_turn, who_answered
+
+
+def open_target(
+    target: str,
+    responses: Responses,
+    params: Mapping[str, Any],
+    *,
+    model: str,
+    threads: int,
+    gpus: int,
+) -> LocalEngine:
+    """Load a target behind the engine that the section `responses` names.
+
+    Args:
+        params: `prompting` and `precision` from the config.
+        model: folder of the target.
+        gpus: GPUs of the job.
+    """
+    opening = Opening(
+        name=target,
+        folder=Path(model),
+        prompting=Prompting(**params["prompting"]),
+        sampling=responses.sampling,
+        precision=params["precision"],
+        threads=threads,
+        gpus=gpus,
+    )
+    return open_engine(responses.engine, opening)
 
 
 def respond(

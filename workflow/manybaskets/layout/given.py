@@ -22,5 +22,6 @@ def check_given(stages: Iterable[StageFiles]) -> None:
                     what="the file does not exist",
                     where=f"{key}: {file}",
                     expected="a path that starts in the working directory",
-                    remedy=f"put the file there, or correct {key}",
+                    remedy=f"put the file there (docs/ says where those of published studies come from), "
+                    f"or correct {key}",
                 )

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
 from manybaskets.config import judges
 from manybaskets.config.sections import Section
-from manybaskets.experiments.robustness.exchanges import SETS_OF
+from manybaskets.experiments.robustness.exchanges import SETS_OF, exchanges_of_run
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.judging.base import Judge
 from manybaskets.judging.canaries import check_canaries
+from manybaskets.judging.factory import open_judge
 from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.records import without_texts, write_judged
 from manybaskets.judging.rubrics import Rubric
@@ -27,6 +28,35 @@ class _AnyJudge(Section):
 def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> judges.Judge:
     """A judge's section from the keys that determine its scores and those that do not."""
     return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
+
+
+def open_panel_judge(
+    name: str,
+    params: Mapping[str, Any],
+    operations: Mapping[str, Any],
+    *,
+    model: Sequence[str],
+    threads: int,
+    gpus: int,
+) -> Judge:
+    """Open a judge as a rule describes it.
+
+    Args:
+        params: `judge`, its section without `operations`; `opening`, its date, precision and seed;
+            `share_of_cap`, the share of a server's spending cap that the job may use.
+        operations: the rest of its section.
+        model: the folder of its model; empty for a judge without one.
+        gpus: GPUs of the job.
+    """
+    return open_judge(
+        name,
+        assembled_judge(params["judge"], operations),
+        folder=Path(model[0]) if model else None,
+        threads=threads,
+        gpus=gpus,
+        share_of_cap=params["share_of_cap"],
+        **params["opening"],
+    )
 
 
 def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path) -> None:
@@ -68,6 +98,45 @@ def judge_run(
         "git_commit": git_commit(),
     }
     write_judged(pl.concat(judged), output, metadata)
+
+
+def judge_runs(
+    judge: Judge,
+    rubrics: Mapping[str, Rubric],
+    runs: Sequence[tuple[str, str, int]],
+    *,
+    prompts: Mapping[str, Path],
+    responses: Sequence[Path],
+    design: pl.DataFrame,
+    test_prompts: Path,
+    test_responses: Sequence[Path],
+    judge_input: Literal["request", "full"],
+    seed: int,
+    work: Path,
+    outputs: Sequence[Path],
+) -> None:
+    """Have the answers of several runs of a target judged, as `judge_run` does.
+
+    Args:
+        runs: (target, mix, training seed) of each.
+        prompts: files by prompt set.
+        responses: files run by run, in each in the order of `prompts`.
+        design: the target's.
+        test_responses: one file per run, of the prompt set `test`.
+        judge_input: whether judges see the bare request or the prompt with its template.
+        outputs: one file per run.
+    """
+    sets = len(prompts)
+    for place, run in enumerate(runs):
+        own = responses[place * sets : (place + 1) * sets]
+        rows = exchanges_of_run(
+            prompts,
+            dict(zip(prompts, own, strict=True)),
+            design,
+            (test_prompts, test_responses[place]),
+            judge_input,
+        )
+        judge_run(judge, rubrics, rows, run=run, seed=seed, work=work, output=outputs[place])
 
 
 def write_scores(judged: Sequence[Path], outputs: Sequence[Path]) -> None:
