@@ -111,4 +111,4 @@ onstart:
 
 onerror:
     # The last word, below what all other jobs have printed since.
-    print(f"\n{failed_in_run(FILES.results, BEGUN)}\n", file=sys.stderr)
+    print(f"\n{failed_in_run(FILES, BEGUN)}\n", file=sys.stderr)

@@ -56,10 +56,9 @@ def print_plan():
             "jobs": None,
         }
     plan = making.make_plan(
-        STUDY,
+        FILES,
         NEEDS.models.parameters,
         graph.read_jobs(found["jobs"]),
-        FILES.results,
         schedule.Width(**width),
         stages=found["stages"],
         cluster=cluster,
@@ -75,9 +74,7 @@ def print_status():
 
     found = jobs_of_study()
     jobs, stages = graph.read_jobs(found["jobs"]), found["stages"]
-    status = study_status.read_status(
-        STUDY, NEEDS.models.parameters, jobs, FILES.results, stages
-    )
+    status = study_status.read_status(FILES, NEEDS.models.parameters, jobs, stages)
     print(text.as_text(status))
 
 

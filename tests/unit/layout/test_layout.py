@@ -203,3 +203,23 @@ def test_files_that_the_config_names(files):
     data = Files(study("synthetic-eggs", **settings)).data
     assert data.given() == {"dataset.path": "rows.jsonl", "prompt_sets.own.path": "prompts.jsonl"}
     assert data.given_prompts() == ["prompts.jsonl"] and data.truths() == []
+
+
+def test_journals_of_files_that_are_made_row_by_row(files, experiments):
+    robustness, preference = experiments
+    for stage, file, journal in (
+        (files.sources, files.sources.shard("llama", 0, 2), "sources/llama/0-of-2"),
+        (files.sources, files.sources.pilot("llama"), "sources/llama/pilot"),
+        (files.runs, files.runs.responses("llama", "human", 1, "test"),
+         "responses/llama/human/seed1/test"),
+        (preference, preference.summaries("llama"), "preference/summaries/llama"),
+        (preference, preference.own_summaries("llama", "human", 1),
+         "preference/own/llama/human/seed1"),
+    ):  # fmt: skip
+        assert stage.journal_of(file) == files.results / "work" / journal
+    answers = robustness.responses("llama", "human", 1, "direct")
+    assert robustness.journal_of(answers) == (
+        files.results / "restricted/work/responses/llama/human/seed1/direct"
+    )
+    assert files.sources.journal_of(files.sources.shard_usage("llama", 0, 2)) is None
+    assert files.runs.journal_of(files.runs.adapter("llama", "human", 1)) is None

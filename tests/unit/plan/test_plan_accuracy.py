@@ -5,6 +5,7 @@ import json
 import pytest
 from planned_jobs import dry_run, study, write_benchmark
 
+from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.past_jobs import Speeds, lengths_of_sources
 from manybaskets.plan.row_counts import rows_of
@@ -62,8 +63,9 @@ def jobs(small, tmp_path_factory):
 
 def ratios(config, jobs, root):
     """Planned over real seconds, by kind of the jobs that are not done, and of all of these."""
-    work = WorkOf(config, rows_of(config, root / "results/s"), lengths_of_sources(jobs, root))
-    speeds = Speeds(Priors(config, model_sizes(config)), work, jobs, root)
+    files = Files(config, root)
+    work = WorkOf(config, rows_of(files), lengths_of_sources(jobs, files))
+    speeds = Speeds(Priors(config, model_sizes(config)), work, jobs, files)
     planned_seconds = dict.fromkeys(TAKEN, 0.0)
     for job in jobs:
         planned_seconds[job.kind] += speeds(job, work(job.kind, job.wildcards))[0].total

@@ -8,6 +8,7 @@ import pytest
 from planned_jobs import planned, study
 
 from manybaskets.config.evaluation import Figures
+from manybaskets.layout import Files
 from manybaskets.plan.graph import in_order, links_of, read_jobs, stages_of
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.schedule import Width
@@ -37,10 +38,9 @@ def jobs():
 
 
 def plan(tmp_path, config=None, given=None, width=None):
-    results = tmp_path / "results/synthetic-eggs"
-    config = config or study("synthetic-eggs")
+    files = Files(config or study("synthetic-eggs"), tmp_path)
     return make_plan(
-        config, SIZES, given or jobs(), results, width or Width(jobs=100),
+        files, SIZES, given or jobs(), width or Width(jobs=100),
         stages=["training", "sources", "data"], cluster=True,
     )  # fmt: skip
 

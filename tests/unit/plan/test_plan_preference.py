@@ -10,13 +10,15 @@ from planned_jobs import planned, study
 from repository import ROOT
 
 from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.experiments.preference.files import PreferenceFiles
 from manybaskets.experiments.preference.judge_panel import panel_in
 from manybaskets.experiments.preference.questions import lay_out, number_of_questions
+from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.status.journals import Journals
+from manybaskets.status.journals import rows_done
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +32,7 @@ def published():
 
 
 def work_of(config) -> WorkOf:
-    return WorkOf(config, rows_of(config, Path("/nowhere")), {})
+    return WorkOf(config, rows_of(Files(config, Path("/nowhere"))), {})
 
 
 @pytest.mark.parametrize("run", [("vanilla", 0), ("multi", 2), ("gold", 0)])
@@ -80,18 +82,15 @@ def test_summaries_and_judges_have_hours_of_gpus(published):
 
 
 def test_status_counts_summaries_and_their_journals(tmp_path):
-    results = tmp_path / "results/embedded"
-    written = results / "preference/own/llama/human/seed1.parquet"
+    files = Files(study(), tmp_path).stage(PreferenceFiles)
+    written = files.own_summaries("llama", "human", 1)
     written.parent.mkdir(parents=True)
     pl.DataFrame({"a": range(12)}).write_parquet(written)
-    journal = results / "work/preference/own/llama/multi/seed2/x.jsonl"
+    journal = tmp_path / "results/embedded/work/preference/own/llama/multi/seed2/x.jsonl"
     journal.parent.mkdir(parents=True)
     journal.write_text("settings\nrow\nrow\n")
     job = planned("preference_own_summaries", target="llama")
-    outputs = [
-        f"results/embedded/preference/own/llama/{run}.parquet"
-        for run in ("human/seed1", "multi/seed2")
-    ]
+    runs = [("human", 1), ("multi", 2)]
+    outputs = [files.own_summaries("llama", *run).relative_to(tmp_path) for run in runs]
     job = type(job)(**{**vars(job), "outputs": outputs})
-    rows = rows_of(study(), tmp_path)
-    assert Journals(study(), rows, tmp_path).rows_done(job, 100.0) == 14
+    assert rows_done(job, tmp_path, [files], 100.0) == 14

@@ -12,12 +12,14 @@ from repository import ROOT
 from robustness_requests import SIZES
 
 from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.experiments.robustness.files import RobustnessFiles
+from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.costs import bills
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
-from manybaskets.status.journals import Journals
+from manybaskets.status.journals import rows_done
 
 RUNS = 22  # seven mixes with three seeds, and the untuned target
 
@@ -43,7 +45,7 @@ def published(tmp_path_factory):
 
 
 def work_of(config) -> WorkOf:
-    return WorkOf(config, rows_of(config, Path("/nowhere")), {})
+    return WorkOf(config, rows_of(Files(config, Path("/nowhere"))), {})
 
 
 def test_answers_of_the_published_design(published):
@@ -132,18 +134,18 @@ def test_embedded_rows():
 
 
 def test_status_counts_answers_and_journals(tmp_path):
-    results = tmp_path / "results/embedded"
-    answered = results / "restricted/responses/llama/human/seed1/direct.parquet"
+    files = Files(study(), tmp_path).stage(RobustnessFiles)
+    answered = files.responses("llama", "human", 1, "direct")
     answered.parent.mkdir(parents=True)
     pl.DataFrame({"a": range(5)}).write_parquet(answered)
-    journal = results / "restricted/work/responses/llama/human/seed1/jailbreak/x.jsonl"
+    folder = tmp_path / "results/embedded/restricted/work/responses/llama/human/seed1/jailbreak"
+    journal = folder / "x.jsonl"
     journal.parent.mkdir(parents=True)
     journal.write_text("settings\nrow\nrow\n")
     job = planned("robustness_respond", target="llama", mix="human", seed="1")
     outputs = [
-        f"results/embedded/restricted/responses/llama/human/seed1/{n}.parquet"
-        for n in ("direct", "jailbreak")
+        files.responses("llama", "human", 1, name).relative_to(tmp_path)
+        for name in ("direct", "jailbreak")
     ]
     job = type(job)(**{**vars(job), "outputs": outputs})
-    rows = rows_of(study(), tmp_path)
-    assert Journals(study(), rows, tmp_path).rows_done(job, 100.0) == 7
+    assert rows_done(job, tmp_path, [files], 100.0) == 7

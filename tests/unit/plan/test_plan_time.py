@@ -6,6 +6,7 @@ import pytest
 from planned_jobs import planned, study, write_benchmark
 
 from manybaskets.experiments import Work
+from manybaskets.layout import Files
 from manybaskets.plan.past_jobs import PRIOR, Speeds, lengths_of_sources, read_benchmark
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Width, timetable
@@ -17,8 +18,9 @@ TINY = dict.fromkeys(("llama", "qwen", "mistral", "gemma"))
 
 
 def speeds_of(config, sizes, jobs, root):
-    work = WorkOf(config, rows_of(config, root), lengths_of_sources(jobs, root))
-    return Speeds(Priors(config, sizes), work, jobs, root), work
+    files = Files(config, root)
+    work = WorkOf(config, rows_of(files), lengths_of_sources(jobs, files))
+    return Speeds(Priors(config, sizes), work, jobs, files), work
 
 
 @pytest.mark.parametrize(
@@ -28,7 +30,7 @@ def test_training_takes_what_the_published_runs_took(tmp_path, target, gpus, hou
     """0:52 to 0:53 hours on two H100s, 11:10 to 11:18 on four."""
     config = study("synthetic-eggs")
     job = planned("train", gpus=gpus, target=target, mix="single-small", seed="1")
-    work = WorkOf(config, rows_of(config, tmp_path), {})(job.kind, job.wildcards)
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})(job.kind, job.wildcards)
     assert Priors(config, EGGS)(job, work).total / 3600 == pytest.approx(hours, rel=0.35)
 
 
@@ -51,14 +53,14 @@ def test_priors_of_the_embedded_study_are_what_its_jobs_took(
     with one load."""
     config = study()
     job = planned(kind, **wildcards)
-    work = WorkOf(config, rows_of(config, tmp_path), {})(kind, wildcards)
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})(kind, wildcards)
     prior = Priors(config, TINY)(job, work)
     assert prior.setup + runs * prior.work == pytest.approx(seconds, rel=0.3)
 
 
 def test_one_load_for_a_target_is_planned_as_one_load(tmp_path):
     config = study()
-    work = WorkOf(config, rows_of(config, tmp_path), {})
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})
     for kind in ("respond", "score_target"):
         run = planned(kind, target="llama", mix="human", seed="1")
         whole = planned(kind, target="llama")
@@ -113,11 +115,11 @@ def test_a_trial_tells_of_the_shards_of_its_model_and_of_nobody_s_else(tmp_path)
     config = study()
     pilot = planned("pilot", source="llama", run=False)
     shards = [planned("generate", source=name, shard="0", shards="1") for name in ("llama", "qwen")]
-    usage = tmp_path / "results/s/work/sources/llama/pilot/usage.json"
+    usage = tmp_path / "results/embedded/work/sources/llama/pilot/usage.json"
     usage.parent.mkdir(parents=True)
     counts = {"rows": 32, "prompt_tokens": 320, "completion_tokens": 640, "seconds": 8.0}
     usage.write_text(json.dumps(counts))
-    results = {"outputs": ["results/s/sources/llama/pilot.json"]}
+    results = {"outputs": ["results/embedded/sources/llama/pilot.json"]}
     jobs = [type(pilot)(**vars(pilot) | results), *shards]
     write_benchmark(tmp_path, pilot, 20.0)
     speeds, work = speeds_of(config, TINY, jobs, tmp_path)

@@ -7,6 +7,7 @@ import re
 import pytest
 from planned_jobs import ROOT, dry_run, planned, study
 
+from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.row_counts import rows_of
@@ -38,9 +39,9 @@ def embedded(tmp_path_factory):
 
 def test_plan_and_status_show_every_job_under_the_same_stages(embedded, tmp_path):
     config, (jobs, stages) = study(), embedded
-    results, sizes = tmp_path / "results/embedded", model_sizes(config)
-    status = read_status(config, sizes, jobs, results, stages)
-    plan = make_plan(config, sizes, jobs, results, Width(cores=2), stages=stages, cluster=False)
+    files, sizes = Files(config, tmp_path), model_sizes(config)
+    status = read_status(files, sizes, jobs, stages)
+    plan = make_plan(files, sizes, jobs, Width(cores=2), stages=stages, cluster=False)
     shown = dict.fromkeys(each.stage for each in status.progress)
     assert list(shown) == [each.stage for each in plan.stages]
     for stage in plan.stages:
@@ -66,7 +67,7 @@ def test_every_rule_with_a_model_has_a_prior_and_rows():
     with_gpu = [name for name, text in rules().items() if re.search(r"^\s+gpu=", text, re.M)]
     assert {"train", "score_fixed", "divergence", "generate_vllm", "score_target"} <= set(with_gpu)
     config = study()
-    work = WorkOf(config, rows_of(config, ROOT / "nowhere"), {})
+    work = WorkOf(config, rows_of(Files(config, ROOT / "nowhere")), {})
     kinds = {planned(name).kind for name in with_gpu}
     assert kinds <= Priors(config, model_sizes(config)).tasks.keys()
     assert kinds <= work.kinds
@@ -83,7 +84,7 @@ def test_scoring_by_another_model_and_comparing_runs_have_hours_of_gpus(
     config = study("synthetic-eggs")
     job = planned(kind, gpus=1, target="llama-3.1-70b")
     priors = Priors(config, model_sizes(config))
-    work = WorkOf(config, rows_of(config, tmp_path), {})(kind, job.wildcards)
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})(kind, job.wildcards)
     assert work.rows == tokens
     assert priors.model_of(job) == model and priors.knows(job)
     loading = 2 * model_sizes(config)[model] / 1e9
@@ -98,5 +99,5 @@ def test_a_study_without_scorer_only_joins_tables(tmp_path):
     config = study("synthetic-eggs", scoring={"no_scorer_reason": "a test"}, measures=measures,
                    source_analysis=None, comparisons={})  # fmt: skip
     job = planned("score_fixed", target="llama-3.1-8b")
-    work = WorkOf(config, rows_of(config, tmp_path), {})("score_fixed", job.wildcards)
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})("score_fixed", job.wildcards)
     assert work.tokens == 0 and Priors(config, model_sizes(config))(job, work).total < 5

@@ -129,7 +129,7 @@ def test_what_was_not_measured_is_named() -> None:
         compare(rows, family("a"), QUICK, 1)
     with pytest.raises(UserError, match="any model"):
         compare(rows, family("a", measures=["zzz"]), QUICK, 1)
-    with pytest.raises(UserError, match="share their key"):
+    with pytest.raises(UserError, match="have a duplicate key"):
         summarise(pl.concat([rows, rows]), QUICK, 1)
     with pytest.raises(UserError, match="columns"):
         summarise(rows.drop("draw"), QUICK, 1)

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 from planned_jobs import dry_run, study
 
+from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
 from manybaskets.records.responses import RESPONSES, write_responses
 from manybaskets.status.failures import (
@@ -41,8 +42,8 @@ def status_of(jobs):
     """Reads the status of the study in some folder."""
     found, stages = jobs
 
-    def read(config, results):
-        return read_status(config, model_sizes(config), found, results, stages)
+    def read(files):
+        return read_status(files, model_sizes(files.study), found, stages)
 
     return read
 
@@ -57,10 +58,15 @@ def no_scheduler(tmp_path, monkeypatch):
 
 
 @pytest.fixture()
-def results(tmp_path):
-    folder = tmp_path / "results/embedded"
-    folder.mkdir(parents=True)
-    return folder
+def files(config, tmp_path):
+    made = Files(config, tmp_path)
+    made.results.mkdir(parents=True)
+    return made
+
+
+@pytest.fixture()
+def results(files):
+    return files.results
 
 
 def row(status, stage, of=""):
@@ -84,39 +90,41 @@ def squeue(folder, script):
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
 
 
-def test_a_study_that_has_not_begun(status_of, config, results):
-    status = status_of(config, results)
+def test_a_study_that_has_not_begun(status_of, files, results):
+    status = status_of(files)
     sources = row(status, "sources", "llama")
     assert (sources.rows, sources.expected, sources.done, sources.jobs) == (0, 800, 0, 2)
     assert not sources.measured and status.seconds > 60
     assert "no run holds the folder" in as_text(status) and "No failures" in as_text(status)
 
 
-def test_rows_are_counted_in_the_journal_written_last(status_of, config, results):
+def test_rows_are_counted_in_the_journal_written_last(status_of, files, results):
     old = journal(results / "work/sources/llama/0-of-1", 700, "old")
     os.utime(old, (1, 1))
     newest = journal(results / "work/sources/llama/0-of-1", 300)
     before = newest.stat().st_mtime_ns, newest.read_bytes()
-    status = status_of(config, results)
+    status = status_of(files)
     assert row(status, "sources", "llama").rows == 300
     assert row(status, "sources", "llama").seconds < row(status, "sources", "qwen").seconds
     assert (newest.stat().st_mtime_ns, newest.read_bytes()) == before
 
 
-def test_answers_of_runs_are_counted_by_set_and_seed(status_of, config, results):
-    write(results / "runs/llama/human/seed1/responses/test.parquet")
+def test_answers_of_runs_are_counted_by_set_and_seed(status_of, files, results):
+    answered = files.runs.responses("llama", "human", 1, "test")
+    answered.parent.mkdir(parents=True)
+    pl.DataFrame({"text": ["so"] * 200}).write_parquet(answered)
     journal(results / "work/responses/llama/human/seed1/refused", 7)
-    progress = row(status_of(config, results), "responses", "llama")
+    progress = row(status_of(files), "responses", "llama")
     assert (progress.rows, progress.expected) == (207, (6 * 3 + 6 + 1) * 248)
 
 
-def test_finished_jobs_count_in_full_and_take_no_time(status_of, config, results):
+def test_finished_jobs_count_in_full_and_take_no_time(status_of, files, results):
     for seed in (1, 2):
         (results / f"runs/llama/multi/seed{seed}/adapter").mkdir(parents=True)
     write(results / "sources/llama/shards/0-of-1.parquet")
     for name in ("usage.json", "quarantine.jsonl"):
         write(results / f"sources/llama/shards/0-of-1.{name}", "{}" if name == "usage.json" else "")
-    status = status_of(config, results)
+    status = status_of(files)
     assert (row(status, "training", "llama").done, row(status, "training", "llama").jobs) == (
         2,
         6 * 3 + 6,
@@ -126,14 +134,14 @@ def test_finished_jobs_count_in_full_and_take_no_time(status_of, config, results
     assert 0 < row(status, "sources", "llama").seconds < 3 < row(status, "sources", "qwen").seconds
 
 
-def test_messages_in_logs_are_counted_by_kind(results):
+def test_messages_in_logs_are_counted_by_kind(files, results):
     for number in range(3):
         write(
             results / f"logs/sources/a/{number}-of-3.log",
             f"\nERROR: {number} of 9 rows failed\n  where: x\n",
         )
     write(results / "logs/sources/a/collect.log", "it says ERROR: in a text\n")
-    found = failures(results, [])
+    found = failures(files, [])
     assert [(each.kind, each.count) for each in found] == [(FAILED, 3)]
     assert found[0].message == "0 of 9 rows failed" and found[0].where.endswith("0-of-3.log")
 
@@ -146,7 +154,7 @@ def test_the_last_message_of_a_long_log_is_found(tmp_path):
     assert last_error(write(tmp_path / "b.log")) is None
 
 
-def test_the_end_of_a_run_tells_each_of_its_messages_once_and_where(results):
+def test_the_end_of_a_run_tells_each_of_its_messages_once_and_where(files, results):
     for number in range(3):
         write(
             results / f"logs/sources/a/{number}-of-3.log",
@@ -156,20 +164,24 @@ def test_the_end_of_a_run_tells_each_of_its_messages_once_and_where(results):
     write(results / "logs/runs/fine.log", "done\n")
     old = write(results / "logs/runs/old.log", "\nERROR: of an earlier run\n")
     os.utime(old, (1000, 1000))
-    text = failed_in_run(results, 2000.0)
+    text = failed_in_run(files, 2000.0)
     assert text.splitlines() == [
         "What failed:", "",
         "the disk is full", "  where:    here", f"  log:      {results}/logs/runs/b.log", "",
         "0 of 9 rows failed", "  to do:    run again",
         f"  log:      {results}/logs/sources/a/0-of-3.log, and 2 more",
     ]  # fmt: skip
-    assert "no job left a message of its own" in failed_in_run(results, 1e12)
+    assert "no job left a message of its own" in failed_in_run(files, 1e12)
 
 
-def test_answers_set_apart_and_failed_rows_are_counted(results):
+def test_answers_set_apart_and_failed_rows_are_counted(config, tmp_path):
+    settings = config.model_dump(mode="json")["sources"]
+    settings["llama"]["shards"] = 2
+    files = Files(study(sources=settings), tmp_path)
+    results = files.results
     lines = [{"reason": "empty"}, {"reason": "empty"}, {"reason": "echo"}]
     text = "".join(json.dumps(line) + "\n" for line in lines)
-    write(results / "sources/a/shards/0-of-2.quarantine.jsonl", text)
+    write(results / "sources/llama/shards/0-of-2.quarantine.jsonl", text)
     blank = dict.fromkeys(RESPONSES) | {"sample": 0, "turn": 0, "attempts": 1}
     rows = [
         blank | {"prompt_id": str(n), "finish_reason": "error", "error": "timeout"}
@@ -177,19 +189,19 @@ def test_answers_set_apart_and_failed_rows_are_counted(results):
     ]
     rows.append(blank | {"prompt_id": "x", "finish_reason": "stop", "text": "so"})
     rows.append(blank | {"prompt_id": "y", "finish_reason": "error", "error": "not taken: empty"})
-    (results / "sources/b").mkdir(parents=True)
-    write_responses(rows, results / "sources/b/train.parquet", {})
+    (results / "sources/qwen").mkdir(parents=True)
+    write_responses(rows, results / "sources/qwen/train.parquet", {})
     fine = pl.DataFrame([rows[2]], schema=RESPONSES)
-    write_responses(fine, results / "sources/a/shards/0-of-2.parquet", {})
-    found = {(each.kind, each.message): each.count for each in failures(results, [])}
+    write_responses(fine, results / "sources/llama/shards/0-of-2.parquet", {})
+    found = {(each.kind, each.message): each.count for each in failures(files, [])}
     assert found == {
-        (REFUSED, "a: empty"): 2,
-        (REFUSED, "a: echo"): 1,
-        (ROWS, "source b: timeout"): 2,
+        (REFUSED, "llama: empty"): 2,
+        (REFUSED, "llama: echo"): 1,
+        (ROWS, "source qwen: timeout"): 2,
     }
 
 
-def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, config, results):
+def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, files, results):
     from manybaskets.jobs.locks import writer_identity
 
     progress = "2026-01-01 10:00:00,000 120 of 540 rows, 12.0 per second, 35 s left\n"
@@ -198,25 +210,25 @@ def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, config, results
     write(results / "logs/sources/qwen/0-of-1.log", progress)
     gone = writer_identity().replace(str(os.getpid()), str(DEAD))
     write(results / "logs/sources/qwen/.0-of-1.log.lock", gone)
-    status = status_of(config, results)
+    status = status_of(files)
     assert [job.log.parent.name for job in status.now.running] == ["llama"]
     assert "120 of 540 rows" in as_text(status)
     assert [(each.kind, each.count) for each in status.failures] == [(SILENT, 1)]
 
 
-def test_a_run_that_holds_the_folder_is_told(status_of, config, results, tmp_path):
+def test_a_run_that_holds_the_folder_is_told(status_of, files, results, tmp_path):
     write(tmp_path / ".snakemake/locks/0.output.lock")
-    assert "a run holds the folder" in as_text(status_of(config, results))
+    assert "a run holds the folder" in as_text(status_of(files))
 
 
 def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(
-    status_of, config, results, no_scheduler
+    status_of, files, results, no_scheduler
 ):
     lines = ["7|RUNNING|5:00|4:00:00|gpu01|rule_train_wildcards_llama_human_1",
              "8|PENDING|0:00|4:00:00|(Resources)|rule_train_wildcards_llama_human_2",
              "9|PENDING|0:00|1:00|(Priority)|somebody's own"]  # fmt: skip
     squeue(no_scheduler, "\n".join(f'echo "{line}"' for line in lines))
-    status = status_of(config, results)
+    status = status_of(files)
     text = as_text(status)
     assert status.now.at_a_time == 1 and "In the scheduler's queue: 2" in text
     assert "(Resources)" in text and "train llama_human_2" in text
@@ -227,15 +239,15 @@ def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(
     [("echo no such cluster >&2; exit 1", "no such cluster"), ("exit 1", "squeue")],
 )
 def test_a_scheduler_that_does_not_answer_is_no_error(
-    status_of, config, results, no_scheduler, script, told
+    status_of, files, results, no_scheduler, script, told
 ):
     squeue(no_scheduler, script)
-    assert told in as_text(status_of(config, results))
+    assert told in as_text(status_of(files))
 
 
-def test_a_lock_of_another_host_is_judged_by_the_scheduler(results, tmp_path, no_scheduler):
+def test_a_lock_of_another_host_is_judged_by_the_scheduler(files, results, no_scheduler):
     write(results / "logs/a.log")
     write(results / "logs/.a.log.lock", "host elsewhere, job 7, process 1")
-    assert len(look(results, tmp_path).running) == 1
+    assert len(look(files).running) == 1
     squeue(no_scheduler, "echo '8|RUNNING|1|2|n|rule_x'")
-    assert look(results, tmp_path).killed == [results / "logs/a.log"]
+    assert look(files).killed == [results / "logs/a.log"]

@@ -20,7 +20,6 @@ from manybaskets.experiments.job_profiles import (
     StudyRows,
     Wildcards,
     Work,
-    journals_of,
     prior_lengths,
 )
 
@@ -39,7 +38,6 @@ __all__ = [
     "Work",
     "experiments_of",
     "job_profiles",
-    "journals_of",
     "load_presentation",
     "prior_lengths",
     "register",

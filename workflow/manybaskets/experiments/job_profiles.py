@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.study import Study
-from manybaskets.layout import read_path
 
 Wildcards = Mapping[str, str]
 
@@ -117,8 +115,8 @@ class JobProfile:
         seconds: of a job without a model: at its start, per row and per token.
         fetches: whether the network sets its time.
         asks: wildcard that names who is asked, for the bill of a paid server.
-        journal: folder of the journal of an output, as `journals_of` finds it; None for jobs whose
-            rows are not counted.
+        counts_rows: whether its outputs are made row by row, through the journals that the
+            experiment's class of files names.
     """
 
     work: Callable[[Wildcards, StudyRows], Work] = _no_work
@@ -129,15 +127,4 @@ class JobProfile:
     seconds: tuple[float, float, float] | None = None
     fetches: bool = False
     asks: str | None = None
-    journal: Callable[[Path], Path] | None = None
-
-
-def journals_of(
-    outputs: Callable[..., Path], folders: Callable[..., Path]
-) -> Callable[[Path], Path]:
-    """What gives the folder of an output's journal.
-
-    Args:
-        outputs, folders: methods of a `StageFiles` for both, with the same arguments.
-    """
-    return lambda output: folders(**read_path(outputs(), output))
+    counts_rows: bool = False

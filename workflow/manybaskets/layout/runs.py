@@ -14,6 +14,8 @@ Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`
 class RunFiles(StageFiles):
     """Files of the runs, in a folder for each; the untuned target is the run `vanilla`, seed 0."""
 
+    journals = {"responses": "responses_journal"}
+
     def folder(
         self, target: str = "{target}", mix: str = "{mix}", seed: int | str = "{seed}"
     ) -> Path:

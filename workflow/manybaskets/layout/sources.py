@@ -11,6 +11,8 @@ from manybaskets.names import HUMAN
 class SourceFiles(StageFiles):
     """Files of the sources, in a folder for each."""
 
+    journals = {"shard": "shard_work", "pilot": "pilot_work"}
+
     def pilot(self, source: str = "{source}") -> Path:
         """Verdict of a source's trial."""
         return self.results / f"sources/{source}/pilot.json"

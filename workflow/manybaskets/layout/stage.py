@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from manybaskets.config.study import Study
+from manybaskets.layout.patterns import read_path
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +27,8 @@ class StageFiles:
 
     study: Study
     results: Path
+    # Files that are made row by row, and the folders of their journals, by the names of methods.
+    journals: ClassVar[Mapping[str, str]] = {}
 
     def patterns(self) -> dict[str, Path]:
         """The pattern of every kind of file, by the name of its method."""
@@ -32,6 +37,14 @@ class StageFiles:
             for name, method in inspect.getmembers(type(self), inspect.isfunction)
             if _gives_a_path(name, method)
         }
+
+    def journal_of(self, file: Path) -> Path | None:
+        """Folder of the journal of a file that is made row by row; None for other files."""
+        for made, journal in self.journals.items():
+            names = read_path(getattr(self, made)(), file)
+            if names is not None:
+                return getattr(self, journal)(**names)
+        return None
 
     def given(self) -> dict[str, str]:
         """Files of the user's that the stage reads, by their keys in the config."""

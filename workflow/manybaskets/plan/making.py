@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.study import Study
 from manybaskets.experiments import StudyRows, Work
+from manybaskets.layout import Files
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
 from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
@@ -98,10 +98,9 @@ class Plan:
 
 
 def make_plan(
-    study: Study,
+    files: Files,
     sizes: Mapping[str, float | None],
     jobs: Sequence[PlannedJob],
-    results: Path,
     width: Width,
     *,
     stages: Sequence[str],
@@ -112,7 +111,6 @@ def make_plan(
     Args:
         sizes: number of weights of every model; None for embedded ones.
         jobs: all jobs of the study.
-        results: folder of the study, `results/<study>`.
         width: what may run at a time.
         stages: names of all stages, in the order of the data.
         cluster: whether every job waits in a scheduler's queue of its own.
@@ -120,10 +118,10 @@ def make_plan(
     Raises:
         UserError: a user's file of rows cannot be read.
     """
-    root = results.parent.parent
-    rows = rows_of(study, results)
-    work = WorkOf(study, rows, lengths_of_sources(jobs, root))
-    speeds = Speeds(Priors(study, sizes), work, jobs, root)
+    study = files.study
+    rows = rows_of(files)
+    work = WorkOf(study, rows, lengths_of_sources(jobs, files))
+    speeds = Speeds(Priors(study, sizes), work, jobs, files)
     works = {i: work(job.kind, job.wildcards) for i, job in enumerate(jobs) if not job.gathers}
     running = [i for i in works if jobs[i].run]
     estimates = {i: speeds(jobs[i], works[i]) for i in running}
@@ -142,7 +140,7 @@ def make_plan(
     at_a_time = width.jobs or width.cores or 1
     checkpoints = disk.checkpoint_bytes([jobs[i] for i in running], at_a_time) / 1e9
     gigabytes.update({CHECKPOINTS: checkpoints} if checkpoints else {})
-    usages = {i: usage for i in works if not jobs[i].run and (usage := read_usage(jobs[i], root))}
+    usages = {i: usage for i in works if not jobs[i].run and (usage := read_usage(jobs[i], files))}
     plan = Plan(
         study=study.study,
         stages=[
@@ -154,7 +152,7 @@ def make_plan(
         reasons=_reasons([jobs[i] for own in members.values() for i in own if jobs[i].run]),
         bills=bills(speeds.priors, jobs, works, usages),
         gigabytes=dict(gigabytes),
-        free_gigabytes=shutil.disk_usage(_existing(results)).free / 1e9,
+        free_gigabytes=shutil.disk_usage(_existing(files.results)).free / 1e9,
         rows=rows,
         hours_done=sum(t for i, t in speeds.taken.items() if not jobs[i].run) / 3600,
         gpu_hours_done=sum(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.experiments import Lengths, Work
+from manybaskets.layout import Files, read_path
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors, Seconds
 from manybaskets.plan.work import WorkOf
@@ -55,17 +56,16 @@ class Speeds:
 
     Args:
         jobs: all jobs; those with a benchmark are measured.
-        root: folder that their paths start from.
     """
 
     def __init__(
-        self, priors: Priors, work: WorkOf, jobs: Sequence[PlannedJob], root: Path
+        self, priors: Priors, work: WorkOf, jobs: Sequence[PlannedJob], files: Files
     ) -> None:
         self.priors, self.work = priors, work
         self.taken: dict[int, float] = {}
         self._ratios: dict[tuple, _Ratio] = {}
         for index, job in enumerate(jobs):
-            seconds = read_benchmark(root / job.benchmark) if job.benchmark else None
+            seconds = read_benchmark(files.root / job.benchmark) if job.benchmark else None
             if seconds is None:
                 continue
             self.taken[index] = seconds
@@ -73,7 +73,7 @@ class Speeds:
             if not done.known:
                 continue
             prior = priors(job, done)
-            usage = read_usage(job, root)
+            usage = read_usage(job, files)
             measured = _split(seconds, prior, usage)
             for level in self._levels(job):
                 self._ratios.setdefault(level, _Ratio()).add(measured, prior)
@@ -125,14 +125,12 @@ def read_benchmark(path: Path) -> float | None:
     return None
 
 
-def read_usage(job: PlannedJob, root: Path) -> dict[str, Any] | None:
+def read_usage(job: PlannedJob, files: Files) -> dict[str, Any] | None:
     """Rows, tokens and generating seconds that a job recorded; None where it has recorded none."""
-    paths = [root / output for output in job.outputs if output.endswith(".usage.json")]
+    outputs = [files.root / output for output in job.outputs]
+    paths = [each for each in outputs if read_path(files.sources.shard_usage(), each)]
     if job.kind == "pilot":
-        results = root / job.outputs[0]
-        paths.append(
-            results.parents[2] / f"work/sources/{job.wildcards['source']}/pilot/usage.json"
-        )
+        paths.append(files.sources.pilot_usage(job.wildcards["source"]))
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
             usage = json.loads(path.read_text(encoding="utf-8"))
@@ -140,14 +138,14 @@ def read_usage(job: PlannedJob, root: Path) -> dict[str, Any] | None:
     return None
 
 
-def lengths_of_sources(jobs: Sequence[PlannedJob], root: Path) -> dict[str, Lengths]:
+def lengths_of_sources(jobs: Sequence[PlannedJob], files: Files) -> dict[str, Lengths]:
     """Tokens per question and answer of every source that has recorded some: of its shards, or of
     its trial where no shard is there."""
     sums: dict[tuple[str, str], list[float]] = {}
     for job in jobs:
         if job.kind not in ("generate", "pilot"):
             continue
-        usage = read_usage(job, root)
+        usage = read_usage(job, files)
         if usage:
             total = sums.setdefault((job.wildcards["source"], job.kind), [0.0, 0.0, 0.0])
             for place, key in enumerate(("rows", "prompt_tokens", "completion_tokens")):

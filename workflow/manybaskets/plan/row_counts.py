@@ -9,6 +9,7 @@ from pathlib import Path
 from manybaskets.config.data import EmbeddedDataset, FilePromptSet, HubDataset
 from manybaskets.config.study import Study
 from manybaskets.experiments import StudyRows
+from manybaskets.layout import Files
 
 COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"
 
@@ -17,7 +18,7 @@ COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"
 PRIOR_TURNS = 2.0
 
 
-def rows_of(study: Study, results: Path) -> StudyRows:
+def rows_of(files: Files) -> StudyRows:
     """Rows of a study: of its split where that is made, else as many as the config tells.
 
     Cleaning may drop some of the rows that the config tells.
@@ -25,9 +26,9 @@ def rows_of(study: Study, results: Path) -> StudyRows:
     Raises:
         UserError: a user's file cannot be read.
     """
-    split = results / "data/split.parquet"
-    if split.is_file():
-        return _counted(study, results, split)
+    study = files.study
+    if files.data.split().is_file():
+        return _counted(files)
     raw = _raw_rows(study)
     share, wanted = study.split, study.split.max_train_prompts
     test = None if raw is None else math.ceil(share.test_share * raw)
@@ -45,16 +46,19 @@ def rows_of(study: Study, results: Path) -> StudyRows:
     return StudyRows(train, fit, validation, sets, turns, CONFIG if known else UNKNOWN)
 
 
-def _counted(study: Study, results: Path, split: Path) -> StudyRows:
+def _counted(files: Files) -> StudyRows:
     import polars as pl
 
-    frame = pl.read_parquet(split, columns=["split", "used", "follow_ups"]).filter("used")
+    study = files.study
+    frame = pl.read_parquet(files.data.split(), columns=["split", "used", "follow_ups"]).filter(
+        "used"
+    )
     sizes = {side: int((frame["split"] == side).sum()) for side in ("train", "validation", "test")}
     train = frame.filter(pl.col("split") != "test")
     turns = 1.0 + (train["follow_ups"].list.len().mean() or 0.0)
     sets: dict[str, int | None] = {"test": sizes["test"]}
     for name in study.prompt_sets:
-        made = results / f"data/prompts/{name}.parquet"
+        made = files.data.prompts(name)
         sets[name] = count_rows(made) if made.is_file() else _set_rows(study, name)
     return StudyRows(train.height, sizes["train"], sizes["validation"], sets, turns, COUNTED)
 

@@ -257,7 +257,7 @@ class Priors:
 
     def leaves_answers(self, job: PlannedJob) -> bool:
         """Whether a job leaves answers and their journal behind."""
-        return job.kind in ("generate", "respond") or bool(self._profile(job).journal)
+        return job.kind in ("generate", "respond") or self._profile(job).counts_rows
 
     def _profile(self, job: PlannedJob) -> JobProfile:
         return self.profiles.get(job.kind, _NO_PROFILE)

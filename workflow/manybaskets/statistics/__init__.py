@@ -1,9 +1,9 @@
 """Statistics of measured rows: estimates with intervals, and families of paired comparisons.
 
-The unit is the cluster of prompts with the same text. Measures per prompt have a bootstrap over
-clusters, widened by the spread of the training seeds; measures of a whole set, which copies would
+The unit is the cluster of prompts with the same text. Per-prompt measures have a bootstrap over
+clusters, widened by the spread of the training seeds; set-level measures, which duplicates would
 bias, get their spread from random halves of the prompts or from leaving out each prompt. Every
-number comes with the number of prompts behind it and left out of it.
+number is reported with the number of prompts used and excluded.
 """
 
 from manybaskets.statistics.comparison import COMPARISONS_SCHEMA, compare

@@ -1,4 +1,4 @@
-"""Estimates that sampling moves away from nothing, with the bias taken out by the bootstrap."""
+"""Bootstrap bias correction for estimates that sampling moves away from zero."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ def corrected(
     smallest: float = -np.inf,
     largest: float = np.inf,
 ) -> tuple[float, float, float]:
-    """Value, low and high of a statistic whose sampling bias its resamples show.
+    """Bias-corrected value, low and high of a statistic, from its resamples.
 
-    The bias is the mean of the resamples less the estimate; the value is the estimate less the
-    bias, the limits are the resamples' quantiles less twice the bias (which they hold twice: the
-    estimate's own and that of resampling). All stay between `smallest` and `largest`. Source: Efron
+    The bias is the mean of the resamples minus the estimate; the value is the estimate minus the
+    bias; the limits are the resamples' quantiles minus twice the bias (which they contain twice:
+    from the estimate and from resampling). All stay between `smallest` and `largest`. Source: Efron
     & Tibshirani 1993, An Introduction to the Bootstrap, chapter 10.
     """
     bias = float(np.mean(resampled)) - estimate

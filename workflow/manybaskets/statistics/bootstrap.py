@@ -17,7 +17,7 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Seeds:
-    """What training seeds add to the variance of a mean, and on how many degrees of freedom."""
+    """Variance that training seeds add to a mean, with its degrees of freedom."""
 
     conditions: tuple[tuple[str, ...], ...]
     variance: float
@@ -64,9 +64,9 @@ def difference_of(first: Mean, second: Mean) -> Mean:
 
 
 def weights(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each cluster is drawn in each resample, block by block: `[resample, cluster]`.
+    """Number of draws of each cluster in each resample, block by block: `[resample, cluster]`.
 
-    They depend on the number of clusters only, so that all conditions share their resamples.
+    They depend only on the number of clusters, so that all conditions share their resamples.
     """
     rng = np.random.default_rng(row_seed(seed, "clusters", clusters))
     for start in range(0, resamples, _RESAMPLES_AT_ONCE):
@@ -78,10 +78,10 @@ def weights(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:
 
 
 def seed_shift(mean: Mean, size: int, seed: int) -> np.ndarray:
-    """What other trainings would add to a mean, `size` times: t times their standard error.
+    """Shift of a mean by other trainings, `size` times: t times their standard error.
 
-    Evenly spaced quantiles of t, in an order of the conditions' own. Three trainings cannot be
-    resampled: that reproduces two thirds of their variance, in ten different samples.
+    Evenly spaced quantiles of t, in a condition-specific order. Three trainings cannot be
+    resampled: resampling reproduces two thirds of their variance, in ten different samples.
     """
     from scipy.stats import t
 
@@ -98,13 +98,13 @@ def bca(
 ) -> list[tuple[float, float] | None]:
     """Bias-corrected and accelerated intervals; None for fewer than two clusters.
 
-    Clusters are drawn with replacement, and every resample's mean is moved as other trainings
-    would (`seed_shift`). Bias correction: from the share of resamples below the mean, ties by half.
+    Clusters are drawn with replacement, and every resample's mean is shifted by other trainings
+    (`seed_shift`). Bias correction: from the share of resamples below the mean, ties count half.
     Acceleration: Σ l³ / 6 (Σ l² + v)^1.5, with l the influence of a cluster and v the variance of
-    the seeds, which are taken to be symmetric. The tails are a little wider for few clusters
-    (`_expansion`). Source: Efron 1987, JASA 82(397).
+    the seeds, assumed symmetric. The tails are slightly wider for few clusters (`_expansion`).
+    Source: Efron 1987, JASA 82(397).
 
-    All means over clusters of the same sizes share one product of matrices.
+    All means over clusters with the same sizes share one matrix product.
     """
     found: list[tuple[float, float] | None] = [None] * len(means)
     groups: dict[bytes, list[int]] = {}
@@ -152,10 +152,10 @@ def _intervals(
 
 
 def _expansion(clusters: int, confidence: float) -> float:
-    """How much farther out the tails of few clusters are than the normal ones.
+    """Factor by which the tails for few clusters exceed the normal tails.
 
-    A bootstrap's variance has n where n − 1 should be, and knows nothing of the degrees of freedom:
-    √(n / (n − 1)) t / z. Source: Hesterberg 2015, The American Statistician 69(4).
+    A bootstrap's variance divides by n instead of n − 1 and ignores the degrees of freedom: √(n /
+    (n − 1)) t / z. Source: Hesterberg 2015, The American Statistician 69(4).
     """
     from scipy.stats import norm, t
 

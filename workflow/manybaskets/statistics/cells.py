@@ -1,4 +1,4 @@
-"""Measured rows, sorted into one cell per measure and condition."""
+"""Measured rows sorted into one cell per measure and condition."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class PromptCell:
 
     @property
     def valid(self) -> np.ndarray:
-        """Which prompts have a value in every seed."""
+        """Mask of prompts with a value in every seed."""
         return ~np.isnan(self.values).any(axis=0)
 
     def at(self, prompts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Clusters and values of some of the prompts, by their codes."""
+        """Clusters and values of the given prompt codes."""
         place = np.searchsorted(self.prompts, prompts)
         return self.clusters[place], self.values[:, place]
 
 
 @dataclass
 class SetCell:
-    """Values of a set: `full[seed]`, and those that tell how much they vary with the prompts.
+    """Set-level values: `full[seed]`, and values for estimating their variance over prompts.
 
-    Either `draws[seed, draw]` on the half-samples `numbers`, or `left_out[seed, prompt]`, without
-    each of `prompts` (codes, sorted; with the codes of their clusters). NaN where undefined.
-    `used` and `excluded` are numbers of prompts, None if unknown.
+    Either `draws[seed, draw]` on the half-samples `numbers`, or `left_out[seed, prompt]` without
+    each of `prompts` (sorted codes, with the codes of their clusters). NaN if undefined. `used` and
+    `excluded` are numbers of prompts, None if unknown.
     """
 
     seeds: list[int]
@@ -59,27 +59,27 @@ class SetCell:
 
 
 def cells(rows: pl.DataFrame) -> dict[Key, PromptCell | SetCell]:
-    """Sort rows of the schema `records.MEASURED` into cells; their order means nothing.
+    """Sort rows of the schema `records.MEASURED` into cells; row order has no effect.
 
     Raises:
-        UserError: wrong columns, or a row that is there twice.
+        UserError: wrong columns, or a duplicate row.
     """
     if rows.schema != MEASURED:
         raise UserError(
-            what=f"columns are {dict(rows.schema)}",
+            what=f"the rows have the columns {dict(rows.schema)}",
             where="measured rows",
             expected=f"the columns {dict(MEASURED)}",
-            remedy="compute the measures again",
+            remedy="delete the files of measured rows and rerun the same command",
         )
     key = [*KEY, "seed", "prompt_id", "draw"]
     doubled = rows.select(key).is_duplicated()
     if doubled.any():
         raise UserError(
-            what=f"{int(doubled.sum())} rows share their key with another: "
+            what=f"{int(doubled.sum())} rows have a duplicate key, for example "
             f"{rows.filter(doubled).sort(key).row(0, named=True)}",
             where="measured rows",
             expected="one value per measure, run, prompt set, prompt and draw",
-            remedy="give every run one file of measured rows, and give each file once",
+            remedy="pass one file of measured rows per run, and each file once",
         )
     coded = rows.with_columns(
         code=pl.col("prompt_id").rank("dense").cast(pl.Int64),
@@ -133,7 +133,7 @@ def _count(values: np.ndarray | None, choose) -> int | None:
 
 
 def binary_measures(found: dict[Key, PromptCell | SetCell]) -> set[str]:
-    """Measures per prompt whose values are all 0 or 1, in all conditions."""
+    """Per-prompt measures whose values are all 0 or 1 in all conditions."""
     by_measure: dict[str, list[np.ndarray]] = {}
     for key, cell in found.items():
         if isinstance(cell, PromptCell):

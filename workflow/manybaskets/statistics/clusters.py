@@ -1,4 +1,4 @@
-"""Clusters: prompts with the same text, which are drawn, flipped and left out together."""
+"""Clusters of prompts with the same text, which are drawn, flipped and left out together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manybaskets.records.ids import row_seed
 
 
 def cluster_of(prompt_ids: pl.Expr | pl.Series) -> pl.Expr | pl.Series:
-    """The text's part of prompt ids: `<digest of the text>-<occurrence>` without the occurrence."""
+    """Text digest of prompt ids `<digest of the text>-<occurrence>`."""
     return prompt_ids.str.replace(r"-\d+$", "")
 
 
@@ -19,7 +19,7 @@ def cluster_sums(clusters: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Sums over the prompts of each cluster: `values[..., prompt]` to `[..., cluster]`.
 
     Args:
-        clusters: code of every prompt's cluster; the result is sorted by it.
+        clusters: cluster code of every prompt; the result is sorted by it.
     """
     names, place = np.unique(clusters, return_inverse=True)
     if len(names) == len(clusters):
@@ -32,8 +32,8 @@ def cluster_sums(clusters: np.ndarray, values: np.ndarray) -> np.ndarray:
 def cluster_halves(prompt_ids: Collection[str], draws: int, seed: int) -> list[np.ndarray]:
     """Random halves of the clusters, without replacement: indices into `sorted(prompt_ids)`.
 
-    Half of the clusters, rounded down; a half holds all prompts of its clusters. They depend on
-    the seed and the ids alone, so that all conditions get the same halves.
+    Half of the clusters, rounded down; a half contains all prompts of its clusters. Halves depend
+    only on the seed and the ids, so that all conditions get the same halves.
     """
     ids = sorted(prompt_ids)
     texts = cluster_of(pl.Series(ids, dtype=pl.String)).to_numpy()

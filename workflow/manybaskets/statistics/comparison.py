@@ -36,24 +36,24 @@ COMPARISONS_SCHEMA = pl.Schema(
         "high": pl.Float64,
         "p": pl.Float64,
         "p_holm": pl.Float64,  # over all measures, models and mixes of the family
-        "effect": pl.Float64,  # d_z; this and the next three null for measures of sets
+        "effect": pl.Float64,  # d_z; this and the next three null for set-level measures
         "rank_biserial": pl.Float64,
         "share_above": pl.Float64,  # share of prompts on which the mix is above the baseline
         "trimmed": pl.Float64,  # mean difference without a tenth of the prompts at each end
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
-        "n_seeds": pl.Int64,  # the larger of both; `vanilla` has but one run
+        "n_seeds": pl.Int64,  # the larger of the two; `vanilla` has only one run
         "method": pl.String,
     }
 )
-# What a swap test is of, and its p: see `manybaskets.swapping`.
+# Key and p of a swap test: see `manybaskets.measures.swap_tests`.
 SWAP_KEY = ["measure", "model", "prompt_set", "mix", "baseline"]
 _ORDER = ["family", "measure", "model", "prompt_set", "mix"]
 
 
 @dataclass
 class _Tested:
-    """A comparison per prompt that waits for its interval and its p."""
+    """A per-prompt comparison before its interval and p are computed."""
 
     line: dict[str, Any]
     mix: Mean
@@ -62,7 +62,7 @@ class _Tested:
 
     @property
     def turned(self) -> bool:
-        """Whether the names stand the other way round; a − b is then had from b − a."""
+        """Whether the names are in reverse order; a − b is then computed from b − a."""
         return self.line["mix"] > self.line["baseline"]
 
     @property
@@ -80,27 +80,27 @@ def compare(
 ) -> pl.DataFrame:
     """Compare mixes with their baselines on matched prompts; rows in any order.
 
-    A measure per prompt: mean of the differences on the prompts with a value in every condition of
-    the family and in every seed; BCa interval of a bootstrap over clusters (the same for both) and
-    seeds (independent: they are other trainings); p of a sign-flip test over the same; effect
-    sizes (`effects.effects`). A measure of a set: differences on the same half-samples, or without
-    the same prompt, and the seed variances of both give a t interval; p of a swap test where there
-    is one, else of a t test. A difference in its standard errors is no effect size, so that there
-    is none for sets.
+    Per-prompt measures: mean of the differences on the prompts with a value in every condition of
+    the family and in every seed; BCa bootstrap interval over clusters (the same for both) and seeds
+    (independent: different trainings); p of a sign-flip test over the same; effect sizes
+    (`effects.effects`). Set-level measures: differences on the same half-samples, or without the
+    same prompt, and the seed variances of both give a t interval; p of a swap test if there is one,
+    otherwise of a t test. A difference in units of its standard error is not an effect size, so
+    set-level measures have none.
 
     Args:
         rows: of the schema `records.MEASURED`.
-        families: comparisons by name; Holm's correction covers each as a whole.
-        settings: confidence, numbers of resamples and permutations.
-        seed: of the resampling.
-        swaps: results of the swap tests, of the schema `swapping.SWAPPED`.
+        families: comparisons by name; Holm's correction covers each family as a whole.
+        settings: confidence, numbers of resamples and sign flips.
+        seed: for resampling.
+        swaps: results of the swap tests, with the schema `swap_tests.SWAPPED`.
 
     Returns:
         One row per family, measure, model and mix, sorted by these (schema `COMPARISONS_SCHEMA`).
 
     Raises:
-        UserError: a condition of a family was not measured; a family is too large for the numbers
-            of permutations or swaps.
+        UserError: a condition of a family was not measured, or a family is too large for the
+            numbers of sign flips or swaps.
     """
     found = cells(rows)
     made = list(declared.groups(found, families))
@@ -136,7 +136,7 @@ def _check(
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
     settings: Statistics,
 ) -> None:
-    """Check of every family that its random tests can decide."""
+    """Check that the random tests of every family can reach significance."""
     for family, size in declared.sizes(made).items():
         patterns = {}
         for group in made:
@@ -155,7 +155,7 @@ def _check(
 def _of_prompts(
     group: Group, found: Mapping[Key, PromptCell | SetCell], binary: bool
 ) -> list[_Tested]:
-    """Comparisons of a group, still without interval and p, on the prompts that all members have."""
+    """Comparisons of a group on the prompts that all members have, without interval and p."""
     members = {key[2]: found[key] for key in group.members}
     everything = reduce(np.union1d, [cell.prompts for cell in members.values()])
     matched = reduce(np.intersect1d, [cell.prompts[cell.valid] for cell in members.values()])
@@ -197,11 +197,11 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
         if each.binary and not varies:
             low, high = newcombe(each.mix, each.baseline, settings.confidence)
             found = {"low": low, "high": high}
-            method = "Newcombe on Wilson, all differences being alike; prompts as n"
+            method = "Newcombe on Wilson, because all differences are equal; prompts as n"
         elif each.turned and interval is not None:
             found = {"low": -interval[1], "high": -interval[0]}
         if each.binary and found["low"] is not None:
-            # Widened by few trainings, an interval may leave the range of a difference of shares.
+            # Widened for few trainings, an interval may exceed the range of a difference of shares.
             found |= {"low": max(-1.0, found["low"]), "high": min(1.0, found["high"])}
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
@@ -233,7 +233,7 @@ def _of_set(
     p, number = swapped.get(tuple(names[key] for key in SWAP_KEY), (None, 0))
     test = f"swap test ({number} swaps)"
     if interval.units < 2:
-        what = f"nothing common to draw, hence no interval; {test if p else 'no test'}"
+        what = f"no interval: no common half-samples or prompts; {test if p else 'no test'}"
         return line | {"p": p, "method": f"{what}{runs}"}
     low, high = t_interval(difference, interval.parts, settings.confidence)
     if p is None:
@@ -247,13 +247,13 @@ def _t_test(difference: float, interval: Spread) -> tuple[float, str]:
         return t_p(difference, interval.parts), "t test"
     if difference == 0.0:
         return 1.0, "t test"
-    # No spread gives no test; all that is known is that every draw shows the difference.
+    # Without spread there is no test; every draw shows the difference.
     p = 1.0 / (1 + interval.units)
     return p, "every draw shows the same difference; p = 1 / (1 + draws)"
 
 
 def _seeds(mix: PromptCell | SetCell, baseline: PromptCell | SetCell) -> int:
-    """Training seeds behind a comparison; one run of `vanilla` is no lack of them."""
+    """Training seeds of a comparison; the single run of `vanilla` does not lower the number."""
     return max(len(mix.seeds), len(baseline.seeds))
 
 

@@ -1,4 +1,4 @@
-"""Components of variance: prompts in clusters, training seeds, and intervals from their sum."""
+"""Variance components of prompt clusters and training seeds, and intervals from their sum."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 
 def influences(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """How far each cluster moves the mean over prompts: (sum − mean · size) / all prompts.
+    """Shift of the mean over prompts by each cluster: (sum − mean · size) / all prompts.
 
     Their squares add up to the mean's variance over clusters (n instead of n − 1).
 
     Args:
-        sums: `[..., cluster]`, of values over the prompts of a cluster.
-        sizes: `[cluster]`, prompts of a cluster.
+        sums: `[..., cluster]`, sums of values over the prompts of a cluster.
+        sizes: `[cluster]`, number of prompts per cluster.
     """
     total = sizes.sum()
     mean = sums.sum(axis=-1, keepdims=True) / total
@@ -24,17 +24,17 @@ def influences(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> float:
-    """Variance of the mean over seeds that is due to the trainings alone; 0 for one seed.
+    """Variance of the mean over seeds due to training alone; 0 for one seed.
 
-    s² / S of the seeds' values, less what the chance of single answers contributes to it, which
-    the spread over prompts holds already: Σ (moves of a seed − their mean over seeds)² / S (S − 1).
+    s² / S of the seeds' values, minus the contribution of chance in single answers, which the
+    spread over prompts already contains: Σ (moves of a seed − their mean over seeds)² / S (S − 1).
     Negative results are 0. Source: the components of a two-way layout, e.g. Searle, Casella &
     McCulloch 1992, chapter 4.
 
     Args:
         per_seed: value of each seed.
-        moved: `[seed, ...]`, by how much each cluster, or half-sample, moves a seed's value.
-        scale: by which squares of `moved` sum up to a variance.
+        moved: `[seed, ...]`, shift of a seed's value by each cluster or half-sample.
+        scale: factor that turns the sum of squares of `moved` into a variance.
     """
     seeds = len(per_seed)
     if seeds == 1:
@@ -45,7 +45,7 @@ def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> floa
 
 @dataclass(frozen=True)
 class Part:
-    """One of the variances that make up that of an estimate, and its degrees of freedom."""
+    """One component of an estimate's variance, with its degrees of freedom."""
 
     variance: float
     degrees: float
@@ -59,11 +59,11 @@ def total(parts: Sequence[Part]) -> Part:
 
 
 def half_width(parts: Sequence[Part], confidence: float) -> float:
-    """Half of a two-sided interval: √Σ t² v, each variance v with its own quantile of t.
+    """Half-width of a two-sided interval: √Σ t² v, each variance v with its own t quantile.
 
-    Unlike one quantile for the sum (Welch's), it does not fall short where few trainings happen to
-    lie close together: simulated coverage is 95 to 97.5 % for three trainings, where that of
-    Welch's goes down to 91 %. Source: the square-and-add of Zou & Donner 2008.
+    Unlike one quantile for the sum (Welch's), it is not too narrow if few trainings happen to be
+    close together: simulated coverage is 95 to 97.5 % for three trainings, compared with down to 91
+    % for Welch's. Source: the square-and-add of Zou & Donner 2008.
     """
     level = (1 + confidence) / 2
     return float(np.sqrt(sum(_quantile(level, p.degrees) ** 2 * p.variance for p in parts)))
@@ -77,7 +77,7 @@ def _quantile(level: float, degrees: float) -> float:
 
 
 def t_interval(estimate: float, parts: Sequence[Part], confidence: float) -> tuple[float, float]:
-    """Two-sided interval of an estimate whose variance is the sum of the parts."""
+    """Two-sided interval of an estimate whose variance is the sum of the components."""
     half = half_width(parts, confidence)
     return estimate - half, estimate + half
 
@@ -98,7 +98,7 @@ def t_p(estimate: float, parts: Sequence[Part]) -> float:
         ]
         return float(sum(tails)) - estimate**2
 
-    lowest = -300.0  # of the logarithm; far below any p that matters, and its quantiles are finite
+    lowest = -300.0  # of the logarithm; far below any relevant p, with finite quantiles
     return (
         float(np.exp(brentq(beyond, lowest, 0.0))) if beyond(lowest) > 0 else float(np.exp(lowest))
     )

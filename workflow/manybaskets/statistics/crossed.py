@@ -1,9 +1,9 @@
 """Means over two crossed factors, templates × base prompts: intervals, tests, effect sizes.
 
 A jailbreak set crosses every template with every base prompt, so that its rows are far from
-independent: what varies are the templates and the base prompts. Both are resampled on their own, and
-a row counts as often as the product of how often its template and its base prompt were drawn.
-A set with one template has base prompts alone, and goes the way of all other measures
+independent: the varying units are the templates and the base prompts. Both are resampled
+independently, and a row counts as often as the product of the draws of its template and its base
+prompt. A set with one template has only base prompts, and uses the methods of all other measures
 (`bootstrap.bca`, `signs.sign_flip_p`).
 """
 
@@ -22,7 +22,9 @@ from manybaskets.statistics.rates import wilson, wilson_of
 from manybaskets.statistics.signs import sign_flip_p
 
 _ROUNDING = 1e-12
-_SWEEPS = 200  # of the additive fit; it converges long before unless cells are very sparse
+_SWEEPS = (
+    200  # iterations of the additive fit; it converges much earlier unless cells are very sparse
+)
 
 Interval = tuple[float, float]
 
@@ -49,7 +51,7 @@ class CrossedMean:
         return min(self.counts.shape) > 1
 
     def over_one(self) -> Mean:
-        """The mean over the levels of the only factor that varies; levels without rows are none."""
+        """The mean over the levels of the only factor that varies; without empty levels."""
         axis = int(np.argmin(self.counts.shape))
         sums, sizes = self.sums.sum(axis=axis), self.counts.sum(axis=axis)
         return Mean(sums[sizes > 0], sizes[sizes > 0], self.seeds)
@@ -62,7 +64,7 @@ class CrossedMean:
 
     @property
     def levels(self) -> int:
-        """Levels of the factor with the fewest, of those that vary; as many rows count at least."""
+        """Levels of the smaller varying factor; at least this many rows count."""
         return min((size for size in self.counts.shape if size > 1), default=1)
 
 
@@ -72,10 +74,10 @@ def crossed_mean(
     """The mean of a condition over its rows and seeds.
 
     Args:
-        values: `[seed, row]`; NaN where a row does not count in a seed. Where none is NaN, the mean
-            is that of the seeds' means, else each row counts as often as it has a value.
+        values: `[seed, row]`; NaN if a row does not count in a seed. Without NaN the mean is the
+            mean of the seeds' means; otherwise each row counts as often as it has a value.
         templates, bases: names or codes of every row's template and base prompt.
-        condition: what tells its trainings from those of other conditions.
+        condition: distinguishes its trainings from those of other conditions.
     """
     of_template, template = np.unique(templates, return_inverse=True)
     of_base, base = np.unique(bases, return_inverse=True)
@@ -86,7 +88,7 @@ def crossed_mean(
     sums = [np.bincount(cell, each, size).reshape(shape) for each in np.where(known, values, 0.0)]
     seeds = None
     if len(values) > 1:
-        # A seed in which no row counts has no value, and tells nothing of trainings.
+        # A seed in which no row counts has no value, and carries no information on trainings.
         pairs = [(s, c) for s, c in zip(sums, counts, strict=True) if c.sum() > 0]
         variance = 0.0
         if len(pairs) > 1:
@@ -97,11 +99,11 @@ def crossed_mean(
 
 
 def seeds_variance(per_seed: np.ndarray, moved: np.ndarray) -> float:
-    """Variance of the mean over seeds that is due to the trainings alone (`components.seed_variance`).
+    """Variance of the mean over seeds due to training alone (`components.seed_variance`).
 
     Args:
         per_seed: value of each seed.
-        moved: `[seed, template, base]`, by how much each cell moves a seed's value.
+        moved: `[seed, template, base]`, shift of a seed's value by each cell.
     """
     cells = moved[0].size
     return seed_variance(per_seed, moved.reshape(len(moved), -1), cells / max(cells - 1, 1))
@@ -120,7 +122,7 @@ def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
 
 
 def _influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """By how much each cell moves the mean over rows; they add up to 0."""
+    """Shift of the mean over rows by each cell; shifts add up to 0."""
     number = counts.sum()
     return (sums - counts * (sums.sum() / number)) / number
 
@@ -128,15 +130,15 @@ def _influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
     """The variance of a mean over crossed factors: templates, base prompts, and their rows.
 
-    With influences m, V_T = T / (T − 1) Σ_t (Σ_b m)² holds what templates and rows contribute, V_B
-    what base prompts and rows do, V_R = s² · cells what rows do, with s² the mean square of what an
-    additive fit of both factors leaves, on cells − T − B + 1 degrees of freedom. The variance
-    V_T + V_B − V_R is given as the parts V_T − V_R, V_B − V_R and V_R, the first two at least 0.
-    One factor has one part. Source: Cameron, Gelbach & Miller 2011, JBES 29(2), for V_T + V_B − V_R;
-    Searle, Casella & McCulloch 1992, chapter 5, for the mean squares.
+    With influences m, V_T = T / (T − 1) Σ_t (Σ_b m)² contains the contribution of templates and
+    rows, V_B that of base prompts and rows, V_R = s² · cells that of rows, with s² the mean square
+    of the residuals of an additive fit of both factors, on cells − T − B + 1 degrees of freedom.
+    The variance V_T + V_B − V_R is returned as the components V_T − V_R, V_B − V_R and V_R, the
+    first two at least 0. One factor has one component. Source: Cameron, Gelbach & Miller 2011, JBES
+    29(2), for V_T + V_B − V_R; Searle, Casella & McCulloch 1992, chapter 5, for the mean squares.
 
     Args:
-        moved: `[template, base]`, by how much each cell moves the mean.
+        moved: `[template, base]`, shift of the mean by each cell.
         held: which cells have rows.
     """
     moved, held = moved[held.any(axis=1)], held[held.any(axis=1)]
@@ -149,7 +151,7 @@ def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
     ]
     cells = int(held.sum())
     degrees = cells - sum(levels) + 1
-    # Without degrees of freedom nothing tells rows from factors, and nothing is taken away.
+    # Without degrees of freedom rows cannot be separated from factors, and nothing is subtracted.
     if len(by_factor) < 2 or degrees < 1:
         return by_factor
     of_rows = float((_without_effects(moved, held) ** 2).sum()) * cells / degrees
@@ -160,7 +162,7 @@ def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
 
 
 def _without_effects(moved: np.ndarray, held: np.ndarray) -> np.ndarray:
-    """What the least-squares additive fit of both factors leaves; by alternating means."""
+    """Residuals of the least-squares additive fit of both factors, by alternating means."""
     left = np.where(held, moved, 0.0)
     rows, columns = (np.maximum(held.sum(axis=axis), 1) for axis in (1, 0))
     limit = _ROUNDING * max(float(np.abs(left).max(initial=0.0)), 1e-300)
@@ -175,12 +177,12 @@ def _without_effects(moved: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 
 def of_prompts(mean: CrossedMean) -> list[Part]:
-    """The parts of a mean's variance that are due to templates, base prompts and rows."""
+    """Components of a mean's variance due to templates, base prompts and rows."""
     return components(_influences(mean.sums, mean.counts), mean.counts > 0)
 
 
 def parts_of(mean: CrossedMean) -> list[Part]:
-    """All parts of a mean's variance, that of its seeds included."""
+    """All components of a mean's variance, including its seeds."""
     found = of_prompts(mean)
     if mean.seeds:
         found.append(Part(mean.seeds.variance, mean.seeds.degrees))
@@ -188,9 +190,9 @@ def parts_of(mean: CrossedMean) -> list[Part]:
 
 
 class Draws:
-    """How often templates and base prompts are drawn: `templates[resample, template]`, `bases`.
+    """Number of draws of templates and base prompts: `templates[resample, template]`, `bases`.
 
-    They depend on the numbers of both and the seed only, so that all conditions share them.
+    They depend only on the numbers of both and the seed, so that all conditions share them.
     """
 
     def __init__(self, templates: int, bases: int, resamples: int, seed: int) -> None:
@@ -210,9 +212,9 @@ class Draws:
 
 
 def resampled(mean: CrossedMean, draws: Draws) -> np.ndarray:
-    """The mean of every resample less the mean itself, without what other trainings would add.
+    """Mean of every resample minus the mean, without the shift by other trainings.
 
-    A resample without any row (of a sparse table) has no mean and moves nothing.
+    A resample without rows (from a sparse table) has no mean and no shift.
     """
     sums = draws.sums(np.stack([mean.sums, mean.counts]))
     numbers = sums[:, 1]
@@ -223,14 +225,13 @@ def resampled(mean: CrossedMean, draws: Draws) -> np.ndarray:
 def intervals(
     means: Sequence[CrossedMean], resamples: int, confidence: float, seed: int
 ) -> list[Interval | None]:
-    """Intervals of means: None where no factor has two levels.
+    """Intervals of means; None if no factor has two levels.
 
-    Crossed: quantiles of the two-way bootstrap. Its own variance holds that of the rows three times
-    (Owen 2007, Annals of Applied Statistics 1(2), "The pigeonhole bootstrap") and knows nothing of
-    the degrees of freedom of few templates; so the resampled means keep their shape, and their
-    spread is set to the half-width that the components of variance give (`components`). Every
-    resample's mean is moved as other trainings would move it (`bootstrap.seed_shift`).
-    One factor: `bootstrap.bca`.
+    Crossed: quantiles of the two-way bootstrap. Its variance contains that of the rows three times
+    (Owen 2007, Annals of Applied Statistics 1(2), "The pigeonhole bootstrap") and ignores the
+    degrees of freedom of few templates; therefore the resampled means keep their shape, and their
+    spread is scaled to the half-width from the variance components (`components`). Every resample's
+    mean is shifted by other trainings (`bootstrap.seed_shift`). One factor: `bootstrap.bca`.
     """
     found: list[Interval | None] = [None] * len(means)
     alone = [place for place, mean in enumerate(means) if not mean.crossed]
@@ -254,9 +255,9 @@ def intervals(
 def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interval:
     """Wilson's interval of a share, with the effective number of answers (`rates.wilson_of`).
 
-    Crossed: share · (1 − share) / variance, with the variance of the components. Quantiles of a
-    bootstrap fall short for rare answers, and say nothing where all are alike: there, the number is
-    that of the smaller factor's levels.
+    Crossed: share · (1 − share) / variance, with the variance of the components. Bootstrap
+    quantiles are too narrow for rare answers and undefined if all answers are equal; then the
+    number is that of the smaller factor's levels.
     """
     if not mean.crossed:
         return wilson_of(mean.over_one(), answers, confidence)
@@ -279,12 +280,12 @@ def z_of(confidence: float) -> float:
 
 
 def shift(seeds: Seeds | None, size: int, seed: int) -> np.ndarray:
-    """What other trainings would add to a value (`bootstrap.seed_shift`)."""
+    """Shift of a value by other trainings (`bootstrap.seed_shift`)."""
     return seed_shift(Mean(np.zeros(1), np.ones(1), seeds), size, seed)
 
 
 def spread_to(moves: np.ndarray, half: float, confidence: float) -> np.ndarray:
-    """Moves about 0 whose normal half-width is `half`."""
+    """Shifts around 0 with the normal half-width `half`."""
     deviation = float(moves.std())
     if half == 0 or deviation <= _ROUNDING * half:
         return np.zeros_like(moves)
@@ -293,7 +294,7 @@ def spread_to(moves: np.ndarray, half: float, confidence: float) -> np.ndarray:
 
 
 def quantiles(value: float, moves: np.ndarray, confidence: float) -> Interval:
-    """Limits of a value from the moves of its resamples."""
+    """Limits of a value from the shifts of its resamples."""
     low, high = np.quantile(moves, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(value + low), float(value + high)
 
@@ -301,11 +302,11 @@ def quantiles(value: float, moves: np.ndarray, confidence: float) -> Interval:
 def p_values(differences: Sequence[CrossedMean], permutations: int, seed: int) -> list[float]:
     """Two-sided p of the hypothesis that a mean of paired differences is 0.
 
-    Crossed: a t test on the components of variance (`components.t_p`). Flipping signs would not do:
-    a flip of single rows takes rows for independent, and products of flipped templates and flipped
-    base prompts keep neither factor's effect. One factor: sign flips of base prompts.
-    Where the differences of all cells are alike and not 0, no test has a variance to go by; all that
-    is known is that every level of the smaller factor shows it: p = 2^(1 − levels).
+    Crossed: a t test on the components of variance (`components.t_p`). Sign flips are not valid
+    here: flipping single rows treats rows as independent, and products of flipped templates and
+    flipped base prompts keep neither factor's effect. One factor: sign flips of base prompts. If
+    the differences of all cells are equal and not 0, no test has a variance; every level of the
+    smaller factor shows the difference: p = 2^(1 − levels).
     """
     p = [1.0] * len(differences)
     alone = [place for place, each in enumerate(differences) if not each.crossed]

@@ -12,9 +12,9 @@ def effects(differences: np.ndarray) -> dict[str, float | None]:
     """Effect sizes of one difference per prompt (several seeds: the mean over them).
 
     Returns:
-        effect: d_z = mean / sd; null where nothing varies.
-        rank_biserial: (R₊ − R₋) / (R₊ + R₋), sums of the ranks of absolute differences, zeros left
-            out; −1 to 1, null where all are 0. Source: Kerby 2014.
+        effect: d_z = mean / sd; null without variation.
+        rank_biserial: (R₊ − R₋) / (R₊ + R₋), sums of the ranks of absolute differences without
+            zeros; −1 to 1, null if all are 0. Source: Kerby 2014.
         share_above: share of prompts with a difference above 0.
         trimmed: mean without the tenth of the prompts at each end.
     """
@@ -23,7 +23,7 @@ def effects(differences: np.ndarray) -> dict[str, float | None]:
     largest = float(np.abs(differences).max(initial=0.0))
     if largest == 0.0:
         return {"effect": None, "rank_biserial": None, "share_above": 0.0, "trimmed": 0.0}
-    # Equal differences differ by rounding alone: they are ties, and have no spread.
+    # Equal differences may differ by rounding: they are ties without spread.
     even = np.round(differences / largest, 11)
     deviation = float(np.std(differences, ddof=1)) if len(differences) > 1 else 0.0
     moved = even[even != 0]

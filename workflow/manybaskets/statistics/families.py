@@ -1,4 +1,4 @@
-"""Families of comparisons: their members, whether a test can decide, Holm's correction."""
+"""Comparison families: members, attainable significance, Holm's correction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manybaskets.statistics.cells import Key, PromptCell, SetCell
 
 @dataclass(frozen=True)
 class Group:
-    """The conditions of a family that are compared on one measure of one model."""
+    """The conditions of a family compared on one measure of one model."""
 
     family: str
     measure: str
@@ -33,7 +33,7 @@ class Group:
         return [self.key(mix) for mix in (self.baseline, *self.mixes)]
 
     def names(self, mix: str) -> dict[str, str]:
-        """What a comparison of the group is called by."""
+        """Key of a comparison in the group."""
         return {
             "family": self.family,
             "measure": self.measure,
@@ -71,10 +71,12 @@ def groups(
             if missing or not made:
                 what = ", ".join("/".join(key[1:3]) for key in missing[:5]) or "any model"
                 raise UserError(
-                    what=f"{measure!r} was not measured on the prompt set {prompt_set!r} for {what}",
+                    what=f"{measure!r} was not measured on the prompt set {prompt_set!r} for "
+                    f"{what}",
                     where=f"comparisons.{family}",
                     expected="a value for every mix and for the baseline of the family",
-                    remedy="compare a measure that applies to this prompt set, or compute it first",
+                    remedy="compare a measure that applies to this prompt set, or add it to "
+                    "`measures`",
                 )
             yield from made
 
@@ -82,37 +84,37 @@ def groups(
 def check_attainable(
     family: str, size: int, patterns: Mapping[str, int], settings: Statistics
 ) -> None:
-    """Check that each random test of a family can become significant under Holm's correction.
+    """Check that each random test of a family can reach significance under Holm's correction.
 
     The smallest p of a test on N random patterns is 1 / (1 + N); times the size of the family it
     must stay below 1 − confidence.
 
     Args:
-        family: its name.
-        size: number of its comparisons, over all measures, models and mixes.
-        patterns: for each kind of test that the family uses, the config key of its number of
-            patterns, and that number.
+        family: name of the family.
+        size: number of comparisons over all measures, models and mixes.
+        patterns: config key of the number of patterns, and that number, for each kind of test in
+            the family.
 
     Raises:
-        UserError: a test cannot; says what to raise to which number.
+        UserError: a test cannot; the remedy names the key and the required number.
     """
     level = 1 - settings.confidence
     for key, number in patterns.items():
-        # 1 − .95 is a little more than .05, and the smallest p must be less than that.
+        # 1 − .95 is slightly more than .05, and the smallest p must be less than that.
         needed = math.floor(size / round(level, 12))
         if 1 + number <= needed:
             raise UserError(
                 what=f"the family {family!r} has {size} comparisons: with {key} = {number} the "
                 f"smallest p is 1/{1 + number}, and {size} times that is "
-                f"{size / (1 + number):.3g}, so that no comparison could be told apart",
+                f"{size / (1 + number):.3g}, so no comparison can be significant",
                 where=f"comparisons.{family}",
                 expected=f"size of the family / (1 + {key}) < {level:.3g}",
-                remedy=f"raise {key} to {needed} or more, or compare fewer mixes or measures",
+                remedy=f"raise `{key}` to {needed} or more, or compare fewer mixes or measures",
             )
 
 
 def correct(lines: list[dict[str, Any]]) -> None:
-    """Add Holm's p within each family; comparisons without a p do not count."""
+    """Add Holm-corrected p within each family; comparisons without a p do not count."""
     from statsmodels.stats.multitest import multipletests
 
     for family in sorted({line["family"] for line in lines}):

@@ -1,7 +1,7 @@
 """Effect sizes of scores on a scale: probability of superiority and epsilon-squared, with intervals.
 
-They compare all responses of conditions with each other, as the unpaired rank tests do, while their
-intervals know that the same templates and base prompts lie behind all conditions.
+They compare all responses of conditions with each other, as unpaired rank tests do, but their
+intervals account for the templates and base prompts shared by all conditions.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from manybaskets.statistics.crossed import (
 
 
 class Samples:
-    """Scores of several conditions on the same rows, and how often each occurs in every resample.
+    """Scores of several conditions on the same rows, and their counts in every resample.
 
     Args:
         values: by condition `[seed, row]`, without gaps.
         templates, bases: names or codes of every row's template and base prompt.
-        resamples, seed: of the draws, which are those of `crossed`.
+        resamples, seed: for the draws, which are those of `crossed`.
     """
 
     def __init__(
@@ -50,14 +50,17 @@ class Samples:
         cells = {
             name: np.stack([self.mean(name, of_level).sums for of_level in one]) for name in values
         }
-        # Responses of each score, a mean over seeds: [level], and in every resample [resample, level].
+        # Counts of each score, averaged over seeds: [level], and in every resample [resample,
+        # level].
         self.counts = {name: each.sum(axis=(1, 2)) for name, each in cells.items()}
         drawn = {name: draws.sums(each) for name, each in cells.items()}
-        held = next(iter(drawn.values())).sum(axis=1) > 0  # a sparse table may be drawn empty
+        held = (
+            next(iter(drawn.values())).sum(axis=1) > 0
+        )  # a resample of a sparse table may be empty
         self.drawn = {name: each[held] for name, each in drawn.items()}
 
     def mean(self, name: str, of_level: np.ndarray) -> CrossedMean:
-        """The mean of a condition after each score was replaced by its level's number."""
+        """The mean of a condition after replacing each score by its level number."""
         codes = np.searchsorted(self.levels, self.values[name])
         return crossed_mean(of_level[codes], self._templates, self._bases, (name,))
 
@@ -65,12 +68,12 @@ class Samples:
 def superiority(
     samples: Samples, first: str, second: str, confidence: float
 ) -> tuple[float, Interval | None]:
-    """A, the probability that a response of `first` scores above one of `second`, ties by half.
+    """A, the probability that a response of `first` scores above one of `second`, ties count half.
 
     A = U / (n₁ n₂); the rank-biserial correlation is 2 A − 1. Interval: quantiles of A in the
     resamples of `crossed`, their spread set to the half-width from the components of variance of
-    F₂(x) − F₁(y), with F the share of the other condition below a score, ties by half. None where
-    nothing varies. Source: DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3), for these
+    F₂(x) − F₁(y), with F the share of the other condition below a score, ties count half. None
+    without variation. Source: DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44(3), for these
     placements, whose mean has the variance of A.
     """
     pair = first, second
@@ -92,10 +95,10 @@ def superiority(
 def epsilon_squared(samples: Samples, confidence: float) -> tuple[float, Interval] | None:
     """ε² = H / (N − 1) of Kruskal and Wallis over all conditions, H corrected for ties.
 
-    That is the share of the ranks' variance which lies between the conditions. Interval: quantiles
-    over the resamples of `crossed`, each condition's mean rank moved as other trainings would move
-    it, less the resamples' mean excess over the value, and at least 0. None where all scores are
-    alike. Source: Tomczak & Tomczak 2014, Trends in Sport Sciences 1(21), for ε².
+    This is the share of the ranks' variance between the conditions. Interval: quantiles over the
+    resamples of `crossed`, each condition's mean rank shifted by other trainings, minus the
+    resamples' mean excess over the value, and at least 0. None if all scores are equal. Source:
+    Tomczak & Tomczak 2014, Trends in Sport Sciences 1(21), for ε².
     """
     if len(samples.levels) < 2:
         return None
@@ -113,7 +116,7 @@ def epsilon_squared(samples: Samples, confidence: float) -> tuple[float, Interva
 
 
 def _below(counts: np.ndarray) -> np.ndarray:
-    """Share of `counts[..., level]` below each level, its own by half."""
+    """Share of `counts[..., level]` below each level, plus half of its own."""
     return (counts.cumsum(axis=-1) - counts / 2) / counts.sum(axis=-1, keepdims=True)
 
 

@@ -13,25 +13,25 @@ def wilson(share: float, number: float, z: float) -> tuple[float, float]:
     below = 1 + z**2 / number
     middle = (share + z**2 / (2 * number)) / below
     half = z / below * np.sqrt(share * (1 - share) / number + z**2 / (4 * number**2))
-    # At its ends the interval is exact, where a rounding error would be shown as 1e-17.
+    # Exact at the ends, where a rounding error would appear as 1e-17.
     low = max(0.0, float(middle - half)) if share > 0 else 0.0
     return low, min(1.0, float(middle + half)) if share < 1 else 1.0
 
 
 def independent_clusters(sizes: np.ndarray) -> float:
-    """How many prompts count where all of a cluster are alike: n² / Σ size². Source: Kish 1965."""
+    """Effective number of prompts if clusters are uniform: n² / Σ size². Source: Kish 1965."""
     return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float]:
-    """Wilson's interval of a share over prompts in clusters and, maybe, training seeds.
+    """Wilson's interval of a share over prompt clusters and, optionally, training seeds.
 
-    The number of answers is the effective one: share · (1 − share) / variance, where the variance
-    is that over clusters and seeds; at most as many as there are. One answer to each of many
-    different prompts gives Wilson's own interval. Where all answers are alike there is no variance
-    to go by, and the number is that of the prompts (`independent_clusters`). The quantile is the
-    normal one for one training; with several, it is widened as `components.half_width` widens.
-    Source of the effective number: Korn & Graubard 1998, Survey Methodology 24(2).
+    The number of answers is the effective number: share · (1 − share) / variance over clusters and
+    seeds, at most the actual number. One answer to each of many different prompts gives Wilson's
+    standard interval. If all answers are equal there is no variance, and the number is that of the
+    prompts (`independent_clusters`). The quantile is normal for one training; with several, it is
+    widened as in `components.half_width`. Source of the effective number: Korn & Graubard 1998,
+    Survey Methodology 24(2).
     """
     share, clusters = mean.value, len(mean.sizes)
     z = half_width([Part(1.0, np.inf)], confidence)
@@ -52,10 +52,10 @@ def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float
 
 
 def newcombe(first: Mean, second: Mean, confidence: float) -> tuple[float, float]:
-    """Interval of a difference of two shares from their Wilson intervals, prompts as number.
+    """Interval of a difference of two shares from their Wilson intervals, with prompts as n.
 
-    The two are taken as independent, which is the wider choice for pairs that agree.
-    Source: Newcombe 1998, Statistics in Medicine 17(8), method 10.
+    The two are treated as independent, which is conservative for pairs that agree. Source: Newcombe
+    1998, Statistics in Medicine 17(8), method 10.
     """
     from scipy.stats import norm
 

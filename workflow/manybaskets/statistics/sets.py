@@ -1,4 +1,4 @@
-"""Measures of sets: how much they vary with the prompts and with the training seeds."""
+"""Variance of set-level measures over prompts and training seeds."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ HALVES, JACKKNIFE = "half-samples of prompts", "jackknife over prompts"
 
 @dataclass(frozen=True)
 class Spread:
-    """The variance of a set's value, or of a difference, and what it rests on.
+    """The variance of a set-level value, or of a difference, and its units.
 
-    `units` are the half-samples or the clusters; below 2 there is no variance. `parts` are that
-    over prompts and, for several trainings, that of the seeds.
+    `units` are the half-samples or the clusters; below 2 there is no variance. `parts` are the
+    components over prompts and, for several trainings, over seeds.
     """
 
     method: str
@@ -32,16 +32,16 @@ class Spread:
 
 
 def spread(first: SetCell, second: SetCell | None = None) -> Spread:
-    """The variance of a set's value, or of the difference between two.
+    """The variance of a set-level value, or of the difference between two.
 
     Half-samples: the variance of the draws (of the differences on the same draws) is that of the
-    value, as in a delete-half jackknife; their level is not used, since it hangs on the number of
-    prompts. Left-out prompts: with n prompts, the value θ and θ₍ₚ₎ without prompt p, a prompt moves
-    the value by (n − 1) (θ̄ − θ₍ₚ₎) / n; the moves of the prompts of a cluster are added, and the
-    variance is C / (C − 1) Σ (sum of a cluster)² over C clusters. That is the delete-one jackknife
-    where every cluster is one prompt. A difference leaves the same prompt out of both. To either,
-    the trainings add their own variance (`components.seed_variance`).
-    Source: Efron & Tibshirani 1993, chapters 11 and 12; Shao & Wu 1989 for the half-samples.
+    value, as in a delete-half jackknife; their level is not used, because it depends on the number
+    of prompts. Left-out prompts: with n prompts, the value θ and θ₍ₚ₎ without prompt p, a prompt
+    shifts the value by (n − 1) (θ̄ − θ₍ₚ₎) / n; the shifts of a cluster's prompts are added, and
+    the variance is C / (C − 1) Σ (sum of a cluster)² over C clusters. This is the delete-one
+    jackknife if every cluster is one prompt. A difference leaves the same prompt out of both. In
+    both cases the trainings add their own variance (`components.seed_variance`). Source: Efron &
+    Tibshirani 1993, chapters 11 and 12; Shao & Wu 1989 for the half-samples.
     """
     cells = [first] if second is None else [first, second]
     moved, scale, units, method = _moves(cells)
@@ -60,7 +60,7 @@ def spread(first: SetCell, second: SetCell | None = None) -> Spread:
 
 
 def _moves(cells: list[SetCell]) -> tuple[list[np.ndarray], float, int, str]:
-    """By how much each draw or cluster moves each seed's value, and how their squares scale."""
+    """Shift of each seed's value by each draw or cluster, and the scale of their squares."""
     if all(len(cell.prompts) for cell in cells):
         moved, clusters = _left_out(cells)
         return moved, clusters / max(clusters - 1, 1), clusters, JACKKNIFE
@@ -73,7 +73,7 @@ def _moves(cells: list[SetCell]) -> tuple[list[np.ndarray], float, int, str]:
 
 
 def _common_draws(cells: list[SetCell]) -> list[np.ndarray]:
-    """Values on the half-samples on which all cells are defined in all seeds."""
+    """Values on half-samples on which all cells are defined in all seeds."""
     shared = None
     for cell in cells:
         defined = cell.numbers[~np.isnan(cell.draws).any(axis=0)]
@@ -82,10 +82,10 @@ def _common_draws(cells: list[SetCell]) -> list[np.ndarray]:
 
 
 def _left_out(cells: list[SetCell]) -> tuple[list[np.ndarray], int]:
-    """Moves of the clusters: `[seed, cluster]` for each cell, and the number of clusters.
+    """Shifts by clusters: `[seed, cluster]` for each cell, and the number of clusters.
 
-    A prompt that counts in one cell only moves the other by nothing. Prompts without which a value
-    is undefined are left out of all.
+    A prompt that counts in only one cell does not shift the other. Prompts without which a value is
+    undefined are left out of all cells.
     """
     prompts = np.unique(np.concatenate([cell.prompts for cell in cells]))
     clusters = np.zeros(len(prompts), dtype=np.int64)

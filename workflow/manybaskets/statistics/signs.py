@@ -16,11 +16,11 @@ _ROUNDING = 1e-12
 def sign_flip_p(differences: Sequence[Mean], permutations: int, seed: int) -> list[float]:
     """Two-sided p of the hypothesis that a mean of paired differences is 0.
 
-    p = (1 + count) / (1 + permutations); `count` are the random patterns whose absolute mean
-    reaches the observed one. A pattern turns the sign of all differences of a cluster together.
-    Where there are several seeds, every pattern is moved as other trainings would move the mean
-    (`bootstrap.seed_shift`), so that the test, like the interval, speaks of the mixes and not of
-    these trainings alone. Source: Phipson & Smyth 2010 for the +1.
+    p = (1 + count) / (1 + permutations); `count` is the number of random patterns whose absolute
+    mean reaches the observed one. A pattern flips the sign of all differences of a cluster
+    together. With several seeds, every pattern is shifted by other trainings
+    (`bootstrap.seed_shift`), so that the test, like the interval, generalises beyond these
+    trainings. Source: Phipson & Smyth 2010 for the +1.
 
     Tests on the same number of clusters share their patterns.
     """
@@ -31,7 +31,7 @@ def sign_flip_p(differences: Sequence[Mean], permutations: int, seed: int) -> li
             [differences[place].sums / differences[place].sizes.sum() for place in places], axis=1
         )
         shifts = [seed_shift(differences[place], permutations, seed) for place in places]
-        # Sums that are equal but for rounding must count as equal.
+        # Sums that differ only by rounding must count as equal.
         observed = np.abs(table.sum(axis=0)) - _ROUNDING * np.abs(table).sum(axis=0)
         rng = np.random.default_rng(row_seed(seed, "signs", size))
         count = np.zeros(len(places), dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Values behind the estimates: of every training seed, and how prompts are distributed."""
+"""Values behind the estimates: per training seed, and their distribution over prompts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 def seed_values(rows: pl.DataFrame) -> pl.DataFrame:
     """The value of every training seed; their mean is the estimate.
 
-    A measure per prompt: the mean over the prompts with a value in every seed.
+    For per-prompt measures, the mean over the prompts with a value in every seed.
 
     Args:
         rows: of the schema `records.MEASURED`.
@@ -55,13 +55,13 @@ def seed_values(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def distributions(rows: pl.DataFrame) -> pl.DataFrame:
-    """Quantiles of measures per prompt, over the answers of all seeds (linear interpolation).
+    """Quantiles of per-prompt measures over the answers of all seeds (linear interpolation).
 
     Args:
         rows: of the schema `records.MEASURED`.
 
     Returns:
-        Schema `DISTRIBUTIONS`, sorted; nothing for measures of sets and where no value is.
+        Schema `DISTRIBUTIONS`, sorted; no rows for set-level measures or without values.
     """
     lines = []
     for key, cell in sorted(cells(rows).items(), key=lambda item: item[0]):

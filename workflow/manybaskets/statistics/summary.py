@@ -31,7 +31,7 @@ SUMMARY = pl.Schema(
         "n_excluded": pl.Int64,
         "n_seeds": pl.Int64,
         "seed_sd": pl.Float64,  # null for one seed
-        "median": pl.Float64,  # of the prompts' values, each the mean over seeds; null for sets
+        "median": pl.Float64,  # of the prompts' values, each the mean over seeds; null for set-level measures
         "method": pl.String,
     }
 )
@@ -40,15 +40,15 @@ SUMMARY = pl.Schema(
 def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
     """Estimate every measure in every condition, with an interval; rows in any order.
 
-    A measure per prompt: the mean over prompts with a value in every seed, of the mean over seeds;
-    BCa interval of a bootstrap over clusters and seeds. Shares: Wilson's interval, with the
-    effective number of answers. A measure of a set: the mean over seeds; t interval from
-    half-samples or left-out prompts, and seeds (`sets.spread`).
+    Per-prompt measures: the mean over prompts with a value in every seed, of the mean over seeds;
+    BCa bootstrap interval over clusters and seeds. Shares: Wilson's interval with the effective
+    number of answers. Set-level measures: the mean over seeds; t interval from half-samples or
+    left-out prompts, and seeds (`sets.spread`).
 
     Args:
         rows: of the schema `records.MEASURED`.
         settings: confidence and numbers of resamples.
-        seed: of the resampling.
+        seed: for resampling.
 
     Returns:
         One row per measure, model, mix and prompt set, sorted by these (schema `SUMMARY`).
@@ -86,7 +86,7 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
 
 
 def _described(cell: PromptCell, condition: tuple[str, ...]) -> tuple[Mean, dict[str, Any]]:
-    """The mean over the valid prompts of a cell, and what a line says of it."""
+    """The mean over the valid prompts of a cell, and its line."""
     values, clusters = cell.values[:, cell.valid], cell.clusters[cell.valid]
     sizes = cluster_sums(clusters, np.ones(len(clusters)))
     mean = mean_of(cluster_sums(clusters, values), sizes, condition)
@@ -99,7 +99,7 @@ def _described(cell: PromptCell, condition: tuple[str, ...]) -> tuple[Mean, dict
 
 def _of_share(mean: Mean, line: dict[str, Any]) -> str:
     if not 0 < mean.value < 1:
-        return f"Wilson, all answers being alike; prompts as n{one_training(line)}"
+        return f"Wilson, because all answers are equal; prompts as n{one_training(line)}"
     if mean.seeds:
         return "Wilson with the effective number of answers of all seeds"
     alike = len(mean.sizes) < line["n_prompts"]
@@ -107,20 +107,20 @@ def _of_share(mean: Mean, line: dict[str, Any]) -> str:
 
 
 def drawn(mean: Mean) -> str:
-    """What a bootstrap draws."""
+    """Units that a bootstrap draws."""
     return "prompts and seeds" if mean.seeds else "prompts"
 
 
 def one_training(line: Mapping[str, Any]) -> str:
-    """The remark that there is one training run only; sources and untuned models have none."""
+    """Remark for a single training run; empty for sources and untuned models."""
     untrained = line["model"] == SOURCES or line["mix"] == VANILLA
     return "" if untrained or line["n_seeds"] > 1 else "; one training run"
 
 
 def limits(interval: tuple[float, float] | None) -> dict[str, Any]:
-    """Limits of a line; without an interval, its method says why."""
+    """Limits of a line; without an interval, the method gives the reason."""
     if interval is None:
-        return {"low": None, "high": None, "method": "one text of prompts only, hence no interval"}
+        return {"low": None, "high": None, "method": "no interval: all prompts have the same text"}
     return {"low": interval[0], "high": interval[1]}
 
 
@@ -132,7 +132,7 @@ def _of_set(cell: SetCell, settings: Statistics, remark: str) -> dict[str, Any]:
     line |= {"estimate": estimate, "seed_sd": _seed_sd(cell.full)}
     found = spread(cell)
     if found.units < 2:
-        return line | {"method": "neither half-samples nor left-out prompts, hence no interval"}
+        return line | {"method": "no interval: neither half-samples nor left-out prompts"}
     low, high = t_interval(estimate, found.parts, settings.confidence)
     method = f"{found.method}{' and seed variance' if several else ''}, t{remark}"
     return line | {"low": low, "high": high, "method": method}

@@ -9,6 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from manybaskets.layout import Files
+from manybaskets.names import HUMAN
+
 _TAIL = 6000  # bytes; a message with its log's name is shorter
 _NUMBERS = re.compile(r"\d+")
 FAILED, SILENT = "job failed", "job ended without a message"
@@ -33,7 +36,7 @@ class Failure:
     where: str
 
 
-def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
+def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
     """All failures of a study by kind, the commonest first.
 
     Args:
@@ -41,7 +44,7 @@ def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
     """
     found: list[tuple[str, str, int, str]] = []
     silent = set(killed)
-    for log in sorted((results / "logs").rglob("*.log")):
+    for log in sorted(files.logs.rglob("*.log")):
         message = last_error(log)
         if message:
             found.append((FAILED, message, 1, str(log)))
@@ -49,8 +52,8 @@ def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
             found.append(
                 (SILENT, "its process is gone: killed, or its machine went down", 1, str(log))
             )
-    found += _refused(results)
-    found += _failed_rows(results)
+    found += _refused(files)
+    found += _failed_rows(files)
     groups: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
     for kind, message, count, where in found:
         groups.setdefault((kind, _NUMBERS.sub("#", message)), []).append((message, count, where))
@@ -61,14 +64,14 @@ def failures(results: Path, killed: Iterable[Path]) -> list[Failure]:
     return sorted(together, key=lambda failure: (failure.kind, -failure.count))
 
 
-def failed_in_run(results: Path, since: float) -> str:
+def failed_in_run(files: Files, since: float) -> str:
     """What the jobs of a run said when they failed, each message once.
 
     Args:
         since: when the run began, in seconds since 1970.
     """
     found: dict[str, list[tuple[str, Path]]] = {}
-    for log in sorted((results / "logs").rglob("*.log")):
+    for log in sorted(files.logs.rglob("*.log")):
         message = _message(log) if log.stat().st_mtime >= since else None
         if message:
             found.setdefault(_NUMBERS.sub("#", message), []).append((message, log))
@@ -104,30 +107,37 @@ def _message(log: Path) -> str | None:
     return message.strip() if found else None
 
 
-def _refused(results: Path) -> Iterator[tuple[str, str, int, str]]:
+def _refused(files: Files) -> Iterator[tuple[str, str, int, str]]:
     """Answers that were set apart, by reason; shards of a source that is collected count there."""
-    for source in sorted((results / "sources").glob("*")):
-        whole = source / "quarantine.jsonl"
-        files = [whole] if whole.exists() else sorted(source.glob("shards/*.quarantine.jsonl"))
-        for file in files:
-            if file.stat().st_size:
+    for source in _answering(files):
+        whole, shards = files.sources.quarantine(source), files.sources.quarantines(source)
+        for file in [whole] if whole.exists() else shards:
+            if file.exists() and file.stat().st_size:
                 lines = file.read_text(encoding="utf-8").splitlines()
                 for reason, count in Counter(json.loads(line)["reason"] for line in lines).items():
-                    yield REFUSED, f"{source.name}: {reason}", count, str(file)
+                    yield REFUSED, f"{source}: {reason}", count, str(file)
 
 
-def _failed_rows(results: Path) -> Iterator[tuple[str, str, int, str]]:
+def _failed_rows(files: Files) -> Iterator[tuple[str, str, int, str]]:
     """Rows that an engine failed on, in finished answers."""
-    for folder in sorted((results / "sources").glob("*")):
-        whole = folder / "train.parquet"
-        files = [whole] if whole.exists() else sorted(folder.glob("shards/*.parquet"))
-        yield from _errors(f"source {folder.name}", files)
-    for target in sorted((results / "runs").glob("*")):
-        yield from _errors(f"runs of {target.name}", sorted(target.glob("*/*/responses/*.parquet")))
+    for source in _answering(files):
+        whole = files.sources.answers(source)
+        answers = [whole] if whole.exists() else files.sources.shards(source)
+        yield from _errors(f"source {source}", answers)
+    prompt_sets = files.study.all_prompt_sets()
+    for target in files.study.targets:
+        runs = files.runs.of_target()
+        answers = [files.runs.responses(target, *run, name) for run in runs for name in prompt_sets]
+        yield from _errors(f"runs of {target}", answers)
 
 
-def _errors(who: str, files: Sequence[Path]) -> Iterator[tuple[str, str, int, str]]:
-    for file in files:
+def _answering(files: Files) -> list[str]:
+    """Sources whose answers can fail."""
+    return sorted(name for name in files.study.used_sources() if name != HUMAN)
+
+
+def _errors(who: str, answers: Sequence[Path]) -> Iterator[tuple[str, str, int, str]]:
+    for file in filter(Path.exists, answers):
         try:
             messages = _messages(file)
         except (OSError, ValueError) as error:

@@ -2,71 +2,54 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from manybaskets.config.study import Study
-from manybaskets.experiments import StudyRows, job_profiles
-from manybaskets.layout import Files, read_path
+from manybaskets.experiments import JobProfile
+from manybaskets.layout import StageFiles
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.row_counts import count_rows
 
+Profiles = Mapping[str, JobProfile]
 _HAVE_ROWS = {"pilot", "generate", "respond"}
 
 
-class Journals:
-    """The rows that a study's jobs have written.
+def has_rows(kind: str, profiles: Profiles) -> bool:
+    """Whether the rows of a kind of job are counted.
 
     Args:
-        rows: how many rows the study has.
-        root: folder in which Snakemake runs.
+        profiles: of the experiments' jobs, by kind.
     """
+    return kind in _HAVE_ROWS or (kind in profiles and profiles[kind].counts_rows)
 
-    def __init__(self, study: Study, rows: StudyRows, root: Path) -> None:
-        self.rows, self.root = rows, root
-        self.files, self.profiles = Files(study), job_profiles(study)
 
-    def have_rows(self, job: PlannedJob) -> bool:
-        """Whether a job's rows are counted."""
-        profile = self.profiles.get(job.kind)
-        return job.kind in _HAVE_ROWS or bool(profile and profile.journal)
+def rows_done(
+    job: PlannedJob, root: Path, stages: Sequence[StageFiles], expected: float | None
+) -> float:
+    """Rows that a job has written: all of a finished one, else those of its outputs and journals.
 
-    def rows_done(self, job: PlannedJob, expected: float | None) -> float:
-        """Rows that a job has written: all of a finished one, else those of its outputs and journals.
+    Args:
+        job: of a kind that has rows.
+        root: folder that its outputs start from.
+        stages: classes of files, one of which names the journals of its outputs.
+        expected: its rows when it is finished; None if unknown.
+    """
+    if not job.run:
+        return expected or 0.0
+    found = float(sum(_rows(root / output, stages) for output in job.outputs))
+    # An answer that was not taken has a row for every try.
+    return found if expected is None else min(found, expected)
 
-        Args:
-            job: of a kind that has rows.
-            expected: its rows when it is finished; None if unknown.
-        """
-        if not job.run:
-            return expected or 0.0
-        if job.kind == "generate":
-            found = float(self._lines(self.files.sources.shard_work(**job.wildcards)))
-        elif job.kind == "pilot":
-            found = float(self._lines(self.files.sources.pilot_work(**job.wildcards)))
-        elif job.kind == "respond":
-            found = sum(self._of_responses(Path(output)) for output in job.outputs)
-        else:
-            found = float(sum(self._of_experiment(job, Path(output)) for output in job.outputs))
-        # An answer that was not taken has a row for every try.
-        return found if expected is None else min(found, expected)
 
-    def _of_responses(self, output: Path) -> float:
-        names = read_path(self.files.runs.responses(), output)
-        if (self.root / output).exists():
-            return (self.rows.sets.get(names["prompt_set"]) or 0) * self.rows.turns
-        return self._lines(self.files.runs.responses_journal(**names))
-
-    def _of_experiment(self, job: PlannedJob, output: Path) -> int:
-        """Rows of an experiment's output or its journal; 0 for readers without permission."""
-        try:
-            if (self.root / output).exists():
-                return count_rows(self.root / output)
-            return self._lines(self.profiles[job.kind].journal(output))
-        except PermissionError:
-            return 0
-
-    def _lines(self, folder: Path) -> int:
-        return _lines(self.root / folder)
+def _rows(output: Path, stages: Sequence[StageFiles]) -> int:
+    """Rows of an output or its journal; 0 for readers without permission."""
+    journal = next(filter(None, (stage.journal_of(output) for stage in stages)), None)
+    if journal is None:
+        return 0
+    try:
+        return count_rows(output) if output.exists() else _lines(journal)
+    except PermissionError:
+        return 0
 
 
 def _lines(folder: Path) -> int:

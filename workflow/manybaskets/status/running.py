@@ -10,6 +10,8 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from manybaskets.layout import Files
+
 _HOLDER = re.compile(r"host (?P<host>\S+), (?:job (?P<job>\d+), )?process (?P<process>\d+)")
 _PROGRESS = re.compile(r"\d+ of \d+ .* left")
 _STEPS = "%i|%T|%M|%l|%R|%k"
@@ -69,23 +71,19 @@ class Now:
         return max(len(self.running), of_scheduler)
 
 
-def look(results: Path, root: Path) -> Now:
-    """What goes on in a study.
-
-    Args:
-        root: the folder that Snakemake was started in.
-    """
+def look(files: Files) -> Now:
+    """What goes on in a study."""
     queue, trouble = _queue()
     alive = {job.number for job in queue or []}
     running, killed = [], []
-    for lock in sorted((results / "logs").rglob(".*.log.lock")):
+    for lock in sorted(files.logs.rglob(".*.log.lock")):
         log = lock.with_name(lock.name[1:].removesuffix(".lock"))
         holder = _read(lock)
         if _lives(holder, alive if queue is not None else None):
             running.append(RunningJob(log, holder, _progress(log)))
         elif holder:
             killed.append(log)
-    held = any((root / ".snakemake/locks").glob("*.lock"))
+    held = any((files.root / ".snakemake/locks").glob("*.lock"))
     return Now(running, killed, queue, trouble, held)
 
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from manybaskets.config.study import Study
+from manybaskets.experiments import experiments_of
+from manybaskets.layout import Files
 from manybaskets.plan.graph import PlannedJob, stages_of
 from manybaskets.plan.past_jobs import Speeds, lengths_of_sources
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 from manybaskets.status.failures import Failure, failures
-from manybaskets.status.journals import Journals
+from manybaskets.status.journals import Profiles, has_rows, rows_done
 from manybaskets.status.running import Now, look
 
 # Stages with one of these jobs, or one that has rows, have a line for every source or target.
@@ -57,10 +58,9 @@ class Status:
 
 
 def read_status(
-    study: Study,
+    files: Files,
     sizes: Mapping[str, float | None],
     jobs: Sequence[PlannedJob],
-    results: Path,
     stages: Sequence[str],
 ) -> Status:
     """Read the status of a study, which may be running or not have begun. Nothing is written.
@@ -68,31 +68,31 @@ def read_status(
     Args:
         sizes: number of weights of every model; None for embedded ones.
         jobs: all jobs of the study; whether one is done is seen from its outputs.
-        results: folder of the study, `results/<study>`.
         stages: names of all stages, in the order of the data.
     """
-    root = results.parent.parent
+    study, root = files.study, files.root
+    classes = [*files.stages, *(files.stage(each.files) for each in experiments_of(study))]
     jobs = [replace(job, run=not _is_done(job, root)) for job in jobs]
-    rows = rows_of(study, results)
-    work = WorkOf(study, rows, lengths_of_sources(jobs, root))
-    speeds = Speeds(Priors(study, sizes), work, jobs, root)
-    journals = Journals(study, rows, root)
+    rows = rows_of(files)
+    work = WorkOf(study, rows, lengths_of_sources(jobs, files))
+    speeds = Speeds(Priors(study, sizes), work, jobs, files)
+    profiles = speeds.priors.profiles
     lines = {
         (stage, of): members
         for stage, own in stages_of(jobs, stages).items()
-        for of, members in _lines([jobs[index] for index in own], journals).items()
+        for of, members in _lines([jobs[index] for index in own], profiles).items()
     }
 
     def gathered() -> Iterator[StageProgress]:
         for (stage, of), members in lines.items():
             there, wanted, seconds, measured = 0.0, 0.0, 0.0, True
-            counted = any(map(journals.have_rows, members))
+            counted = any(has_rows(job.kind, profiles) for job in members)
             for job in members:
                 work_of_job = work(job.kind, job.wildcards)
                 left = 1.0
-                if journals.have_rows(job):
+                if has_rows(job.kind, profiles):
                     expected = work_of_job.rows
-                    done = journals.rows_done(job, expected)
+                    done = rows_done(job, root, classes, expected)
                     there += done
                     wanted = None if wanted is None or expected is None else wanted + expected
                     left = 1 - done / expected if expected else 1.0
@@ -107,17 +107,17 @@ def read_status(
             )  # fmt: skip
 
     progress = list(gathered())
-    now = look(results, root)
-    return Status(study.study, progress, failures(results, now.killed), now)
+    now = look(files)
+    return Status(study.study, progress, failures(files, now.killed), now)
 
 
 def _is_done(job: PlannedJob, root: Path) -> bool:
     return all((root / output).exists() for output in job.outputs)
 
 
-def _lines(members: Sequence[PlannedJob], journals: Journals) -> dict[str, list[PlannedJob]]:
+def _lines(members: Sequence[PlannedJob], profiles: Profiles) -> dict[str, list[PlannedJob]]:
     """Jobs of a stage by source or target; jobs of neither stand under their rule's name."""
-    if not any(job.kind in _BY_NAME or journals.have_rows(job) for job in members):
+    if not any(job.kind in _BY_NAME or has_rows(job.kind, profiles) for job in members):
         return {"": list(members)}
     found: dict[str, list[PlannedJob]] = {}
     for job in members:

@@ -15,6 +15,8 @@ from manybaskets.names import VANILLA
 class PreferenceFiles(StageFiles):
     """Files of the self-preference experiment. All lists are empty for a study without it."""
 
+    journals = {"summaries": "summaries_work", "own_summaries": "own_summaries_journal"}
+
     def raw_articles(self) -> Path:
         """Articles as fetched from a hub."""
         return self.results / "preference/raw.parquet"

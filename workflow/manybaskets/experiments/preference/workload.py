@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from manybaskets.config.participants import author_model, judged_mixes, writer
 from manybaskets.config.study import Study
-from manybaskets.experiments.job_profiles import JobProfile, StudyRows, Wildcards, Work, journals_of
-from manybaskets.experiments.preference.files import PreferenceFiles
+from manybaskets.experiments.job_profiles import JobProfile, StudyRows, Wildcards, Work
 from manybaskets.experiments.preference.judge_panel import panel_in
 from manybaskets.experiments.preference.questions import number_of_questions
 from manybaskets.experiments.preference.schemas import ABSOLUTE, GOLD
-from manybaskets.layout import Files
 from manybaskets.names import VANILLA
 
 # Tokens of an article, of a summary per word that is asked for, and of all else in a question. Those
@@ -21,7 +19,6 @@ _EMBEDDED = (60.0, 25.0, 40.0)
 def job_profiles(study: Study) -> dict[str, JobProfile]:
     """The experiment's jobs by kind; the study has the section `preference`."""
     settings, todo = study.preference, PreferenceWork(study)
-    files = Files(study).stage(PreferenceFiles)
     batch_size = settings.summaries.batch_size
     return {
         "preference_fetch_articles": JobProfile(fetches=True),
@@ -32,14 +29,14 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
             engine=lambda wildcards: writer(study, wildcards["author"]).engine,
             batch_size=batch_size,
             asks="author",
-            journal=journals_of(files.summaries, files.summaries_work),
+            counts_rows=True,
         ),
         "preference_own_summaries": JobProfile(
             work=todo.summaries,
             task="answer",
             engine=lambda wildcards: study.responses.engine,
             batch_size=batch_size,
-            journal=journals_of(files.own_summaries, files.own_summaries_journal),
+            counts_rows=True,
         ),
         "preference_judge": JobProfile(
             work=todo.readings,

@@ -17,6 +17,8 @@ from manybaskets.names import VANILLA
 class RobustnessFiles(StageFiles):
     """Files of the robustness experiment. All lists are empty for a study without it."""
 
+    journals = {"responses": "responses_journal"}
+
     def restricted(self) -> Path:
         """Folder of all texts, which only its owner may read."""
         return self.results / "restricted"

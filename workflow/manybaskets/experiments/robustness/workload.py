@@ -16,11 +16,9 @@ from manybaskets.experiments.job_profiles import (
     StudyRows,
     Wildcards,
     Work,
-    journals_of,
     prior_lengths,
 )
 from manybaskets.experiments.robustness.exchanges import SETS_OF
-from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.prompts import CONTROL, World, make_prompts
 from manybaskets.judging.workload import (
     CHARACTERS_PER_TOKEN,
@@ -28,7 +26,6 @@ from manybaskets.judging.workload import (
     Calls,
     judge_calls,
 )
-from manybaskets.layout import Files
 from manybaskets.names import TEST, VANILLA
 from manybaskets.records.resources import resource
 
@@ -47,14 +44,13 @@ class PromptSetSize:
 def job_profiles(study: Study) -> dict[str, JobProfile]:
     """The experiment's jobs by kind; the study has the section `robustness`."""
     own, todo = study.robustness, RobustnessWork(study)
-    files = Files(study).stage(RobustnessFiles)
     return {
         "robustness_respond": JobProfile(
             work=todo.answers,
             task="answer",
             engine=lambda wildcards: study.responses.engine,
             batch_size=own.responses.batch_size,
-            journal=journals_of(files.responses, files.responses_journal),
+            counts_rows=True,
         ),
         "robustness_canaries": JobProfile(work=todo.trials, task="answer"),
         "robustness_judge": JobProfile(work=todo.judgements, task="answer"),
