@@ -87,3 +87,5 @@ def test_a_study_with_all_examples_is_planned(folder):
     snakemake = ["-m", "snakemake", "-n", "--snakefile", str(ROOT / "Snakefile")]
     done = python(folder, *snakemake, "--configfile", "study.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
+    for file in ("tables/words.csv", "figures/words.svg"):
+        assert f"results/embedded/{file}" in done.stdout
