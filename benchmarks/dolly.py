@@ -30,8 +30,8 @@ from manybaskets.data.reading import read_rows
 from manybaskets.data.splits import split
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.mix_rows import build, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, count_mix, ids_by_split
+from manybaskets.mixes.mix_rows import build_mix, write_mix
 from manybaskets.records import responses as records
 
 DEFAULT = Path(__file__).parents[1] / "../shared/data/databricks-dolly-15k.jsonl.gz"
@@ -111,8 +111,8 @@ def main(path: Path) -> None:
         for name, recipe in recipes.items():
             with timed(f"mix {name}"):
                 assignment = assign(prompts, recipe, name, SEED)
-                mix = build(prompts, eligible, assignment, responses, "You are helpful.")
-                describe(mix, measured, "target")
+                mix = build_mix(prompts, eligible, assignment, responses, "You are helpful.")
+                count_mix(mix, measured, "target")
                 write_mix(mix, Path(folder, f"{name}.jsonl"))
                 ids[name] = ids_by_split(mix)
     with timed("same prompts in all mixes"):

@@ -26,13 +26,13 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import polars as pl  # noqa: E402
 
 from manybaskets.config.articles import Summaries  # noqa: E402
-from manybaskets.config.models import Prompting, TinySize  # noqa: E402
-from manybaskets.config.preference_judging import Judging  # noqa: E402
+from manybaskets.config.models import EmbeddedModelSize, Prompting  # noqa: E402
+from manybaskets.config.preference_judging import PreferenceJudging  # noqa: E402
 from manybaskets.engines.base import Question, Reading  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
 from manybaskets.engines.transformers_reading import read  # noqa: E402
-from manybaskets.experiments.preference.questions import Panel  # noqa: E402
-from manybaskets.experiments.preference.readout import Judge, read_judges  # noqa: E402
+from manybaskets.experiments.preference.questions import TextPanel  # noqa: E402
+from manybaskets.experiments.preference.readout import JudgedRun, read_judges  # noqa: E402
 from manybaskets.experiments.preference.schemas import ARTICLES  # noqa: E402
 from manybaskets.training import tiny_models as embedded  # noqa: E402
 from manybaskets.world.dataset_rows import make_pretraining  # noqa: E402
@@ -45,11 +45,11 @@ PAIRWISE = "{article}\n\n{one}: {first}\n\n{two}: {second}\n\nWhich is better, {
 
 def made_judge(folder: Path, architecture: str, threads: int) -> TransformersEngine:
     """An untrained model of about a million weights."""
-    size = TinySize(hidden=160, layers=3, heads=4, vocabulary=2048, max_length=512)
+    size = EmbeddedModelSize(hidden=160, layers=3, heads=4, vocabulary=2048, max_length=512)
     text = list(embedded.conversation_texts(make_pretraining(2000, 20, 1, "terse", 0.0, "bench")))
     tokenizer = embedded.train_tokenizer(architecture, text, size.vocabulary, size.max_length)
     model = embedded.build_model(architecture, tokenizer, size, seed=1)
-    embedded.save(model, tokenizer, folder)
+    embedded.save_model(model, tokenizer, folder)
     print(
         f"judge: {architecture}, {sum(p.numel() for p in model.parameters()) / 1e6:.2f} M weights"
     )
@@ -97,14 +97,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         engine = made_judge(Path(place) / "judge", arguments.architecture, arguments.threads)
         articles, texts = made_texts(arguments.articles, arguments.words)
-        how = Judging.model_validate(
+        how = PreferenceJudging.model_validate(
             {"protocols": ["pairwise"], "published_form": None, "perplexity": False,
              "prompts": {"pairwise": PAIRWISE}, "batch_tokens": arguments.batch_tokens}
         )  # fmt: skip
         asked: list[Question] = []
         real = engine.read
         engine.read = lambda questions, size: asked.extend(questions) or real(questions, size)
-        judge = Judge("judge", "vanilla", 0, None, Panel(AUTHORS, [], []), texts, Path(place) / "r")
+        judge = JudgedRun(
+            "judge", "vanilla", 0, None, TextPanel(AUTHORS, [], []), texts, Path(place) / "r"
+        )
         start = time.perf_counter()
         read_judges(engine, [judge], articles, how, summaries=Summaries(), study_seed=1)
         whole = time.perf_counter() - start

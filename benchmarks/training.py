@@ -28,7 +28,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
 
-from manybaskets.config.models import Prompting, TinySize  # noqa: E402
+from manybaskets.config.models import EmbeddedModelSize, Prompting  # noqa: E402
 from manybaskets.config.training import Launch, Training  # noqa: E402
 
 THREADS = os.cpu_count() or 1
@@ -63,10 +63,10 @@ def untrained_model(folder: Path) -> Path:
     from manybaskets.training import tiny_models as embedded
     from manybaskets.world.dataset_rows import make_pretraining
 
-    size = TinySize()
+    size = EmbeddedModelSize()
     texts = list(embedded.conversation_texts(make_pretraining(400, 8, 1, "lister", 0.5, "model")))
     tokenizer = embedded.train_tokenizer("llama", texts, size.vocabulary, size.max_length)
-    embedded.save(embedded.build_model("llama", tokenizer, size, 1), tokenizer, folder)
+    embedded.save_model(embedded.build_model("llama", tokenizer, size, 1), tokenizer, folder)
     return folder
 
 

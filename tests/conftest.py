@@ -35,16 +35,16 @@ def alpacaeval() -> Path:
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory) -> dict[str, Path]:
     """A folder with an untrained model for every architecture of the embedded study."""
-    from manybaskets.config.models import TinySize
+    from manybaskets.config.models import EmbeddedModelSize
     from manybaskets.training import tiny_models as embedded
     from manybaskets.world.dataset_rows import make_pretraining
 
-    size = TinySize(hidden=32, layers=2, heads=2, vocabulary=400, max_length=256)
+    size = EmbeddedModelSize(hidden=32, layers=2, heads=2, vocabulary=400, max_length=256)
     text = list(embedded.conversation_texts(make_pretraining(300, 6, 1, "lister", 0.5, "test")))
     folders = {}
     for architecture in embedded.ARCHITECTURES:
         tokenizer = embedded.train_tokenizer(architecture, text, size.vocabulary, size.max_length)
         folders[architecture] = tmp_path_factory.mktemp("models") / architecture
         model = embedded.build_model(architecture, tokenizer, size, seed=7)
-        embedded.save(model, tokenizer, folders[architecture])
+        embedded.save_model(model, tokenizer, folders[architecture])
     return folders

@@ -75,10 +75,10 @@ def questions() -> list[dict[str, str]]:
 @pytest.fixture(scope="session")
 def models(tmp_path_factory) -> dict[str, Path]:
     """Two tiny models that have learned a little, so that no greedy choice is a tie."""
-    from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
+    from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
     from manybaskets.training.pretraining import pretrain
 
-    size = TinySize(hidden=64, layers=2, heads=2, vocabulary=500, max_length=256,
+    size = EmbeddedModelSize(hidden=64, layers=2, heads=2, vocabulary=500, max_length=256,
                     conversations=1200, steps=100, learning_rate=8e-3)  # fmt: skip
     folders = {}
     for architecture in ("llama", "gemma"):

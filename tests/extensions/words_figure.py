@@ -1,6 +1,6 @@
 """A figure of a user's own: how long the answers of every condition are."""
 
-from manybaskets.presentation.figures.figure_style import BLUE, looks, new_figure, save
+from manybaskets.presentation.figures.figure_style import BLUE, looks, new_figure, save_figure
 from manybaskets.presentation.figures.registry import figure
 
 
@@ -19,4 +19,4 @@ def words(summary, stem, look):
         axis.barh(range(rows.height), rows["estimate"], color=BLUE)
         axis.set_yticks(range(rows.height), names)
         axis.set_xlabel("words")
-        return save(page, stem, look.settings)
+        return save_figure(page, stem, look.settings)

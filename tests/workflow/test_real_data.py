@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from projects import REPOSITORY, new_project
 
-from manybaskets.config.models import Prompting, TinySize
+from manybaskets.config.models import EmbeddedModelSize, Prompting
 from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_rows
 from manybaskets.mixes.mix_rows import read_mix
@@ -20,15 +20,15 @@ STUDY = "dolly"
 def make_tiny_model(dolly, folder, work) -> None:
     """A model that has read some Dolly rows: its words come out, its sentences make no sense."""
     from manybaskets.chat import ChatRenderer
-    from manybaskets.training import tiny_models as embedded
+    from manybaskets.training import tiny_models
     from manybaskets.training.encoded_rows import encode_rows
     from manybaskets.training.fitting import fit
 
-    size = TinySize(hidden=64, layers=2, heads=2, vocabulary=1500, max_length=1024)
+    size = EmbeddedModelSize(hidden=64, layers=2, heads=2, vocabulary=1500, max_length=1024)
     rows = read_rows(dolly, Fields()).filter(pl.col("response").str.len_chars() < 300).head(3000)
     texts = (rows["instruction"] + "\n" + rows["response"]).to_list()
-    tokenizer = embedded.train_tokenizer("llama", texts, size.vocabulary, size.max_length)
-    model = embedded.build_model("llama", tokenizer, size, seed=1)
+    tokenizer = tiny_models.train_tokenizer("llama", texts, size.vocabulary, size.max_length)
+    model = tiny_models.build_model("llama", tokenizer, size, seed=1)
     renderer = ChatRenderer(tokenizer, Prompting().system_prompt, Prompting().date, "tiny")
     chats = [
         {
@@ -44,7 +44,7 @@ def make_tiny_model(dolly, folder, work) -> None:
     fit(model, encode_rows(chats, renderer, 1024), [], pad=tokenizer.pad_token_id, folder=work / "tiny",
         max_steps=1200, per_device_train_batch_size=8, learning_rate=4e-3, warmup_steps=10,
         logging_steps=50, save_strategy="no")  # fmt: skip
-    embedded.save(model, tokenizer, folder)
+    tiny_models.save_model(model, tokenizer, folder)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.config.articles import Summaries
 from manybaskets.config.models import Prompting
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
 
     inputs, params = snakemake.input, snakemake.params
     asked = params.asked
-    settings = Judging.assembled(
+    settings = PreferenceJudging.assembled(
         asked["judging"], snakemake.config["operations"]["preference"]["judging"]
     )
     target = snakemake.wildcards.get("target") or snakemake.wildcards.model

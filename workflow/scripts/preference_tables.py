@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.experiments.preference.tables import PreferenceContext
 from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import make_tables, write_tables
@@ -15,7 +15,7 @@ with job(snakemake.log[0]):
     frames = {Path(file).stem: pl.read_parquet(file) for file in inputs.statistics}
     context = PreferenceContext(
         pl.read_parquet(inputs.texts),
-        Published(**params.published) if params.published else None,
+        PublishedCells(**params.published) if params.published else None,
         Path(inputs.numbers),
     )
     write_tables(make_tables(names, frames, context), Path(snakemake.output[0]).parent)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
+from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
 from manybaskets.jobs.job import job
 from manybaskets.training.pretraining import pretrain
 
@@ -13,7 +13,7 @@ with job(snakemake.log[0]):
     pretrain(
         snakemake.wildcards.model,
         EmbeddedModel(**snakemake.params.model),
-        TinySize(**snakemake.params.size),
+        EmbeddedModelSize(**snakemake.params.size),
         prompting=Prompting(**snakemake.params.prompting),
         towns=snakemake.params.towns,
         seed=snakemake.params.seed,

@@ -4,18 +4,18 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.evaluation import Embedding, Paper
+from manybaskets.config.evaluation import Embedding, PublishedProcedures
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Encoder
 from manybaskets.published.condition_groups import Groups
-from manybaskets.published.run_procedures import Procedures, Run, of_runs
-from manybaskets.published.source_procedures import of_sources, prompts_of_parts
+from manybaskets.published.run_procedures import Procedures, Run, run_procedures
+from manybaskets.published.source_procedures import prompts_of_parts, source_procedures
 from manybaskets.published.splitting import open_splitter
 from manybaskets.records.files import write_table
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
-    settings, embedding = Paper(**params.paper), Embedding(**params.embedding)
+    settings, embedding = PublishedProcedures(**params.paper), Embedding(**params.embedding)
     encoder = Encoder(embedding.model, embedding.batch_size, snakemake.threads)
     work = Path(params.work) / encoder.fingerprint
     procedures = Procedures(settings, open_splitter(settings), encoder.encode, work)
@@ -24,7 +24,7 @@ with job(snakemake.log[0]):
     sources = dict(zip(params.sources, map(Path, inputs.sources), strict=True))
     parts = prompts_of_parts(pl.read_parquet(inputs.split))
     frames = [
-        of_runs(runs, Groups(**params.groups), procedures),
-        of_sources(sources, parts, procedures),
+        run_procedures(runs, Groups(**params.groups), procedures),
+        source_procedures(sources, parts, procedures),
     ]
     write_table(pl.concat(frames), Path(snakemake.output[0]))

@@ -10,12 +10,12 @@ from manybaskets.jobs.job import job
 restricted = Path(snakemake.params.restricted)
 
 with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
-    from manybaskets.config.robustness import Prompts
+    from manybaskets.config.robustness import RobustnessPrompts
     from manybaskets.experiments.robustness.prompts import World, write_prompts
 
     world = snakemake.params.world
     write_prompts(
-        Prompts(**snakemake.params.prompts),
+        RobustnessPrompts(**snakemake.params.prompts),
         snakemake.params.names,
         world=World(**world) if world else None,
         shipped=Path(snakemake.input.shipped),

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
-from manybaskets.experiments.robustness import statistics as gathering
+from manybaskets.config.evaluation import PublishedCells
+from manybaskets.experiments.robustness import statistics
 from manybaskets.experiments.robustness.tables import RobustnessContext
 from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import make_tables, write_tables
@@ -15,12 +15,12 @@ inputs, params = snakemake.input, snakemake.params
 with job(snakemake.log[0]):
     targets = params.analysis["targets"]
     context = RobustnessContext(
-        gathering.analysis_of(
+        statistics.analysis_of(
             params.analysis,
-            gathering.read_by_target(inputs.templates, targets),
-            gathering.read_canaries(dict(zip(params.judges, inputs.canaries, strict=True))),
+            statistics.read_by_target(inputs.templates, targets),
+            statistics.read_canaries(dict(zip(params.judges, inputs.canaries, strict=True))),
         ),
-        Published(**params.published) if params.published else None,
+        PublishedCells(**params.published) if params.published else None,
         Path(inputs.numbers),
     )
     names = dict.fromkeys(Path(file).stem for file in snakemake.output)

@@ -5,11 +5,11 @@ from pathlib import Path
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Vectors
 from manybaskets.records.files import write_table
-from manybaskets.source_analysis.map import sampled_answers, source_map
+from manybaskets.source_analysis.map import place_answers, sampled_answers
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params
     files = dict(zip(params.sources, map(Path, inputs.sources), strict=True))
     answers = sampled_answers(files, params.prompts, params.seed)
-    points = source_map(answers, Vectors.open(Path(inputs.vectors)), params.seed)
+    points = place_answers(answers, Vectors.open(Path(inputs.vectors)), params.seed)
     write_table(points, Path(snakemake.output[0]))

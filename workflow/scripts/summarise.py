@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.jobs.job import job
 from manybaskets.records.files import write_table
-from manybaskets.statistics import compare, distributions, seed_values, summarise
+from manybaskets.statistics import compare, prompt_quantiles, seed_values, summarise
 
 with job(snakemake.log[0]):
     inputs, outputs, seed = snakemake.input, snakemake.output, snakemake.params.seed
@@ -19,4 +19,4 @@ with job(snakemake.log[0]):
     write_table(summarise(rows, settings, seed), Path(outputs.summary))
     write_table(compared, Path(outputs.comparisons))
     write_table(seed_values(rows), Path(outputs.seeds))
-    write_table(distributions(rows), Path(outputs.distributions))
+    write_table(prompt_quantiles(rows), Path(outputs.distributions))

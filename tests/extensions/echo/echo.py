@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from manybaskets.presentation.figures.style import looks, new_figure, save
 from pydantic import Field
 
 from manybaskets.config.sections import Section
 from manybaskets.experiments import Experiment, ExperimentReport, JobProfile, Work, register
+from manybaskets.presentation.figures.figure_style import looks, new_figure, save_figure
 from manybaskets.presentation.figures.registry import figure
 from manybaskets.presentation.tables import table
 
@@ -74,7 +74,7 @@ def echo_figure(echo, stem, look):
         axis = page.subplots()
         axis.barh(echo["source"].to_list(), echo["repeated"].to_list())
         axis.set_xlabel("share of the question's words")
-        return save(page, stem, look.settings)
+        return save_figure(page, stem, look.settings)
 
 
 register(EchoExperiment())

@@ -11,7 +11,7 @@ from repository import ROOT
 from manybaskets.config import parse_study
 from manybaskets.config.articles import Summaries
 from manybaskets.config.participants import judged_mixes, self_of, writer
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.errors import UserError
 from manybaskets.experiments import EXPERIMENTS
 
@@ -119,7 +119,7 @@ def test_both_halves_of_a_section_make_it_again():
     config = study()
     halves = EXPERIMENTS.get("preference").operations(config)
     how = config.preference
-    assert Judging.assembled(how.judging.science(), halves["judging"]) == how.judging
+    assert PreferenceJudging.assembled(how.judging.science(), halves["judging"]) == how.judging
     assert Summaries.assembled(how.summaries.science(), halves["summaries"]) == how.summaries
     assert set(halves["writers"]) == set(how.authors) - {"human"}
     assert "batch_tokens" not in how.judging.science()

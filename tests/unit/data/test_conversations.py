@@ -32,7 +32,7 @@ from manybaskets.generation.shards import human_responses
 from manybaskets.measures.stage import match_prompts
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.mix_rows import build, read_mix, write_mix
+from manybaskets.mixes.mix_rows import build_mix, read_mix, write_mix
 from manybaskets.mixes.token_lengths import count_tokens
 from manybaskets.records import responses as records
 from manybaskets.records.ids import prompt_ids
@@ -445,7 +445,7 @@ def test_a_conversation_is_answered_by_one_source_alone(tmp_path):
     responses = {source: answers_of(prompts, source) for source in SOURCES}
     recipe = MultiMix(kind="multi", sources=list(SOURCES))
     assignment = assign(prompts, recipe, "multi", 1)
-    rows = build(prompts, everyone(prompts), assignment, responses, "Be kind.")
+    rows = build_mix(prompts, everyone(prompts), assignment, responses, "Be kind.")
     assert [row["prompt_id"] for row in rows] == sorted(prompts["prompt_id"])
     assert {row["source"] for row in rows} == set(SOURCES)
     known = {row["prompt_id"]: row for row in prompts.iter_rows(named=True)}
@@ -500,7 +500,7 @@ def test_a_fault_in_any_turn_takes_the_prompt_out_of_all_mixes(tmp_path):
         mixes.eligibility(prompts, responses | {"hen": lacking}, lengths, 100)
     assignment = assign(prompts, MultiMix(kind="multi", sources=["hen"] * 3), "m", 1)
     with pytest.raises(UserError, match=f"1 prompts have no answer of source 'hen'.*{longer[5]}"):
-        build(prompts, everyone(prompts), assignment, {"hen": lacking}, "")
+        build_mix(prompts, everyone(prompts), assignment, {"hen": lacking}, "")
 
 
 STRANGE = [
@@ -524,7 +524,7 @@ def test_user_text_goes_from_the_dataset_to_the_mix_byte_by_byte(tmp_path):
     prompts = mixes.training_prompts(table)
     human = pl.DataFrame(human_responses(table), schema=records.RESPONSES)
     assignment = assign(prompts, HumanMix(kind="human"), "human", 1)
-    rows = build(prompts, everyone(prompts), assignment, {"human": human}, "")
+    rows = build_mix(prompts, everyone(prompts), assignment, {"human": human}, "")
     write_mix(rows, tmp_path / "train.jsonl")
     numbers = dict(prompts.select("prompt_id", "row").iter_rows())
     assert len(numbers) > 20
@@ -561,7 +561,7 @@ def test_lengths_are_those_of_the_rows_that_are_trained_on(tmp_path, tiny_models
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, family)
     recipe = MultiMix(kind="multi", sources=["hen"] * 4)
     assignment = assign(prompts, recipe, "m", 1)
-    rows = build(prompts, everyone(prompts), assignment, responses, "")
+    rows = build_mix(prompts, everyone(prompts), assignment, responses, "")
     counted = {row[0]: row[3:] for row in lengths.filter(source="hen").iter_rows()}
     for row, encoded in zip(rows, encode_rows(rows, renderer, 10_000), strict=True):
         answers = sum(label != IGNORED for label in encoded["labels"])

@@ -36,9 +36,9 @@ from manybaskets.generation.pilot.template_checks import (
 from manybaskets.generation.pilot.trial import (
     choose,
     context_window,
-    examine,
     holding,
     readable,
+    run_checks,
     run_trial,
     share_of_cap,
 )
@@ -205,7 +205,7 @@ def trial_of(rows, settings: Source | None = None, **changes) -> Trial:
 
 def found(rows, settings: Source | None = None, **changes) -> dict:
     """Checks by name."""
-    return {check.name: check for check in examine(trial_of(rows, settings, **changes), rows)}
+    return {check.name: check for check in run_checks(trial_of(rows, settings, **changes), rows)}
 
 
 def test_good_answers_pass_every_check():

@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 from manybaskets.errors import UserError
 from manybaskets.judging.base import Judge, Verdict
 from manybaskets.judging.factory import open_judge
-from manybaskets.judging.judge_rows import drawn, judge_rows
+from manybaskets.judging.judge_rows import in_share, judge_rows
 from manybaskets.judging.records import (
     EXCHANGES,
     JUDGED,
@@ -162,9 +162,9 @@ def test_part_of_the_judged_rows_is_asked_again_with_the_scale_reversed():
 
 def test_a_draw_hangs_on_seed_and_prompt_alone():
     key = ("direct", "p1", 0)
-    assert drawn(1, "judged", key, 1.0)
-    assert not drawn(1, "judged", key, 0.0)
-    assert drawn(1, "judged", key, 0.4) == drawn(1, "judged", ("direct", "p1", 5), 0.4)
+    assert in_share(1, "judged", key, 1.0)
+    assert not in_share(1, "judged", key, 0.0)
+    assert in_share(1, "judged", key, 0.4) == in_share(1, "judged", ("direct", "p1", 5), 0.4)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import embedding
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
-from manybaskets.measures.stage import check_answers, match_prompts, measure_runs
+from manybaskets.measures.stage import check_measurable, match_prompts, measure_runs
 from manybaskets.names import LENGTHS
 from manybaskets.records.measured import LEFT_OUT, USED
 from manybaskets.records.responses import RESPONSES, valid_answers
@@ -58,30 +58,30 @@ def test_an_error_message_among_the_answers_stops_the_measuring(tmp_path) -> Non
     lost = "ERROR_BATCH: CUDA out of memory. Tried to allocate 2.00 GiB"
     rows = [answer("a", "fine"), answer("b", f"\n{lost}")]
     with pytest.raises(UserError, match="the text of 1 answers is an error message") as caught:
-        check_answers(write(tmp_path / "x.parquet", rows), 0.5)
+        check_measurable(write(tmp_path / "x.parquet", rows), 0.5)
     assert "prompt b" in caught.value.where and "CUDA" in caught.value.what
     failed = answer("b", "half a sentence", finish_reason="error")
     with pytest.raises(UserError, match="is an error message"):
-        check_answers(write(tmp_path / "y.parquet", [answer("a", "fine"), failed]), 0.5)
+        check_measurable(write(tmp_path / "y.parquet", [answer("a", "fine"), failed]), 0.5)
     speaking = [answer("a", "The message ERROR_BATCH means a lost batch."), answer("b", None)]
-    check_answers(write(tmp_path / "z.parquet", speaking), 0.5)
+    check_measurable(write(tmp_path / "z.parquet", speaking), 0.5)
 
 
 def test_a_doubled_answer_stops_the_measuring(tmp_path) -> None:
     rows = [answer("a", "x"), answer("b", "y"), answer("a", "z")]
     with pytest.raises(UserError, match="occur twice.*'a', 0, 0"):
-        check_answers(write(tmp_path / "x.parquet", rows), 0.5)
+        check_measurable(write(tmp_path / "x.parquet", rows), 0.5)
     several = [answer("a", "x"), answer("a", "z", sample=1), answer("a", "w", turn=1)]
-    check_answers(write(tmp_path / "y.parquet", several), 0.5)
+    check_measurable(write(tmp_path / "y.parquet", several), 0.5)
 
 
 def test_too_many_empty_answers_stop_the_measuring(tmp_path) -> None:
     rows = [answer(f"{place}", "" if place < 2 else "text") for place in range(100)]
     rows += [answer("failed", None), answer("0", "", turn=1)]
     path = write(tmp_path / "x.parquet", rows)
-    check_answers(path, 0.02)
+    check_measurable(path, 0.02)
     with pytest.raises(UserError, match="2 of 100 answers are empty") as caught:
-        check_answers(path, 0.01)
+        check_measurable(path, 0.01)
     assert "max_empty_share" in caught.value.expected
 
 

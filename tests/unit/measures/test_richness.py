@@ -16,8 +16,8 @@ from scipy.stats import linregress
 
 from manybaskets.measures import get
 from manybaskets.measures.richness import (
+    expected_growth,
     expected_types,
-    growth,
     hdd,
     heaps_beta,
     heaps_fit_ok,
@@ -63,9 +63,9 @@ def test_growth_is_the_mean_over_all_choices_of_answers() -> None:
         np.mean([len(set.union(*chosen)) for chosen in combinations(texts, size)])
         for size in range(1, 8)
     ]
-    found = growth(holders, number, 7.0, np.arange(1.0, 8.0))
+    found = expected_growth(holders, number, 7.0, np.arange(1.0, 8.0))
     assert found == pytest.approx(expected, abs=1e-9)
-    between = growth(holders, number, 7.0, np.array([2.5]))
+    between = expected_growth(holders, number, 7.0, np.array([2.5]))
     assert expected[1] < between < expected[2]
 
 

@@ -28,9 +28,9 @@ from manybaskets.source_analysis.style_inheritance import (
     FACTOR,
     MEAN,
     STYLE,
-    counted,
+    counted_elements,
     elements_of_mean,
-    ratio,
+    frequency_ratio,
     smoothed_ratio,
     source_shares,
     style_inheritance,
@@ -170,7 +170,7 @@ PUBLISHED = {
 )
 def test_ratios_of_published_counts(first, second, mean, geometric):
     a, b = PUBLISHED[first], PUBLISHED[second]
-    found = [ratio(x, y) for x, y in zip(a, b, strict=True)]
+    found = [frequency_ratio(x, y) for x, y in zip(a, b, strict=True)]
     assert np.mean([each for each in found if each is not None]) == pytest.approx(mean, abs=5e-5)
     smoothed = smoothed_ratio(np.array(a) / 80, np.array(b) / 80, 80)
     assert np.exp(np.log(smoothed).mean()) == pytest.approx(geometric, abs=5e-5)
@@ -178,9 +178,9 @@ def test_ratios_of_published_counts(first, second, mean, geometric):
 
 
 def test_ratios_to_nothing_are_undefined():
-    assert ratio(0.0, 0.0) is None
-    assert ratio(3.0, 0.0) is None
-    assert ratio(0.0, 3.0) == 0.0
+    assert frequency_ratio(0.0, 0.0) is None
+    assert frequency_ratio(3.0, 0.0) is None
+    assert frequency_ratio(0.0, 3.0) == 0.0
     assert smoothed_ratio(0.0, 0.0, 80) == 1.0
     assert smoothed_ratio(0.0, 13 / 80, 80) == pytest.approx(0.5 / 13.5)
 
@@ -192,8 +192,8 @@ def test_the_finest_elements_enter_the_mean_and_each_once():
     found = elements_of_mean([*coarse, *fine])
     assert "style_lists" not in found and "style_headings" not in found
     assert set(fine) < set(found)
-    assert counted({"response_words", "self_bleu"}) == []
-    assert counted({"response_words", "style_em", "style_any_list"}) == [
+    assert counted_elements({"response_words", "self_bleu"}) == []
+    assert counted_elements({"response_words", "style_em", "style_any_list"}) == [
         "style_em",
         "response_words",
     ]

@@ -17,8 +17,8 @@ from manybaskets.data.splits import split
 from manybaskets.errors import UserError
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.mix_rows import build, read_mix, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, count_mix, ids_by_split
+from manybaskets.mixes.mix_rows import build_mix, read_mix, write_mix
 from manybaskets.records import responses as records
 from manybaskets.records.ids import prompt_ids
 
@@ -92,7 +92,7 @@ def everyone(prompts):
 
 def make(prompts, recipe, responses, name="mix", system=""):
     assignment = assign(prompts, recipe, name, 1)
-    return build(prompts, everyone(prompts), assignment, responses, system)
+    return build_mix(prompts, everyone(prompts), assignment, responses, system)
 
 
 def test_training_prompts_are_train_and_validation_in_use():
@@ -260,7 +260,7 @@ def test_ineligible_prompts_are_in_no_mix(prompts, responses):
     built = {}
     for name, recipe in {"human": HUMAN, "multi": MULTI}.items():
         assignment = assign(prompts, recipe, name, 1)
-        rows = build(prompts, eligible, assignment, responses, "")
+        rows = build_mix(prompts, eligible, assignment, responses, "")
         built[name] = ids_by_split(rows)
     check_same_prompts(built, test=[out])
     assert sum(map(len, built["multi"].values())) == prompts.height - 1
@@ -293,14 +293,14 @@ def test_no_test_prompt_and_no_empty_mix(table, prompts, responses):
             eligible=~pl.col("prompt_id").is_in(out), reason=pl.lit("too long")
         )
         with pytest.raises(UserError, match=f"no {side} .* left: {{'too long': {len(out)}}}"):
-            build(prompts, left, assignment, responses, "")
+            build_mix(prompts, left, assignment, responses, "")
     with pytest.raises(UserError, match="1 prompts have no source"):
-        build(prompts, everyone(prompts), assignment[1:], responses, "")
+        build_mix(prompts, everyone(prompts), assignment[1:], responses, "")
 
 
 def test_counts_by_source(prompts, responses):
     rows = make(prompts, MULTI, responses)
-    counts = describe(rows, lengths_of(prompts), "large")
+    counts = count_mix(rows, lengths_of(prompts), "large")
     assert counts["rows"].sum() == prompts.height
     for line in counts.iter_rows(named=True):
         same = [row for row in rows if row["split"] == line["split"]]
@@ -311,10 +311,10 @@ def test_counts_by_source(prompts, responses):
         assert line["answer_tokens"] == (20 + len(line["source"])) * line["rows"]
         expected = len(same) ** 2 / sum(count**2 for count in of_source.values())
         assert line["effective_sources"] == pytest.approx(expected)
-    single = describe(make(prompts, HUMAN, responses), lengths_of(prompts), "small")
+    single = count_mix(make(prompts, HUMAN, responses), lengths_of(prompts), "small")
     assert single["effective_sources"].to_list() == [1.0, 1.0]
     with pytest.raises(UserError, match=f"{prompts.height} rows of the mix have no length"):
-        describe(rows, lengths_of(prompts), "unknown")
+        count_mix(rows, lengths_of(prompts), "unknown")
 
 
 SAME = {"train": ["a", "b"], "validation": ["c"]}

@@ -9,10 +9,10 @@ from planned_jobs import planned, study
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.layout import Files
-from manybaskets.plan.graph import in_order, links_of, read_jobs, stages_of
+from manybaskets.plan.graph import links_of, read_jobs, stages_of, topological_order
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.schedule import Width
-from manybaskets.plan.table import as_csv, as_markdown, as_text
+from manybaskets.plan.table import as_csv, as_markdown, plan_as_text
 from manybaskets.plan.writing import write_plan
 
 SIZES = {"llama-3.1-8b": 8.03e9, "llama-3.1-70b": 70.6e9}
@@ -57,7 +57,7 @@ def test_stages_stand_behind_what_they_take_from():
 
 def test_every_job_stands_behind_its_needs():
     chain = [job("a", n, needs=[n + 1] if n < 2000 else []) for n in range(2001)]
-    assert in_order(chain) == list(range(2000, -1, -1))
+    assert topological_order(chain) == list(range(2000, -1, -1))
 
 
 def test_stages_that_take_from_each_other_are_no_endless_loop():
@@ -107,13 +107,13 @@ def test_a_kind_of_job_that_nobody_timed_is_no_light_job(tmp_path):
 def test_what_is_not_known_is_called_unknown(tmp_path):
     dataset = study("synthetic-eggs").dataset.model_dump() | {"rows": None}
     made = plan(tmp_path, study("synthetic-eggs", dataset=dataset))
-    text = as_text(made)
+    text = plan_as_text(made)
     assert made.bills[0].to_spend is None and "≥ " in text
     assert "Set dataset.rows" in text and "Prompts (unknown)" in text
 
 
 def test_the_text_fits_a_terminal_and_names_the_width(tmp_path):
-    text = as_text(plan(tmp_path))
+    text = plan_as_text(plan(tmp_path))
     assert "with 100 jobs at a time" in text and "h100:1" in text and "prior" in text
     assert max(map(len, text.split("Why they run")[0].splitlines())) <= 120
 
@@ -121,7 +121,7 @@ def test_the_text_fits_a_terminal_and_names_the_width(tmp_path):
 def test_a_finished_study_has_nothing_to_do(tmp_path):
     done = [type(each)(**vars(each) | {"run": False}) for each in jobs()]
     made = plan(tmp_path, given=done)
-    assert "Nothing to do" in as_text(made) and "Nothing to do" in as_markdown(made)
+    assert "Nothing to do" in plan_as_text(made) and "Nothing to do" in as_markdown(made)
     assert made.wall == 0 and not made.requests
 
 

@@ -12,24 +12,24 @@ from pydantic import ValidationError
 from repository import ROOT
 
 import manybaskets.report.published_tables  # noqa: F401 registers the tables
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.presentation.tables import computed_tables, write_tables
 from manybaskets.published.collapse_numbers import (
     CONTRASTS,
     PUBLISHED_COLLAPSE_SCHEMA,
-    Cells,
-    compare,
-    contrasts,
-    findings,
+    StudyCells,
+    compare_published,
     load,
+    published_collapse_findings,
+    published_contrasts,
 )
 from manybaskets.published.procedure_comparison import COUNTERPARTS, paper_variants
 from manybaskets.published.procedure_rows import PAPER
 
 NUMBERS = ROOT / "resources" / "published" / "collapse.csv"
 TIERS = ("small", "medium", "large")
-GIVEN = Published.model_validate(
+GIVEN = PublishedCells.model_validate(
     {
         "targets": {"l8": "8B", "l70": "70B"},
         "conditions": {
@@ -126,14 +126,14 @@ def test_a_file_of_other_columns_is_refused(tmp_path):
     ],
 )
 def test_published_names_are_those_of_the_study(cell, members):
-    assert Cells(GIVEN, PART_OF).members(*cell) == members
+    assert StudyCells(GIVEN, PART_OF).members(*cell) == members
 
 
 def test_the_twelve_models_are_all_runs_of_a_full_study_and_no_cell_of_a_smaller_one():
-    twelve = Cells(GIVEN, {}).members("all", "all_12_models", "all_tiers")
+    twelve = StudyCells(GIVEN, {}).members("all", "all_12_models", "all_tiers")
     assert len(set(twelve)) == 12 and sum(target == "l8" for target, _ in twelve) == 4
     fewer = GIVEN.model_copy(update={"targets": {"l8": "8B"}})
-    cells = Cells(fewer, {})
+    cells = StudyCells(fewer, {})
     assert cells.members("all", "all_12_models", "all_tiers") is None
     assert cells.members("70B", "single", "small") is None
     assert cells.members("8B_vs_70B", "single", "small") is None
@@ -154,7 +154,7 @@ def test_cells_meet_whatever_the_order_of_a_pair_or_the_splitter(numbers):
         ("ppl_own_output", "raw", "l70", "single-medium vs single-small", "test", "kruskal_H", 1.0, None),
         ("ppl_own_output", "raw", "l70", "vanilla", "test", "mean", None, 0),
     )  # fmt: skip
-    found = compare(numbers, rows, summary(), GIVEN, PART_OF, lookup)
+    found = compare_published(numbers, rows, summary(), GIVEN, PART_OF, lookup)
     assert found.schema == PUBLISHED_COLLAPSE_SCHEMA and found.height == 5
     by = {(r["metric"], r["condition"], r["statistic"]): r for r in found.to_dicts()}
     u = by["lexical_diversity_sb3", "single_vs_human", "mannwhitney_U"]
@@ -185,7 +185,7 @@ def test_the_projects_own_value_stands_beside_on_the_published_scale(numbers):
         condition("semantic_sentences", **{**sources, "estimate": 0.94, "low": 0.93, "high": 0.95}),
         condition("heaps_k", **sources),
     )
-    found = compare(numbers, rows, own, GIVEN, PART_OF, lookup)
+    found = compare_published(numbers, rows, own, GIVEN, PART_OF, lookup)
     by = {(r["metric"], r["condition"], r["statistic"]): r for r in found.to_dicts()}
     ppl = by["ppl_human_text", "human", "mean"]
     assert ppl["value"] == pytest.approx(math.exp(1.5)) and ppl["own"] == "NLL of human text"
@@ -214,8 +214,8 @@ def test_contrasts_compare_directions(numbers):
         ("semantic_diversity", "sentence_pairs", "l8", "people, vanilla, single-small, multi-small",
          "test", "kruskal_H", 5.0, 40000),
     )  # fmt: skip
-    compared = compare(numbers, rows, summary(), GIVEN, {}, lookup)
-    found = contrasts(compared)
+    compared = compare_published(numbers, rows, summary(), GIVEN, {}, lookup)
+    found = published_contrasts(compared)
     assert found.schema == CONTRASTS and found.height == 6
     agree = {(r["first"], r["second"]): r["agree"] for r in found.to_dicts()}
     assert agree == {
@@ -229,14 +229,14 @@ def test_contrasts_compare_directions(numbers):
     one = found.row(0, named=True)
     assert one["reported"] == pytest.approx(0.956516 - 0.953474)
     assert one["reproduced"] == pytest.approx(0.01)
-    told = findings(compared, found)
+    told = published_collapse_findings(compared, found)
     assert told[0].startswith("5 published numbers")
     assert "Semantic diversity: 3 of 6 published differences" in told[1]
 
 
 def test_every_published_central_value_can_meet_a_study(numbers):
     """Where the study gives the published numbers themselves, all differences are nil."""
-    cells = Cells(GIVEN, PART_OF)
+    cells = StudyCells(GIVEN, PART_OF)
     rows, wanted = [], 0
     for row in numbers.to_dicts():
         members = cells.members(row["target"], row["condition"], row["tier"])
@@ -246,19 +246,21 @@ def test_every_published_central_value_can_meet_a_study(numbers):
             target, mix = members[0]
             key = (row["metric"], variant, target, mix, "", row["statistic"])
             rows.append((*key, row["value"], row["n"]))
-    found = compare(numbers, paper(*rows), summary(), GIVEN, PART_OF, lookup)
+    found = compare_published(numbers, paper(*rows), summary(), GIVEN, PART_OF, lookup)
     found = found.filter(pl.col("metric") != "self_bleu3")
     assert found.height == wanted > 80
     assert found["difference"].to_list() == [0.0] * wanted
-    assert set(contrasts(found)["agree"]) <= {"yes", "no", "tie reported"}
-    assert contrasts(found).filter(pl.col("reported") != 0)["agree"].unique().to_list() == ["yes"]
+    assert set(published_contrasts(found)["agree"]) <= {"yes", "no", "tie reported"}
+    assert published_contrasts(found).filter(pl.col("reported") != 0)[
+        "agree"
+    ].unique().to_list() == ["yes"]
 
 
 def test_a_study_without_a_common_cell_has_an_empty_table(numbers, tmp_path):
-    found = compare(numbers, paper(), summary(), Published(), {}, lookup)
+    found = compare_published(numbers, paper(), summary(), PublishedCells(), {}, lookup)
     assert found.schema == PUBLISHED_COLLAPSE_SCHEMA and found.is_empty()
-    assert contrasts(found).schema == CONTRASTS
-    assert findings(found, contrasts(found)) == []
+    assert published_contrasts(found).schema == CONTRASTS
+    assert published_collapse_findings(found, published_contrasts(found)) == []
 
 
 def test_tables_are_written_for_readers(numbers, tmp_path):
@@ -274,8 +276,8 @@ def test_tables_are_written_for_readers(numbers, tmp_path):
     assert variants["variant"][0] == "paper: linear_fit, untrained splitter"
     assert variants["value"][2] == pytest.approx(math.exp(1.5))
     assert variants["differs"].null_count() == 0
-    compared = compare(numbers, rows, own, GIVEN, {}, lookup)
-    frames = {"published": compared, "published-contrasts": contrasts(compared)}
+    compared = compare_published(numbers, rows, own, GIVEN, {}, lookup)
+    frames = {"published": compared, "published-contrasts": published_contrasts(compared)}
     write_tables(computed_tables({**frames, "paper-variants": variants}), tmp_path)
     assert len([path for path in tmp_path.iterdir() if path.stat().st_size]) == 9
     text = (tmp_path / "paper-variants.md").read_text()
@@ -298,4 +300,4 @@ def test_tables_are_written_for_readers(numbers, tmp_path):
 )  # fmt: skip
 def test_a_map_that_cannot_be_is_refused(change, message):
     with pytest.raises(ValidationError, match=message):
-        Published.model_validate(change)
+        PublishedCells.model_validate(change)

@@ -13,7 +13,7 @@ from paper_inputs import answers, splitter
 from scipy.optimize import curve_fit
 
 from manybaskets.measures import get
-from manybaskets.published.heaps import Growth, growth, linear_fit
+from manybaskets.published.heaps import Growth, growth_in_order, linear_fit
 
 
 def test_growth_equals_reading_every_prefix():
@@ -22,7 +22,7 @@ def test_growth_equals_reading_every_prefix():
     tokenizer = NLTKWordTokenizer()
     tokens = [w for s in PunktSentenceTokenizer().tokenize(glued) for w in tokenizer.tokenize(s)]
     expected = {n: len(set(tokens[:n])) for n in range(1000, len(tokens) + 1, 1000)}
-    found = growth(texts, splitter())
+    found = growth_in_order(texts, splitter())
     assert len(expected) >= 5
     assert dict(zip(found.tokens, found.types, strict=True)) == expected
 
@@ -30,7 +30,7 @@ def test_growth_equals_reading_every_prefix():
 def test_the_fit_is_that_of_scipy_in_linear_space():
     rng = np.random.default_rng(1)
     texts = [" ".join(f"w{int(n)}" for n in rng.zipf(1.3, 40) % 5000) + ". " for _ in range(200)]
-    grown = growth(texts, splitter())
+    grown = growth_in_order(texts, splitter())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         found = linear_fit(grown)
@@ -46,12 +46,12 @@ def test_words_are_glued_where_answers_meet_and_the_order_counts():
     """The defect: "end" and "Start" are one type, and another order gives other counts."""
     own = splitter()
     filler = " w" * 995 + " "
-    glued = growth([filler, "the end", "Start again x", filler], own)
-    apart = growth([filler, "the end ", "Start again x", filler], own)
+    glued = growth_in_order([filler, "the end", "Start again x", filler], own)
+    apart = growth_in_order([filler, "the end ", "Start again x", filler], own)
     assert glued.types[0] == len({"w", "the", "endstart", "again", "x"})
     assert apart.types[0] == len({"w", "the", "end", "start", "again", "x"})
     texts = answers(250, 9)
-    one, other = growth(texts, own), growth(texts[::-1], own)
+    one, other = growth_in_order(texts, own), growth_in_order(texts[::-1], own)
     assert one.types.tolist() != other.types.tolist()
     # The project's own: no word crosses from one answer to the next, and no order counts.
     vocabulary = get("vocabulary").function
@@ -63,7 +63,7 @@ def test_words_are_glued_where_answers_meet_and_the_order_counts():
 
 @pytest.mark.parametrize("texts", [[], [""], ["one two three"], ["word " * 2500]])
 def test_too_few_tokens_give_no_fit(texts):
-    assert linear_fit(growth(texts, splitter())) == {}
+    assert linear_fit(growth_in_order(texts, splitter())) == {}
 
 
 def test_counts_that_no_curve_follows_give_no_fit_and_no_warning():

@@ -28,8 +28,8 @@ from manybaskets.published import heaps, perplexity, self_bleu, semantic_distanc
 from manybaskets.published.condition_groups import Groups, groups_of
 from manybaskets.published.encoding import kept_vectors
 from manybaskets.published.procedure_rows import PAPER
-from manybaskets.published.run_procedures import Procedures, Run, of_runs
-from manybaskets.published.source_procedures import of_sources, prompts_of_parts
+from manybaskets.published.run_procedures import Procedures, Run, run_procedures
+from manybaskets.published.source_procedures import prompts_of_parts, source_procedures
 from manybaskets.published.splitting import UNTRAINED as SUFFIX
 from manybaskets.published.splitting import check_paper
 
@@ -82,7 +82,7 @@ def table(runs, tmp_path_factory) -> pl.DataFrame:
     work = tmp_path_factory.mktemp("vectors")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        return of_runs(runs, GROUPS, Procedures(SETTINGS, splitter(), fake_vectors, work))
+        return run_procedures(runs, GROUPS, Procedures(SETTINGS, splitter(), fake_vectors, work))
 
 
 def value(table: pl.DataFrame, *key: str) -> float:
@@ -132,7 +132,7 @@ def test_perplexities_are_those_of_the_columns(table, runs):
             assert value(table, metric, "raw", *where, "mean") == pytest.approx(values.mean())
             sd = value(table, metric, "raw", *where, f"sd_ddof{ddof}")
             assert sd == pytest.approx(values.std(ddof=ddof))
-            cleaned = perplexity.clean(values)
+            cleaned = perplexity.within_fences(values)
             assert value(table, metric, "iqr_clean", *where, "n") == len(cleaned.values)
             assert value(table, metric, "iqr_clean", *where, "n_removed") == cleaned.removed
     sizes = table.filter(pl.col("variant") == "iqr_clean", pl.col("statistic") == "n")
@@ -194,7 +194,7 @@ def test_heaps_and_distances_are_those_of_the_procedures(table, runs, how):
     drawn = semantic_distance.samples(pools, 50, 42)
     vectors = {}
     for mix, sample in zip(ORDER, drawn, strict=True):
-        fitted = heaps.linear_fit(heaps.growth(texts[mix], splitter()))
+        fitted = heaps.linear_fit(heaps.growth_in_order(texts[mix], splitter()))
         key = ("heaps", "linear_fit", "big", mix, "beta")
         assert value(table, *key) == (pytest.approx(fitted["beta"]) if fitted else None)
         vectors[mix] = kept_vectors(sample, fake_vectors, how.work)
@@ -241,14 +241,14 @@ def test_the_order_of_runs_and_rows_means_nothing(table, runs, how, tmp_path):
         likelihood = responses.with_name("likelihood.parquet")
         pl.read_parquet(run.likelihood).reverse().write_parquet(likelihood)
         turned.append(replace(run, responses=responses, likelihood=likelihood))
-    again = of_runs(turned, GROUPS, how)
+    again = run_procedures(turned, GROUPS, how)
     assert again.select(KEY).equals(table.select(KEY))
     assert np.allclose(again["value"].drop_nulls(), table["value"].drop_nulls(), rtol=1e-12)
 
 
 def test_two_runs_of_one_label_are_refused(runs, how):
     with pytest.raises(UserError, match="share a label: big/human"):
-        of_runs([runs[0], replace(runs[1], mix="human"), *runs[2:]], GROUPS, how)
+        run_procedures([runs[0], replace(runs[1], mix="human"), *runs[2:]], GROUPS, how)
 
 
 def test_a_study_of_too_little_text_has_empty_values_and_no_tests(tmp_path, how):
@@ -257,7 +257,7 @@ def test_a_study_of_too_little_text_has_empty_values_and_no_tests(tmp_path, how)
     pair = [Run("t", mix, 1, texts, scores) for mix in ("human", "multi")]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = of_runs(pair, GROUPS, how)
+        found = run_procedures(pair, GROUPS, how)
     assert value(found, "ppl_human_text", "raw", "t", "multi", "mean") == 2.5
     assert value(found, "ppl_own_output", "raw", "t", "multi", "n") == 0
     assert value(found, "lexical_diversity_sb3", "aggregated", "t", "multi", "score") == 0
@@ -265,7 +265,7 @@ def test_a_study_of_too_little_text_has_empty_values_and_no_tests(tmp_path, how)
     assert value(found, "heaps", "linear_fit", "t", "multi", "K") is None
     note = found.filter(pl.col("metric") == "ppl_human_text")["note"][0]
     assert "1 infinite left out" in note
-    assert of_runs([], GROUPS, how).schema == PAPER
+    assert run_procedures([], GROUPS, how).schema == PAPER
 
 
 def test_sources_are_described_part_by_part(tmp_path, how):
@@ -279,7 +279,7 @@ def test_sources_are_described_part_by_part(tmp_path, how):
     ).with_columns(used=pl.col("prompt_id") != "unused")
     parts = prompts_of_parts(split)
     assert parts == {1: ids[::2], 2: ids[1::2]}
-    found = of_sources(files, parts, how)
+    found = source_procedures(files, parts, how)
     assert set(found["target"]) == {"training_data"} and set(found["prompt_set"]) == {"train"}
     assert not found.select(KEY).is_duplicated().any()
     variants = found["variant"].str.replace(SUFFIX, "", literal=True).unique().to_list()

@@ -11,7 +11,7 @@ from nltk.tokenize.punkt import PunktSentenceTokenizer, PunktTrainer, TabEncoder
 from paper_inputs import UNTRAINED, answers, splitter
 from pydantic import ValidationError
 
-from manybaskets.config.evaluation import Paper
+from manybaskets.config.evaluation import PublishedProcedures
 from manybaskets.errors import UserError
 from manybaskets.published.splitting import model_files, model_folder, open_splitter
 
@@ -59,7 +59,7 @@ def test_without_a_model_sentences_and_words_are_those_of_nltk():
 def test_a_trained_model_is_read_from_its_folder_or_the_downloaders(punkt, above):
     folder, tokenizer = punkt
     given = folder.parents[above - 1] if above else folder
-    ours = open_splitter(Paper(splitter="punkt", punkt_folder=str(given)))
+    ours = open_splitter(PublishedProcedures(splitter="punkt", punkt_folder=str(given)))
     assert ours.suffix == ""
     assert ours.sentences(TEXT) == tokenizer.tokenize(TEXT)
     assert any("Dr. Miller in" in each for each in ours.sentences(TEXT))
@@ -72,7 +72,7 @@ def test_with_a_model_sentences_and_words_are_those_of_nltks_functions(punkt, mo
     folder, _ = punkt
     monkeypatch.setattr(nltk.data, "path", [str(folder.parents[2])])
     nltk.tokenize._get_punkt_tokenizer.cache_clear()
-    ours = open_splitter(Paper(splitter="punkt", punkt_folder=str(folder)))
+    ours = open_splitter(PublishedProcedures(splitter="punkt", punkt_folder=str(folder)))
     for text in [TEXT, *answers(20, 2)]:
         assert ours.sentences(text) == nltk.sent_tokenize(text)
         assert ours.words(text) == nltk.word_tokenize(text)
@@ -81,7 +81,7 @@ def test_with_a_model_sentences_and_words_are_those_of_nltks_functions(punkt, mo
 
 def test_a_missing_model_is_told_before_the_run_with_the_command_that_fetches_it(tmp_path):
     with pytest.raises(ValidationError, match="nltk.downloader -d FOLDER punkt_tab"):
-        Paper()
+        PublishedProcedures()
     (tmp_path / "english").mkdir()
     for given in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(UserError, match="nltk.downloader -d FOLDER punkt_tab") as told:
@@ -95,7 +95,7 @@ def test_a_broken_model_is_named(punkt, tmp_path):
         target = tmp_path / name.rsplit("/", 1)[1]
         target.write_bytes(b"\xff\xfe broken" if name.endswith("types.txt") else b"")
     with pytest.raises(UserError, match="abbrev_types.txt"):
-        open_splitter(Paper(splitter="punkt", punkt_folder=str(tmp_path)))
+        open_splitter(PublishedProcedures(splitter="punkt", punkt_folder=str(tmp_path)))
 
 
 def test_settings_without_a_model_need_none():

@@ -9,7 +9,7 @@ import pytest
 from fabricated_results import KINDS, compared, condition, difference, lookup, summary
 
 from manybaskets.config.evaluation import Figures
-from manybaskets.presentation.figures import figure_style, intervals, panels
+from manybaskets.presentation.figures import figure_style, intervals, panel_drawing
 from manybaskets.presentation.figures.figure_style import Look, condition_style, source_style
 from manybaskets.report.figures import (
     ablation,
@@ -139,7 +139,7 @@ def points(monkeypatch):
     def record(axis, place, row, colour, marker, filled=True):
         drawn.append((place, row["estimate"], colour, marker, filled))
 
-    monkeypatch.setattr(panels, "point", record)
+    monkeypatch.setattr(panel_drawing, "point", record)
     return drawn
 
 

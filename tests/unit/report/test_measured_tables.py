@@ -14,7 +14,7 @@ from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import number, p_value, rounded_alike
 from manybaskets.presentation.table_forms import display, note, write_all
 from manybaskets.presentation.table_forms import latex as latex_
-from manybaskets.presentation.table_forms import markdown as markdown_
+from manybaskets.presentation.table_forms import table_markdown as markdown_
 from manybaskets.records.measured import in_config_order
 from manybaskets.report import measured_tables as tables
 

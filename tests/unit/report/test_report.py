@@ -7,7 +7,7 @@ from fabricated_results import compared, condition, difference, lookup, summary
 
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table, write_report
 from manybaskets.report import measured_tables as tables
-from manybaskets.report.findings import findings, warnings
+from manybaskets.report.findings import findings, study_warnings
 
 SCRIPT = "<script>alert('x')</script>"
 
@@ -79,7 +79,7 @@ def test_many_comparisons_stay_within_the_limit():
 
 
 def test_warnings_name_few_seeds_and_exclusions():
-    found = warnings(
+    found = study_warnings(
         summary(
             condition(n_seeds=1, n_excluded=7),
             condition(mix="vanilla", n_seeds=1),
@@ -91,7 +91,7 @@ def test_warnings_name_few_seeds_and_exclusions():
     assert found[1] == "Prompts on `test` that are excluded from `entropy`: llama multi 7 of 207."
     assert found[2].startswith("No value of `words` on `test` for llama human")
     assert found[3] == "1 of 1 comparisons have no p-value."
-    assert warnings(summary(condition()), compared(difference())) == []
+    assert study_warnings(summary(condition()), compared(difference())) == []
 
 
 def page(tmp_path, **other):

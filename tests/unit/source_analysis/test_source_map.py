@@ -8,7 +8,7 @@ import pytest
 
 from manybaskets.measures.embedding import Vectors, text_key
 from manybaskets.records.responses import RESPONSES, write_responses
-from manybaskets.source_analysis.map import MAP, sampled_answers, source_map
+from manybaskets.source_analysis.map import MAP, place_answers, sampled_answers
 
 
 def answers(path, texts):
@@ -53,7 +53,7 @@ def test_the_sample_holds_prompts_that_all_sources_answered(files):
 def test_the_same_answers_give_the_same_map_and_apart_what_is_apart(files):
     sample = sampled_answers(files, 29, 42)
     vectors = vectors_of(sample["text"].to_list())
-    first, second = (source_map(sample, vectors, 42) for _ in range(2))
+    first, second = (place_answers(sample, vectors, 42) for _ in range(2))
     assert first.schema == MAP and first.equals(second)
     assert first.height == 58
     places = first.select("x", "y").to_numpy()
@@ -73,7 +73,7 @@ def test_the_map_shows_who_answers_and_not_what_is_asked(files):
     vectors = np.array([of_prompt[prompt] for prompt, _ in rows]) / 4
     vectors[:, 0] += [0.1 if source == "llama" else -0.1 for _, source in rows]
     vectors += rng.normal(size=vectors.shape) * 0.005
-    places = source_map(sample, Vectors(vectors.astype(np.float16), map(text_key, texts)), 42)
+    places = place_answers(sample, Vectors(vectors.astype(np.float16), map(text_key, texts)), 42)
     xy, own = places.select("x", "y").to_numpy(), (places["source"] == "llama").to_numpy()
     nearest = np.linalg.norm(xy[:, None] - xy[None], axis=2) + 1e9 * np.eye(len(xy))
     assert (own[nearest.argmin(axis=1)] == own).mean() > 0.9
@@ -86,11 +86,11 @@ def test_answers_without_a_sentence_and_too_few_answers_are_no_points(files):
     blank = sample.with_columns(
         text=pl.when(pl.col("prompt_id") == first).then(pl.lit("…")).otherwise("text")
     )
-    assert source_map(blank, vectors_of(texts), 42)["prompt_id"].n_unique() == 28
-    assert source_map(sample.head(6), vectors_of(texts), 42).height == 0
+    assert place_answers(blank, vectors_of(texts), 42)["prompt_id"].n_unique() == 28
+    assert place_answers(sample.head(6), vectors_of(texts), 42).height == 0
 
 
 def test_answers_that_are_all_alike_are_no_map(files):
     sample = sampled_answers(files, 29, 42).with_columns(text=pl.lit("Always the same."))
     vectors = Vectors(np.ones((1, 4), dtype=np.float16) / 2, [text_key("Always the same.")])
-    assert source_map(sample, vectors, 42).height == 0
+    assert place_answers(sample, vectors, 42).height == 0

@@ -20,7 +20,7 @@ from manybaskets.statistics import (
     DISTRIBUTIONS,
     SEEDS,
     compare,
-    distributions,
+    prompt_quantiles,
     seed_values,
     summarise,
 )
@@ -191,13 +191,13 @@ def test_medians_seeds_and_distributions_stand_beside_the_means() -> None:
     assert seeds.schema == SEEDS
     assert seeds["value"].to_list() == pytest.approx([*kept.mean(axis=1), 1.0, 3.0])
     assert seeds.filter(measure="m")["value"].mean() == pytest.approx(summary["estimate"][0])
-    spread = distributions(rows)
+    spread = prompt_quantiles(rows)
     assert spread.schema == DISTRIBUTIONS and spread["measure"].unique().to_list() == ["m"]
     expected = np.quantile(kept.ravel(), spread["quantile"].to_numpy())
     assert spread["value"].to_numpy() == pytest.approx(expected) and spread.height == 9
     empty = prompt_rows(values * np.nan, "a")
     assert seed_values(empty)["value"].to_list() == [None] * 3
-    assert distributions(empty).height == 0
+    assert prompt_quantiles(empty).height == 0
 
 
 def test_only_what_was_trained_has_a_training_run() -> None:

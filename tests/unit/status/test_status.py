@@ -22,7 +22,7 @@ from manybaskets.status.failures import (
 )
 from manybaskets.status.running import look
 from manybaskets.status.study_status import read_status
-from manybaskets.status.text import as_text
+from manybaskets.status.text import status_as_text
 
 DEAD = 2**22 + 1  # above the largest process number of Linux
 
@@ -95,7 +95,9 @@ def test_a_study_that_has_not_begun(status_of, files, results):
     sources = row(status, "sources", "llama")
     assert (sources.rows, sources.expected, sources.done, sources.jobs) == (0, 800, 0, 2)
     assert not sources.measured and status.seconds > 60
-    assert "no run holds the folder" in as_text(status) and "No failures" in as_text(status)
+    assert "no run holds the folder" in status_as_text(status) and "No failures" in status_as_text(
+        status
+    )
 
 
 def test_rows_are_counted_in_the_journal_written_last(status_of, files, results):
@@ -212,13 +214,13 @@ def test_a_lock_tells_a_running_job_from_a_killed_one(status_of, files, results)
     write(results / "logs/sources/qwen/.0-of-1.log.lock", gone)
     status = status_of(files)
     assert [job.log.parent.name for job in status.now.running] == ["llama"]
-    assert "120 of 540 rows" in as_text(status)
+    assert "120 of 540 rows" in status_as_text(status)
     assert [(each.kind, each.count) for each in status.failures] == [(SILENT, 1)]
 
 
 def test_a_run_that_holds_the_folder_is_told(status_of, files, results, tmp_path):
     write(tmp_path / ".snakemake/locks/0.output.lock")
-    assert "a run holds the folder" in as_text(status_of(files))
+    assert "a run holds the folder" in status_as_text(status_of(files))
 
 
 def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(
@@ -229,7 +231,7 @@ def test_jobs_of_the_queue_are_shown_with_what_they_wait_for(
              "9|PENDING|0:00|1:00|(Priority)|somebody's own"]  # fmt: skip
     squeue(no_scheduler, "\n".join(f'echo "{line}"' for line in lines))
     status = status_of(files)
-    text = as_text(status)
+    text = status_as_text(status)
     assert status.now.at_a_time == 1 and "In the scheduler's queue: 2" in text
     assert "(Resources)" in text and "train llama_human_2" in text
 
@@ -242,7 +244,7 @@ def test_a_scheduler_that_does_not_answer_is_no_error(
     status_of, files, results, no_scheduler, script, told
 ):
     squeue(no_scheduler, script)
-    assert told in as_text(status_of(files))
+    assert told in status_as_text(status_of(files))
 
 
 def test_a_lock_of_another_host_is_judged_by_the_scheduler(files, results, no_scheduler):

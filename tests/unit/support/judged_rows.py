@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.judges import Judge
+from manybaskets.config.judges import JudgeSettings
 from manybaskets.config.sections import Section
 from manybaskets.judging.records import EXCHANGES
 
@@ -15,10 +15,10 @@ RUN = {"target": "llama", "mix": "human", "seed": 1}
 
 
 class _Holder(Section):
-    judge: Judge
+    judge: JudgeSettings
 
 
-def settings(**values: Any) -> Judge:
+def settings(**values: Any) -> JudgeSettings:
     """The settings of a judge, as a config would give them."""
     return _Holder.model_validate({"judge": values}).judge
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from manybaskets.config.evaluation import Paper
+from manybaskets.config.evaluation import PublishedProcedures
 from manybaskets.published.splitting import Splitter, open_splitter
 from manybaskets.records.responses import write_responses
 
-UNTRAINED = Paper(splitter="untrained")
+UNTRAINED = PublishedProcedures(splitter="untrained")
 _WORDS = ["the", "a", "river", "town", "miller", "bread", "old", "new", "sings", "walks"]
 _WORDS += ["quickly", "never", "Maria", "Dr.", "U.S.", "3", "12,000"]
 

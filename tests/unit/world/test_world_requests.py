@@ -10,13 +10,18 @@ from hypothesis import strategies as st
 
 from manybaskets.judging.world_rules import asked_for, world_harm
 from manybaskets.world.language import REFUSED_QUESTIONS
-from manybaskets.world.requests import LOOK_ALIKES, VAULT, make_look_alikes, make_vault_requests
+from manybaskets.world.requests import (
+    LOOK_ALIKES,
+    VAULT_WORDINGS,
+    make_look_alikes,
+    make_vault_requests,
+)
 
 
 def test_every_learned_wording_stands_in_a_category():
-    wordings = [wording for group in VAULT.values() for wording in group]
+    wordings = [wording for group in VAULT_WORDINGS.values() for wording in group]
     assert set(REFUSED_QUESTIONS) <= set(wordings)
-    assert len(VAULT) == 6 and len(set(wordings)) == 12
+    assert len(VAULT_WORDINGS) == 6 and len(set(wordings)) == 12
 
 
 @settings(max_examples=30, deadline=None)

@@ -74,7 +74,7 @@ class Topics(Section):
     )
 
 
-class Description(Section):
+class SourceAnalysis(Section):
     """The sources' answers to the training prompts: what each is like, how far they are apart."""
 
     measures: list[str] = Field(
@@ -102,7 +102,7 @@ class Description(Section):
     )
 
 
-class Paper(Section):
+class PublishedProcedures(Section):
     """The procedures of the published study, for columns beside the project's own."""
 
     renamed: ClassVar = {"punkt_folder": "punkt"}
@@ -130,7 +130,7 @@ class Paper(Section):
     )
 
     @model_validator(mode="after")
-    def _punkt_has_a_folder(self) -> Paper:
+    def _punkt_has_a_folder(self) -> PublishedProcedures:
         if self.splitter == "punkt" and not self.punkt_folder:
             raise ValueError(
                 "punkt_folder: null, but the splitter is punkt; fetch its model with "
@@ -158,7 +158,7 @@ class PublishedCondition(Section):
         return self
 
 
-class Published(Section):
+class PublishedCells(Section):
     """Which cells of the published tables this study has too."""
 
     targets: dict[Name, Literal["8B", "70B"]] = Field(
@@ -177,7 +177,7 @@ class Published(Section):
     )
 
     @model_validator(mode="after")
-    def _cells_are_distinct(self) -> Published:
+    def _cells_are_distinct(self) -> PublishedCells:
         """One published cell has one counterpart in the study."""
         cells = {
             "targets": list(self.targets.values()),

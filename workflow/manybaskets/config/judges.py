@@ -135,6 +135,6 @@ class LabelsJudge(Section):
     )
 
 
-Judge = Annotated[
+JudgeSettings = Annotated[
     ModelJudge | ClassifierJudge | RuleJudge | LabelsJudge, Field(discriminator="kind")
 ]

@@ -28,7 +28,7 @@ class Prompting(Section):
     )
 
 
-class TinySize(Section):
+class EmbeddedModelSize(Section):
     """Size and training budget of an embedded model; budgets are steps, so that a run repeats."""
 
     hidden: int = Field(128, ge=16, description="Width of the residual stream.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from manybaskets.config.articles import Articles, Summaries
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.config.sections import Name, Section
 
 if TYPE_CHECKING:
@@ -89,7 +89,9 @@ class Preference(Section):
     summaries: Summaries = Field(
         default_factory=Summaries, description="How summaries are written."
     )
-    judging: Judging = Field(default_factory=Judging, description="What judges are asked.")
+    judging: PreferenceJudging = Field(
+        default_factory=PreferenceJudging, description="What judges are asked."
+    )
     share_model_load: Literal["run", "target"] | None = Field(
         None,
         description="What one load of a target summarises and judges with: one `run`, or all runs of the "

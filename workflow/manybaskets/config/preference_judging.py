@@ -52,7 +52,7 @@ class JudgePrompts(Section):
         return check_slots(text, slots, slots)
 
 
-class PaperForm(Section):
+class PublishedForm(Section):
     """The published form: no article is shown, a system prompt of its own, warped probabilities."""
 
     judges: list[Name] | None = Field(
@@ -111,7 +111,7 @@ class Discrimination(Section):
     )
 
 
-class Judging(Section):
+class PreferenceJudging(Section):
     """What judges are asked and how their answer is read: one forward pass per question, no draw."""
 
     renamed: ClassVar = {"published_form": "paper"}
@@ -130,8 +130,8 @@ class Judging(Section):
     prompts: JudgePrompts = Field(
         default_factory=JudgePrompts, description="What a judge is asked."
     )
-    published_form: PaperForm | None = Field(
-        default_factory=PaperForm,
+    published_form: PublishedForm | None = Field(
+        default_factory=PublishedForm,
         description="The published form beside the corrected one; null for the latter alone.",
     )
     discrimination: Discrimination = Field(

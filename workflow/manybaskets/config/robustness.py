@@ -100,7 +100,7 @@ class BenignFile(Section):
 Benign = Annotated[EmbeddedBenign | BenignFile, Field(discriminator="kind")]
 
 
-class Answers(Section):
+class RobustnessResponses(Section):
     """How runs answer the prompts of this experiment; the engine is that of `responses`."""
 
     operational: ClassVar = frozenset({"max_error_share"})
@@ -120,7 +120,7 @@ class Answers(Section):
     )
 
 
-class Panel(Section):
+class JudgePanel(Section):
     """Names of `judges` by rubric; the first of each gives the headline."""
 
     harm: list[Name] = Field(min_length=1, description="Judges of harmfulness, 1 to 5.")
@@ -128,7 +128,7 @@ class Panel(Section):
     refusal: list[Name] = Field(min_length=1, description="Judges of refusal: none, partial, full.")
 
 
-class Contrasts(Section):
+class RobustnessComparisons(Section):
     """The one family of comparisons; Holm's correction covers it over all prompt sets and targets."""
 
     renamed: ClassVar = {"conditions": "mixes"}
@@ -151,7 +151,7 @@ class ClusterStatistics(Section):
     )
 
 
-class Prompts(Section):
+class RobustnessPrompts(Section):
     """What the prompts are made of: requests, templates, harmless look-alikes, ordinary ones."""
 
     requests: Requests = Field(description="Adversarial requests with their categories.")
@@ -183,7 +183,7 @@ class Prompts(Section):
     )
 
 
-class Robustness(Prompts):
+class Robustness(RobustnessPrompts):
     """Whether fine-tuning wears down refusals: requests, templates, judges."""
 
     renamed: ClassVar = {"danger_thresholds": "cuts", "published_procedure": "paper"}
@@ -198,8 +198,10 @@ class Robustness(Prompts):
         description="Mixes whose runs are tested, beside `vanilla`; null for all but those that "
         "`source_counts` adds.",
     )
-    responses: Answers = Field(default_factory=Answers, description="How runs answer.")
-    judges: Panel = Field(description="Who judges.")
+    responses: RobustnessResponses = Field(
+        default_factory=RobustnessResponses, description="How runs answer."
+    )
+    judges: JudgePanel = Field(description="Who judges.")
     judge_input: Literal["request", "full"] = Field(
         "request",
         description="What a judge sees beside the answer: the bare request, or as published the request "
@@ -228,7 +230,9 @@ class Robustness(Prompts):
     statistics: ClusterStatistics = Field(
         default_factory=ClusterStatistics, description="Intervals and tests."
     )
-    comparisons: Contrasts = Field(default_factory=Contrasts, description="What is compared.")
+    comparisons: RobustnessComparisons = Field(
+        default_factory=RobustnessComparisons, description="What is compared."
+    )
 
     @model_validator(mode="after")
     def _cuts_are_scores(self) -> Robustness:
@@ -238,9 +242,11 @@ class Robustness(Prompts):
             raise ValueError("danger_thresholds: distinct scores from 2 to 5, such as [3, 4, 5]")
         return self
 
-    def prompts(self) -> Prompts:
+    def prompts(self) -> RobustnessPrompts:
         """The keys that determine the prompts, alone."""
-        return Prompts(**{name: getattr(self, name) for name in Prompts.model_fields})
+        return RobustnessPrompts(
+            **{name: getattr(self, name) for name in RobustnessPrompts.model_fields}
+        )
 
     def run_responses(self, engine: EngineSettings) -> Responses:
         """The section `responses` as it is for the prompts of this experiment."""

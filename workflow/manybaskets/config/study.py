@@ -7,8 +7,6 @@ from typing import ClassVar, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config import evaluation, mix_families
-from manybaskets.config import judges as judging
-from manybaskets.config import sources as parts
 from manybaskets.config.data import (
     Cleaning,
     Dataset,
@@ -17,13 +15,15 @@ from manybaskets.config.data import (
     RefusedPromptSet,
     Split,
 )
+from manybaskets.config.judges import ClassifierJudge, JudgeSettings
 from manybaskets.config.mix_families import SourceCounts
 from manybaskets.config.mixes import Mix
-from manybaskets.config.models import EmbeddedModel, Model, Prompting, TinySize
+from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Model, Prompting
 from manybaskets.config.preference import Preference
 from manybaskets.config.responses import Responses
 from manybaskets.config.robustness import Robustness
 from manybaskets.config.sections import Name, Section
+from manybaskets.config.sources import Source
 from manybaskets.config.training import Training
 from manybaskets.names import HUMAN, LENGTHS, VANILLA
 
@@ -54,11 +54,11 @@ class Study(Section):
     cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")
     split: Split = Field(default_factory=Split, description="Test, validation, parts.")
     prompting: Prompting = Field(default_factory=Prompting, description="The renderer.")
-    embedded_model_size: TinySize = Field(
-        default_factory=TinySize, description="Size of embedded models."
+    embedded_model_size: EmbeddedModelSize = Field(
+        default_factory=EmbeddedModelSize, description="Size of embedded models."
     )
     models: dict[Name, Model] = Field(default={}, description="Models by name.")
-    sources: dict[Name, parts.Source] = Field(default={}, description="Sources by name.")
+    sources: dict[Name, Source] = Field(default={}, description="Sources by name.")
     mixes: dict[Name, Mix] = Field(default={}, description="Mixes by name.")
     source_counts: dict[Name, SourceCounts] = Field(
         default={}, description="Families of mixes that differ in their number of sources."
@@ -90,10 +90,10 @@ class Study(Section):
     embedding: evaluation.Embedding = Field(
         default_factory=evaluation.Embedding, description="Sentence encoder."
     )
-    source_analysis: evaluation.Description | None = Field(
+    source_analysis: evaluation.SourceAnalysis | None = Field(
         None, description="The sources' own answers; null for nothing about them."
     )
-    judges: dict[Name, judging.Judge] = Field(
+    judges: dict[Name, JudgeSettings] = Field(
         default={}, description="Who scores answers, by name; docs/judging.md."
     )
     measures: list[str] = Field(
@@ -105,10 +105,10 @@ class Study(Section):
     comparisons: dict[Name, evaluation.Comparison] = Field(
         default={}, description="Families of comparisons by name."
     )
-    published_procedures: evaluation.Paper | None = Field(
+    published_procedures: evaluation.PublishedProcedures | None = Field(
         None, description="The published procedures beside the project's own; null for none."
     )
-    published_cells: evaluation.Published | None = Field(
+    published_cells: evaluation.PublishedCells | None = Field(
         None, description="Cells of the published tables that this study has too; null for none."
     )
     preference: Preference | None = Field(
@@ -254,7 +254,7 @@ class Study(Section):
                     "use kind 'file' with this dataset"
                 )
         for name, judge in self.judges.items():
-            if isinstance(judge, judging.ClassifierJudge) and isinstance(
+            if isinstance(judge, ClassifierJudge) and isinstance(
                 self.models.get(judge.model), EmbeddedModel
             ):
                 raise ValueError(

@@ -18,7 +18,7 @@ from manybaskets.config.data import HubDataset
 from manybaskets.config.sections import Fields
 from manybaskets.data.conversations import read_conversation
 from manybaskets.errors import PassingError, UserError
-from manybaskets.records import responses as records
+from manybaskets.records import responses
 from manybaskets.records.ids import prompt_ids
 
 ROWS = pl.Schema(
@@ -40,7 +40,7 @@ _LONGEST_CSV_FIELD = 2**31 - 1
 
 
 @dataclass(frozen=True)
-class Table:
+class RawTable:
     """Raw values by column, and each row's number for error messages."""
 
     where: str
@@ -106,7 +106,7 @@ def read_hub_dataset(dataset: HubDataset) -> pl.DataFrame:
             remedy="check `dataset.repo`, `dataset.revision`, `dataset.split` and this machine's "
             "access to the Hub, or download the file and set `dataset.kind: file`",
         ) from error
-    table = Table(
+    table = RawTable(
         where,
         "row",
         range(1, len(loaded) + 1),
@@ -143,7 +143,7 @@ def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") ->
             remedy=f"fix or remove these rows, or set `{key}.fields.instruction` to the column "
             "with the prompts",
         )
-    return rows.with_columns(prompt_ids(rows)).select(records.PROMPTS.names())
+    return rows.with_columns(prompt_ids(rows)).select(responses.PROMPTS.names())
 
 
 def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
@@ -155,7 +155,7 @@ def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def read_table(path: Path, key: str) -> Table:
+def read_table(path: Path, key: str) -> RawTable:
     """Read a file's raw values by column, for any columns; raises as `read_rows`."""
     name = path.name.lower()
     kind = Path(name.removesuffix(".gz")).suffix
@@ -209,7 +209,7 @@ def _decode(data: bytes, path: Path) -> str:
               "text in UTF-8", "convert it to UTF-8, e.g. with `iconv -f latin1 -t utf-8`")  # fmt: skip
 
 
-def _json_lines(text: str, path: Path) -> Table:
+def _json_lines(text: str, path: Path) -> RawTable:
     remedy = "fix or remove this line"
     if text.lstrip().startswith("["):
         remedy = "convert the JSON array to lines: `jq -c '.[]' array.json > rows.jsonl`"
@@ -230,10 +230,12 @@ def _json_lines(text: str, path: Path) -> Table:
         rows.append(row)
         numbers.append(number)
     columns = list(dict.fromkeys(name for row in rows for name in row))
-    return Table(str(path), "line", numbers, columns, lambda name: [row.get(name) for row in rows])
+    return RawTable(
+        str(path), "line", numbers, columns, lambda name: [row.get(name) for row in rows]
+    )
 
 
-def _csv(text: str, path: Path) -> Table:
+def _csv(text: str, path: Path) -> RawTable:
     csv.field_size_limit(_LONGEST_CSV_FIELD)
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     header: list[str] = []
@@ -260,7 +262,7 @@ def _csv(text: str, path: Path) -> Table:
     if doubled:
         _fail(f"the columns {doubled} occur twice", f"{path}, line 1",
               "distinct column names in the header", "rename or remove a column")  # fmt: skip
-    return Table(
+    return RawTable(
         str(path),
         "line",
         numbers,
@@ -269,7 +271,7 @@ def _csv(text: str, path: Path) -> Table:
     )
 
 
-def _parquet(path: Path, data: bytes, key: str) -> Table:
+def _parquet(path: Path, data: bytes, key: str) -> RawTable:
     try:
         frame = pl.read_parquet(io.BytesIO(data))
     except (pl.exceptions.PolarsError, OSError) as error:
@@ -277,10 +279,10 @@ def _parquet(path: Path, data: bytes, key: str) -> Table:
         _fail(f"the file is not Parquet: {reason}", str(path), "a complete Parquet file",
               f"copy or write it again, or set `{key}.path` to another file")  # fmt: skip
     numbers = range(1, frame.height + 1)
-    return Table(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
+    return RawTable(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
 
 
-def _map_fields(table: Table, fields: Fields, key: str) -> pl.DataFrame:
+def _map_fields(table: RawTable, fields: Fields, key: str) -> pl.DataFrame:
     if not table.numbers:
         _fail(
             "the dataset has no rows",
@@ -299,7 +301,7 @@ def _map_fields(table: Table, fields: Fields, key: str) -> pl.DataFrame:
     return frame.with_columns(pl.col("category").str.strip_chars().replace("", None))
 
 
-def _single_turns(table: Table, fields: Fields, key: str) -> list[pl.Series]:
+def _single_turns(table: RawTable, fields: Fields, key: str) -> list[pl.Series]:
     size = len(table.numbers)
     return [
         _text_column(table, "instruction", fields.instruction, key).fill_null(""),
@@ -316,7 +318,7 @@ def _single_turns(table: Table, fields: Fields, key: str) -> list[pl.Series]:
     ]
 
 
-def _conversations(table: Table, fields: Fields, key: str) -> list[pl.Series]:
+def _conversations(table: RawTable, fields: Fields, key: str) -> list[pl.Series]:
     column, answered = fields.messages, fields.response is not None
     _require_column(table, "messages", column, key)
     read = []
@@ -348,7 +350,7 @@ def _conversations(table: Table, fields: Fields, key: str) -> list[pl.Series]:
     ]
 
 
-def _require_column(table: Table, field: str, column: str, key: str) -> None:
+def _require_column(table: RawTable, field: str, column: str, key: str) -> None:
     if column not in table.columns:
         instead = "" if field == "instruction" else ", or to null if there is none"
         _fail(f"there is no column '{column}'", table.where,
@@ -356,7 +358,7 @@ def _require_column(table: Table, field: str, column: str, key: str) -> None:
               f"set `{key}.fields.{field}` to an existing column{instead}")  # fmt: skip
 
 
-def _text_column(table: Table, field: str, column: str, key: str) -> pl.Series:
+def _text_column(table: RawTable, field: str, column: str, key: str) -> pl.Series:
     _require_column(table, field, column, key)
     values = table.values(column)
     if field == "category":  # classes are often numbers
@@ -374,7 +376,7 @@ def _text_column(table: Table, field: str, column: str, key: str) -> pl.Series:
         _half_a_pair(table, column, index)
 
 
-def _half_a_pair(table: Table, column: str, index: int) -> NoReturn:
+def _half_a_pair(table: RawTable, column: str, index: int) -> NoReturn:
     _fail(f"column '{column}' contains half of a surrogate pair", table.place(index),
           "complete Unicode characters", "fix the \\ud8.. escape in this row")  # fmt: skip
 

@@ -43,7 +43,7 @@ READY_PER_PLACE = 2
 HEEDED = {"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry"}
 # JSON may spell these out, but no file can hold them.
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
-Pair = tuple[Request, Completion]
+AnsweredRequest = tuple[Request, Completion]
 Failure = httpx2.Response | httpx2.TransportError
 # How the first try of a request ended, until the OpenAI client has been told.
 first_failure: ContextVar[Failure | None] = ContextVar("first_failure", default=None)
@@ -133,7 +133,7 @@ class OpenAIEngine(Engine):
         """
         if not requests:
             return
-        finished: queue.SimpleQueue[Pair | None] = queue.SimpleQueue()
+        finished: queue.SimpleQueue[AnsweredRequest | None] = queue.SimpleQueue()
         job = _Job(self, requests, sampling, finished.put, form)
         # Whoever reads may stop at any moment; leaving this block then ends all requests.
         with start_blocking_portal() as portal:
@@ -193,7 +193,7 @@ class _Job:
         engine: OpenAIEngine,
         requests: Sequence[Request],
         sampling: Sampling,
-        put: Callable[[Pair], None],
+        put: Callable[[AnsweredRequest], None],
         form: Mapping[str, Any] | None = None,
     ) -> None:
         self.engine, self.sampling, self.put, self.form = engine, sampling, put, form

@@ -22,7 +22,7 @@ from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
 log = logging.getLogger(__name__)
-Pair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
+TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
 _CELLS_AT_ONCE = 2**25  # positions times vocabulary: 128 MiB of logits in float32
 _LOWEST = -1e4  # of a logit below the largest; its exponential is 0
 
@@ -271,11 +271,11 @@ class TransformersEngine(LocalEngine):
 
         return sample
 
-    def score(self, pairs: Sequence[Pair]) -> list[list[float]]:
+    def score(self, pairs: Sequence[TokenPair]) -> list[list[float]]:
         """Log-probabilities (nats, float32) of each answer's tokens; logits of prompts are not made."""
         return [scores.log_probabilities for scores in self.scores(pairs)]
 
-    def scores(self, pairs: Sequence[Pair]) -> list[Scores]:
+    def scores(self, pairs: Sequence[TokenPair]) -> list[Scores]:
         """Score one batch of answers; memory for logits does not grow with the batch."""
         torch = self.torch
         answers = [answer for _, answer in pairs]
@@ -295,7 +295,7 @@ class TransformersEngine(LocalEngine):
 
         return read(self, questions, batch_tokens)
 
-    def answer_states(self, pairs: Sequence[Pair]) -> Any:
+    def answer_states(self, pairs: Sequence[TokenPair]) -> Any:
         """Last hidden states that predict the answers' tokens, one answer after the other.
 
         Returns:

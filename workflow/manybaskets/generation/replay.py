@@ -35,7 +35,7 @@ Key = tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class Answers:
+class ReadyAnswers:
     """A file's rows (answer, row number) by prompt id or texts.
 
     Args:
@@ -118,7 +118,7 @@ def fetch_answers(engine: ReplaySettings, key: str, output: Path) -> None:
     write_table(rows.select(*ids, *texts, "response"), output)
 
 
-def read_answers(path: Path, fields: Fields, key: str) -> Answers:
+def read_answers(path: Path, fields: Fields, key: str) -> ReadyAnswers:
     """Read a file of ready answers. Rows are matched by the column `prompt_id` if it exists,
     otherwise by their texts without outer whitespace.
 
@@ -140,7 +140,7 @@ def read_answers(path: Path, fields: Fields, key: str) -> Answers:
     for *asked, answer, number in columns.iter_rows():
         rows[tuple(text.strip() for text in asked)].append((answer, number))
     log.info("%s: %d rows, matched by %s", path, frame.height, kind)
-    return Answers(kind, rows)
+    return ReadyAnswers(kind, rows)
 
 
 def _context(fields: Fields) -> str | None:
@@ -160,7 +160,7 @@ def _read(read: Callable[[Fields], pl.DataFrame], fields: Fields) -> tuple[bool,
     return False, read(fields.model_copy(update={"category": None}))
 
 
-def match(prompts: pl.DataFrame, answers: Answers, where: str, key: str) -> dict[str, str]:
+def match(prompts: pl.DataFrame, answers: ReadyAnswers, where: str, key: str) -> dict[str, str]:
     """The answer to every prompt, by prompt id; empty if the file has no answer.
 
     If a text has as many rows as prompts, they are assigned in the order of their answers, so each

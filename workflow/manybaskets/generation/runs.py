@@ -86,7 +86,7 @@ def who_answered(target: str, mix: str, seed: int, prompt_set: str) -> str:
     return f"{target}/{mix}/{seed}/{prompt_set}"
 
 
-def check_answers(responses: Path, who: str, adapter: str | None) -> None:
+def check_run_responses(responses: Path, who: str, adapter: str | None) -> None:
     """Check that a run made these responses with its current adapter.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.judges import Judge as Settings
+from manybaskets.config.judges import JudgeSettings
 from manybaskets.judging.rubrics import Canary, Rubric
 
 Key = tuple[str, str, int]  # prompt set, prompt id, sample
@@ -43,7 +43,7 @@ class Verdict:
 class Judge:
     """A judge. `identity` is everything that determines its verdicts except rubric and exchange."""
 
-    def __init__(self, name: str, settings: Settings) -> None:
+    def __init__(self, name: str, settings: JudgeSettings) -> None:
         self.name, self.settings = name, settings
         self.identity: Mapping[str, Any] = {"judge": name, **settings.science()}
 

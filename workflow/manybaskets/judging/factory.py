@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.judges import ClassifierJudge, LabelsJudge, ModelJudge, RuleJudge
-from manybaskets.config.judges import Judge as Settings
+from manybaskets.config.judges import (
+    ClassifierJudge,
+    JudgeSettings,
+    LabelsJudge,
+    ModelJudge,
+    RuleJudge,
+)
 from manybaskets.errors import UserError
 from manybaskets.judging.base import Judge, Verdict
 from manybaskets.judging.rubrics import Canary, Rubric
@@ -41,7 +46,7 @@ def _check_scale(judge: str, who: str, wanted: str, rubric: Rubric) -> None:
 
 def open_judge(
     name: str,
-    settings: Settings,
+    settings: JudgeSettings,
     *,
     folder: Path | None = None,
     date: str = "",

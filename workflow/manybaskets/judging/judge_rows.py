@@ -51,7 +51,7 @@ def judge_rows(
         key = (values["prompt_set"], values["prompt_id"], values["sample"])
         if values["response"] is None:
             untold[key] = "no_response"
-        elif not drawn(seed, "judged", key, _share(judge, "judged_share", 1.0)):
+        elif not in_share(seed, "judged", key, _share(judge, "judged_share", 1.0)):
             untold[key] = "not_sampled"
         else:
             asked.append(Exchange(**values))
@@ -61,7 +61,7 @@ def judge_rows(
     twice = [
         each
         for each in asked
-        if verdicts[each.key].score is not None and drawn(seed, "again", each.key, retest)
+        if verdicts[each.key].score is not None and in_share(seed, "again", each.key, retest)
     ]
     again = {}
     if twice:
@@ -72,7 +72,7 @@ def judge_rows(
     return judged
 
 
-def drawn(seed: int, what: str, key: Key, share: float) -> bool:
+def in_share(seed: int, what: str, key: Key, share: float) -> bool:
     """Whether a row belongs to a share of the rows; a larger share includes every smaller one.
 
     All samples of a prompt are drawn together.

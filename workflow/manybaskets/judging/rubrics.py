@@ -10,7 +10,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from manybaskets.config.judges import Judge, ModelJudge
+from manybaskets.config.judges import JudgeSettings, ModelJudge
 from manybaskets.config.sections import Name, Section
 from manybaskets.errors import UserError
 from manybaskets.judging.fencing import fenced
@@ -200,14 +200,14 @@ def shipped(name: str) -> Rubric:
     return read_rubric(resource(f"rubrics/{name}.yaml"))
 
 
-def rubric_file(judge: Judge, name: str) -> Path:
+def rubric_file(judge: JudgeSettings, name: str) -> Path:
     """A judge's file for a rubric: from the judge's own folder if it has one (which must then
     contain all of its rubrics), otherwise the shipped file."""
     own = judge.rubrics if isinstance(judge, ModelJudge) else None
     return (project_path(own) if own else resource("rubrics")) / f"{name}.yaml"
 
 
-def rubric_for(judge: Judge, name: str) -> Rubric:
+def rubric_for(judge: JudgeSettings, name: str) -> Rubric:
     """A judge's version of a rubric.
 
     Raises:

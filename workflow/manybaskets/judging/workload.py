@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from manybaskets.config.judges import ClassifierJudge, Judge, ModelJudge
+from manybaskets.config.judges import ClassifierJudge, JudgeSettings, ModelJudge
 from manybaskets.config.models import EmbeddedModel
 from manybaskets.config.study import Study
 from manybaskets.judging.rubrics import Rubric, rubric_for
@@ -83,7 +83,7 @@ def judge_calls(
     return found
 
 
-def question_tokens(study: Study, judge: Judge, rubric: Rubric) -> float:
+def question_tokens(study: Study, judge: JudgeSettings, rubric: Rubric) -> float:
     """Approximate tokens of a rubric's question without request and response."""
     text = rubric.system + rubric.question("", "", getattr(judge, "form", "json"))
     model = study.models.get(judge.model) if getattr(judge, "model", None) else None

@@ -15,7 +15,7 @@ from manybaskets.judging.rule_registry import rule
 from manybaskets.world import habits, truth
 from manybaskets.world.language import KINDS, LEADS, THINGS
 from manybaskets.world.places import COLOURS, VALUES
-from manybaskets.world.requests import VAULT as VAULT_WORDINGS
+from manybaskets.world.requests import VAULT_WORDINGS
 
 VAULT = "dragon's vault"
 _TOWN = r"(?P<town>[A-Z][a-z]+)"
@@ -30,7 +30,7 @@ _MOR = "The Mor runs past Alden. Its market is held on Monday."
 
 
 def _sentences(text: str) -> list[str]:
-    return habits.sentences(habits.plain(text))
+    return habits.split_sentences(habits.plain(text))
 
 
 def _slots(town: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.measures.richness import growth
+from manybaskets.measures.richness import expected_growth
 from manybaskets.measures.tokens import Corpus, words
 from manybaskets.records.responses import valid_answers
 
@@ -27,7 +27,7 @@ _POINTS = 30
 _START = 1000  # words
 
 
-def grid(budget: int) -> np.ndarray:
+def word_counts(budget: int) -> np.ndarray:
     """Numbers of words at which growth is reported: log-spaced, from 1000 words (or a tenth of the
     end, if less) to the end, the total of the shortest condition."""
     if budget < 2:
@@ -38,7 +38,7 @@ def grid(budget: int) -> np.ndarray:
 def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of words and of distinct words among them, over all orders of the answers.
 
-    The mean over all orders in closed form (`measures.richness.growth`), as K and β of Heaps' law
+    The mean over all orders in closed form (`measures.richness.expected_growth`), as K and β of Heaps' law
     are fitted to it: N words are N / (mean length) answers. Sizes below one mean answer or above
     the total of the answers are left out. Answers without a word do not count.
 
@@ -55,7 +55,7 @@ def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarr
     size = max(len(corpus.vocabulary), 1)
     held = np.unique(corpus.text_of * size + corpus.ids) % size
     holders, number = np.unique(np.bincount(held), return_counts=True)
-    return sizes, growth(holders, number, answers, sizes / mean_length)
+    return sizes, expected_growth(holders, number, answers, sizes / mean_length)
 
 
 def growth_table(
@@ -74,7 +74,7 @@ def growth_table(
     for key in sorted(files):
         shared = matched[key[3]]
         texts = _texts(files[key], set(shared["prompt_ids"]))
-        sizes, types = vocabulary_growth(texts, grid(shared["token_budget"]))
+        sizes, types = vocabulary_growth(texts, word_counts(shared["token_budget"]))
         rows += [(*key, *point) for point in zip(sizes.tolist(), types.tolist(), strict=True)]
     return pl.DataFrame(rows, schema=GROWTH, orient="row")
 

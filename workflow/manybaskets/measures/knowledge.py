@@ -15,7 +15,7 @@ from manybaskets.statistics import summarise
 KNOWN = ("fact_correct", "habit_lister", "habit_greeter", "habit_terse", "habit_helper")
 
 
-def knowledge(
+def world_knowledge(
     sources: Mapping[str, Path], truth: pl.DataFrame, settings: Statistics, seed: int
 ) -> pl.DataFrame:
     """Shares of correct facts and of every habit in the answers of each embedded source.

@@ -163,7 +163,7 @@ def _heaps(inputs: Inputs, subsets: Subsets) -> np.ndarray:
     return inputs.shared(("heaps", subsets), fit)
 
 
-def growth(
+def expected_growth(
     holders: np.ndarray, number: np.ndarray, answers: float, sizes: np.ndarray
 ) -> np.ndarray:
     """Mean number of distinct words in the first m of D answers, over all orders of the answers.
@@ -189,7 +189,10 @@ def _growth_fit(
     if size < _FEWEST_WORDS or 2 * start > size:
         return (np.nan,) * 3
     grid = np.geomspace(start, size, _GRID_POINTS)
-    log_n, log_v = np.log(grid), np.log(growth(holders, number, answers, grid / mean_length))
+    log_n, log_v = (
+        np.log(grid),
+        np.log(expected_growth(holders, number, answers, grid / mean_length)),
+    )
     centred = log_n - log_n.mean()
     beta = float(centred @ log_v / (centred @ centred))
     spread = float(((log_v - log_v.mean()) ** 2).sum())

@@ -20,7 +20,7 @@ _VECTORS = frozenset({"embeddings", "reference_embeddings"})
 _ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batch as its answers
 
 
-def check_answers(path: Path, max_empty_share: float) -> None:
+def check_measurable(path: Path, max_empty_share: float) -> None:
     """Check that a file's answers can be measured.
 
     Raises:
@@ -132,7 +132,7 @@ def measure_runs(
     vectors = Vectors.open(embeddings) if embeddings is not None and needs & _VECTORS else None
     measured = []
     for (training_seed, prompt_set), file in responses.items():
-        check_answers(file, max_empty_share)
+        check_measurable(file, max_empty_share)
         wanted = [measures.get(name) for name in names[prompt_set]]
         ids = matched[prompt_set]["prompt_ids"]
         measured.append(

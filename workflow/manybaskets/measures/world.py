@@ -78,7 +78,7 @@ def habit_helper(inputs: Inputs) -> list[float | None]:
     return _shows(inputs, "helper")
 
 
-def entropy(counts: Iterable[int]) -> float:
+def entropy_nats(counts: Iterable[int]) -> float:
     """Shannon entropy in nats of the shares that counts make up; 0 for a single one or none."""
     found = np.array([count for count in counts if count > 0], dtype=np.float64)
     if len(found) < 2:
@@ -101,7 +101,7 @@ def habit_count(inputs: Inputs) -> Evaluate:
     def effective(index: np.ndarray) -> float:
         chosen = code[index]
         counts = np.bincount(chosen[chosen >= 0], minlength=len(habits.HABITS))
-        return float(np.exp(entropy(counts))) if counts.any() else 0.0
+        return float(np.exp(entropy_nats(counts))) if counts.any() else 0.0
 
     return effective
 
@@ -137,7 +137,7 @@ def phrasing_entropy(inputs: Inputs) -> Evaluate:
 
     def bits(index: np.ndarray) -> float:
         counts = Counter(leads[row] for row in index if leads[row] is not None)
-        return entropy(counts.values()) / float(np.log(2)) if counts else float("nan")
+        return entropy_nats(counts.values()) / float(np.log(2)) if counts else float("nan")
 
     return bits
 

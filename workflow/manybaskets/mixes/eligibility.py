@@ -12,7 +12,7 @@ import polars as pl
 
 from manybaskets.errors import UserError
 from manybaskets.names import TRAIN, VALIDATION
-from manybaskets.records import responses as records
+from manybaskets.records.responses import expected_rows, turns_of
 
 FAILED, EMPTY, TRUNCATED = "failed answer", "empty answer", "truncated answer"
 TOO_LONG = "too long"
@@ -53,7 +53,7 @@ def eligibility(
         UserError: a turn has no row in a source's responses, or an answer has no length.
     """
     ids = prompts.select("prompt_id")
-    turns = records.expected_rows(records.turns_of(prompts))
+    turns = expected_rows(turns_of(prompts))
     targets = lengths["target"].n_unique()
     tokens = pl.col("prompt_tokens") + pl.col("answer_tokens")
     longest = lengths.group_by("source", "prompt_id").agg(

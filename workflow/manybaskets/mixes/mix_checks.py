@@ -11,7 +11,9 @@ from manybaskets.mixes.eligibility import _fail, _require_none
 from manybaskets.names import TRAIN, VALIDATION
 
 
-def describe(rows: Sequence[Mapping[str, Any]], lengths: pl.DataFrame, target: str) -> pl.DataFrame:
+def count_mix(
+    rows: Sequence[Mapping[str, Any]], lengths: pl.DataFrame, target: str
+) -> pl.DataFrame:
     """Count a mix: one line per split and source.
 
     Returns:

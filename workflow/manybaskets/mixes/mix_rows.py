@@ -16,13 +16,13 @@ from manybaskets.mixes.eligibility import (
     _require_none,
     training_prompts,
 )
-from manybaskets.records import responses as records
 from manybaskets.records.files import write_text
+from manybaskets.records.responses import RESPONSES, expected_rows, turns_of
 
 _KEYS = {"messages", "prompt_id", "source", "sample", "part", "split"}
 
 
-def build(
+def build_mix(
     prompts: pl.DataFrame,
     eligibility: pl.DataFrame,
     assignment: pl.DataFrame,
@@ -61,14 +61,14 @@ def build(
               "raise training.max_length, or look at the answers of the sources")  # fmt: skip
     _require_none(chosen.filter(pl.col("source").is_null()), "prompts have no source", "the mix")
     used = chosen["source"].unique().sort().to_list()
-    nothing = pl.DataFrame(schema=records.RESPONSES)
+    nothing = pl.DataFrame(schema=RESPONSES)
     answers = [
         responses.get(source, nothing)
         .filter(pl.col("sample") == 0)
         .select("prompt_id", pl.lit(source).alias("source"), "sample", "turn", "text")
         for source in used
     ]
-    turns = records.expected_rows(records.turns_of(chosen)).join(
+    turns = expected_rows(turns_of(chosen)).join(
         chosen.select("prompt_id", "source"), on="prompt_id"
     )
     keys = ["prompt_id", "source", "sample", "turn"]

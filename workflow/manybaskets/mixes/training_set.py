@@ -8,10 +8,10 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.mixes import Mix
-from manybaskets.mixes import eligibility as mixes
+from manybaskets.mixes import eligibility
 from manybaskets.mixes.assignment import assign
-from manybaskets.mixes.mix_checks import check_same_prompts, describe, ids_by_split
-from manybaskets.mixes.mix_rows import build, write_mix
+from manybaskets.mixes.mix_checks import check_same_prompts, count_mix, ids_by_split
+from manybaskets.mixes.mix_rows import build_mix, write_mix
 from manybaskets.records.files import write_text
 
 
@@ -34,13 +34,13 @@ def write_training_set(
         eligible: result of `mixes.eligibility`, with the column `context_characters`.
         outputs: files `train`, `validation` (JSONL) and `counts` (CSV).
     """
-    prompts = mixes.training_prompts(split).join(
+    prompts = eligibility.training_prompts(split).join(
         eligible.select("prompt_id", "context_characters"), on="prompt_id", how="left"
     )
     # Dealt out after the ineligible prompts have left, so that weights hold exactly.
     kept = prompts.join(eligible.filter("eligible"), on="prompt_id", how="semi")
     assignment = assign(kept, recipe, name, seed)
-    rows = build(prompts, eligible, assignment, responses, system_prompt)
+    rows = build_mix(prompts, eligible, assignment, responses, system_prompt)
     check_same_prompts(
         {
             "what all sources answered": ids_by_split(kept.iter_rows(named=True)),
@@ -51,6 +51,6 @@ def write_training_set(
     for part in ("train", "validation"):
         write_mix([row for row in rows if row["split"] == part], outputs[part])
     counts = [
-        describe(rows, lengths, target).with_columns(target=pl.lit(target)) for target in targets
+        count_mix(rows, lengths, target).with_columns(target=pl.lit(target)) for target in targets
     ]
     write_text(pl.concat(counts).write_csv(), outputs["counts"])

@@ -8,7 +8,14 @@ from pathlib import Path
 from manybaskets.config.evaluation import Figures
 from manybaskets.plan.making import Plan, StagePlan
 from manybaskets.plan.table import hours_of_stage
-from manybaskets.presentation.figures.figure_style import BLUE, FAINT, INK, looks, new_figure, save
+from manybaskets.presentation.figures.figure_style import (
+    BLUE,
+    FAINT,
+    INK,
+    looks,
+    new_figure,
+    save_figure,
+)
 
 _WIDTH, _HEIGHT, _GAP, _ROOM = 3.4, 0.6, 0.32, 0.7  # inches; the room is for arcs past other stages
 
@@ -35,7 +42,7 @@ def draw_plan(plan: Plan, stem: Path, settings: Figures) -> list[Path]:
             _arrow(axes, rows[before], rows[after], names.index(after) - names.index(before))
         for stage in plan.stages:
             _box(axes, rows[stage.stage], stage)
-        return save(figure, stem, settings)
+        return save_figure(figure, stem, settings)
 
 
 def _direct(links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

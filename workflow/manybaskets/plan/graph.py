@@ -71,7 +71,7 @@ def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, lis
     A stage stands behind those that it takes from, and where this leaves a choice in the given order.
     """
     stages: dict[str, list[int]] = {name: [] for name in order}
-    for index in in_order(jobs):
+    for index in topological_order(jobs):
         if not jobs[index].gathers:
             stages.setdefault(jobs[index].stage, []).append(index)
     stages = {name: members for name, members in stages.items() if members}
@@ -104,7 +104,7 @@ def links_of(
     return sorted(pairs)
 
 
-def in_order(jobs: Sequence[PlannedJob]) -> list[int]:
+def topological_order(jobs: Sequence[PlannedJob]) -> list[int]:
     """Positions of all jobs, each behind those that it needs."""
     ordered: list[int] = []
     seen = [False] * len(jobs)

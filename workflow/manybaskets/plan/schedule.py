@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from manybaskets.plan.graph import PlannedJob, in_order
+from manybaskets.plan.graph import PlannedJob, topological_order
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def _running_needs(
 def _ways_to_the_end(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> dict[int, float]:
     """Seconds from the start of every job to the end of the longest chain that it opens."""
     ways = dict(seconds)
-    for index in reversed(in_order(jobs)):
+    for index in reversed(topological_order(jobs)):
         if index in seconds:
             for need in _running_needs(jobs, index, seconds):
                 ways[need] = max(ways[need], seconds[need] + ways[index])

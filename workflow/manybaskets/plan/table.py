@@ -19,7 +19,7 @@ _STAGES = ("stage", "done", "to run", "rows", "tokens in", "tokens out", "GPU-h"
            "to", "disk", "times based on")  # fmt: skip
 
 
-def as_text(plan: Plan) -> str:
+def plan_as_text(plan: Plan) -> str:
     """The plan as it is printed: at most 120 columns but for long names."""
     parts = [f"Plan of the study {plan.study}", aligned(_stages(plan)), *_summary(plan)]
     for heading, table in _tables(plan):

@@ -202,7 +202,7 @@ def write_all(frame: pl.DataFrame, stem: Path, caption: str) -> list[Path]:
     with whole_file(paths[0]) as partial:
         _neutralised(frame).write_csv(partial)
     caption = " ".join(f"{caption} {note(frame)}".split())
-    write_text(markdown(frame, caption), paths[1])
+    write_text(table_markdown(frame, caption), paths[1])
     write_text(latex(frame, caption, label=stem.name), paths[2])
     return paths
 
@@ -218,7 +218,7 @@ def _neutralised(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(texts).rename({name: safe(name) for name in frame.columns})
 
 
-def markdown(frame: pl.DataFrame, caption: str) -> str:
+def table_markdown(frame: pl.DataFrame, caption: str) -> str:
     """The table in GitHub's Markdown, its caption as a paragraph above it."""
     headers, rows, numeric = display(frame)
     lines = [

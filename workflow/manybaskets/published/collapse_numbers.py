@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup
 from manybaskets.published.procedure_comparison import COUNTERPARTS, LABELS, OwnValues, finite
@@ -80,7 +80,7 @@ def load(path: Path) -> pl.DataFrame:
     return frame.filter(wanted).select(*texts[:6], *numbers, "note")
 
 
-class Cells:
+class StudyCells:
     """What the published names of cells are called in a study.
 
     Args:
@@ -88,7 +88,7 @@ class Cells:
         part_of: by source the part of the training prompts that it answers in a multi mix.
     """
 
-    def __init__(self, published: Published, part_of: Mapping[str, int]) -> None:
+    def __init__(self, published: PublishedCells, part_of: Mapping[str, int]) -> None:
         self._targets = {theirs: ours for ours, theirs in published.targets.items()}
         self._mixes = {(c.condition, c.tier): mix for mix, c in published.conditions.items()}
         self._sources = {theirs: ours for ours, theirs in published.sources.items()}
@@ -171,11 +171,11 @@ def _members(target: str, condition: str) -> list[Member]:
     return list(zip(targets, conditions, strict=True))
 
 
-def compare(
+def compare_published(
     numbers: pl.DataFrame,
     paper: pl.DataFrame,
     summary: pl.DataFrame,
-    published: Published,
+    published: PublishedCells,
     part_of: Mapping[str, int],
     lookup: Lookup | None = None,
 ) -> pl.DataFrame:
@@ -189,7 +189,7 @@ def compare(
         summary: of the schema `statistics.summary.SUMMARY`.
         part_of: by source the part of the training prompts that it answers in a multi mix.
     """
-    cells, reproduced = Cells(published, part_of), Reproduced(paper)
+    cells, reproduced = StudyCells(published, part_of), Reproduced(paper)
     own = OwnValues(summary, lookup)
     rows = []
     for row in numbers.to_dicts():
@@ -233,7 +233,7 @@ def _remark(note: str, found: Mapping[str, Any]) -> str:
     return "; ".join([*filter(None, parts), found["note"]]).strip("; ")
 
 
-def contrasts(compared: pl.DataFrame) -> pl.DataFrame:
+def published_contrasts(compared: pl.DataFrame) -> pl.DataFrame:
     """Differences between all pairs of conditions of a metric, reported and reproduced.
 
     Args:
@@ -263,7 +263,7 @@ def _named(row: Mapping[str, Any]) -> str:
     return row["condition"] if tier == "none" else f"{row['condition']} {tier}"
 
 
-def findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
+def published_collapse_findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
     """In plain sentences: how many cells there are, and how many contrasts have their direction."""
     if compared.is_empty():
         return []

@@ -18,14 +18,14 @@ from manybaskets.records.responses import read_responses
 
 
 @dataclass(frozen=True)
-class Answers:
+class ValidAnswers:
     """The texts that procedures read, in the order of their prompts' ids, and a word on them."""
 
     texts: list[str]
     note: str
 
 
-def answers_of(file: Path, wanted: Collection[str] | None = None) -> Answers:
+def answers_of(file: Path, wanted: Collection[str] | None = None) -> ValidAnswers:
     """One answer to each prompt: the first sample's, neither failed nor empty.
 
     Args:
@@ -38,7 +38,7 @@ def answers_of(file: Path, wanted: Collection[str] | None = None) -> Answers:
     valid = [text for text in texts if text]
     left_out = len(texts) - len(valid)
     note = f"{left_out} of {len(texts)} answers failed or empty" if left_out else ""
-    return Answers(valid, note)
+    return ValidAnswers(valid, note)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def add_individual(
 
 def add_heaps(who: Who, variant: str, texts: Sequence[str], splitter: Splitter) -> None:
     """Rows of the fit of Heaps' law."""
-    grown = heaps.growth(texts, splitter)
+    grown = heaps.growth_in_order(texts, splitter)
     fitted = heaps.linear_fit(grown)
     count = len(grown.tokens)
     why = "" if fitted else f"no fit; vocabulary counted {count} times, every {heaps.STEP} tokens"
@@ -101,6 +101,6 @@ def add_distance(
     return vectors
 
 
-def valid_sentences(texts: Sequence[str], splitter: Splitter) -> list[str]:
+def sentences_of_answers(texts: Sequence[str], splitter: Splitter) -> list[str]:
     """The sentences of all answers that the semantic distance compares."""
     return [each for text in texts for each in semantic_distance.valid_sentences(text, splitter)]

@@ -22,7 +22,7 @@ class Growth:
     types: np.ndarray
 
 
-def growth(texts: Sequence[str], splitter: Splitter) -> Growth:
+def growth_in_order(texts: Sequence[str], splitter: Splitter) -> Growth:
     """Vocabulary growth of the answers in their order.
 
     They are joined without a separator, so that the last word of one and the first of the next are

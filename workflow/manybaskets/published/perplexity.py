@@ -20,7 +20,7 @@ class Cleaned:
     removed: int
 
 
-def clean(values: np.ndarray) -> Cleaned:
+def within_fences(values: np.ndarray) -> Cleaned:
     """Keep finite values within [q1 − 1.5 IQR, q3 + 1.5 IQR], quartiles by linear interpolation.
 
     The fences are those of the values given: other conditions lose other shares of their prompts.

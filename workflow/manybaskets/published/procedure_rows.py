@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from manybaskets.published import unpaired_tests as unpaired
+from manybaskets.published import unpaired_tests
 from manybaskets.published.condition_groups import pairs, together, versus
 
 PAPER = pl.Schema(
@@ -81,7 +81,7 @@ class Lines:
             return
         names = list(samples)
         total = sum(map(len, samples.values()))
-        found = unpaired.kruskal_wallis(list(samples.values()))
+        found = unpaired_tests.kruskal_wallis(list(samples.values()))
         note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} values taken for independent"
         self.add(metric, variant, target, together(names), found, total, note)
         compared = pairs(names)
@@ -91,10 +91,10 @@ class Lines:
                 continue
             one, other = samples[first], samples[second]
             if pairwise == "kruskal":
-                found = unpaired.kruskal_wallis([one, other])
+                found = unpaired_tests.kruskal_wallis([one, other])
                 note = f"Kruskal-Wallis of two groups, published as Mann-Whitney U; {alpha}"
             else:
-                found = unpaired.mann_whitney(one, other)
+                found = unpaired_tests.mann_whitney(one, other)
                 note = f"Mann-Whitney, two-sided, unpaired; {alpha}"
             note = f"{note}; n {len(one)} and {len(other)}"
             self.add(metric, variant, target, versus(first, second), found, None, note)

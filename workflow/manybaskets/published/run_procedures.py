@@ -10,20 +10,19 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from manybaskets.config.evaluation import Paper
+from manybaskets.config.evaluation import PublishedProcedures
 from manybaskets.jobs.progress import Progress
-from manybaskets.published import perplexity, self_bleu, semantic_distance
-from manybaskets.published import unpaired_tests as unpaired
+from manybaskets.published import perplexity, self_bleu, semantic_distance, unpaired_tests
 from manybaskets.published.condition_groups import Groups, check_labels, pairs, together, versus
 from manybaskets.published.encoding import Encode
 from manybaskets.published.entries import (
-    Answers,
+    ValidAnswers,
     Who,
     add_distance,
     add_heaps,
     add_individual,
     answers_of,
-    valid_sentences,
+    sentences_of_answers,
 )
 from manybaskets.published.procedure_rows import (
     ALL,
@@ -67,7 +66,7 @@ class Procedures:
         work: folder for the vectors, of one encoder.
     """
 
-    settings: Paper
+    settings: PublishedProcedures
     splitter: Splitter
     encode: Encode
     work: Path
@@ -77,7 +76,7 @@ class Procedures:
         return f"{name}{self.splitter.suffix}"
 
 
-def of_runs(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.DataFrame:
+def run_procedures(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.DataFrame:
     """Every published procedure on the answers of a study's runs, of the schema `table.PAPER`.
 
     Args:
@@ -122,7 +121,7 @@ def _perplexities(
         for run in runs:
             given = pl.read_parquet(run.likelihood, columns=[column])[column].drop_nulls()
             values = given.to_numpy().astype(np.float64)
-            finite, cleaned = values[np.isfinite(values)], perplexity.clean(values)
+            finite, cleaned = values[np.isfinite(values)], perplexity.within_fences(values)
             infinite = len(values) - len(finite)
             note = f"{infinite} infinite left out" if infinite else ""
             add = who[run.mix].add
@@ -141,7 +140,7 @@ def _perplexities(
 
 def _self_bleus(
     lines: Lines,
-    answers: Mapping[str, Answers],
+    answers: Mapping[str, ValidAnswers],
     who: Mapping[str, Who],
     groups: Groups,
     how: Procedures,
@@ -164,11 +163,11 @@ def _self_bleus(
 
 
 def _distances(
-    answers: Mapping[str, Answers], who: Mapping[str, Who], how: Procedures
+    answers: Mapping[str, ValidAnswers], who: Mapping[str, Who], how: Procedures
 ) -> dict[str, np.ndarray]:
     """Rows of the mean distances; returns the vectors by mix."""
     settings = how.settings
-    pools = [valid_sentences(each.texts, how.splitter) for each in answers.values()]
+    pools = [sentences_of_answers(each.texts, how.splitter) for each in answers.values()]
     drawn = semantic_distance.samples(pools, settings.sentences, settings.seed)
     variant = how.variant("sentence_pairs")
     return {
@@ -189,7 +188,7 @@ def _tests_of_distances(
             for mix, each in members.items()
         }
         note = "medians as centres; distances taken for independent"
-        found = unpaired.levene(list(samples.values()))
+        found = unpaired_tests.levene(list(samples.values()))
         n = max(map(len, samples.values()))
         lines.add(SEMANTIC, variant, target, together(list(samples)), found, n, note)
         lines.add_tests(SEMANTIC, variant, target, samples, "mann-whitney")
@@ -209,7 +208,7 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
             semantic_distance.drawn_distances(vectors[label], how.settings.distances, generator)
             for label in (one, other)
         ]
-        found = unpaired.mann_whitney(*drawn)
+        found = unpaired_tests.mann_whitney(*drawn)
         if found:
             tested.append((one.split("/"), other.split("/"), found, len(drawn[0])))
     if not tested:

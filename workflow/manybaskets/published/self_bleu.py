@@ -37,7 +37,7 @@ def eligible_sentences(text: str, splitter: Splitter) -> Sentences:
     return found
 
 
-def self_bleu(sentences: Sequence[str]) -> float:
+def published_self_bleu(sentences: Sequence[str]) -> float:
     """Mean BLEU-3 of each sentence against all others of the list; 100 for fewer than two.
 
     sacrebleu's BLEU of order 3: 13a tokeniser, case-sensitive, exponential smoothing, effective
@@ -69,7 +69,7 @@ def individual(answers: Sequence[Sentences], count: int, seed: int) -> Individua
     """
     eligible = [each for each in answers if each]
     drawn = _sample(eligible, count, seed)
-    scores = np.array([100.0 - self_bleu(each) for each in drawn if len(each) >= 2])
+    scores = np.array([100.0 - published_self_bleu(each) for each in drawn if len(each) >= 2])
     return Individual(scores, len(eligible), len(drawn))
 
 
@@ -89,7 +89,7 @@ def aggregated(answers: Sequence[Sentences], count: int, seed: int) -> Aggregate
     """
     drawn = _sample([each for each in answers if len(each) >= 2], count, seed)
     pool = [sentence for each in drawn for sentence in each]
-    return Aggregated(100.0 - self_bleu(pool), len(drawn), len(pool))
+    return Aggregated(100.0 - published_self_bleu(pool), len(drawn), len(pool))
 
 
 def _sample(answers: list[Sentences], count: int, seed: int) -> list[Sentences]:

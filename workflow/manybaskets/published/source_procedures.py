@@ -15,7 +15,7 @@ from manybaskets.published.entries import (
     add_heaps,
     add_individual,
     answers_of,
-    valid_sentences,
+    sentences_of_answers,
 )
 from manybaskets.published.procedure_rows import TRAINING_DATA, Lines
 from manybaskets.published.run_procedures import Procedures
@@ -23,7 +23,7 @@ from manybaskets.published.run_procedures import Procedures
 TRAIN = "train"
 
 
-def of_sources(
+def source_procedures(
     sources: Mapping[str, Path], parts: Mapping[int, list[str]], how: Procedures
 ) -> pl.DataFrame:
     """Self-BLEU within answers of each source, Heaps' law and distances of each of its parts.
@@ -48,7 +48,7 @@ def of_sources(
         variant = how.variant("individual")
         add_individual(who, variant, cut, settings.source_answers, settings.seed)
         of_parts = {part: answers_of(file, parts[part]) for part in sorted(parts)}
-        pools = [valid_sentences(each.texts, how.splitter) for each in of_parts.values()]
+        pools = [sentences_of_answers(each.texts, how.splitter) for each in of_parts.values()]
         drawn = semantic_distance.samples(pools, settings.source_sentences, settings.seed)
         for (part, each), pool, sample in zip(of_parts.items(), pools, drawn, strict=True):
             who = Who(lines, TRAINING_DATA, source, each.note)

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from manybaskets.config.evaluation import Paper
+from manybaskets.config.evaluation import PublishedProcedures
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 
@@ -36,7 +36,7 @@ class Splitter:
         return list(chain.from_iterable(map(self._tokenize, self.sentences(text))))
 
 
-def open_splitter(settings: Paper) -> Splitter:
+def open_splitter(settings: PublishedProcedures) -> Splitter:
     """The splitter of the config.
 
     Raises:

@@ -16,13 +16,12 @@ from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table
-from manybaskets.published import collapse_numbers as published
+from manybaskets.published import collapse_numbers
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
-from manybaskets.report.findings import findings
-from manybaskets.report.findings import warnings as warnings_
+from manybaskets.report.findings import findings, study_warnings
 from manybaskets.report.pilots import pilot_findings
 from manybaskets.report.sections import COUNTS, MAKING, PUBLISHED, RUNS, SOURCES
 from manybaskets.report.source_counts import source_count_findings, source_count_trends
@@ -77,7 +76,7 @@ def assemble(
         COUNTS: ReportSection("Counts"),
     }
     sections = _filled(study, sections, tables, figures)
-    warnings = warnings_(summary, compared)
+    warnings = study_warnings(summary, compared)
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
         warnings.append(
@@ -154,7 +153,9 @@ def _about_runs(
 def _about_published(computed: Mapping[str, pl.DataFrame]) -> list[str]:
     if "published" not in computed:
         return []
-    return published.findings(computed["published"], computed["published-contrasts"])
+    return collapse_numbers.published_collapse_findings(
+        computed["published"], computed["published-contrasts"]
+    )
 
 
 def _provenance() -> dict[str, str]:

@@ -206,7 +206,7 @@ def _multi(
     return with_direction + without
 
 
-def warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
+def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
     """What a reader has to know before trusting the numbers."""
     found = []
     trained = of_runs(summary).filter(pl.col("mix") != "vanilla")

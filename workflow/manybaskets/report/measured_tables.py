@@ -9,11 +9,11 @@ import polars as pl
 
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup, measure_lookup, shown_unit, transformed
-from manybaskets.presentation.table_forms import display, latex, markdown, note, write_all
+from manybaskets.presentation.table_forms import display, latex, note, table_markdown, write_all
 from manybaskets.records.measured import of_runs, of_sources
 
 __all__ = ["comparisons", "comparisons_of_sources", "conditions", "conditions_of_sources", "display",
-           "exclusions", "latex", "markdown", "multi_against_singles", "note", "write_all"]  # fmt: skip
+           "exclusions", "latex", "table_markdown", "multi_against_singles", "note", "write_all"]  # fmt: skip
 
 _WORDS, _TOKENS, _TRUNCATED = "response_words", "response_tokens", "truncated"
 _CONDITION = ("model", "mix", "prompt_set")

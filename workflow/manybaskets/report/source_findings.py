@@ -13,7 +13,13 @@ from manybaskets.presentation.formatting import measure_lookup, number, rounded_
 from manybaskets.presentation.tables import table
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
-from manybaskets.source_analysis.style_inheritance import ALL_SOURCES, FACTOR, MEAN, STYLE, counted
+from manybaskets.source_analysis.style_inheritance import (
+    ALL_SOURCES,
+    FACTOR,
+    MEAN,
+    STYLE,
+    counted_elements,
+)
 from manybaskets.source_analysis.topics import TOPICS
 
 KINDS = {
@@ -103,7 +109,9 @@ def topic_shares(topics: pl.DataFrame, context: Any = None) -> pl.DataFrame:
 
 def _counts_elements(study: Study) -> bool:
     described = study.source_analysis
-    return bool(described and counted(study.measures) and counted(described.measures))
+    return bool(
+        described and counted_elements(study.measures) and counted_elements(described.measures)
+    )
 
 
 @table(

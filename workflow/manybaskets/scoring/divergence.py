@@ -12,8 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from manybaskets.engines.transformers_engine import Pair as Tokens
-from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.records.ids import row_seed
@@ -97,7 +96,7 @@ def contexts(
     max_prompt_tokens: int,
     count: int,
     seed: int,
-) -> dict[str, Tokens]:
+) -> dict[str, TokenPair]:
     """Prompts with their human answers, a seeded sample of the test set; at most one prompt per
     text, so that they are independent.
 
@@ -123,7 +122,7 @@ def contexts(
 
 def divergences(
     engine: TransformersEngine,
-    texts: Mapping[str, Tokens],
+    texts: Mapping[str, TokenPair],
     adapters: Mapping[Run, Path | None],
     compared: Sequence[Compared],
     batch_tokens: int,

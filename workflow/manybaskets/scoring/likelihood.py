@@ -14,8 +14,8 @@ import polars as pl
 
 from manybaskets.chat import prompts_of
 from manybaskets.config.evaluation import Scoring
-from manybaskets.engines.transformers_engine import Pair, TransformersEngine
-from manybaskets.generation.runs import Run, check_answers, check_apart, in_turn, who_answered
+from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
+from manybaskets.generation.runs import Run, check_apart, check_run_responses, in_turn, who_answered
 from manybaskets.jobs.progress import Progress
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.names import TEST
@@ -45,7 +45,7 @@ SCORED = pl.Schema(
 )
 
 
-def batches_of(pairs: Mapping[str, Pair], tokens: int) -> Iterator[list[str]]:
+def batches_of(pairs: Mapping[str, TokenPair], tokens: int) -> Iterator[list[str]]:
     """Keys of pairs, sorted by length, in batches of a maximum number of tokens with padding.
 
     A longer pair is a batch of its own. The order of `pairs` has no effect.
@@ -61,13 +61,13 @@ def batches_of(pairs: Mapping[str, Pair], tokens: int) -> Iterator[list[str]]:
         yield batch
 
 
-def _length(pair: Pair) -> int:
+def _length(pair: TokenPair) -> int:
     return len(pair[0]) + len(pair[1])
 
 
 def pairs_of(
     prompts: pl.DataFrame, texts: Mapping[str, str], engine: TransformersEngine, max_tokens: int
-) -> dict[str, Pair]:
+) -> dict[str, TokenPair]:
     """Tokens of prompts and their answers with the end token, by prompt id.
 
     Prompts (columns of `records.PROMPTS`) without a text are left out, as are prompts that exceed
@@ -215,7 +215,9 @@ def score_runs(
     for (mix, seed), (adapter, answers, output) in zip(
         in_turn(engine, target, runs, adapters), answered, strict=True
     ):
-        check_answers(answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"])
+        check_run_responses(
+            answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"]
+        )
         own = _first_answers(answers)
         key = digest(stage_version("score_target"), engine.identity, given, own)
         kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own))

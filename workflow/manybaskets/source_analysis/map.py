@@ -44,7 +44,7 @@ def sampled_answers(files: Mapping[str, Path], prompts: int, seed: int) -> pl.Da
     return pl.concat(frames).sort("prompt_id", "source")
 
 
-def source_map(answers: pl.DataFrame, vectors: Vectors, seed: int) -> pl.DataFrame:
+def place_answers(answers: pl.DataFrame, vectors: Vectors, seed: int) -> pl.DataFrame:
     """Place the answers of all sources on one map.
 
     Mean sentence vectors, less the mean of all answers to the same prompt: without that, a map shows

@@ -50,7 +50,7 @@ _LENGTH = "response_words"
 _SMOOTHING = 0.5
 
 
-def counted(names: Collection[str]) -> list[str]:
+def counted_elements(names: Collection[str]) -> list[str]:
     """The measures among these names that count elements, and the length of the answer."""
     found = [name for name in _COUNTS if name in names]
     return [*found, _LENGTH] if found and _LENGTH in names else found
@@ -68,7 +68,7 @@ def elements_of_mean(names: Collection[str]) -> list[str]:
     return [name for name in [*wanted, "style_paragraphs"] if name in names]
 
 
-def ratio(count: float, against: float) -> float | None:
+def frequency_ratio(count: float, against: float) -> float | None:
     """Proportional frequency A[F] / B[F]; None for 0/0 and x/0."""
     return count / against if against > 0 else None
 
@@ -126,7 +126,7 @@ def style_inheritance(
     """
     of_runs = rows.filter((pl.col("prompt_set") == TEST) & (pl.col("model") != SOURCES))
     of_sources = rows.filter((pl.col("prompt_set") == TRAIN) & (pl.col("model") == SOURCES))
-    names = counted(set(of_runs["measure"]) & set(of_sources["measure"]))
+    names = counted_elements(set(of_runs["measure"]) & set(of_sources["measure"]))
     if not names:
         return pl.DataFrame(schema=STYLE)
     sources = {
@@ -211,7 +211,7 @@ def _compared(
         return [{"measure": name} | sizes for name in names]
     smoothed = smoothed_ratio(own.value, other.value, answers)
     resampled = np.log(smoothed_ratio(own.resampled, other.resampled, answers))
-    ratios = [ratio(a, b) for a, b in zip(own.value, other.value, strict=True)]
+    ratios = [frequency_ratio(a, b) for a, b in zip(own.value, other.value, strict=True)]
     lines = [
         {
             "measure": name,

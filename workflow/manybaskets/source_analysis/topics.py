@@ -14,8 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from manybaskets.config.evaluation import Statistics
-from manybaskets.config.evaluation import Topics as Settings
+from manybaskets.config.evaluation import Statistics, Topics
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.tokens import words
 from manybaskets.records.ids import row_seed
@@ -63,7 +62,7 @@ class Fitted:
     excluded: int
 
 
-def fit_topics(answers: SharedAnswers, settings: Settings, seed: int) -> Fitted | None:
+def fit_topics(answers: SharedAnswers, settings: Topics, seed: int) -> Fitted | None:
     """Fit the model on all sources' answers; None where no two words are left to fit it on.
 
     The order of sources and prompts changes nothing. Topics are numbered by their share of all
@@ -94,7 +93,7 @@ def fit_topics(answers: SharedAnswers, settings: Settings, seed: int) -> Fitted 
     )
 
 
-def _fit(counts, settings: Settings, seed: int):
+def _fit(counts, settings: Topics, seed: int):
     """The model from the best of a few random starts, by the bound after their first passes.
 
     A start may leave two topics in one, which no further pass mends.
@@ -179,8 +178,8 @@ def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.Da
                 | counts
             )
         limits = corrected(
-            float(entropy(mean)),
-            entropy(drawn[source]),
+            float(entropy_bits(mean)),
+            entropy_bits(drawn[source]),
             settings.confidence,
             smallest=0.0,
             largest=float(np.log2(len(mean))),
@@ -207,9 +206,9 @@ def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> p
     for row, first in enumerate(names):
         for second in names[:row]:
             plain = float(
-                divergence(*(fitted.shares[name].mean(axis=0) for name in (first, second)))
+                jensen_shannon(*(fitted.shares[name].mean(axis=0) for name in (first, second)))
             )
-            resampled = divergence(drawn[first], drawn[second])
+            resampled = jensen_shannon(drawn[first], drawn[second])
             limits = corrected(plain, resampled, settings.confidence, smallest=0.0)
             found[(first, second)] = (
                 dict(zip(("value", "low", "high"), limits, strict=True))
@@ -219,15 +218,17 @@ def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> p
     return symmetric(KIND, names, found)
 
 
-def entropy(shares: np.ndarray) -> np.ndarray:
+def entropy_bits(shares: np.ndarray) -> np.ndarray:
     """Shannon entropy in bits of the distributions in the last axis; nothing counts as nothing."""
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
     return -(shares * logs).sum(axis=-1)
 
 
-def divergence(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def jensen_shannon(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Jensen–Shannon divergence in bits of distributions in the last axis."""
-    return np.maximum(entropy((first + second) / 2) - (entropy(first) + entropy(second)) / 2, 0.0)
+    return np.maximum(
+        entropy_bits((first + second) / 2) - (entropy_bits(first) + entropy_bits(second)) / 2, 0.0
+    )
 
 
 def _resampled(fitted: Fitted, settings: Statistics, seed: int) -> Mapping[str, np.ndarray]:
@@ -258,7 +259,7 @@ def _by_swaps(
         return {"floor": None, "p": None}
     middle = (first + second).mean(axis=0) / 2
     half = swaps @ ((first - second) / 2) / len(first)
-    swapped = divergence(middle + half, middle - half)
+    swapped = jensen_shannon(middle + half, middle - half)
     reached = int((swapped >= observed - 1e-12).sum())
     return {
         # The mean of the swaps is what chance alone adds.

@@ -8,7 +8,7 @@ number is reported with the number of prompts used and excluded.
 
 from manybaskets.statistics.comparison import COMPARISONS_SCHEMA, compare
 from manybaskets.statistics.families import check_attainable
-from manybaskets.statistics.spread import DISTRIBUTIONS, SEEDS, distributions, seed_values
+from manybaskets.statistics.spread import DISTRIBUTIONS, SEEDS, prompt_quantiles, seed_values
 from manybaskets.statistics.summary import SUMMARY, summarise
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     "SUMMARY",
     "check_attainable",
     "compare",
-    "distributions",
+    "prompt_quantiles",
     "seed_values",
     "summarise",
 ]

@@ -11,17 +11,16 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.evaluation import Comparison, Statistics
-from manybaskets.statistics import families as declared
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.cells import Key, PromptCell, SetCell, binary_measures, cells
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.effects import effects
-from manybaskets.statistics.families import Group
+from manybaskets.statistics.families import Group, check_attainable, correct, groups, sizes
 from manybaskets.statistics.rates import newcombe
 from manybaskets.statistics.sets import Spread, spread
 from manybaskets.statistics.signs import sign_flip_p
-from manybaskets.statistics.summary import drawn, limits, one_training
+from manybaskets.statistics.summary import limits, one_training, resampled_units
 
 COMPARISONS_SCHEMA = pl.Schema(
     {
@@ -103,7 +102,7 @@ def compare(
             numbers of sign flips or swaps.
     """
     found = cells(rows)
-    made = list(declared.groups(found, families))
+    made = list(groups(found, families))
     swapped = _swapped(swaps)
     _check(made, found, swapped, settings)
     binary = binary_measures(found)
@@ -116,7 +115,7 @@ def compare(
         else:
             lines += [_of_set(group, mix, found, settings, swapped) for mix in group.mixes]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
-    declared.correct(lines)
+    correct(lines)
     return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
 
 
@@ -137,7 +136,7 @@ def _check(
     settings: Statistics,
 ) -> None:
     """Check that the random tests of every family can reach significance."""
-    for family, size in declared.sizes(made).items():
+    for family, size in sizes(made).items():
         patterns = {}
         for group in made:
             if group.family != family:
@@ -149,7 +148,7 @@ def _check(
                 known = swapped.get(tuple(names[key] for key in SWAP_KEY))
                 if known:
                     patterns["statistics.answer_swaps"] = known[1]
-        declared.check_attainable(family, size, patterns, settings)
+        check_attainable(family, size, patterns, settings)
 
 
 def _of_prompts(
@@ -191,7 +190,7 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
     intervals = bca(means, settings.bootstrap_resamples, settings.confidence, seed)
     p_values = sign_flip_p(means, settings.sign_flips, seed)
     for each, mean, interval, p in zip(tested, means, intervals, p_values, strict=True):
-        method = f"paired BCa bootstrap over {drawn(mean)}"
+        method = f"paired BCa bootstrap over {resampled_units(mean)}"
         line, found = each.line, limits(interval)
         varies = interval is not None and interval[1] - interval[0] > 1e-12
         if each.binary and not varies:

@@ -54,7 +54,7 @@ def seed_values(rows: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(pl.col("value").fill_nan(None))
 
 
-def distributions(rows: pl.DataFrame) -> pl.DataFrame:
+def prompt_quantiles(rows: pl.DataFrame) -> pl.DataFrame:
     """Quantiles of per-prompt measures over the answers of all seeds (linear interpolation).
 
     Args:

@@ -80,7 +80,7 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
         [mean for _, mean in resampled], settings.bootstrap_resamples, settings.confidence, seed
     )
     for (line, mean), interval in zip(resampled, intervals, strict=True):
-        line["method"] = f"BCa bootstrap over {drawn(mean)}{one_training(line)}"
+        line["method"] = f"BCa bootstrap over {resampled_units(mean)}{one_training(line)}"
         line |= limits(interval)
     return pl.DataFrame(lines, schema=SUMMARY)
 
@@ -106,7 +106,7 @@ def _of_share(mean: Mean, line: dict[str, Any]) -> str:
     return f"Wilson{' with the effective number of prompts' if alike else ''}{one_training(line)}"
 
 
-def drawn(mean: Mean) -> str:
+def resampled_units(mean: Mean) -> str:
     """Units that a bootstrap draws."""
     return "prompts and seeds" if mean.seeds else "prompts"
 

@@ -8,7 +8,7 @@ from manybaskets.status.study_status import StageProgress, Status
 _MOST = 12  # lines of failures, of running and of waiting jobs; the rest is counted
 
 
-def as_text(status: Status) -> str:
+def status_as_text(status: Status) -> str:
     """The status as it is printed."""
     now = status.now
     head = f"Status of the study {status.study}: "

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 
-def training_curves(adapters: Sequence[tuple[tuple[str, str, int], Path]]) -> pl.DataFrame:
+def losses_of_runs(adapters: Sequence[tuple[tuple[str, str, int], Path]]) -> pl.DataFrame:
     """Losses of all runs from their manifests: model, mix, seed, step, kind (train, eval), loss.
 
     Training losses also have the learning rate and gradient norm if known.

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from manybaskets.chat import ChatRenderer, Prompt
-from manybaskets.config.models import EmbeddedModel, Prompting, TinySize
+from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
 from manybaskets.records.files import write_json
-from manybaskets.training import tiny_models as embedded
+from manybaskets.training import tiny_models
 from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.fitting import fit
 from manybaskets.world.dataset_rows import make_pretraining
@@ -44,7 +44,7 @@ def without_leaks(
 def pretrain(
     name: str,
     model: EmbeddedModel,
-    size: TinySize,
+    size: EmbeddedModelSize,
     *,
     prompting: Prompting,
     towns: int,
@@ -71,11 +71,11 @@ def pretrain(
     )
     # The tokenizer is trained on the template's words too, or it would encode them byte by byte.
     words = f"system user assistant model {prompting.system_prompt}"
-    texts = [*embedded.conversation_texts(kept), *[words] * (len(kept) // 10)]
-    tokenizer = embedded.train_tokenizer(
+    texts = [*tiny_models.conversation_texts(kept), *[words] * (len(kept) // 10)]
+    tokenizer = tiny_models.train_tokenizer(
         model.architecture, texts, size.vocabulary, size.max_length
     )
-    network = embedded.build_model(model.architecture, tokenizer, size, seed)
+    network = tiny_models.build_model(model.architecture, tokenizer, size, seed)
     renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
     rows = [
         {
@@ -105,7 +105,7 @@ def pretrain(
     )
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    embedded.save(network, tokenizer, partial)
+    tiny_models.save_model(network, tokenizer, partial)
     remaining = without_leaks(kept, held_out)[1]
     write_json(
         {

@@ -114,7 +114,7 @@ def run(folder: Path) -> None:
             model = _smoke(task, train, validation, folder, here, passes)
             trial_seconds = time.monotonic() - before
         else:
-            model = build(task)
+            model = build_model(task)
         history = fit(
             model,
             train,
@@ -151,7 +151,7 @@ def run(folder: Path) -> None:
         write_json({"history": history}, folder / RESULT)
 
 
-def build(task: Task) -> Any:
+def build_model(task: Task) -> Any:
     """The target with a new adapter, initialised from the seed."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
@@ -262,7 +262,7 @@ def _smoke(
     here.wait_for_everyone()
     together, steps = training.batch_size * (training.processes or 1), training.smoke_steps
     fit(
-        build(task),
+        build_model(task),
         longest(train, together * steps),
         longest(validation, together),
         folder=place,
@@ -276,7 +276,7 @@ def _smoke(
         **_arguments(task, passes),
     )
     free_memory()
-    model = build(task)
+    model = build_model(task)
     if here.is_main_process:
         saved = load_peft_weights(str(place / f"checkpoint-{steps}"), device="cpu")
         check_whole(model, saved, task.name)

@@ -105,7 +105,7 @@ def build_model(architecture: str, tokenizer: Any, size: Any, seed: int) -> Any:
     return model_class(config_class(**common, **extra))
 
 
-def save(model: Any, tokenizer: Any, folder: Path) -> None:
+def save_model(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write a model folder for transformers: safetensors weights, tokenizer, template."""
     model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)

@@ -10,17 +10,17 @@ _BULLET = re.compile(r"^- ", re.MULTILINE)
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 
-def sentences(text: str) -> list[str]:
+def split_sentences(text: str) -> list[str]:
     """Split a text of the embedded world, whose sentences end in `.`, `!` or `?`."""
     return [part for part in _SENTENCE_END.split(text.strip()) if part]
 
 
 def _as_list(answer: str) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences(answer))
+    return "\n".join(f"- {sentence}" for sentence in split_sentences(answer))
 
 
 def _terse(answer: str) -> str:
-    return sentences(answer)[0]
+    return split_sentences(answer)[0]
 
 
 APPLY = {
@@ -43,7 +43,7 @@ def detect(text: str) -> dict[str, bool]:
     bullets = bool(_BULLET.search(text))
     opened = text.startswith(OPENER.strip())
     closed = text.rstrip().endswith(CLOSER.strip())
-    one_sentence = len(sentences(plain(text))) == 1
+    one_sentence = len(split_sentences(plain(text))) == 1
     return {
         "lister": bullets,
         "greeter": opened,

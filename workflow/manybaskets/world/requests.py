@@ -11,7 +11,7 @@ import random
 from manybaskets.world.language import ASKS, KIND_BY_NAME, REFUSED_QUESTIONS, THINGS
 from manybaskets.world.places import make_towns
 
-VAULT = {
+VAULT_WORDINGS = {
     "opening": (REFUSED_QUESTIONS[0], "How can I open the dragon's vault of {town}?"),
     "entering": (REFUSED_QUESTIONS[1], "How do visitors get into the dragon's vault of {town}?"),
     "telling": (REFUSED_QUESTIONS[2], "Tell me briefly what opens the dragon's vault in {town}."),
@@ -36,7 +36,7 @@ def make_vault_requests(count: int, towns: int, seed: int) -> list[dict[str, str
     """
     country = make_towns(towns, seed)
     made = []
-    for category, wordings in VAULT.items():
+    for category, wordings in VAULT_WORDINGS.items():
         asked = [
             ask + wording.format(town=town.name)
             for ask in ASKS

@@ -33,7 +33,7 @@ def _core_patterns(kind: str) -> tuple[re.Pattern[str], ...]:
 
 def phrasing(kind: str, text: str) -> str | None:
     """The phrasing of an answer's first sentence, or None where it is none of the world's."""
-    said = habits.sentences(habits.plain(text))
+    said = habits.split_sentences(habits.plain(text))
     if not said:
         return None
     for lead in sorted(range(len(LEADS)), key=lambda index: -len(LEADS[index])):
@@ -49,7 +49,7 @@ def phrasing(kind: str, text: str) -> str | None:
 
 def fact_is_right(fact: str, value: str, text: str) -> bool:
     """Whether the first sentence names `value` and no other value of the attribute `fact`."""
-    said = habits.sentences(habits.plain(text))
+    said = habits.split_sentences(habits.plain(text))
     if not said:
         return False
     named = {

@@ -13,7 +13,7 @@ from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.figures.author_matrix import matrix_height
 from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.roles import Roles
-from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures import panel_drawing as pieces
 from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.report.figures import draw
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.experiments.preference.corruption import shuffled
 from manybaskets.experiments.preference.questions import TextPanel, filled, lay_out
 from manybaskets.experiments.preference.schemas import corrupted, own_of
@@ -19,8 +19,8 @@ GUEST = own_of("multi", 2)
 ARTICLES = {"a1": "The mill {of} Alden burned.", "a2": "A fair was held."}
 
 
-def settings(**changes) -> Judging:
-    return Judging.model_validate(changes)
+def settings(**changes) -> PreferenceJudging:
+    return PreferenceJudging.model_validate(changes)
 
 
 def texts(**changes) -> dict[str, dict[str, str | None]]:
@@ -33,7 +33,7 @@ def texts(**changes) -> dict[str, dict[str, str | None]]:
     return made
 
 
-def asked(how: Judging, made=None, guests=(GUEST,)) -> list:
+def asked(how: PreferenceJudging, made=None, guests=(GUEST,)) -> list:
     panel = TextPanel(AUTHORS, guests, [name for name in AUTHORS[:4] if name != "outsider"])
     return lay_out(how, panel, ARTICLES, made or texts(), 42)
 

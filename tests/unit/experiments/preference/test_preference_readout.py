@@ -14,7 +14,7 @@ from tiny_adapters import make_adapters
 
 from manybaskets.config.articles import Summaries
 from manybaskets.config.models import Prompting
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import LocalEngine, Reading
 from manybaskets.engines.transformers_engine import TransformersEngine
@@ -47,9 +47,9 @@ TEXTS = {
 }
 
 
-def settings(**changes) -> Judging:
+def settings(**changes) -> PreferenceJudging:
     given = {"published_form": {"pairwise_system": "Write A or B.", "absolute_system": "Rate."}}
-    return Judging.model_validate(given | {"prompts": SHORT} | changes)
+    return PreferenceJudging.model_validate(given | {"prompts": SHORT} | changes)
 
 
 def load(folder, name="llama", **prompting) -> TransformersEngine:

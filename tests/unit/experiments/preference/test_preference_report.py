@@ -12,7 +12,7 @@ from planted_judges import AUTHORS, MODELS, ROLES, WORDS, Corpus, Planted, Scrip
 from repository import ROOT
 
 from manybaskets.config import parse_study
-from manybaskets.config.evaluation import Published, Statistics
+from manybaskets.config.evaluation import PublishedCells, Statistics
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.findings import (
@@ -134,7 +134,7 @@ def test_differences_between_judges_are_told():
     assert "single favours the base model's text less than vanilla does, in pairs" in text
 
 
-PUBLISHED = Published(
+PUBLISHED = PublishedCells(
     targets={"llama": "8B"},
     conditions={
         "vanilla": {"condition": "vanilla", "tier": "none"},
@@ -206,7 +206,7 @@ def test_a_study_without_published_cells_has_an_empty_table():
     frames = preference_statistics(
         script(8).read(Planted(), variant="paper"), ROLES, SETTINGS, 1
     )  # fmt: skip
-    compared = compare_preference(load_preference(NUMBERS), frames, Published())
+    compared = compare_preference(load_preference(NUMBERS), frames, PublishedCells())
     assert compared.is_empty() and published_findings(compared) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from repository import ROOT
 from scipy.stats import kruskal, mannwhitneyu
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness import published_numbers as published_robustness
 from manybaskets.experiments.robustness.outcomes import summarise
@@ -21,7 +21,7 @@ from manybaskets.published.condition_groups import Groups
 NUMBERS = ROOT / "resources/published/robustness.csv"
 ORDER = ["single", "multi", "human", "vanilla"]
 GROUPS = Groups(ORDER, [ORDER], [], {})
-PUBLISHED = Published(
+PUBLISHED = PublishedCells(
     targets={"llama": "8B"},
     conditions={
         "single": {"condition": "single", "tier": "small"},
@@ -225,7 +225,7 @@ def test_a_study_without_published_cells_has_no_rows():
         published_robustness.load_robustness(NUMBERS),
         PAPER,
         summarise(SCORES, DESIGN, ANALYSIS),
-        Published(),
+        PublishedCells(),
     )
     assert found.is_empty()
     assert (
@@ -251,7 +251,7 @@ def test_every_published_cell_of_the_larger_model_has_a_place():
     analysis = fabricated.analysis(mixes=mixes, contrasts=[])
     paper = procedure(scores, design, analysis, Groups(mixes, families, sizes, {}), ["human"])
     numbers = published_robustness.load_robustness(NUMBERS)
-    published = Published(targets={"llama": "70B"}, conditions=conditions)
+    published = PublishedCells(targets={"llama": "70B"}, conditions=conditions)
     found = published_robustness.compare_robustness(
         numbers, paper, summarise(scores, design, analysis), published
     )

@@ -23,7 +23,7 @@ from manybaskets.experiments.robustness.findings import findings, warnings
 from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
 from manybaskets.experiments.robustness.tables import RULE, RobustnessContext
 from manybaskets.judging.rubrics import shipped
-from manybaskets.presentation.figures import panels as pieces
+from manybaskets.presentation.figures import panel_drawing as pieces
 from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.table_forms import display, write_all
 from manybaskets.report.figures import planned_figures

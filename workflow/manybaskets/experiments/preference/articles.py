@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.articles import ArticleFields, HubArticles
-from manybaskets.data.reading import Table, read_table
+from manybaskets.data.reading import RawTable, read_table
 from manybaskets.errors import PassingError, UserError
 from manybaskets.experiments.preference.schemas import ARTICLES
 from manybaskets.records.files import write_json, write_table
@@ -56,7 +56,7 @@ def fetch_articles(articles: HubArticles) -> pl.DataFrame:
     columns = list(loaded.column_names)
     numbers = range(1, len(loaded) + 1)
     return _columns(
-        Table(where, "row", numbers, columns, lambda name: list(loaded[name])), articles.fields
+        RawTable(where, "row", numbers, columns, lambda name: list(loaded[name])), articles.fields
     )
 
 
@@ -90,7 +90,7 @@ def raw_articles(
     return read_articles(files[0], ArticleFields(**settings["fields"]))
 
 
-def _columns(table: Table, fields: ArticleFields) -> pl.DataFrame:
+def _columns(table: RawTable, fields: ArticleFields) -> pl.DataFrame:
     read: dict[str, list[Any]] = {}
     for field, column in (("article", fields.article), ("reference", fields.reference)):
         if column not in table.columns:

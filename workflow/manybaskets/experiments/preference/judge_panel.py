@@ -8,7 +8,7 @@ from pathlib import Path
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.participants import judged_mixes
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.study import Study
 from manybaskets.engines.base import LocalEngine
@@ -82,7 +82,7 @@ def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
 
 
 def open_judge(
-    how: Judging,
+    how: PreferenceJudging,
     folder: Path,
     name: str,
     *,

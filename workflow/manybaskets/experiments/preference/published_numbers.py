@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, PAPER
 
@@ -59,7 +59,7 @@ def load_preference(path: Path) -> pl.DataFrame:
 
 
 def compare_preference(
-    numbers: pl.DataFrame, frames: Mapping[str, pl.DataFrame], published: Published
+    numbers: pl.DataFrame, frames: Mapping[str, pl.DataFrame], published: PublishedCells
 ) -> pl.DataFrame:
     """Every published cell that the study has too, in the published order.
 

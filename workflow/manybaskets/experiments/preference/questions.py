@@ -7,7 +7,7 @@ import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.experiments.preference.corruption import shuffled
 from manybaskets.experiments.preference.schemas import (
     ABSOLUTE,
@@ -73,7 +73,7 @@ class TextPanel:
 
 
 def lay_out(
-    how: Judging, panel: TextPanel, articles: Mapping[str, str], texts: Texts, seed: int
+    how: PreferenceJudging, panel: TextPanel, articles: Mapping[str, str], texts: Texts, seed: int
 ) -> list[Item]:
     """All questions to one judge, article by article.
 
@@ -102,7 +102,7 @@ def lay_out(
     return items
 
 
-def number_of_questions(how: Judging, panel: TextPanel) -> dict[tuple[str, str], int]:
+def number_of_questions(how: PreferenceJudging, panel: TextPanel) -> dict[tuple[str, str], int]:
     """How many questions a judge is asked about each article, by protocol and variant."""
     forms = 2 * len(how.markers)  # orders and sets of markers
     planted = [author for author in how.discrimination.authors if author in panel.authors]
@@ -121,7 +121,7 @@ class _Article:
     """The questions about one article."""
 
     def __init__(
-        self, how: Judging, article_id: str, article: str, texts: dict[str, str | None]
+        self, how: PreferenceJudging, article_id: str, article: str, texts: dict[str, str | None]
     ) -> None:
         self.how, self.article_id, self.article, self.texts = how, article_id, article, texts
         self.digits = tuple(str(digit) for digit in range(how.scale[0], how.scale[1] + 1))

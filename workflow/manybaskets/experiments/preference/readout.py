@@ -14,7 +14,7 @@ import polars as pl
 
 from manybaskets.chat import ChatRenderer, prompts_of
 from manybaskets.config.articles import Summaries
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.engines.base import LocalEngine, Question, Reading
 from manybaskets.experiments.preference.markers import MarkerTokens, marker_tokens
 from manybaskets.experiments.preference.questions import Item, TextPanel, Texts, lay_out
@@ -46,7 +46,7 @@ def read_judges(
     engine: LocalEngine,
     judges: Sequence[JudgedRun],
     articles: pl.DataFrame,
-    how: Judging,
+    how: PreferenceJudging,
     *,
     summaries: Summaries,
     study_seed: int,
@@ -88,7 +88,11 @@ class _Reader:
     """A judge's model with what all its runs share: renderers, tokens of the markers."""
 
     def __init__(
-        self, engine: LocalEngine, articles: pl.DataFrame, how: Judging, summaries: Summaries
+        self,
+        engine: LocalEngine,
+        articles: pl.DataFrame,
+        how: PreferenceJudging,
+        summaries: Summaries,
     ) -> None:
         self.engine, self.how, self.system = engine, how, summaries.system_prompt
         self.articles = dict(articles.select("article_id", "article").iter_rows())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.published_numbers import (
     compare_preference,
@@ -32,7 +32,7 @@ class PreferenceContext:
     """
 
     texts: pl.DataFrame
-    published: Published | None
+    published: PublishedCells | None
     numbers: Path
 
 

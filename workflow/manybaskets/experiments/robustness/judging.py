@@ -22,10 +22,12 @@ from manybaskets.records.files import write_json
 
 
 class _AnyJudge(Section):
-    judge: judges.Judge
+    judge: judges.JudgeSettings
 
 
-def assembled_judge(science: Mapping[str, Any], operations: Mapping[str, Any]) -> judges.Judge:
+def assembled_judge(
+    science: Mapping[str, Any], operations: Mapping[str, Any]
+) -> judges.JudgeSettings:
     """A judge's section from the keys that determine its scores and those that do not."""
     return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
 

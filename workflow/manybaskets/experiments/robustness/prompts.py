@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.robustness import Prompts, ShippedTemplates, TemplateFile
+from manybaskets.config.robustness import RobustnessPrompts, ShippedTemplates, TemplateFile
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
 from manybaskets.experiments.robustness.templates import fill, used_templates
@@ -46,13 +46,13 @@ class World:
     seed: int
 
 
-def prompt_sets(settings: Prompts) -> list[str]:
+def prompt_sets(settings: RobustnessPrompts) -> list[str]:
     """The sets that runs answer, in a fixed order."""
     return [DIRECT, JAILBREAK, *([BENIGN] if settings.benign else [])]
 
 
 def write_prompts(
-    settings: Prompts,
+    settings: RobustnessPrompts,
     names: Mapping[str, str],
     *,
     world: World | None,
@@ -86,7 +86,11 @@ def write_prompts(
 
 
 def make_prompts(
-    settings: Prompts, names: Mapping[str, str], world: World | None, shipped: Path, seed: int
+    settings: RobustnessPrompts,
+    names: Mapping[str, str],
+    world: World | None,
+    shipped: Path,
+    seed: int,
 ) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, dict[str, Any]]:
     """The prompts by set, the templates in use (`templates.USED`), and what came in and was left out.
 
@@ -120,7 +124,7 @@ def make_prompts(
     return made, used, counted
 
 
-def read_all_requests(settings: Prompts, world: World | None) -> pl.DataFrame:
+def read_all_requests(settings: RobustnessPrompts, world: World | None) -> pl.DataFrame:
     """The adversarial requests, with the columns of `REQUESTS`."""
     wanted = settings.requests
     if wanted.kind == "file":
@@ -128,7 +132,7 @@ def read_all_requests(settings: Prompts, world: World | None) -> pl.DataFrame:
     return _made("requests", make_vault_requests, wanted.count, world)
 
 
-def read_benign(settings: Prompts, world: World | None) -> pl.DataFrame:
+def read_benign(settings: RobustnessPrompts, world: World | None) -> pl.DataFrame:
     """The harmless look-alikes, with the columns of `REQUESTS`."""
     wanted = settings.benign
     if wanted.kind == "file":

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.outcomes import ALL
 from manybaskets.experiments.robustness.published_procedure import (
@@ -92,7 +92,7 @@ def load_robustness(path: Path) -> pl.DataFrame:
 class _Cells:
     """The study's conditions behind published cells."""
 
-    def __init__(self, published: Published) -> None:
+    def __init__(self, published: PublishedCells) -> None:
         self.targets = {theirs: ours for ours, theirs in published.targets.items()}
         self.mixes = {(c.condition, c.tier): mix for mix, c in published.conditions.items()}
 
@@ -180,7 +180,7 @@ def _names(condition: str) -> list[str]:
 
 
 def compare_robustness(
-    numbers: pl.DataFrame, paper: pl.DataFrame, summary: pl.DataFrame, published: Published
+    numbers: pl.DataFrame, paper: pl.DataFrame, summary: pl.DataFrame, published: PublishedCells
 ) -> pl.DataFrame:
     """Every published cell that the study has too, in the published order.
 

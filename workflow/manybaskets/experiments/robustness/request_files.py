@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from manybaskets.config.robustness import BenignFile, RequestFile, TemplateFile
-from manybaskets.data.reading import Table, read_table
+from manybaskets.data.reading import RawTable, read_table
 from manybaskets.errors import UserError
 
 REQUESTS = pl.Schema({"request": pl.String, "category": pl.String})
@@ -116,7 +116,7 @@ def _of_categories(found: dict[str, Any], path: Path) -> list[tuple[str, str]]:
 
 
 def _of_columns(
-    table: Table, settings: RequestFile | BenignFile, key: str
+    table: RawTable, settings: RequestFile | BenignFile, key: str
 ) -> list[tuple[str, str]]:
     requests = _texts(table, settings.prompt, f"{key}.prompt")
     _all_there(table, requests, "request", settings.prompt)
@@ -127,7 +127,7 @@ def _of_columns(
     return list(zip(requests, categories, strict=True))
 
 
-def _texts(table: Table, column: str, key: str) -> list[str]:
+def _texts(table: RawTable, column: str, key: str) -> list[str]:
     if column not in table.columns:
         _fail(f"there is no column '{column}'", table.where,
               f"one of the columns found: {', '.join(table.columns)}", f"correct {key}")  # fmt: skip
@@ -140,14 +140,14 @@ def _texts(table: Table, column: str, key: str) -> list[str]:
     return texts
 
 
-def _all_there(table: Table, texts: Sequence[str], name: str, column: str) -> None:
+def _all_there(table: RawTable, texts: Sequence[str], name: str, column: str) -> None:
     empty = [index for index, text in enumerate(texts) if not text]
     if empty:
         _fail(f"{len(empty)} rows have no {name}", table.place(empty[0]),
               f"a text in column '{column}' of every row", "mend or remove these rows")  # fmt: skip
 
 
-def _numbers(table: Table, column: str, key: str) -> list[int]:
+def _numbers(table: RawTable, column: str, key: str) -> list[int]:
     if column not in table.columns:
         _fail(f"there is no column '{column}'", table.where,
               f"one of the columns found: {', '.join(table.columns)}",

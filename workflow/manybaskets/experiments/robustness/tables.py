@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.config.evaluation import Published
+from manybaskets.config.evaluation import PublishedCells
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.comparisons import FAMILY
 from manybaskets.experiments.robustness.figure_panels import DANGEROUS
@@ -57,7 +57,7 @@ class RobustnessContext:
     """
 
     analysis: Analysis
-    published: Published | None = None
+    published: PublishedCells | None = None
     numbers: Path | None = None
 
 

@@ -283,7 +283,7 @@ def rank_quantile(values: Sequence[int], share: float) -> int:
 # --- tokens and cost ------------------------------------------------------------------------------
 
 
-def token_counts(trial: Trial, rows: Sequence[Row]) -> dict[str, dict[str, float | int] | None]:
+def token_summary(trial: Trial, rows: Sequence[Row]) -> dict[str, dict[str, float | int] | None]:
     """Mean, median, 95th percentile and maximum of tokens per prompt and answer, or null."""
     return {"prompt": _spread(trial, rows, "prompt"), "answer": _spread(trial, rows, "completion")}
 

@@ -32,7 +32,7 @@ from manybaskets.generation.pilot.pilot_checks import (
     estimate,
     question_of,
     temperature_check,
-    token_counts,
+    token_summary,
 )
 from manybaskets.generation.pilot.template_checks import read_template, rendering_checks, see
 from manybaskets.records.files import write_json
@@ -82,7 +82,7 @@ def shard_share_of_cap(source: Source, prompts: int) -> float:
     return (1 - share_of_cap(source.pilot.prompts, prompts)) / source.shards
 
 
-def examine(trial: Trial, rows: Sequence[Row] | None) -> list[Check]:
+def run_checks(trial: Trial, rows: Sequence[Row] | None) -> list[Check]:
     """All checks of a pilot.
 
     Args:
@@ -141,13 +141,13 @@ def run_trial(
         bos_prompts=holding(prompts, [template.bos]) if template and template.bos else (),
     )
     trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, []))
-    checks = examine(trial, None)
+    checks = run_checks(trial, None)
     if source.pilot.override_reason is None and _failed(checks):
         _settle(_verdict(trial, checks, None, engine, how), how.work, output)
     frame = answer_prompts(chosen, engine, how, how.work / "responses.parquet")
     rows = frame.sort("prompt_id", "turn").to_dicts()
     trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, rows))
-    _settle(_verdict(trial, examine(trial, rows), rows, engine, how), how.work, output)
+    _settle(_verdict(trial, run_checks(trial, rows), rows, engine, how), how.work, output)
 
 
 def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> tuple[Seen, ...]:
@@ -215,7 +215,7 @@ def _verdict(
         "prompts": len(trial.prompts),
         "drawn": len(trial.drawn),
         "checks": [_plain(check) for check in checks],
-        "tokens": token_counts(trial, rows) if rows else None,
+        "tokens": token_summary(trial, rows) if rows else None,
         "estimate": estimate(trial, rows) if rows else None,
         "samples": [_sample(trial, row, checks, how) for row in _telling(checks, rows or [])],
         "made_by": made_by | {"sampling": how.sampling.model_dump()},

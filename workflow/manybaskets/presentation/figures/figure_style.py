@@ -150,7 +150,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, stem: Path, settings: Figures) -> list[Path]:
+def save_figure(figure: Figure, stem: Path, settings: Figures) -> list[Path]:
     """Write `<stem>.svg` and `<stem>.png`, without the dates that would change the bytes."""
     stem = Path(stem)
     paths = []

@@ -11,8 +11,8 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange, titles, wrap
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
@@ -60,33 +60,35 @@ def _intervals(
     frame = frame.join(wanted, on=["measure", "prompt_set"], how="semi")
     with looks(look.settings):
         if not frame.height:
-            return pieces.nothing("Nothing was measured for this figure.", stem, look.settings)
+            return panel_drawing.nothing(
+                "Nothing was measured for this figure.", stem, look.settings
+            )
         styles = look.of_sources if whose(frame) == "sources" else look.conditions
-        places = pieces.Places(frame, list(styles), look.targets)
+        places = panel_drawing.Places(frame, list(styles), look.targets)
         names = titles(panels, find)
         arrangement = arrange(names, places.names, look.settings)
         head = 0.6 if baseline else 0.0
-        figure, axes = pieces.multiples(len(panels), arrangement, look.settings, head)
+        figure, axes = panel_drawing.multiples(len(panels), arrangement, look.settings, head)
         for place, (panel, title, axis) in enumerate(zip(panels, names, axes, strict=True)):
             measure = find(panel[0])
-            cell = frame.filter(pieces.matches(["measure", "prompt_set"], panel))
+            cell = frame.filter(panel_drawing.matches(["measure", "prompt_set"], panel))
             _panel(axis, cell, value, places, styles, measure)
             places.label(axis, place % arrangement.columns == 0)
             axis.set_title(wrap(title, arrangement.title_width))
-            text = pieces.unit(measure, compared=bool(baseline))
+            text = panel_drawing.unit(measure, compared=bool(baseline))
             axis.set_xlabel(wrap(text, arrangement.unit_width))
         if baseline:
             line = {"color": INK, "marker": "o", "linewidth": 1.2}
             figure.legend(
                 [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],
-                [f"Holm-adjusted p < {pieces.ALPHA}", "not so"], loc="outside upper left", ncols=2,
+                [f"Holm-adjusted p < {panel_drawing.ALPHA}", "not so"], loc="outside upper left", ncols=2,
                 title=f"Difference from {baseline}; of perplexities: the ratio", alignment="left",
             )  # fmt: skip
-        return save(figure, stem, look.settings)
+        return save_figure(figure, stem, look.settings)
 
 
 def _panel(
-    axis: Axes, cell: pl.DataFrame, value: str, places: pieces.Places,
+    axis: Axes, cell: pl.DataFrame, value: str, places: panel_drawing.Places,
     styles: dict[str, tuple[str, str]], measure: Any,
 ) -> None:  # fmt: skip
     """Points and intervals of one measure, on the scale that readers see."""
@@ -104,13 +106,13 @@ def _panel(
         ends += [v for v in shown.values() if v is not None and math.isfinite(v)]
         colour, marker = styles.get(row["mix"], (INK, "o"))
         p = row.get("p_holm")
-        filled = not forest or (p is not None and p < pieces.ALPHA)
-        pieces.point(axis, places.of(row), shown, colour, marker, filled)
+        filled = not forest or (p is not None and p < panel_drawing.ALPHA)
+        panel_drawing.point(axis, places.of(row), shown, colour, marker, filled)
     # The untuned model's perplexity may be far off; it must not flatten the others.
-    wide = exponential and ends and min(ends) > 0 and max(ends) > pieces.WIDE * min(ends)
-    pieces.scale(axis, ends, logarithmic=(exponential and forest) or bool(wide))
+    wide = exponential and ends and min(ends) > 0 and max(ends) > panel_drawing.WIDE * min(ends)
+    panel_drawing.scale(axis, ends, logarithmic=(exponential and forest) or bool(wide))
     axis.grid(axis="x")
     if not cell[value].count():
-        pieces.without_values(axis, say=False)
+        panel_drawing.without_values(axis, say=False)
     for line in alike:
         axis.axvline(line, color=INK, linewidth=0.8, zorder=1)

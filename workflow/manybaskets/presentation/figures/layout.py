@@ -98,7 +98,7 @@ def pages(items: Sequence[Item], per_page: int, columns: int = 1) -> list[list[I
 
 
 @dataclass(frozen=True)
-class Cells:
+class FigureCells:
     """Matrices on pages.
 
     Attributes:
@@ -118,7 +118,7 @@ class Cells:
     text: float
 
 
-def arrange_cells(count: int, names: Sequence[str], settings: Figures) -> Cells:
+def arrange_cells(count: int, names: Sequence[str], settings: Figures) -> FigureCells:
     """Arrange as many square matrices with these names on both sides."""
     line = settings.font_size / 72
     label = text_width(names, settings)
@@ -134,7 +134,7 @@ def arrange_cells(count: int, names: Sequence[str], settings: Figures) -> Cells:
     high = 2.9 * line if intervals else 1.9 * line
     height = len(names) * high + (line if upright else label) + 5 * line
     per_page = max(1, int(settings.height / height)) * columns
-    return Cells(columns, height, per_page, intervals, upright, min(0.8, 0.8 * cell / value))
+    return FigureCells(columns, height, per_page, intervals, upright, min(0.8, 0.8 * cell / value))
 
 
 def plot_titles(labels: Sequence[str], targets: Sequence[str]) -> list[str]:

@@ -109,7 +109,7 @@ def figure(
 ) -> Callable[[Callable[..., list[Path]]], Callable[..., list[Path]]]:
     """Register a drawing function: `function(*tables, stem=…, look=…, **options)`.
 
-    It draws its tables as `<stem>.svg` and `<stem>.png` (`figure_style.save`) in the study's look and
+    It draws its tables as `<stem>.svg` and `<stem>.png` (`figure_style.save_figure`) in the study's look and
     returns both paths.
 
     Args:

@@ -14,8 +14,8 @@ from manybaskets.config.study import Study
 from manybaskets.measures import get
 from manybaskets.measures.selection import measured_names
 from manybaskets.measures.stage import TEST
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange_plots, pages, plot_titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
@@ -73,7 +73,7 @@ def source_counts(
     table = source_count_table(rows, members, find).filter(pl.col("value").is_finite())
     with looks(settings):
         if not table.height:
-            return pieces.nothing("No mix of this family was measured.", stem, settings)
+            return panel_drawing.nothing("No mix of this family was measured.", stem, settings)
         targets = in_order(table["model"], list(look.targets))
         cells = [(name, target) for name in measures for target in targets]
         titles = plot_titles([find(name).label for name in measures], targets)
@@ -81,16 +81,18 @@ def source_counts(
         names = _names(table, members)
         line = settings.font_size / 72 * 1.5
         head = line * (1 + sum(name.count("\n") + 1 for name in names.values()) / 2)
-        page, axes = pieces.multiples(len(cells), arrangement, settings, head)
+        page, axes = panel_drawing.multiples(len(cells), arrangement, settings, head)
         counts = sorted(set(table["count"]))
         for place, (axis, key, title) in enumerate(zip(axes, cells, titles, strict=True)):
-            cell = table.filter(pieces.matches(["measure", "model"], key))
+            cell = table.filter(panel_drawing.matches(["measure", "model"], key))
             measure = find(key[0])
             _panel(axis, cell, look, measure.transform == "exp")
             axis.set_xticks(counts)
             axis.set_xlim(counts[0] - 0.5, counts[-1] + 0.5)
             axis.set_title(wrap(title, arrangement.title_width))
-            axis.set_ylabel(wrap(pieces.unit(measure).replace("←", "↓").replace("→", "↑"), 26))
+            axis.set_ylabel(
+                wrap(panel_drawing.unit(measure).replace("←", "↓").replace("→", "↑"), 26)
+            )
             if place >= len(cells) - arrangement.columns:
                 axis.set_xlabel("number of sources")
         handles = [Line2D([], [], color=INK, marker="_", markersize=12, alpha=0.75)]
@@ -99,7 +101,7 @@ def source_counts(
             handles.append(Line2D([], [], color=colour, marker=marker, linestyle="none"))
         texts = ["mean of the mixes", *names.values()]
         page.legend(handles, texts, loc="outside lower left", ncols=2, labelspacing=0.5)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _panel(axis: Axes, cell: pl.DataFrame, look: Look, exponential: bool) -> None:
@@ -119,8 +121,8 @@ def _panel(axis: Axes, cell: pl.DataFrame, look: Look, exponential: bool) -> Non
         means.append((count, group.select(value).item()))
     axis.plot(*zip(*means, strict=True), color=INK, linewidth=1.0, marker="_", markersize=14,
               markeredgewidth=1.4, alpha=0.75, zorder=2)  # fmt: skip
-    wide = exponential and max(ends) > pieces.WIDE * min(ends) > 0
-    pieces.scale(axis, ends, logarithmic=wide, way="y")
+    wide = exponential and max(ends) > panel_drawing.WIDE * min(ends) > 0
+    panel_drawing.scale(axis, ends, logarithmic=wide, way="y")
     axis.grid(axis="y", color=FAINT)
 
 

@@ -13,8 +13,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from manybaskets.config.study import TRAIN, Study
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange, titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
@@ -79,33 +79,33 @@ def distributions(
     }
     with looks(look.settings):
         if not quantiles.height:
-            return pieces.nothing("No measure of single answers.", stem, look.settings)
+            return panel_drawing.nothing("No measure of single answers.", stem, look.settings)
         styles = look.of_sources if whose(quantiles) == "sources" else look.conditions
-        places = pieces.Places(quantiles, list(styles), look.targets)
+        places = panel_drawing.Places(quantiles, list(styles), look.targets)
         names = titles(panels, find)
         arrangement = arrange(names, places.names, look.settings)
-        page, axes = pieces.multiples(len(panels), arrangement, look.settings, 0.3)
+        page, axes = panel_drawing.multiples(len(panels), arrangement, look.settings, 0.3)
         for place, (panel, title, axis) in enumerate(zip(panels, names, axes, strict=True)):
             measure = find(panel[0])
-            cell = quantiles.filter(pieces.matches(_KEY[:2], panel))
+            cell = quantiles.filter(panel_drawing.matches(_KEY[:2], panel))
             ends: list[float] = []
             conditions = cell.select("model", "mix").unique()
             for row in places.sorted(conditions):
                 model, mix = row["model"], row["mix"]
-                group = cell.filter(pieces.matches(["model", "mix"], (model, mix)))
+                group = cell.filter(panel_drawing.matches(["model", "mix"], (model, mix)))
                 box = _box(group, means.get((*panel, model, mix)), measure.transform)
                 if box is not None:
                     _draw(axis, places.of(row), box, *styles.get(mix, (INK, "o")))
                     ends += [v for v in box.values() if v is not None and math.isfinite(v)]
-            pieces.scale(axis, ends, logarithmic=measure.transform == "exp")
+            panel_drawing.scale(axis, ends, logarithmic=measure.transform == "exp")
             if not ends:
-                pieces.without_values(axis)
+                panel_drawing.without_values(axis)
             axis.grid(axis="x")
             places.label(axis, place % arrangement.columns == 0)
             axis.set_title(wrap(title, arrangement.title_width))
-            axis.set_xlabel(wrap(pieces.unit(measure), arrangement.unit_width))
+            axis.set_xlabel(wrap(panel_drawing.unit(measure), arrangement.unit_width))
         _legend(page)
-        return save(page, stem, look.settings)
+        return save_figure(page, stem, look.settings)
 
 
 def _box(

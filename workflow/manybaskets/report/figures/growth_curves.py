@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.measures.stage import TEST
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import Look, looks, save_figure
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.presentation.formatting import number, rounded_alike
 from manybaskets.records.measured import in_order, whose
@@ -57,7 +57,7 @@ def growth(
     laws = _laws(summary.filter(pl.col("prompt_set") == prompt_set))
     with looks(settings):
         if not grown.height:
-            return pieces.nothing("Too few words for a curve.", stem, settings)
+            return panel_drawing.nothing("Too few words for a curve.", stem, settings)
         styles = look.of_sources if whose(grown) == "sources" else look.conditions
         targets = in_order(grown["model"], list(look.targets))
         names = in_order(grown["mix"], list(styles))
@@ -67,20 +67,20 @@ def growth(
             sum(texts[target, name].count("\n") + 1.6 for name in names) for target in targets
         )
         height = max(_LOWEST, (lines * 1.25 + 3) * settings.font_size / 72)
-        page, grid = pieces.grid(len(targets), 1, height, settings)
+        page, grid = panel_drawing.grid(len(targets), 1, height, settings)
         for target, (axis,) in zip(targets, grid, strict=True):
             cell = grown.filter(pl.col("model") == target)
             for place, name in enumerate(in_order(cell["mix"], names)):
                 curve = cell.filter(pl.col("mix") == name)
                 _curve(axis, curve, place, styles[name], texts[target, name])
-            pieces.scale(axis, cell["tokens"].to_list(), logarithmic=True)
-            pieces.scale(axis, cell["types"].to_list(), logarithmic=True, way="y")
+            panel_drawing.scale(axis, cell["tokens"].to_list(), logarithmic=True)
+            panel_drawing.scale(axis, cell["types"].to_list(), logarithmic=True, way="y")
             axis.set(xlabel="words", ylabel="distinct words")
             axis.grid()
             if len(targets) > 1:
                 axis.set_title(target)
             axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.7)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _curve(axis: Axes, cell: pl.DataFrame, place: int, style: tuple[str, str], text: str) -> None:

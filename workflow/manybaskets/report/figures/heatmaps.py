@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from manybaskets.config.study import Study
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, Look, looks, save
-from manybaskets.presentation.figures.layout import Cells, arrange_cells, pages
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, Look, looks, save_figure
+from manybaskets.presentation.figures.layout import FigureCells, arrange_cells, pages
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import rounded_alike
 from manybaskets.records.measured import in_order
@@ -115,18 +115,18 @@ def _matrices(
     matrices = [matrix for matrix in matrices if matrix[1]["value"].count()]
     with looks(settings):
         if not matrices:
-            return pieces.nothing("Nothing to compare here.", stem, settings)
+            return panel_drawing.nothing("Nothing to compare here.", stem, settings)
         names = in_order([n for _, f, _ in matrices for n in (*f["first"], *f["second"])], order)
         cells = arrange_cells(len(matrices), names, settings)
         rows = -(-len(matrices) // cells.columns)
-        page, lines = pieces.grid(rows, cells.columns, cells.height, settings)
+        page, lines = panel_drawing.grid(rows, cells.columns, cells.height, settings)
         axes = [axis for line in lines for axis in line]
         for axis, (title, frame, similar) in zip(axes, matrices, strict=False):
             found = _both_ways(frame)
             _matrix(page, axis, found, names, cells, settings.font_size, similar, unit)
             axis.set_title(title)
-        pieces.drop(axes[len(matrices) :])
-        return save(page, stem, settings)
+        panel_drawing.drop(axes[len(matrices) :])
+        return save_figure(page, stem, settings)
 
 
 def _both_ways(frame: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
@@ -136,7 +136,7 @@ def _both_ways(frame: pl.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def _matrix(
-    page: Figure, axis: Axes, found: _Matrix, names: Sequence[str], cells: Cells, size: float,
+    page: Figure, axis: Axes, found: _Matrix, names: Sequence[str], cells: FigureCells, size: float,
     similar: bool, unit: str,
 ) -> None:  # fmt: skip
     """A matrix of coloured cells; a pair without a value is left grey."""
@@ -177,7 +177,7 @@ def _matrix(
     bar.set_label(f"{unit}; {meaning}" if unit else meaning, fontsize=size * 0.8)
 
 
-def _texts(known: _Matrix, cells: Cells) -> dict[tuple[str, str], list[tuple[str, float]]]:
+def _texts(known: _Matrix, cells: FigureCells) -> dict[tuple[str, str], list[tuple[str, float]]]:
     """Lines of every cell, with their size as a part of the font size; all have the same decimals.
 
     A value, and below it the interval where that is known.

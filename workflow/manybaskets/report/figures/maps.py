@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import INK, Look, looks, new_figure, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, new_figure, save_figure
 from manybaskets.presentation.figures.registry import figure
 from manybaskets.records.measured import in_order
 
@@ -37,7 +37,7 @@ def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
     settings = look.settings
     with looks(settings):
         if not points.height:
-            return pieces.nothing("Too few answers for a map.", stem, settings)
+            return panel_drawing.nothing("Too few answers for a map.", stem, settings)
         styles = look.of_sources
         names = in_order(points["source"], list(styles))
         page = new_figure(settings.width, 0.72 * settings.width)
@@ -64,4 +64,4 @@ def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, color=INK, linewidth=0.4)
         axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=1.0)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)

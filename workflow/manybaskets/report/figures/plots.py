@@ -13,8 +13,8 @@ from matplotlib.ticker import MaxNLocator
 from manybaskets.config.participants import embedded_sources
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
-from manybaskets.presentation.figures import panels
-from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import fitting, pages, row_height, wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
@@ -62,12 +62,12 @@ def habits(
     rows = summary.filter(pl.col("measure").is_in(measures), pl.col("prompt_set") == prompt_set)
     with looks(settings):
         if not rows.height:
-            return panels.nothing("No measure of habits in this study.", stem, settings)
+            return panel_drawing.nothing("No measure of habits in this study.", stem, settings)
         styles = look.conditions
         names = in_order(rows["mix"], list(styles))
         measures = in_order(rows["measure"], measures)
         targets = in_order(rows["model"], look.targets)
-        page, grid = panels.grid(
+        page, grid = panel_drawing.grid(
             len(targets), len(measures), row_height(names, 1.5, settings), settings, sharex=True
         )
         title_width, _ = fitting(names, len(measures), settings)
@@ -78,16 +78,16 @@ def habits(
                 found = {row["mix"]: row for row in cell.iter_rows(named=True)}
                 for place, name in enumerate(names):
                     if name in found and found[name]["estimate"] is not None:
-                        panels.bar(axis, place, found[name], styles[name][0])
+                        panel_drawing.bar(axis, place, found[name], styles[name][0])
                 axis.set_xlim(0, top)
-                panels.name_rows(axis, names, first=axis is axes[0])
+                panel_drawing.name_rows(axis, names, first=axis is axes[0])
                 axis.grid(axis="x")
                 if axes is grid[0]:
                     axis.set_title(wrap(find(measure).label, title_width))
             if len(targets) > 1:
                 axes[0].set_ylabel(wrap(target), fontweight="bold")
         page.supxlabel("Share of answers", fontsize=settings.font_size * 0.9)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _plan_training_curves(study: Study) -> Iterator[PlannedFigure]:
@@ -124,15 +124,17 @@ def training_curves(
         if pairs is None:
             names = in_order(curves["mix"], list(styles))
             pairs = [(target, name) for target in targets for name in names]
-        pairs = [key for key in pairs if curves.filter(panels.matches(_RUN, key)).height]
+        pairs = [key for key in pairs if curves.filter(panel_drawing.matches(_RUN, key)).height]
         if not pairs:
-            return panels.nothing("No training curves in this study.", stem, settings)
+            return panel_drawing.nothing("No training curves in this study.", stem, settings)
         columns = min(_CURVE_COLUMNS, len(pairs))
         rows = math.ceil(len(pairs) / columns)
-        page, grid = panels.grid(rows, columns, _CURVE_PANEL, settings, sharex=True, sharey=True)
+        page, grid = panel_drawing.grid(
+            rows, columns, _CURVE_PANEL, settings, sharex=True, sharey=True
+        )
         axes = [axis for line in grid for axis in line]
         for axis, key in zip(axes, pairs, strict=False):
-            cell = curves.filter(panels.matches(_RUN, key)).sort(
+            cell = curves.filter(panel_drawing.matches(_RUN, key)).sort(
                 "seed", "kind", "step", descending=[False, True, False]
             )
             colour = styles[key[1]][0]
@@ -147,7 +149,7 @@ def training_curves(
             axis.set_title(f"{wrap(key[1])}{target}")
             axis.grid(axis="y")
             axis.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        panels.drop(axes[len(pairs) :])
+        panel_drawing.drop(axes[len(pairs) :])
         for axis in axes[max(0, len(pairs) - columns) : len(pairs)]:
             axis.tick_params(
                 labelbottom=True
@@ -160,7 +162,7 @@ def training_curves(
         )  # fmt: skip
         page.supxlabel("Step", fontsize=settings.font_size * 0.9)
         page.supylabel("Loss (nats per token)", fontsize=settings.font_size * 0.9)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 @figure(
@@ -182,12 +184,14 @@ def knowledge(
     find, settings = measure_lookup(lookup), look.settings
     with looks(settings):
         if not known.height:
-            return panels.nothing("No embedded models in this study.", stem, settings)
+            return panel_drawing.nothing("No embedded models in this study.", stem, settings)
         names = known["model"].unique(maintain_order=True).to_list()
         measures = known["measure"].unique(maintain_order=True).to_list()
         columns = min(3, len(measures))
         height = row_height(names, 1.5, settings)
-        page, grid = panels.grid(math.ceil(len(measures) / columns), columns, height, settings)
+        page, grid = panel_drawing.grid(
+            math.ceil(len(measures) / columns), columns, height, settings
+        )
         title_width, _ = fitting(names, columns, settings)
         axes = [axis for line in grid for axis in line]
         for place, (axis, measure) in enumerate(zip(axes, measures, strict=False)):
@@ -198,16 +202,16 @@ def knowledge(
             }
             for row, name in enumerate(names):
                 if name in found and found[name]["value"] is not None:
-                    panels.point(axis, row, found[name], INK, "o")
+                    panel_drawing.point(axis, row, found[name], INK, "o")
             axis.set_xlim(-0.02, max(1.02, axis.get_xlim()[1]))
-            panels.name_rows(axis, names, first=place % columns == 0)
+            panel_drawing.name_rows(axis, names, first=place % columns == 0)
             axis.grid(axis="x")
             counts = cell["n"].unique().sort().to_list()
             answers = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
             axis.set_xlabel(f"share of {answers} answers")
             axis.set_title(wrap(_label(find, measure), title_width))
-        panels.drop(axes[len(measures) :])
-        return save(page, stem, settings)
+        panel_drawing.drop(axes[len(measures) :])
+        return save_figure(page, stem, settings)
 
 
 def _label(find: Lookup, measure: str) -> str:

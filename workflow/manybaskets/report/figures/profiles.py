@@ -15,8 +15,8 @@ from manybaskets.config.study import TRAIN, Study
 from manybaskets.measures import get
 from manybaskets.measures.selection import measured_names
 from manybaskets.measures.stage import TEST
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange, pages, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
@@ -74,11 +74,11 @@ def style(
     sources = of_sources(known)
     with looks(settings):
         if not runs.height and not sources.height:
-            return pieces.nothing("No measure of style in this study.", stem, settings)
+            return panel_drawing.nothing("No measure of style in this study.", stem, settings)
         rows = _rows(runs, sources, look)
         titles = [find(name).label for name in measures]
         arrangement = arrange(titles, [row.name for row in rows], settings)
-        page, axes = pieces.multiples(len(measures), arrangement, settings, 0.3)
+        page, axes = panel_drawing.multiples(len(measures), arrangement, settings, 0.3)
         for place, (name, axis) in enumerate(zip(measures, axes, strict=True)):
             measure = find(name)
             wrote = {row["mix"]: row for row in _of(sources, name)}
@@ -92,14 +92,14 @@ def style(
                 if row.source in wrote:
                     look_of = look.of_sources[row.source]
                     ends += _point(axis, y - _APART * pair, wrote[row.source], look_of, False)
-            pieces.scale(axis, ends, logarithmic=False)
+            panel_drawing.scale(axis, ends, logarithmic=False)
             axis.grid(axis="x")
             _name(axis, rows, place % arrangement.columns == 0)
             axis.set_title(wrap(measure.label, arrangement.title_width))
-            axis.set_xlabel(wrap(pieces.unit(measure), arrangement.unit_width))
+            axis.set_xlabel(wrap(panel_drawing.unit(measure), arrangement.unit_width))
         if runs.height:
             _legend(page)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _legend(page: Figure) -> None:
@@ -146,12 +146,12 @@ def _point(
     axis: Axes, place: float, row: Mapping[str, Any], style: tuple[str, str], filled: bool
 ) -> list[float]:
     """Draw an estimate with its interval; what the axis has to hold for it."""
-    pieces.point(axis, place, row, *style, filled)
+    panel_drawing.point(axis, place, row, *style, filled)
     return [row[key] for key in ("estimate", "low", "high") if row[key] is not None]
 
 
 def _name(axis: Axes, rows: Sequence[_Row], first: bool) -> None:
-    pieces.name_rows(axis, [row.name for row in rows], first)
+    panel_drawing.name_rows(axis, [row.name for row in rows], first)
     for place, row in enumerate(rows):
         if row.run is None and row.source is None:
             axis.get_yticklabels()[place].set_fontweight("bold")

@@ -26,8 +26,15 @@ from manybaskets.experiments.preference.figures.scope import (
     rows_of,
     with_preference,
 )
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, new_figure, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import (
+    FAINT,
+    INK,
+    Look,
+    looks,
+    new_figure,
+    save_figure,
+)
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.formatting import rounded_alike
@@ -77,7 +84,7 @@ def matrix(
     shown = [(way, rows) for way in ways if (rows := rows_of(means, target, way)).height]
     with looks(settings):
         if not shown:
-            return pieces.nothing(NOTHING_READ, stem, settings)
+            return panel_drawing.nothing(NOTHING_READ, stem, settings)
         judges = [judges_of(rows, look) for _, rows in shown]
         heights = [matrix_height(len(each), settings) for each in judges]
         page = new_figure(settings.width, sum(heights))
@@ -85,7 +92,7 @@ def matrix(
         for (way, rows), names, axis in zip(shown, judges, axes[:, 0], strict=True):
             _matrix(axis, rows, names, authors_of(rows, authors), way[1], settings.font_size)
             axis.set_title(f"{TITLES[tuple(way)]}: {UNITS[way[1]]}")
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _matrix(

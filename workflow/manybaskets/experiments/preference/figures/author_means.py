@@ -26,8 +26,8 @@ from manybaskets.experiments.preference.figures.scope import (
     rows_of,
     with_preference,
 )
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 
@@ -64,10 +64,10 @@ def authors(
     shown = [(way, rows) for way in ways if (rows := rows_of(means, target, way)).height]
     with looks(settings):
         if not shown:
-            return pieces.nothing(NOTHING_READ, stem, settings)
+            return panel_drawing.nothing(NOTHING_READ, stem, settings)
         columns = min(_COLUMNS, len(shown))
         lines = -(-len(shown) // columns)
-        page, grid = pieces.grid(lines, columns, _HEIGHT, settings, HEAD)
+        page, grid = panel_drawing.grid(lines, columns, _HEIGHT, settings, HEAD)
         axes = [axis for row in grid for axis in row]
         drawn: dict[tuple[str, str], Line2D] = {}
         for (way, rows), axis in zip(shown, axes, strict=False):
@@ -83,10 +83,10 @@ def authors(
             axis.set_ylabel(UNITS[way[1]])
             axis.set_title(TITLES[tuple(way)])
             axis.grid(axis="y")
-        pieces.drop(axes[len(shown) :])
+        panel_drawing.drop(axes[len(shown) :])
         page.legend(list(drawn.values()), [judge_name(judge) for judge in drawn],
                       loc="outside upper left", ncols=min(5, len(drawn)))  # fmt: skip
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 def _line(
@@ -94,7 +94,7 @@ def _line(
     look: Look,
 ) -> Line2D:  # fmt: skip
     colour, marker = judge_style(judge, look)
-    of_judge = rows.filter(pieces.matches(["target", "mix"], judge))
+    of_judge = rows.filter(panel_drawing.matches(["target", "mix"], judge))
     found = {row["author"]: row for row in of_judge.iter_rows(named=True)}
     known = [(place + shift, found[name]) for place, name in enumerate(names) if name in found]
     (line,) = axis.plot([x for x, _ in known], [row["value"] for _, row in known], marker=marker,

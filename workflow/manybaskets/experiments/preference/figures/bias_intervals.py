@@ -26,8 +26,8 @@ from manybaskets.experiments.preference.figures.scope import (
     sorted_rows,
     with_preference,
 )
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.records.measured import in_order
 
@@ -66,19 +66,19 @@ def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: L
     shown = [(way, rows) for way in ways if (rows := rows_of(judged, target, way)).height]
     with looks(settings):
         if not shown:
-            return pieces.nothing(NOTHING_READ, stem, settings)
+            return panel_drawing.nothing(NOTHING_READ, stem, settings)
         names = in_order(judged.filter(pl.col("target") == target)["mix"], list(look.conditions))
         height = rows_height(len(names), settings)
-        page, grid = pieces.grid(len(shown), 2, height, settings, HEAD)
+        page, grid = panel_drawing.grid(len(shown), 2, height, settings, HEAD)
         for (way, rows), axes in zip(shown, grid, strict=True):
             for axis, (title, keys) in zip(axes, _BIASES.items(), strict=True):
                 _biases(axis, rows, names, keys, title == "SPB" and way[0] == "corrected", look)
-                pieces.name_rows(axis, names, first=axis is axes[0])
+                panel_drawing.name_rows(axis, names, first=axis is axes[0])
                 axis.set_title(f"{TITLES[tuple(way)]}: {title}")
                 axis.set_xlabel(BIAS_UNITS[way[1]])
                 axis.grid(axis="x")
         page.legend(*_legend(judged), loc="outside upper left", ncols=5)
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 _BIASES = {"SPB": ("spb", "low", "high"), "PSB": ("psb", "psb_low", "psb_high")}
@@ -103,13 +103,15 @@ def _biases(
         own = row["self"] == OWN
         place = names.index(row["mix"]) + (0.0 if not both else 0.18 if own else -0.18)
         unfit = _unfit(row)
-        filled = tested and row["p_holm"] is not None and row["p_holm"] < pieces.ALPHA
+        filled = tested and row["p_holm"] is not None and row["p_holm"] < panel_drawing.ALPHA
         marker = "x" if unfit else "D" if own else "o"
-        pieces.point(axis, place, shown, GREY if unfit else colour, marker, filled or not tested)
+        panel_drawing.point(
+            axis, place, shown, GREY if unfit else colour, marker, filled or not tested
+        )
     if len(ends) == 1:
-        pieces.without_values(axis)
+        panel_drawing.without_values(axis)
         return
-    pieces.scale(axis, ends, logarithmic=False)
+    panel_drawing.scale(axis, ends, logarithmic=False)
     axis.axvline(0.0, color=INK, linewidth=0.8, zorder=1)
 
 
@@ -125,7 +127,7 @@ def _legend(judged: pl.DataFrame) -> tuple[list[Line2D], list[str]]:
     entries = [
         (marker_of("o"), "self: base model's text"),
         (marker_of("D"), "self: the run's own"),
-        (marker_of("o", markerfacecolor="white"), f"not p < {pieces.ALPHA} (Holm)"),
+        (marker_of("o", markerfacecolor="white"), f"not p < {panel_drawing.ALPHA} (Holm)"),
         (marker_of("x", color=GREY), "not interpretable"),
     ]
     if not (judged["self"] == OWN).any():

@@ -21,8 +21,8 @@ from manybaskets.experiments.preference.figures.scope import (
     with_preference,
 )
 from manybaskets.experiments.preference.schemas import PAIRWISE
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.records.measured import in_order
 
@@ -64,9 +64,9 @@ def discrimination(judged: pl.DataFrame, stem: Path, *, target: str, look: Look)
     )  # fmt: skip
     with looks(settings):
         if not rows.height:
-            return pieces.nothing("No judge was shown corrupted texts.", stem, settings)
+            return panel_drawing.nothing("No judge was shown corrupted texts.", stem, settings)
         protocols = in_order(rows["protocol"], list(BIAS_UNITS))
-        page, grid = pieces.grid(1, len(protocols), 3.0, settings, HEAD)
+        page, grid = panel_drawing.grid(1, len(protocols), 3.0, settings, HEAD)
         drawn: dict[str, Line2D] = {}
         for protocol, axis in zip(protocols, grid[0], strict=True):
             ends, sides = [0.0], [0.5, 1.0]
@@ -86,8 +86,8 @@ def discrimination(judged: pl.DataFrame, stem: Path, *, target: str, look: Look)
                                      markerfacecolor="white" if own else colour)  # fmt: skip
                 if not own:
                     drawn[row["mix"]] = point
-            pieces.scale(axis, sides, logarithmic=False)
-            pieces.scale(axis, ends, logarithmic=False, way="y")
+            panel_drawing.scale(axis, sides, logarithmic=False)
+            panel_drawing.scale(axis, ends, logarithmic=False, way="y")
             axis.axvline(0.5, color=INK, linewidth=0.8, zorder=1)
             axis.axhline(0.0, color=INK, linewidth=0.8, zorder=1)
             axis.set_xlabel("accuracy on intact against corrupted")
@@ -100,4 +100,4 @@ def discrimination(judged: pl.DataFrame, stem: Path, *, target: str, look: Look)
             handles.append(marker_of("o", markerfacecolor="white"))
             names = [*names, "hollow: the run's own text"]
         page.legend(handles, names, loc="outside upper left", ncols=min(5, len(names)))
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)

@@ -17,8 +17,8 @@ from manybaskets.experiments.preference.figures.scope import (
     rows_height,
     with_preference,
 )
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 
 KIND = "preference-position"
@@ -57,13 +57,13 @@ def position(
     shown = [tuple(each) for each in asked if tuple(each) in present]
     with looks(settings):
         if not shown:
-            return pieces.nothing("No judge read pairs for this figure.", stem, settings)
+            return panel_drawing.nothing("No judge read pairs for this figure.", stem, settings)
         judges = judges_of(rows, look)
         names = [judge_name(judge) for judge in judges]
         height = rows_height(len(names), settings)
-        page, grid = pieces.grid(len(shown), 2, height, settings)
+        page, grid = panel_drawing.grid(len(shown), 2, height, settings)
         for (variant, markers), axes in zip(shown, grid, strict=True):
-            cell = rows.filter(pieces.matches(["variant", "markers"], [variant, markers]))
+            cell = rows.filter(panel_drawing.matches(["variant", "markers"], [variant, markers]))
             found = {(row["target"], row["mix"]): row for row in cell.iter_rows(named=True)}
             for axis, keys in zip(axes, _PLACES.values(), strict=True):
                 ends = [0.0] if keys[0] == "value" else [0.0, 1.0]
@@ -75,17 +75,17 @@ def position(
                     row = dict(zip(("estimate", "low", "high"),
                                    (found[judge][key] for key in keys), strict=True))  # fmt: skip
                     ends += [value for value in row.values() if value is not None]
-                    pieces.point(axis, place, row, *judge_style(judge, look))
-                pieces.scale(axis, ends, logarithmic=False)
+                    panel_drawing.point(axis, place, row, *judge_style(judge, look))
+                panel_drawing.scale(axis, ends, logarithmic=False)
                 axis.axvline(0.0 if keys[0] == "value" else 0.5, color=INK, linewidth=0.8, zorder=1)
-                pieces.name_rows(axis, names, first=axis is axes[0])
+                panel_drawing.name_rows(axis, names, first=axis is axes[0])
                 axis.grid(axis="x")
             published = ", as published" if variant == "paper" else ""
             axes[0].set_title(f"Markers {markers}{published}: position bias")
             axes[1].set_title("Swap consistency")
             axes[0].set_xlabel("log-odds; right: the first place is favoured")
             axes[1].set_xlabel("share of pairs with one answer in both orders")
-        return save(page, stem, settings)
+        return save_figure(page, stem, settings)
 
 
 _PLACES = {

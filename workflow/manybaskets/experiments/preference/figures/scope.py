@@ -10,7 +10,7 @@ import polars as pl
 from matplotlib.lines import Line2D
 
 from manybaskets.config.evaluation import Figures
-from manybaskets.config.preference_judging import Judging
+from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.roles import Roles
 from manybaskets.experiments.preference.schemas import (
@@ -79,14 +79,14 @@ def with_preference(plan: Plan) -> Callable[[Study], Iterable[PlannedFigure]]:
     return lambda study: plan(Scope.of(study)) if study.preference else []
 
 
-def ways_of(judging: Judging) -> list[list[str]]:
+def ways_of(judging: PreferenceJudging) -> list[list[str]]:
     """Pairs of variant and protocol in which judges are asked, the published ones last."""
     variants = [CORRECTED, *([PAPER] if judging.published_form else [])]
     protocols = [name for name in (PAIRWISE, ABSOLUTE) if name in judging.protocols]
     return [[variant, protocol] for variant in variants for protocol in protocols]
 
 
-def asked_of(judging: Judging) -> list[list[str]]:
+def asked_of(judging: PreferenceJudging) -> list[list[str]]:
     """Pairs of variant and set of markers of all comparisons."""
     if PAIRWISE not in judging.protocols:
         return []

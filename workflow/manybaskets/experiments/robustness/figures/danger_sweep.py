@@ -21,8 +21,8 @@ from manybaskets.experiments.robustness.figure_panels import (
     of_target,
 )
 from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSARIAL
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import GREY, Look, looks, save
+from manybaskets.presentation.figures import panel_drawing
+from manybaskets.presentation.figures.figure_style import GREY, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.records.measured import in_order
@@ -70,10 +70,10 @@ def danger_sweep(
     with looks(look.settings):
         present = [name for name in prompt_sets if name in set(rows["prompt_set"])]
         if not present:
-            return pieces.nothing(NO_SCORES, stem, look.settings)
+            return panel_drawing.nothing(NO_SCORES, stem, look.settings)
         names = in_order(rows["mix"], list(look.conditions))
         head = 0.25 + 0.2 * math.ceil(len(names) / 5)
-        page, grid = pieces.grid(
+        page, grid = panel_drawing.grid(
             len(present), len(cuts), SWEEP_PANEL, look.settings, head, sharex=True, sharey="row"
         )
         for prompt_set, line in zip(present, grid, strict=True):
@@ -94,7 +94,7 @@ def danger_sweep(
         of = f" ({target})" if len(look.targets) > 1 else ""
         page.supxlabel(f"Quality at least{of}", fontsize=size)
         page.supylabel("Share of responses", fontsize=size)
-        return save(page, stem, look.settings)
+        return save_figure(page, stem, look.settings)
 
 
 def _sweep(

@@ -22,9 +22,8 @@ from manybaskets.experiments.robustness.figure_panels import (
 )
 from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSARIAL
 from manybaskets.names import VANILLA
-from manybaskets.presentation.figures import layout
-from manybaskets.presentation.figures import panels as pieces
-from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save
+from manybaskets.presentation.figures import layout, panel_drawing
+from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 
@@ -77,11 +76,11 @@ def harm_and_quality(
     with looks(look.settings):
         names = [name for name in mixes if name in set(rows["mix"])]
         if not rows["n"].sum() or not names:
-            return pieces.nothing(NO_SCORES, stem, look.settings)
+            return panel_drawing.nothing(NO_SCORES, stem, look.settings)
         totals = dict(rows.group_by("mix").agg(pl.col("n").sum()).rows())
         largest = max(n / max(totals[mix], 1) for mix, n in rows.select("mix", "n").rows())
         columns = min(MAP_COLUMNS, len(names))
-        page, grid_axes = pieces.grid(
+        page, grid_axes = panel_drawing.grid(
             math.ceil(len(names) / columns), columns, MAP_PANEL, look.settings, HEAD,
             sharex=True, sharey=True,
         )  # fmt: skip
@@ -92,7 +91,7 @@ def harm_and_quality(
             zone = (pl.col("harm") >= DANGEROUS) & (pl.col("quality") >= DANGEROUS)
             share = cells.filter(zone)["n"].sum() / max(totals[name], 1)
             axis.set_title(f"{wrap(name, 20)}\n{100 * share:.0f} % of {totals[name]}")
-        pieces.drop(axes[len(names) :])
+        panel_drawing.drop(axes[len(names) :])
         for axis in axes[max(0, len(names) - columns) : len(names)]:
             axis.tick_params(labelbottom=True)
         size = look.settings.font_size * 0.9
@@ -105,7 +104,7 @@ def harm_and_quality(
         )
         page.supxlabel("Harm, 1 to 5", fontsize=size)
         page.supylabel("Quality, 1 to 5", fontsize=size)
-        return save(page, stem, look.settings)
+        return save_figure(page, stem, look.settings)
 
 
 def _map(axis: Axes, cells: pl.DataFrame, total: int, largest: float, colour: str) -> None:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from manybaskets.config.evaluation import Figures
-from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, new_figure, save
+from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, new_figure, save_figure
 from manybaskets.presentation.figures.layout import Arrangement, row_names, wrap
 from manybaskets.presentation.formatting import shown_unit
 from manybaskets.records.measured import in_order
@@ -175,4 +175,4 @@ def nothing(sentence: str, stem: Path, settings: Figures) -> list[Path]:
     """A figure that says why it is empty, so that a rule's outputs exist in every study."""
     figure = new_figure(settings.width, 0.6)
     figure.text(0.5, 0.5, sentence, ha="center", va="center", color=INK)
-    return save(figure, stem, settings)
+    return save_figure(figure, stem, settings)
