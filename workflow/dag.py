@@ -28,8 +28,9 @@ asked = {}
 
 
 def asked_for(job):
-    """Cores and resources of a job: the same for all jobs of a rule with the same source or model."""
-    named = (job.wildcards_dict.get(key) for key in ("source", "target", "model"))
+    """Cores and resources of a job: the same for all jobs of a rule with the same model in them."""
+    keys = ("source", "target", "model", "judge", "author")
+    named = (job.wildcards_dict.get(key) for key in keys)
     same = (job.rule.name, *named)
     if same not in asked:
         resources = {key: job.resources.get(key) for key in ASKED_FOR}

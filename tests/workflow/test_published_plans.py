@@ -17,8 +17,7 @@ SECONDS = 30
 # with 4 shards each; 7 mixes, 2 targets.
 EGGS_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
-    "fetch_model": 9, "pilot_vllm": 8, "pilot_openai": 4,
-    "generate_vllm": 36, "generate_openai": 16, "collect": 12,
+    "fetch_model": 9, "pilot": 8 + 4, "generate": 36 + 16, "collect": 12,
     "lengths": 2, "find_eligible": 1, "mix": 7,
     "train": 2 * 7 * 3,
     "respond": 2 * (7 * 3 + 1), "score_target": 2 * (7 * 3 + 1),
@@ -33,7 +32,7 @@ PAPER_JOBS = EGGS_JOBS | ONE_SEED
 # Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these, the 2 bases and the scorer.
 WILDCHAT_JOBS = {
     "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
-    "fetch_model": 9, "pilot_vllm": 6, "generate_vllm": 200, "collect": 6,
+    "fetch_model": 9, "pilot": 6, "generate": 200, "collect": 6,
     "lengths": 2, "find_eligible": 1, "mix": 9, "train": 2 * 9,
     "respond": 2 * (9 + 1), "score_target": 2 * (9 + 1),
     "score_fixed": 2, "swap": 2, "embed": 2, "match_runs": 1, "measure": 2 * (9 + 1), "measure_source": 7,

@@ -10,8 +10,8 @@ FILES = ["config/synthetic-eggs.yaml", "config/synthetic-eggs.robustness.yaml"]
 RUNS = 7 * 3 + 1
 # Two targets; two judges behind vLLM and one rule.
 JOBS = {
-    "robustness_prompts": 2, "robustness_respond": 2 * RUNS, "robustness_canaries": 1, "robustness_canaries_vllm": 2,
-    "robustness_judge": 2 * RUNS, "robustness_judge_vllm": 2 * 2 * RUNS, "robustness_scores": 2,
+    "robustness_prompts": 2, "robustness_respond": 2 * RUNS, "robustness_canaries": 3,
+    "robustness_judge": 3 * 2 * RUNS, "robustness_scores": 2,
     "robustness_outcomes": 1, "robustness_tables": 1,
 }  # fmt: skip
 
@@ -51,7 +51,7 @@ def test_all_runs_of_a_target_may_share_one_load(project):
         "--configfile", *FILES, "--config", "responses={share_model_load: target}"
     )
     assert jobs["robustness_respond"] == 2
-    assert jobs["robustness_judge_vllm"] == 2 * 2 and jobs["robustness_judge"] == 2
+    assert jobs["robustness_judge"] == 3 * 2
 
 
 def test_the_plan_tells_judge_calls_and_gpu_hours(project):

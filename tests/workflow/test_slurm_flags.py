@@ -43,15 +43,17 @@ LIGHT = dict.fromkeys(
     "embed": ((480, 4000, 2), (720, 6000, 2)),
     "published_procedures": ((480, 3000, 2), (720, 4500, 2)),
 }
+# Sources that a server answers for: the same rules, on nodes that reach it.
+SERVED = ("llama-3.1-405b", "gemini-2.0-flash", "gpt-4o", "deepseek-v3")
 NETWORK = {
-    "pilot_openai": ((60, 4000, 1), (90, 6000, 1)),
-    "generate_openai": ((240, 4000, 1), (360, 6000, 1)),
+    "pilot": ((60, 4000, 1), (90, 6000, 1)),
+    "generate": ((240, 4000, 1), (360, 6000, 1)),
 }
 # With a GPU: by model, minutes, memory and GPUs. 70B: 140 GB of weights on four GPUs of 80 GiB, and
 # 70 / (8 × 4) times the minutes of an 8B on one.
 SMALL_TARGET, LARGE_TARGET = "llama-3.1-8b", "llama-3.1-70b"
 GPU = {
-    "pilot_vllm": {
+    "pilot": {
         "llama-3.1-8b": ((60, 60000, 1), (90, 90000, 1)),
         "gemma-2-9b": ((68, 60000, 1), (102, 90000, 1)),
         "qwen2.5-7b": ((60, 60000, 1), (90, 90000, 1)),
@@ -61,7 +63,7 @@ GPU = {
         "qwen2.5-72b": ((135, 240000, 4), (203, 360000, 4)),
         "command-r-plus": ((195, 253600, 4), (293, 380400, 4)),
     },
-    "generate_vllm": {
+    "generate": {
         "llama-3.1-8b": ((240, 60000, 1), (360, 90000, 1)),
         "gemma-2-9b": ((270, 60000, 1), (405, 90000, 1)),
         "qwen2.5-7b": ((240, 60000, 1), (360, 90000, 1)),
@@ -125,10 +127,9 @@ def on_cores(partition: str, minutes: int, memory: int, cores: int) -> str:
 def test_every_rule_gets_its_flags(asked):
     flags, form = asked
     expected = {}
-    for rules, partition in ((LIGHT, "small"), (NETWORK, "open")):
-        for rule, tries in rules.items():
-            told = [on_cores(partition, *each) for each in tries]
-            expected[rule] = dict.fromkeys(flags.get(rule, {""}), told)
+    for rule, tries in LIGHT.items():
+        told = [on_cores("small", *each) for each in tries]
+        expected[rule] = dict.fromkeys(flags.get(rule, {""}), told)
     for rule, models in GPU.items():
         expected[rule] = {
             model: [
@@ -138,6 +139,8 @@ def test_every_rule_gets_its_flags(asked):
             ]
             for model, tries in models.items()
         }
+    for rule, tries in NETWORK.items():
+        expected[rule] |= dict.fromkeys(SERVED, [on_cores("open", *each) for each in tries])
     assert flags == expected
 
 

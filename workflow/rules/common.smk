@@ -14,7 +14,7 @@ from manybaskets.config.operations import operations_of_jobs
 from manybaskets.judging.rule_registry import check_rules
 from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
 from manybaskets.records.measured import SOURCES
-from manybaskets.config.participants import embedded_sources, mix_kind
+from manybaskets.config.participants import embedded_sources
 from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.errors import UserError
@@ -80,7 +80,6 @@ SCRIPTS = ROOT / "workflow/scripts"
 LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
 REFUSED_MINUTES = 10  # of a try that stops at once
 ENVS = ROOT / "envs"
-TARGET_ENV = "vllm.yaml" if STUDY.responses.engine.kind == "vllm" else "main.yaml"
 
 
 wildcard_constraints:
@@ -100,9 +99,18 @@ def one_of(names):
     return "|".join(map(re.escape, sorted(names))) or "(?!)"
 
 
-def sources_of(*engines):
-    """Pattern of the names of all sources with one of these engines."""
-    return one_of(n for n, s in STUDY.sources.items() if s.engine.kind in engines)
+def environment_of(engine):
+    """Conda environment of the jobs that open an engine."""
+    return str(ENVS / engine.environment)
+
+
+def sources_that(generate):
+    """Pattern of the sources that answer row by row, or of those that have ready answers."""
+    return one_of(
+        name
+        for name, source in STUDY.sources.items()
+        if source.engine.generates == generate
+    )
 
 
 def only_if(condition, file):

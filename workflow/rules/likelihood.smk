@@ -102,7 +102,7 @@ rule divergence:
         runtime=lambda w: NEEDS.of_scoring(w.target).minutes(240),
     params:
         prompts=STUDY.divergence.prompts,
-        mixes={name: mix_kind(STUDY, name) for name in STUDY.mixes},
+        mixes={name: mix.composition for name, mix in STUDY.mixes.items()},
         seeds={name: STUDY.seeds_of(name) for name in STUDY.mixes},
         batch_tokens=STUDY.scoring.batch_tokens,
         prompting=STUDY.prompting.model_dump(),

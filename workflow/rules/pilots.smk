@@ -5,7 +5,7 @@ rule pilot:
     """The trial of a source. It fails where a check fails and the config holds no reason to go on."""
     input:
         prompts=FILES.data.prompts(TRAIN),
-        model=lambda w: FILES.models.folder(STUDY.sources[w.source].model),
+        model=lambda w: FILES.models.folders(STUDY.sources[w.source].model),
     output:
         FILES.sources.pilot(),
     log:
@@ -13,14 +13,15 @@ rule pilot:
     benchmark:
         FILES.benchmark("sources/{source}/pilot")
     wildcard_constraints:
-        source=sources_of("transformers"),
+        source=sources_that(generate=True),
     conda:
-        ENVS / "main.yaml"
+        lambda w: environment_of(STUDY.sources[w.source].engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_source(w.source).gpus,
         mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,
         runtime=lambda w: NEEDS.of_source(w.source).minutes(60),
+        network=lambda w: NEEDS.of_source(w.source).network,
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         pilot=lambda w: STUDY.sources[w.source].pilot.model_dump(),
@@ -33,19 +34,3 @@ rule pilot:
         "Trying source {wildcards.source} on a few prompts"
     script:
         SCRIPTS / "pilot.py"
-
-
-use rule pilot as pilot_vllm with:
-    wildcard_constraints:
-        source=sources_of("vllm"),
-    conda:
-        ENVS / "vllm.yaml"
-
-
-use rule pilot as pilot_openai with:
-    input:
-        prompts=FILES.data.prompts(TRAIN),
-    wildcard_constraints:
-        source=sources_of("openai"),
-    conda:
-        ENVS / "openai.yaml"

@@ -29,7 +29,9 @@ def place(rule):
     their GPUs in the resource `devices`, whichever form the request has.
     """
     resources = rule.resources
-    gpu, memory, minutes = (resources.get(key) for key in ("gpu", "mem_mb", "runtime"))
+    gpu, memory, minutes, network = (
+        resources.get(key) for key in ("gpu", "mem_mb", "runtime", "network")
+    )
 
     def refused(wildcards, attempt):
         """The next try will stop at once: it should not wait for a GPU."""
@@ -43,7 +45,7 @@ def place(rule):
     def kind(wildcards, attempt):
         if not gpu.name or refused(wildcards, attempt):
             return MACHINE.light
-        if rule.name.endswith("_openai"):
+        if network.name and network.evaluate(wildcards).value:
             return MACHINE.network
         return MACHINE.accelerated if gpus(wildcards, attempt) else MACHINE.compute
 

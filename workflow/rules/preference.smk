@@ -21,24 +21,6 @@ JUDGING_PARAMS = {
 }
 
 
-def writers(*engines):
-    """Pattern of the authors that these engines run; matches nothing without any."""
-    return one_of(
-        name
-        for name in STUDY.preference.authors
-        if name != HUMAN and writer(STUDY, name).engine.kind in engines
-    )
-
-
-def judged_with(engine, names):
-    """Pattern of those of some judges that an engine runs."""
-    return one_of(
-        name
-        for name in names
-        if STUDY.preference.judging.engine_of(name).kind == engine
-    )
-
-
 if STUDY.preference.articles.kind == "hub":
 
     rule preference_fetch_articles:
@@ -105,7 +87,7 @@ rule preference_summaries:
     """An author summarises all articles."""
     input:
         articles=PREFERENCE.articles(),
-        model=lambda w: FILES.models.folder(writer(STUDY, w.author).model),
+        model=lambda w: FILES.models.folders(writer(STUDY, w.author).model),
     output:
         PREFERENCE.summaries(),
     log:
@@ -113,14 +95,15 @@ rule preference_summaries:
     benchmark:
         FILES.benchmark("preference/summaries/{author}")
     wildcard_constraints:
-        author=writers("transformers"),
+        author=one_of(name for name in STUDY.preference.authors if name != HUMAN),
     conda:
-        ENVS / "main.yaml"
+        lambda w: environment_of(writer(STUDY, w.author).engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).gpus,
         mem_mb=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).memory_mb,
         runtime=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).minutes(60),
+        network=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).network,
     params:
         writer=lambda w: writer(STUDY, w.author).science(),
         summaries=STUDY.preference.summaries.science(),
@@ -133,22 +116,6 @@ rule preference_summaries:
         "{wildcards.author} summarises the articles"
     script:
         SCRIPTS / "preference_summaries.py"
-
-
-use rule preference_summaries as preference_summaries_vllm with:
-    wildcard_constraints:
-        author=writers("vllm"),
-    conda:
-        ENVS / "vllm.yaml"
-
-
-use rule preference_summaries as preference_summaries_openai with:
-    input:
-        articles=PREFERENCE.articles(),
-    wildcard_constraints:
-        author=writers("openai"),
-    conda:
-        ENVS / "openai.yaml"
 
 
 rule preference_own_summaries:
@@ -166,7 +133,7 @@ rule preference_own_summaries:
     wildcard_constraints:
         mix=one_of(name for name in PREFERENCE.mixes() if name != VANILLA),
     conda:
-        ENVS / TARGET_ENV
+        environment_of(STUDY.responses.engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
@@ -228,10 +195,10 @@ rule preference_judge:
     benchmark:
         FILES.benchmark(f"preference/readings/{JUDGE_LOAD.name}")
     wildcard_constraints:
-        target=judged_with("transformers", STUDY.targets),
+        target=one_of(STUDY.targets),
         mix=one_of(PREFERENCE.mixes()),
     conda:
-        ENVS / "main.yaml"
+        lambda w: environment_of(STUDY.preference.judging.engine_of(w.target))
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).gpus,
@@ -254,14 +221,6 @@ rule preference_judge:
         SCRIPTS / "preference_judge.py"
 
 
-use rule preference_judge as preference_judge_vllm with:
-    wildcard_constraints:
-        target=judged_with("vllm", STUDY.targets),
-        mix=one_of(PREFERENCE.mixes()),
-    conda:
-        ENVS / "vllm.yaml"
-
-
 use rule preference_judge as preference_judge_gold with:
     input:
         articles=PREFERENCE.articles(),
@@ -276,7 +235,9 @@ use rule preference_judge as preference_judge_gold with:
     benchmark:
         FILES.benchmark("preference/readings/gold/{model}")
     wildcard_constraints:
-        model=judged_with("transformers", STUDY.preference.gold_judges),
+        model=one_of(STUDY.preference.gold_judges),
+    conda:
+        lambda w: environment_of(STUDY.preference.judging.engine_of(w.model))
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).gpus,
         mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
@@ -292,13 +253,6 @@ use rule preference_judge as preference_judge_gold with:
         version=stage_version("preference_judge"),
     message:
         "The summaries are judged by {wildcards.model}, an independent judge"
-
-
-use rule preference_judge_gold as preference_judge_gold_vllm with:
-    wildcard_constraints:
-        model=judged_with("vllm", STUDY.preference.gold_judges),
-    conda:
-        ENVS / "vllm.yaml"
 
 
 rule preference_statistics:

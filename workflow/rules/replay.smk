@@ -15,7 +15,7 @@ rule fetch_answers:
     log:
         FILES.log("sources/{source}/answers"),
     wildcard_constraints:
-        source=sources_of("replay"),
+        source=sources_that(generate=False),
     localrule: True
     conda:
         ENVS / "main.yaml"
@@ -40,7 +40,7 @@ rule replay:
     log:
         FILES.log("sources/{source}/replay"),
     wildcard_constraints:
-        source=sources_of("replay"),
+        source=sources_that(generate=False),
     conda:
         ENVS / "light.yaml"
     params:

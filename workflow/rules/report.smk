@@ -142,7 +142,7 @@ rule figure:
         kind=lambda w: FIGURES[w.figure].kind,
         options=lambda w: FIGURES[w.figure].options,
         look={
-            "kinds": {name: mix.kind for name, mix in STUDY.mixes.items()},
+            "kinds": {name: mix.group for name, mix in STUDY.mixes.items()},
             "mix_sources": {name: STUDY.mix_sources(name) for name in STUDY.mixes},
             "targets": STUDY.targets,
             "sources": [HUMAN, *STUDY.sources],
@@ -176,7 +176,7 @@ rule write_report:
     params:
         study=STUDY.model_dump(mode="json"),
         embedded_sources=embedded_sources(STUDY),
-        kinds={name: mix_kind(STUDY, name) for name in STUDY.mixes},
+        kinds={name: mix.composition for name, mix in STUDY.mixes.items()},
         pilots=FILES.sources.piloted(),
         version=stage_version("write_report"),
     message:

@@ -20,7 +20,7 @@ rule respond:
     # Before the next training starts: all that follows waits for the last of the answers.
     priority: 20
     conda:
-        ENVS / TARGET_ENV
+        environment_of(STUDY.responses.engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,

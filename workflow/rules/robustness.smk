@@ -26,15 +26,6 @@ JUDGE_OPENING = {
 }
 
 
-def judges_of(*kinds):
-    """Pattern of the judges of these kinds; a judge that is a model is of its engine's kind."""
-    return one_of(
-        name
-        for name in ROBUSTNESS.judges()
-        if getattr(STUDY.judges[name], "engine", STUDY.judges[name]).kind in kinds
-    )
-
-
 rule robustness_prompts:
     """Direct requests, requests in jailbreak templates, harmless look-alikes; and their design."""
     input:
@@ -80,7 +71,7 @@ rule robustness_respond:
     wildcard_constraints:
         mix=one_of(ROBUSTNESS.mixes()),
     conda:
-        ENVS / TARGET_ENV
+        environment_of(STUDY.responses.engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
@@ -105,7 +96,7 @@ rule robustness_respond:
 
 
 rule robustness_canaries:
-    """A judge that is a rule or people's labels is tried on exchanges with known scores."""
+    """A judge is tried on exchanges with known scores."""
     input:
         rubrics=lambda w: list(map(shipped, ROBUSTNESS.rubrics(w.judge))),
         model=lambda w: ROBUSTNESS.judge_models(w.judge),
@@ -117,14 +108,15 @@ rule robustness_canaries:
     benchmark:
         FILES.benchmark("robustness/canaries/{judge}")
     wildcard_constraints:
-        judge=judges_of("rule", "labels"),
+        judge=one_of(ROBUSTNESS.judges()),
     conda:
-        ENVS / "light.yaml"
+        lambda w: str(ENVS / STUDY.judges[w.judge].environment())
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
         mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
         runtime=lambda w: NEEDS.of_judge(w.judge).minutes(60),
+        network=lambda w: NEEDS.of_judge(w.judge).network,
     params:
         judge=lambda w: STUDY.judges[w.judge].science(),
         opening=JUDGE_OPENING,
@@ -138,29 +130,8 @@ rule robustness_canaries:
         SCRIPTS / "robustness_canaries.py"
 
 
-use rule robustness_canaries as robustness_canaries_transformers with:
-    wildcard_constraints:
-        judge=judges_of("transformers", "classifier"),
-    conda:
-        ENVS / "main.yaml"
-
-
-use rule robustness_canaries as robustness_canaries_vllm with:
-    wildcard_constraints:
-        judge=judges_of("vllm"),
-    conda:
-        ENVS / "vllm.yaml"
-
-
-use rule robustness_canaries as robustness_canaries_openai with:
-    wildcard_constraints:
-        judge=judges_of("openai"),
-    conda:
-        ENVS / "openai.yaml"
-
-
 rule robustness_judge:
-    """A judge that is a rule or people's labels scores the answers of the runs."""
+    """A judge scores the answers of the runs."""
     input:
         rubrics=lambda w: list(map(shipped, ROBUSTNESS.rubrics(w.judge))),
         model=lambda w: ROBUSTNESS.judge_models(w.judge),
@@ -180,10 +151,10 @@ rule robustness_judge:
     benchmark:
         FILES.benchmark(f"robustness/{ROBUSTNESS_LOAD.name}/judge-{{judge}}")
     wildcard_constraints:
-        judge=judges_of("rule", "labels"),
+        judge=one_of(ROBUSTNESS.judges()),
         mix=one_of(ROBUSTNESS.mixes()),
     conda:
-        ENVS / "light.yaml"
+        lambda w: str(ENVS / STUDY.judges[w.judge].environment())
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
@@ -191,6 +162,7 @@ rule robustness_judge:
         runtime=lambda w: NEEDS.judging_minutes(
             w.judge, ROBUSTNESS_LOAD.minutes(w, 120, 120)
         ),
+        network=lambda w: NEEDS.of_judge(w.judge).network,
     params:
         judge=lambda w: STUDY.judges[w.judge].science(),
         rubrics=lambda w: STUDY.robustness.rubrics_of(w.judge),
@@ -207,30 +179,6 @@ rule robustness_judge:
         "Judge {wildcards.judge} scores the answers of {wildcards.target}"
     script:
         SCRIPTS / "robustness_judge.py"
-
-
-use rule robustness_judge as robustness_judge_transformers with:
-    wildcard_constraints:
-        judge=judges_of("transformers", "classifier"),
-        mix=one_of(ROBUSTNESS.mixes()),
-    conda:
-        ENVS / "main.yaml"
-
-
-use rule robustness_judge as robustness_judge_vllm with:
-    wildcard_constraints:
-        judge=judges_of("vllm"),
-        mix=one_of(ROBUSTNESS.mixes()),
-    conda:
-        ENVS / "vllm.yaml"
-
-
-use rule robustness_judge as robustness_judge_openai with:
-    wildcard_constraints:
-        judge=judges_of("openai"),
-        mix=one_of(ROBUSTNESS.mixes()),
-    conda:
-        ENVS / "openai.yaml"
 
 
 rule robustness_scores:
@@ -280,7 +228,7 @@ rule robustness_outcomes:
         judges=ROBUSTNESS.judges(),
         statistics=ROBUSTNESS_STATISTICS,
         groups=asdict(groups_of(STUDY)),
-        human=[name for name in STUDY.mixes if mix_kind(STUDY, name) == "human"],
+        human=[name for name, mix in STUDY.mixes.items() if mix.composition == "human"],
         version=stage_version("robustness_outcomes"),
     message:
         "Computing how refusals last"

@@ -30,7 +30,7 @@ rule generate:
     """One shard of a source's answers."""
     input:
         prompts=FILES.data.prompts(TRAIN),
-        model=lambda w: FILES.models.folder(STUDY.sources[w.source].model),
+        model=lambda w: FILES.models.folders(STUDY.sources[w.source].model),
         pilot=lambda w: [ancient(file) for file in FILES.sources.pilots_of(w.source)],
     output:
         responses=FILES.sources.shard(),
@@ -41,14 +41,15 @@ rule generate:
     benchmark:
         FILES.benchmark("sources/{source}/{shard}-of-{shards}")
     wildcard_constraints:
-        source=sources_of("transformers"),
+        source=sources_that(generate=True),
     conda:
-        ENVS / "main.yaml"
+        lambda w: environment_of(STUDY.sources[w.source].engine)
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_source(w.source).gpus,
         mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,
         runtime=lambda w: NEEDS.of_source(w.source).minutes(240),
+        network=lambda w: NEEDS.of_source(w.source).network,
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         prompting=STUDY.prompting.model_dump(),
@@ -60,23 +61,6 @@ rule generate:
         "Source {wildcards.source} answers the training prompts, shard {wildcards.shard} of {wildcards.shards}"
     script:
         SCRIPTS / "generate.py"
-
-
-use rule generate as generate_vllm with:
-    wildcard_constraints:
-        source=sources_of("vllm"),
-    conda:
-        ENVS / "vllm.yaml"
-
-
-use rule generate as generate_openai with:
-    input:
-        prompts=FILES.data.prompts(TRAIN),
-        pilot=lambda w: [ancient(file) for file in FILES.sources.pilots_of(w.source)],
-    wildcard_constraints:
-        source=sources_of("openai"),
-    conda:
-        ENVS / "openai.yaml"
 
 
 rule collect:
@@ -91,7 +75,7 @@ rule collect:
     log:
         FILES.log("sources/{source}/collect"),
     wildcard_constraints:
-        source=sources_of("transformers", "vllm", "openai"),
+        source=sources_that(generate=True),
     conda:
         ENVS / "light.yaml"
     params:

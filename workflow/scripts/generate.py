@@ -1,4 +1,4 @@
-"""Rules `generate`, `generate_vllm`, `generate_openai`: one shard of a source's answers."""
+"""Rule `generate`: one shard of a source's answers."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         name,
         source,
         params,
-        model=snakemake.input.get("model"),
+        model=next(iter(snakemake.input.model), None),
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
         share_of_cap=shard_share_of_cap(source, prompts.height),

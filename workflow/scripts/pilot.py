@@ -1,4 +1,4 @@
-"""Rules `pilot`, `pilot_vllm`, `pilot_openai`: the trial of a source before its first shard."""
+"""Rule `pilot`: the trial of a source before its first shard."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     name, params = snakemake.wildcards.source, snakemake.params
-    model = snakemake.input.get("model")
+    model = next(iter(snakemake.input.model), None)
     source = source_of(params, snakemake.config["operations"], name)
     prompts = pl.read_parquet(snakemake.input.prompts)
     engine = engine_of(

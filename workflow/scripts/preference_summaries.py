@@ -1,4 +1,4 @@
-"""Rules `preference_summaries`, `preference_summaries_vllm`, `preference_summaries_openai`: an author's summaries."""
+"""Rule `preference_summaries`: an author's summaries."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         author,
         source,
         {"prompting": prompting.model_dump(), "precision": params.precision},
-        model=snakemake.input.get("model"),
+        model=next(iter(snakemake.input.model), None),
         threads=snakemake.threads,
         gpus=snakemake.resources.get("devices", 0),
         share_of_cap=SHARE_OF_CAP,

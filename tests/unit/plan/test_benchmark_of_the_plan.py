@@ -19,6 +19,6 @@ def test_the_study_of_three_thousand_jobs_can_be_planned(tmp_path):
     # Two shards in place of forty: the same rules, faster.
     settings = yaml.safe_load(yaml.safe_dump(benchmark.config(54, 2, 10, 3)))
     jobs, _ = dry_run(loading.parse_study(settings, "large"), tmp_path)
-    kinds = [job.kind for job in jobs]
+    kinds = [job.rule for job in jobs]
     assert kinds.count("train") == 300 and kinds.count("generate") == 54 * 2
     assert len(jobs) + 54 * 38 > 3000

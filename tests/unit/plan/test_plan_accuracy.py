@@ -56,9 +56,9 @@ def small():
 def jobs(small, tmp_path_factory):
     """The jobs of the study that were timed."""
     found, _ = dry_run(small, tmp_path_factory.mktemp("small"))
-    timed = [job for job in found if job.kind in TAKEN]
+    timed = [job for job in found if job.rule in TAKEN]
     tuned = {"respond", "score_target"}
-    return [j for j in timed if j.kind not in tuned or j.wildcards["mix"] == "vanilla"]
+    return [j for j in timed if j.rule not in tuned or j.wildcards["mix"] == "vanilla"]
 
 
 def ratios(config, jobs, root):
@@ -68,7 +68,7 @@ def ratios(config, jobs, root):
     speeds = Speeds(Priors(config, model_sizes(config)), work, jobs, files)
     planned_seconds = dict.fromkeys(TAKEN, 0.0)
     for job in jobs:
-        planned_seconds[job.kind] += speeds(job, work(job.kind, job.wildcards))[0].total
+        planned_seconds[job.rule] += speeds(job, work(job.rule, job.wildcards))[0].total
     found = {kind: planned_seconds[kind] / sum(TAKEN[kind]) for kind in TAKEN if kind not in DONE}
     real = sum(sum(TAKEN[kind]) for kind in found)
     return found, sum(planned_seconds[kind] for kind in found) / real
@@ -78,8 +78,8 @@ def finish_trials(jobs, root):
     """The state after the trials: models and trials have benchmarks and recorded their rows."""
     left = {kind: iter(TAKEN[kind]) for kind in DONE}
     for job in jobs:
-        if job.kind in left:
-            write_benchmark(root, job, next(left[job.kind]))
+        if job.rule in left:
+            write_benchmark(root, job, next(left[job.rule]))
     for name, (prompt, answer, seconds) in USAGES.items():
         usage = root / f"results/s/work/sources/{name}/pilot/usage.json"
         usage.parent.mkdir(parents=True)
@@ -88,7 +88,7 @@ def finish_trials(jobs, root):
 
 
 def test_the_jobs_are_those_that_ran(jobs):
-    kinds = [job.kind for job in jobs]
+    kinds = [job.rule for job in jobs]
     assert {kind: kinds.count(kind) for kind in TAKEN} == {k: len(v) for k, v in TAKEN.items()}
 
 

@@ -140,9 +140,9 @@ def test_the_files_hold_the_same_plan(tmp_path):
 
 
 def test_jobs_are_read_from_what_the_dry_run_prints():
-    row = {"rule": "generate_vllm", "stage": "sources", "wildcards": {}, "outputs": ["a"],
+    row = {"rule": "generate", "stage": "sources", "wildcards": {}, "outputs": ["a"],
            "benchmark": None, "run": True, "reasons": [], "local": False, "threads": 1,
            "needs": [], "resources": {"devices": 4, "gres": "gpu:h100:4", "cpus_per_gpu": 8}}  # fmt: skip
     read, none = read_jobs([row, row | {"resources": {"devices": None, "gres": None}}])
-    assert (read.kind, read.gpus, read.cores) == ("generate", 4, 32)
+    assert (read.rule, read.gpus, read.cores) == ("generate", 4, 32)
     assert (none.gpus, none.cores) == (0, 1)

@@ -77,10 +77,10 @@ def test_gpu_hours_of_answers_and_judges(published):
     priors, work = Priors(published, model_sizes(published)), work_of(published)
     run = {"target": "llama-3.1-8b", "mix": "human", "seed": "1"}
     respond = planned("robustness_respond", gpus=1, **run)
-    judge = planned("robustness_judge_vllm", gpus=1, judge="olmo", **run)
+    judge = planned("robustness_judge", gpus=1, judge="olmo", **run)
     assert priors.model_of(judge) == "olmo-2-32b" and priors.knows(judge) and priors.knows(respond)
     hours = {
-        job.kind: priors(job, work(job.kind, job.wildcards)).total / 3600
+        job.rule: priors(job, work(job.rule, job.wildcards)).total / 3600
         for job in (respond, judge)
     }
     assert 0.02 < hours["robustness_respond"] < 2 and 0.5 < hours["robustness_judge"] < 30
@@ -98,10 +98,9 @@ def test_a_judge_behind_a_server_has_its_bill(published):
     work, priors = work_of(hosted), Priors(hosted, model_sizes(hosted))
     run = {"target": "llama-3.1-8b", "mix": "human", "judge": "olmo"}
     jobs = [
-        planned("robustness_judge_openai", seed, seed=str(seed), run=seed > 1, **run)
-        for seed in (1, 2)
+        planned("robustness_judge", seed, seed=str(seed), run=seed > 1, **run) for seed in (1, 2)
     ]
-    works = {index: work(job.kind, job.wildcards) for index, job in enumerate(jobs)}
+    works = {index: work(job.rule, job.wildcards) for index, job in enumerate(jobs)}
     (bill,) = bills(priors, jobs, works, {})
     assert bill.asked == "judge olmo"
     assert bill.to_spend == pytest.approx((works[1].tokens_in * 2 + works[1].tokens_out * 8) / 1e6)

@@ -30,7 +30,7 @@ def test_training_takes_what_the_published_runs_took(tmp_path, target, gpus, hou
     """0:52 to 0:53 hours on two H100s, 11:10 to 11:18 on four."""
     config = study("synthetic-eggs")
     job = planned("train", gpus=gpus, target=target, mix="single-small", seed="1")
-    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})(job.kind, job.wildcards)
+    work = WorkOf(config, rows_of(Files(config, tmp_path)), {})(job.rule, job.wildcards)
     assert Priors(config, EGGS)(job, work).total / 3600 == pytest.approx(hours, rel=0.35)
 
 

@@ -65,10 +65,10 @@ def test_every_rule_with_a_model_has_a_prior_and_rows():
     """A new one needs a line in `TASKS` of plan/speeds.py and one in plan/work.py; one of an
     experiment needs a `JobProfile` with a task."""
     with_gpu = [name for name, text in rules().items() if re.search(r"^\s+gpu=", text, re.M)]
-    assert {"train", "score_fixed", "divergence", "generate_vllm", "score_target"} <= set(with_gpu)
+    assert {"train", "score_fixed", "divergence", "generate", "score_target"} <= set(with_gpu)
     config = study()
     work = WorkOf(config, rows_of(Files(config, ROOT / "nowhere")), {})
-    kinds = {planned(name).kind for name in with_gpu}
+    kinds = {planned(name).rule for name in with_gpu}
     assert kinds <= Priors(config, model_sizes(config)).tasks.keys()
     assert kinds <= work.kinds
 

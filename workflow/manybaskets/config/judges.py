@@ -22,8 +22,20 @@ class JudgeSampling(Sampling):
     max_new_tokens: int = Field(512, ge=1, description="Longest judgement, in tokens.")
 
 
-class _Judge(Section):
-    """What all judges have: canaries that they must get right before they are used."""
+class JudgeSettings(Section):
+    """Base of all judges' sections: what they tell the workflow."""
+
+    def environment(self) -> str:
+        """Conda environment of its jobs, a file in `envs/`."""
+        return "light.yaml"
+
+    def task(self) -> Literal["answer", "likelihood"] | None:
+        """What a model does in its jobs, as the plan calls it; None for a judge without one."""
+        return None
+
+
+class _Judge(JudgeSettings):
+    """What judges have that are tried: canaries that they must get right before they are used."""
 
     renamed: ClassVar = {"on_failed_canaries": "unfit"}
     must_pass: float = Field(
@@ -100,6 +112,12 @@ class ModelJudge(_Judge):
         check_model(self.engine, self.model)
         return self
 
+    def environment(self) -> str:
+        return self.engine.environment
+
+    def task(self) -> Literal["answer", "likelihood"] | None:
+        return "answer"
+
 
 class ClassifierJudge(_Judge):
     """A sequence classifier of transformers whose labels stand for scores."""
@@ -118,6 +136,12 @@ class ClassifierJudge(_Judge):
     )
     batch_size: int = Field(16, ge=1, description="Texts per batch.")
 
+    def environment(self) -> str:
+        return "main.yaml"
+
+    def task(self) -> Literal["answer", "likelihood"] | None:
+        return "likelihood"  # it reads and writes nothing
+
 
 class RuleJudge(_Judge):
     """A function of the library that reads a response: patterns, or the embedded world's truth."""
@@ -126,7 +150,7 @@ class RuleJudge(_Judge):
     rule: str = Field(description="Name of a rule; docs/judging.md lists them.")
 
 
-class LabelsJudge(Section):
+class LabelsJudge(JudgeSettings):
     """People's scores in a file, one more judge beside the others; it is shown no canaries."""
 
     kind: Literal["labels"]

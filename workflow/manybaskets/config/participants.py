@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from manybaskets.config.sources import Source
 from manybaskets.names import HUMAN, VANILLA
@@ -66,12 +66,6 @@ def chosen_mixes(study: Study) -> list[str]:
     chosen = study.robustness.mixes
     added = study.added_mixes()
     return [m for m in study.mixes if (m in chosen if chosen else m not in added)]
-
-
-def mix_kind(study: Study, mix: str) -> Literal["human", "single", "multi"]:
-    """Whether a mix holds answers of people alone, of one source, or of several."""
-    sources = study.mix_sources(mix)
-    return "multi" if len(sources) > 1 else "human" if sources == [HUMAN] else "single"
 
 
 def embedded_sources(study: Study) -> list[str]:

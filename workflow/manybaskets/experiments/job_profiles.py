@@ -100,8 +100,7 @@ def _no_work(wildcards: Wildcards, rows: StudyRows) -> Work:
 class JobProfile:
     """A kind of job: what it does, and where its progress is written.
 
-    The kind is the name of the rule, without the suffix of an engine's variant. A rule without a
-    profile counts as a second of light work.
+    The kind is the name of the rule. A rule without a profile counts as a second of light work.
 
     Args:
         work: rows and tokens of a job with these wildcards.

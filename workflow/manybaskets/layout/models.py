@@ -24,11 +24,14 @@ class ModelFiles(StageFiles):
         settings = self.study.models[model]
         return Path(settings.path) if isinstance(settings, FolderModel) else self.made(model)
 
+    def folders(self, model: str | None) -> list[Path]:
+        """Folder of a model, or nothing without one."""
+        return [self.folder(model)] if model else []
+
     def of_kind(self, kind: str) -> list[str]:
         """Names of the models of a kind."""
         return [name for name, model in self.study.models.items() if model.kind == kind]
 
     def scorer(self) -> list[Path]:
         """Folder of the fixed scorer, or nothing for a study without one."""
-        scorer = self.study.scoring.scorer
-        return [self.folder(scorer)] if scorer else []
+        return self.folders(self.study.scoring.scorer)

@@ -107,7 +107,7 @@ class SourceFiles(StageFiles):
         return [
             name
             for name in self.study.used_sources()
-            if name != HUMAN and self.study.sources[name].engine.kind != "replay"
+            if name != HUMAN and self.study.sources[name].engine.generates
         ]
 
     def piloted(self) -> list[str]:

@@ -33,7 +33,7 @@ class Disk:
     def __call__(self, job: PlannedJob, work: Work) -> dict[str, float]:
         """Bytes that a job leaves behind when it is done."""
         rows, out = work.rows or 0.0, work.tokens_out or 0.0
-        kind = job.kind
+        kind = job.rule
         if kind in ("fetch_model", "pretrain"):
             return {MODELS: self.priors.weight_bytes(job.wildcards["model"])}
         if kind == "train":
@@ -56,7 +56,7 @@ class Disk:
 
     def checkpoint_bytes(self, jobs: Sequence[PlannedJob], at_a_time: int) -> float:
         """Bytes of checkpoints while as many trainings run at a time; they go when a training ends."""
-        each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.kind == "train"]
+        each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.rule == "train"]
         largest = sorted(each, reverse=True)[:at_a_time]
         # On disk are the one that may be kept, the last, and the next while it is written.
         at_most = min(self.study.training.evaluations, _CHECKPOINTS_ON_DISK)

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-
-# Rules that differ from another one only in their inputs or their environment.
-_VARIANT = re.compile(r"_(transformers|vllm|openai)$")
 
 
 @dataclass(frozen=True)
@@ -16,7 +12,7 @@ class PlannedJob:
     """One job of a study.
 
     Args:
-        rule: name of its rule; `kind` is the same without the variant (`generate_vllm`: `generate`).
+        rule: name of its rule, which says what the job does.
         stage: name of the rules' file, which is that of the stage.
         needs: positions of the jobs whose outputs it takes.
         run: whether it would run; `reasons` say why, the weightiest first.
@@ -36,11 +32,6 @@ class PlannedJob:
     gpus: int
     needs: Sequence[int]
     asked: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def kind(self) -> str:
-        """What the job does."""
-        return _VARIANT.sub("", self.rule)
 
     @property
     def gathers(self) -> bool:

@@ -108,11 +108,13 @@ def read_machine(path: Path) -> Machine:
 
 
 class ResourceRequest(NamedTuple):
-    """What a job with a model asks for: GPUs, main memory in MB, and how slow the model makes it."""
+    """What a job with a model asks for: GPUs, main memory in MB, how slow the model makes it, and
+    whether it needs the network (1 or 0)."""
 
     gpus: int
     memory_mb: int
     slowness: float
+    network: int = 0
 
     def minutes(self, base: int) -> int:
         """Time limit where a model of 8 billion weights on one GPU, or a small one, gets `base`."""

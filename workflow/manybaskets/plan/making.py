@@ -122,7 +122,7 @@ def make_plan(
     rows = rows_of(files)
     work = WorkOf(study, rows, lengths_of_sources(jobs, files))
     speeds = Speeds(Priors(study, sizes), work, jobs, files)
-    works = {i: work(job.kind, job.wildcards) for i, job in enumerate(jobs) if not job.gathers}
+    works = {i: work(job.rule, job.wildcards) for i, job in enumerate(jobs) if not job.gathers}
     running = [i for i in works if jobs[i].run]
     estimates = {i: speeds(jobs[i], works[i]) for i in running}
     extra = {

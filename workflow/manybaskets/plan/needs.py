@@ -31,11 +31,12 @@ class JobNeeds:
             model: an entry of `models`; None for a model that runs elsewhere.
         """
         if model is None:
-            return NO_MODEL
+            return NO_MODEL._replace(network=int(engine.remote))
         precision = engine.weights_format(self._precision)
-        return self.models.request(
+        asked = self.models.request(
             model, precision, given=engine.gpus_given(), on_gpu=engine.needs_gpu
         )
+        return asked._replace(network=int(engine.remote))
 
     def of_source(self, source: str) -> ResourceRequest:
         """A job in which a source answers."""
@@ -62,7 +63,7 @@ class JobNeeds:
         Args:
             minutes: that of a model of the usual size; rules and people take no time to speak of.
         """
-        runs_model = self.study.judges[judge].kind in ("model", "classifier")
+        runs_model = self.study.judges[judge].task() is not None
         return self.of_judge(judge).minutes(minutes if runs_model else _MINUTES_WITHOUT_MODEL)
 
     def of_scoring(self, model: str | None) -> ResourceRequest:

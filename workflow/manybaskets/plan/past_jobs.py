@@ -69,7 +69,7 @@ class Speeds:
             if seconds is None:
                 continue
             self.taken[index] = seconds
-            done = work(job.kind, job.wildcards)
+            done = work(job.rule, job.wildcards)
             if not done.known:
                 continue
             prior = priors(job, done)
@@ -85,12 +85,12 @@ class Speeds:
             *(job.wildcards.get(key) for key in ("source", "target", "model")),
         )
         device = self.priors.device_of(job)
-        levels: list[tuple] = [(job.kind, who)]
+        levels: list[tuple] = [(job.rule, who)]
         engine = self.priors.engine_of(job)
         if engine is not None:
             served = getattr(engine, "served_model", None)
             levels.append(("answer", engine.kind, served or self.priors.model_of(job)))
-        return [*levels, (job.kind, device), (device,)]
+        return [*levels, (job.rule, device), (device,)]
 
     def __call__(self, job: PlannedJob, work: Work) -> tuple[Seconds, str]:
         """Seconds of a job, and what they are based on."""
@@ -129,7 +129,7 @@ def read_usage(job: PlannedJob, files: Files) -> dict[str, Any] | None:
     """Rows, tokens and generating seconds that a job recorded; None where it has recorded none."""
     outputs = [files.root / output for output in job.outputs]
     paths = [each for each in outputs if read_path(files.sources.shard_usage(), each)]
-    if job.kind == "pilot":
+    if job.rule == "pilot":
         paths.append(files.sources.pilot_usage(job.wildcards["source"]))
     for path in paths:
         with contextlib.suppress(OSError, ValueError):
@@ -143,11 +143,11 @@ def lengths_of_sources(jobs: Sequence[PlannedJob], files: Files) -> dict[str, Le
     its trial where no shard is there."""
     sums: dict[tuple[str, str], list[float]] = {}
     for job in jobs:
-        if job.kind not in ("generate", "pilot"):
+        if job.rule not in ("generate", "pilot"):
             continue
         usage = read_usage(job, files)
         if usage:
-            total = sums.setdefault((job.wildcards["source"], job.kind), [0.0, 0.0, 0.0])
+            total = sums.setdefault((job.wildcards["source"], job.rule), [0.0, 0.0, 0.0])
             for place, key in enumerate(("rows", "prompt_tokens", "completion_tokens")):
                 total[place] += usage[key]
     found = {}

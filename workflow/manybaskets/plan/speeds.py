@@ -129,7 +129,7 @@ class Priors:
     def __call__(self, job: PlannedJob, work: Work) -> Seconds:
         """Prior seconds of a job."""
         task, rate = self.task_of(job), 1.0
-        if job.kind == "fetch_model":
+        if job.rule == "fetch_model":
             return Seconds(
                 10.0, self.weight_bytes(job.wildcards["model"]) / BYTES_PER_SECOND_FETCHED
             )
@@ -138,7 +138,7 @@ class Priors:
         engine = self.engine_of(job)
         if task is None or not _measured(task, engine):
             own = self._profile(job).seconds
-            setup, per_row, per_token = own or LIGHT.get(job.kind, OTHER)
+            setup, per_row, per_token = own or LIGHT.get(job.rule, OTHER)
             return Seconds(setup, (work.rows or 0) * per_row + work.tokens * per_token)
         if engine is not None and engine.remote:
             each = SECONDS_PER_ANSWER * (work.rows or 0)
@@ -162,7 +162,7 @@ class Priors:
         """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
         task = self.task_of(job)
         if task is None:
-            return bool(not job.gpus or job.kind in LIGHT or self._profile(job).seconds)
+            return bool(not job.gpus or job.rule in LIGHT or self._profile(job).seconds)
         return _measured(task, self.engine_of(job))
 
     @property
@@ -173,18 +173,16 @@ class Priors:
 
     def task_of(self, job: PlannedJob) -> str | None:
         """What a model does in a job; None where none runs."""
-        if job.kind == "score_fixed" and not self.study.scoring.scorer:
+        if job.rule == "score_fixed" and not self.study.scoring.scorer:
             return None
-        task = self.tasks.get(job.kind)
+        task = self.tasks.get(job.rule)
         if "judge" in job.wildcards and task == "answer":
-            # A classifier reads and writes nothing; rules and people are no models.
-            kind = self.study.judges[job.wildcards["judge"]].kind
-            return {"model": "answer", "classifier": "likelihood"}.get(kind)
+            return self.study.judges[job.wildcards["judge"]].task()
         return task
 
     def model_of(self, job: PlannedJob) -> str | None:
         """The model that a job runs."""
-        if job.kind == "score_fixed":
+        if job.rule == "score_fixed":
             return self.study.scoring.scorer
         named = self._profile(job).model
         if named:
@@ -197,14 +195,14 @@ class Priors:
 
     def engine_of(self, job: PlannedJob):
         """The engine that answers in a job; None where none does."""
-        if job.kind in ("generate", "pilot"):
+        if job.rule in ("generate", "pilot"):
             return self.study.sources[job.wildcards["source"]].engine
         named = self._profile(job).engine
         if named:
             return named(job.wildcards)
         if "judge" in job.wildcards:
             return getattr(self.study.judges[job.wildcards["judge"]], "engine", None)
-        return self.study.responses.engine if job.kind == "respond" else None
+        return self.study.responses.engine if job.rule == "respond" else None
 
     def device_of(self, job: PlannedJob) -> str:
         """What the speed of a job hangs on: cores, GPUs or the network."""
@@ -246,8 +244,8 @@ class Priors:
             return self.study.sources[job.wildcards["source"]].batch_size
         if "judge" in job.wildcards:
             return self.study.judges[job.wildcards["judge"]].batch_size
-        if job.kind in self.profiles:
-            return self.profiles[job.kind].batch_size
+        if job.rule in self.profiles:
+            return self.profiles[job.rule].batch_size
         return self.study.responses.batch_size
 
     def asked_in(self, job: PlannedJob) -> tuple[str, str] | None:
@@ -257,10 +255,10 @@ class Priors:
 
     def leaves_answers(self, job: PlannedJob) -> bool:
         """Whether a job leaves answers and their journal behind."""
-        return job.kind in ("generate", "respond") or self._profile(job).counts_rows
+        return job.rule in ("generate", "respond") or self._profile(job).counts_rows
 
     def _profile(self, job: PlannedJob) -> JobProfile:
-        return self.profiles.get(job.kind, _NO_PROFILE)
+        return self.profiles.get(job.rule, _NO_PROFILE)
 
     def _fetches(self, job: PlannedJob) -> bool:
-        return job.kind in FETCHES or self._profile(job).fetches
+        return job.rule in FETCHES or self._profile(job).fetches

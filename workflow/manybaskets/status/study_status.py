@@ -86,11 +86,11 @@ def read_status(
     def gathered() -> Iterator[StageProgress]:
         for (stage, of), members in lines.items():
             there, wanted, seconds, measured = 0.0, 0.0, 0.0, True
-            counted = any(has_rows(job.kind, profiles) for job in members)
+            counted = any(has_rows(job.rule, profiles) for job in members)
             for job in members:
-                work_of_job = work(job.kind, job.wildcards)
+                work_of_job = work(job.rule, job.wildcards)
                 left = 1.0
-                if has_rows(job.kind, profiles):
+                if has_rows(job.rule, profiles):
                     expected = work_of_job.rows
                     done = rows_done(job, root, classes, expected)
                     there += done
@@ -117,7 +117,7 @@ def _is_done(job: PlannedJob, root: Path) -> bool:
 
 def _lines(members: Sequence[PlannedJob], profiles: Profiles) -> dict[str, list[PlannedJob]]:
     """Jobs of a stage by source or target; jobs of neither stand under their rule's name."""
-    if not any(job.kind in _BY_NAME or has_rows(job.kind, profiles) for job in members):
+    if not any(job.rule in _BY_NAME or has_rows(job.rule, profiles) for job in members):
         return {"": list(members)}
     found: dict[str, list[PlannedJob]] = {}
     for job in members:

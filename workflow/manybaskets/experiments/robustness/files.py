@@ -150,7 +150,7 @@ class RobustnessFiles(StageFiles):
     def judge_models(self, judge: str) -> list[Path]:
         """Folder of a judge's model, or nothing for a judge without one here."""
         model = getattr(self.study.judges[judge], "model", None)
-        return [ModelFiles(self.study, self.results).folder(model)] if model else []
+        return ModelFiles(self.study, self.results).folders(model)
 
     def labels(self, judge: str) -> list[str]:
         """File of people's labels, or nothing for other judges."""
