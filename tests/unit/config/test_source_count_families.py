@@ -105,9 +105,7 @@ def test_sources_are_compared_on_the_training_prompts():
         "source_analysis": {"measures": ["response_words"]},
     }
     assert parse_study(settings, "c").comparisons["sources"].conditions == ["llama"]
-    with pytest.raises(
-        UserError, match="'multi' is not among sources that `source_analysis` measures"
-    ):
+    with pytest.raises(UserError, match="'multi' is not among sources listed in `source_analysis`"):
         parse_study(
             settings | {"comparisons": {"sources": family | {"conditions": ["multi"]}}}, "c.yaml"
         )

@@ -322,7 +322,7 @@ def test_groups_of_the_published_study_are_its_tiers():
 def test_published_cells_need_the_procedures():
     settings = read_yaml(CONFIG / "config.yaml")
     settings |= {"published_procedures": None, "published_cells": {"targets": {"llama": "8B"}}}
-    with pytest.raises(UserError, match="nothing reproduces them"):
+    with pytest.raises(UserError, match="no procedures reproduce them"):
         check_paper(parse_study(settings, "test"))
     settings["published_procedures"] = {"splitter": "punkt", "punkt_folder": "no/such/folder"}
     with pytest.raises(UserError, match="no/such/folder"):

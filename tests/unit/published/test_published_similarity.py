@@ -55,8 +55,8 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
 @pytest.mark.parametrize(
     ("named", "message"),
     [
-        ({"llama": "Qwen2.5-7B"}, "'Qwen2.5-7B' is none of the rows of table T5"),
-        ({"nobody": "Qwen2.5-72B-Instruct"}, "'nobody' is none of the sources"),
+        ({"llama": "Qwen2.5-7B"}, "'Qwen2.5-7B' is not one of the rows of table T5"),
+        ({"nobody": "Qwen2.5-72B-Instruct"}, "'nobody' is not one of the sources"),
     ],
 )
 def test_unknown_names_are_told_before_the_run(named, message):

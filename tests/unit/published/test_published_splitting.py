@@ -86,7 +86,7 @@ def test_a_missing_model_is_told_before_the_run_with_the_command_that_fetches_it
     for given in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(UserError, match="nltk.downloader -d FOLDER punkt_tab") as told:
             model_folder(str(given))
-        assert "published_procedures.splitter to untrained" in str(told.value)
+        assert "`published_procedures.splitter` to `untrained`" in str(told.value)
 
 
 def test_a_broken_model_is_named(punkt, tmp_path):

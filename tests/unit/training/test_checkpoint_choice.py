@@ -97,7 +97,7 @@ def test_what_is_dropped_is_never_missed(losses, keep):
 def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
     tiny_models, tmp_path, monkeypatch, keep, step, on_disk
 ):
-    """Five steps, so that the last evaluation is none of the equal intervals of two steps."""
+    """Five steps, so that the last evaluation is not at a multiple of two steps."""
     rows = [
         {
             "messages": [

@@ -148,7 +148,7 @@ class Study(Section):
             key = f"comparisons.{name}"
             of_sources = family.prompt_set == TRAIN
             known = self.described_sources() if of_sources else conditions
-            section = "sources that `source_analysis` measures" if of_sources else "mixes"
+            section = "sources listed in `source_analysis`" if of_sources else "mixes"
             self._require(f"{key}.baseline", [family.baseline], known, section)
             self._require(f"{key}.conditions", family.conditions, known, section)
             sets = [*self.all_prompt_sets(), *([TRAIN] if self.source_analysis else [])]

@@ -1,6 +1,6 @@
-"""The procedures of the published study (Schaffelder & Gatt 2026, experiment 1), defects and all.
+"""Procedures of the published study (Schaffelder & Gatt 2026, experiment 1), including its bugs.
 
-They give the columns that stand beside the project's own values and beside the published ones.
-Sampling, unpaired and omnibus tests live here and nowhere else. Where a detail of a procedure is not
-published, the function's docstring and the row's note say what was taken instead.
+They compute the columns that are compared with the project's own values and with the published
+ones. Sampling, unpaired and omnibus tests are only used here. If a detail of a procedure is not
+published, the function's docstring and the row's note state what is used instead.
 """

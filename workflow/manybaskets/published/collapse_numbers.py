@@ -1,4 +1,4 @@
-"""Reported against reproduced: the published numbers beside what a study's same cells give."""
+"""Compare published numbers with the same cells of a study."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PUBLISHED_COLLAPSE_SCHEMA = pl.Schema(
         "difference": pl.Float64,  # reproduced − reported; null for p-values
         "n_reported": pl.Int64,
         "n_reproduced": pl.Int64,
-        "own": pl.String,  # label of the project's measure of the same thing
+        "own": pl.String,  # label of the project's corresponding measure
         "value": pl.Float64,
         "low": pl.Float64,
         "high": pl.Float64,
@@ -54,26 +54,26 @@ Member = tuple[str, str]  # target and mix, or `training_data` and source
 _COLUMNS = ("metric", "variant", "target", "condition", "tier", "statistic", "value", "n", "note")
 _VERSUS = "_vs_"
 _TIERS = ("small", "medium", "large")
-# Published names of variants and statistics, and what they are called here. Where a divisor is not
-# published, that of the same metric's other rows is taken.
+# Published names of variants and statistics, and their names here. If a divisor is not published,
+# the divisor of the same metric's other rows is used.
 _VARIANTS = {"sentence_pairs_66": "sentence_pairs_all"}
 _STATISTICS = {"sd": "sd_ddof0", "var": "var_ddof0"}
 
 
 def load(path: Path) -> pl.DataFrame:
-    """The published numbers that are to be reproduced; runs that the study superseded are left out.
+    """Published numbers to reproduce; runs that the study superseded are left out.
 
     Raises:
-        UserError: the file has other columns.
+        UserError: the file has different columns.
     """
     texts = [name for name in _COLUMNS if name not in {"value", "n"}]
     frame = pl.read_csv(path, infer_schema=False)
     if tuple(frame.columns) != _COLUMNS:
         raise UserError(
-            what=f"columns are {frame.columns}",
+            what=f"the file has the columns {frame.columns}",
             where=str(path),
             expected=f"the columns {list(_COLUMNS)}",
-            remedy="restore the file from this project",
+            remedy="restore the file from the project's repository",
         )
     numbers = [pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Int64)]
     wanted = ~pl.col("note").str.starts_with("not a target")
@@ -81,7 +81,7 @@ def load(path: Path) -> pl.DataFrame:
 
 
 class StudyCells:
-    """What the published names of cells are called in a study.
+    """A study's names for the published cells.
 
     Args:
         published: the section of the config.
@@ -95,9 +95,9 @@ class StudyCells:
         self._part_of = part_of
 
     def members(self, target: str, condition: str, tier: str) -> list[Member] | None:
-        """The study's conditions behind a published cell: one, a pair in its order, or a group.
+        """The study's conditions of a published cell: one, an ordered pair, or a group.
 
-        None where the study lacks any of them.
+        None if the study lacks any of them.
         """
         if target == TRAINING_DATA:
             source = self._sources.get(f"{condition}:{tier}")
@@ -120,7 +120,7 @@ class StudyCells:
         return self._known(list(zip(targets, conditions, synthetic, strict=True)))
 
     def variant(self, name: str, members: Sequence[Member]) -> str:
-        """Our name of a published variant; a source's one part is that of its multi mix."""
+        """Our name for a published variant; a source's part is that of its multi mix."""
         name = _VARIANTS.get(name, name)
         target, source = members[0]
         by_part = name in {"linear_fit", "sentence_pairs"}
@@ -141,7 +141,7 @@ def _family(tier: str) -> list[tuple[str, str]]:
 
 
 class Reproduced:
-    """The rows of the procedures, by what they are of; the order within a pair is kept apart."""
+    """Rows of the procedures by key; the order within a pair is stored separately."""
 
     def __init__(self, paper: pl.DataFrame) -> None:
         self._rows: dict[tuple, tuple[list[Member], dict[str, Any]]] = {}
@@ -154,7 +154,7 @@ class Reproduced:
     def find(
         self, metric: str, variant: str, members: Sequence[Member], statistic: str
     ) -> dict[str, Any] | None:
-        """The row of a cell, or None; U is that of the first member as it is given."""
+        """The row of a cell, or None; U is that of the first member as given."""
         found = self._rows.get((metric, variant, frozenset(members), statistic))
         if found and statistic == "mannwhitney_U" and found[0] != list(members):
             other = f"{statistic}_of_second"
@@ -179,7 +179,7 @@ def compare_published(
     part_of: Mapping[str, int],
     lookup: Lookup | None = None,
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order.
+    """Every published cell that the study also has, in the published order.
 
     Its schema is `PUBLISHED_COLLAPSE_SCHEMA`.
 
@@ -221,12 +221,12 @@ def compare_published(
 
 
 def _metric(name: str) -> tuple[str, bool]:
-    """Our metric, and whether the published one is 100 minus it."""
+    """Our metric, and whether the published metric is 100 minus ours."""
     return (SELF_BLEU, True) if name == "self_bleu3" else (name, False)
 
 
 def _remark(note: str, found: Mapping[str, Any]) -> str:
-    """What qualifies the published number, and how ours was made."""
+    """Qualifications of the published number, and how ours was computed."""
     theirs = note.removeprefix("published").lstrip(";: ")
     ours = "untrained splitter" if found["variant"].endswith(UNTRAINED) else ""
     parts = [f"published: {theirs}" if theirs else "", f"here: {ours}" if ours else ""]
@@ -264,7 +264,7 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def published_collapse_findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
-    """In plain sentences: how many cells there are, and how many contrasts have their direction."""
+    """Sentences with the number of cells and of contrasts with the same direction."""
     if compared.is_empty():
         return []
     told = [f"{compared.height} published numbers have a counterpart in this study."]

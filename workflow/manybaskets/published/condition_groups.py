@@ -1,4 +1,4 @@
-"""Which conditions the published procedures set side by side."""
+"""Conditions compared by the published procedures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Groups:
         order: all mixes and the untuned target, as their answers are sampled.
         families: a multi mix, the single mixes of its sources, the human mix and the untuned target:
             the published four conditions of a tier.
-        sizes: mixes of one kind that differ in who made their data: the published three tiers.
+        sizes: mixes of one kind with different sources: the published three tiers.
         part_of: by source the part of the training prompts that it answers in a multi mix.
     """
 
@@ -29,7 +29,7 @@ class Groups:
 
 
 def groups_of(study: Study) -> Groups:
-    """The groups of a study, everything in the order of its config, the untuned target last."""
+    """The groups of a study in config order, the untuned target last."""
     order = [*study.mixes, VANILLA]
     made_of = {name: mix.composition for name, mix in study.mixes.items()}
     singles = {name: study.mix_sources(name)[0] for name in made_of if made_of[name] == "single"}
@@ -49,16 +49,16 @@ def groups_of(study: Study) -> Groups:
 
 
 def first_runs(study: Study) -> list[tuple[str, str, int]]:
-    """Runs that the published procedures take: of each condition the first training seed."""
+    """Runs used by the published procedures: the first training seed of each condition."""
     conditions = [*study.mixes, VANILLA]
     return [(target, mix, study.seeds_of(mix)[0]) for target in study.targets for mix in conditions]
 
 
 def check_labels(labels: list[str], where: str) -> None:
-    """Check that no two conditions share a label: values kept by label would replace each other.
+    """Check that condition labels are unique, because values are stored by label.
 
     Raises:
-        UserError: a label stands twice.
+        UserError: a label occurs twice.
     """
     doubled = sorted({label for label in labels if labels.count(label) > 1})
     if doubled:
@@ -66,7 +66,7 @@ def check_labels(labels: list[str], where: str) -> None:
             what=f"conditions share a label: {', '.join(doubled)}",
             where=where,
             expected="one label per condition",
-            remedy="give every condition a name of its own",
+            remedy="give every condition a distinct name",
         )
 
 
@@ -76,10 +76,10 @@ def pairs(labels: list[str]) -> list[tuple[str, str]]:
 
 
 def versus(first: str, second: str) -> str:
-    """How a pair is written; names hold no spaces."""
+    """Text form of a pair; names contain no spaces."""
     return f"{first} vs {second}"
 
 
 def together(names: list[str]) -> str:
-    """How a group is written; names hold no commas."""
+    """Text form of a group; names contain no commas."""
     return ", ".join(names)

@@ -1,4 +1,4 @@
-"""Vectors of sampled sentences, kept from run to run."""
+"""Vectors of sampled sentences, cached between runs."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ Encode = Callable[[list[str]], np.ndarray]
 def kept_vectors(sentences: Sequence[str], encode: Encode, folder: Path) -> np.ndarray:
     """Unit vectors of a sample's sentences, float64 [sentences, dimensions].
 
-    Each distinct sentence is encoded once. A sample is kept as a whole (float32), so that its
-    vectors depend on nothing that was encoded before.
+    Each distinct sentence is encoded once. A sample is cached as a whole (float32), so that its
+    vectors do not depend on earlier samples.
 
     Args:
         encode: vectors of sentences, float32 [sentences, dimensions].
@@ -33,7 +33,7 @@ def kept_vectors(sentences: Sequence[str], encode: Encode, folder: Path) -> np.n
     if path.exists():
         vectors = np.load(path)
     else:
-        log.info("%d sentences, %d of them distinct, are encoded", len(sentences), len(distinct))
+        log.info("encoding %d sentences, %d of them distinct", len(sentences), len(distinct))
         vectors = encode(distinct)
         with whole_file(path) as partial, open(partial, "wb") as handle:
             np.save(handle, vectors)

@@ -1,4 +1,4 @@
-"""What runs and sources have in common: the rows of one condition's answers."""
+"""Rows of one condition's answers, for runs and sources."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from manybaskets.records.responses import read_responses
 
 @dataclass(frozen=True)
 class ValidAnswers:
-    """The texts that procedures read, in the order of their prompts' ids, and a word on them."""
+    """Texts for the procedures, in the order of their prompt ids, and a note."""
 
     texts: list[str]
     note: str
 
 
 def answers_of(file: Path, wanted: Collection[str] | None = None) -> ValidAnswers:
-    """One answer to each prompt: the first sample's, neither failed nor empty.
+    """One answer to each prompt: the first sample, neither failed nor empty.
 
     Args:
         wanted: ids of the prompts; None for all.
@@ -43,7 +43,7 @@ def answers_of(file: Path, wanted: Collection[str] | None = None) -> ValidAnswer
 
 @dataclass(frozen=True)
 class Who:
-    """Whose answers these are, where in the table their rows stand, and a word for every row."""
+    """The answers' origin, their key in the table, and a note for every row."""
 
     lines: Lines
     target: str
@@ -70,7 +70,9 @@ def add_individual(
     for ddof in (0, 1):
         found |= statistics(each.scores, ddof)
     found.pop("n", None)
-    sampled = f"sampling seed {seed}; {each.sampled} answers sampled, those of one sentence skipped"
+    sampled = (
+        f"sampling seed {seed}; {each.sampled} answers sampled, answers with one sentence skipped"
+    )
     who.add(SELF_BLEU, variant, found, len(each.scores), sampled)
     who.add(SELF_BLEU, variant, {"n_eligible": float(each.eligible)}, len(cut))
     return each.scores
@@ -91,16 +93,16 @@ def add_distance(
     """Rows of the mean distance of sampled sentences; returns their unit vectors.
 
     Args:
-        of: sentences that the sample was drawn from.
+        of: number of sentences that the sample was drawn from.
         work: folder for the vectors, of one encoder.
     """
     vectors = kept_vectors(sample, encode, work) if sample else np.zeros((0, 1))
     found = {"mean": None, "se_pairs_iid": None} | semantic_distance.pair_statistics(vectors)
-    sampled = f"{len(sample)} of {of} sentences; the error takes pairs for independent"
+    sampled = f"{len(sample)} of {of} sentences; the standard error assumes independent pairs"
     who.add(SEMANTIC, variant, found, len(sample), sampled)
     return vectors
 
 
 def sentences_of_answers(texts: Sequence[str], splitter: Splitter) -> list[str]:
-    """The sentences of all answers that the semantic distance compares."""
+    """The sentences of all answers for the semantic distance."""
     return [each for text in texts for each in semantic_distance.valid_sentences(text, splitter)]

@@ -1,4 +1,4 @@
-"""Published fit of Heaps' law: glued answers, counted every 1,000 tokens, fitted in linear space."""
+"""Published fit of Heaps' law: concatenated answers, counted every 1,000 tokens, linear fit."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def growth_in_order(texts: Sequence[str], splitter: Splitter) -> Growth:
     """Vocabulary growth of the answers in their order.
 
     They are joined without a separator, so that the last word of one and the first of the next are
-    glued; `#` and `*` go, letters become small, punctuation counts. Tokens after the last full
-    thousand are ignored.
+    merged; `#` and `*` are removed, letters are lower-cased, punctuation counts. Tokens after the
+    last full thousand are ignored.
     """
     tokens = splitter.words("".join(texts).translate(_MARKS).lower())
     seen: set[str] = set()
@@ -41,8 +41,8 @@ def growth_in_order(texts: Sequence[str], splitter: Splitter) -> Growth:
 def linear_fit(grown: Growth) -> dict[str, float]:
     """K and beta of V = K·N^beta by unweighted least squares in linear space, from (1, 1).
 
-    The same search as `scipy.optimize.curve_fit`. Nothing for fewer than three counts, which two
-    parameters would fit whatever they are, and where the search does not end.
+    The same search as `scipy.optimize.curve_fit`. None for fewer than three counts, which two
+    parameters would always fit, or if the search does not converge.
     """
     from scipy.optimize import leastsq
 

@@ -1,4 +1,4 @@
-"""Published statistics of perplexities: as they are, and cleaned by fences per condition."""
+"""Published statistics of perplexities: raw, and cleaned by fences per condition."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Cleaned:
 def within_fences(values: np.ndarray) -> Cleaned:
     """Keep finite values within [q1 − 1.5 IQR, q3 + 1.5 IQR], quartiles by linear interpolation.
 
-    The fences are those of the values given: other conditions lose other shares of their prompts.
+    The fences depend on the given values: conditions lose different shares of their prompts.
     """
     finite = values[np.isfinite(values)]
     if not len(finite):
@@ -44,7 +44,7 @@ def statistics(values: np.ndarray, ddof: int) -> dict[str, float]:
     found = {"n": float(n)}
     if not n:
         return found
-    # Perplexities reach e⁷⁰⁰, whose square no float holds: a power of two is taken out, exactly.
+    # Perplexities reach e⁷⁰⁰, whose square overflows a float: scale by an exact power of two.
     scale = math.ldexp(1.0, math.frexp(float(np.abs(values).max()))[1] - 1)
     scaled = values / scale
     found["mean"] = float(scaled.mean()) * scale

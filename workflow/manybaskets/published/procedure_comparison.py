@@ -1,4 +1,4 @@
-"""A published procedure's value, and the project's own value of the same thing beside it."""
+"""Compare a published procedure's value with the project's own value."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ LABELS = {
 
 @dataclass(frozen=True)
 class Counterpart:
-    """The project's measures of what a published statistic stands for.
+    """The project's measures that correspond to a published statistic.
 
     Args:
-        measures: the first of them that a study has is taken.
+        measures: the first of them that a study has is used.
         complement: whether the published scale is 100 minus the measure's.
-        differs: what the published procedure does otherwise.
+        differs: how the published procedure differs.
     """
 
     measures: tuple[str, ...]
@@ -45,9 +45,9 @@ class Counterpart:
     complement: bool = False
 
 
-_RAW = "arithmetic mean, which single rows move; end token counted"
-_CLEAN = "each condition loses other prompts to fences of its own; end token counted"
-_GLUED = "answers glued, one order, unequal lengths, fit in linear space"
+_RAW = "arithmetic mean, sensitive to single rows; end token included"
+_CLEAN = "each condition loses different prompts to its own fences; end token included"
+_GLUED = "answers concatenated without a separator, one order, unequal lengths, fit in linear space"
 COUNTERPARTS = {
     (HUMAN_TEXT, "raw", "mean"): Counterpart(("human_nll",), _RAW),
     (HUMAN_TEXT, "iqr_clean", "mean"): Counterpart(("human_nll",), _CLEAN),
@@ -55,25 +55,27 @@ COUNTERPARTS = {
     (OWN_OUTPUT, "iqr_clean", "mean"): Counterpart(("own_nll",), _CLEAN),
     (SELF_BLEU, "individual", "mean"): Counterpart(
         ("sentence_within",),
-        "a sample; short sentences and answers of one sentence left out, other prompts each time",
+        "a sample; short sentences and answers with one sentence left out, different prompts each "
+        "time",
         complement=True,
     ),
     (SELF_BLEU, "aggregated", "score"): Counterpart(
         ("sentence_between", "self_bleu"),
-        "100 sampled answers, other prompts in each condition; sentences of the same answer count",
+        "100 sampled answers, different prompts in each condition; sentences of the same answer "
+        "count",
         complement=True,
     ),
     (HEAPS, "linear_fit", "K"): Counterpart(("heaps_k",), _GLUED),
     (HEAPS, "linear_fit", "beta"): Counterpart(("heaps_beta",), _GLUED),
     (SEMANTIC, "sentence_pairs", "mean"): Counterpart(
         ("semantic_sentences", "semantic_between"),
-        "a sample of sentences; pairs taken for independent",
+        "a sample of sentences; pairs assumed independent",
     ),
 }
 
 
 class OwnValues:
-    """The project's own estimates, on the scale of the published ones.
+    """The project's own estimates, on the scale of the published values.
 
     Args:
         summary: of the schema `statistics.summary.SUMMARY`.
@@ -87,16 +89,16 @@ class OwnValues:
     def beside(
         self, metric: str, variant: str, statistic: str, target: str, condition: str
     ) -> dict[str, Any]:
-        """`own` (the measure's label), `value`, `low`, `high`; nulls where there is none.
+        """`own` (the measure's label), `value`, `low`, `high`; nulls if there is none.
 
         Args:
-            variant: without the word on the splitter.
+            variant: without the splitter's suffix.
             target, condition: as in the table of the procedures.
         """
         nothing = {"own": None, "value": None, "low": None, "high": None}
         base, _, part = variant.partition(":")
         counterpart = COUNTERPARTS.get((metric, base, statistic))
-        # A vocabulary of one part of a source is not that of all its answers.
+        # The vocabulary of one part of a source differs from that of all its answers.
         if counterpart is None or (part and metric == HEAPS):
             return nothing
         model, prompts = (SOURCES, "train") if target == TRAINING_DATA else (target, "test")
@@ -119,7 +121,7 @@ class OwnValues:
 def paper_variants(
     paper: pl.DataFrame, summary: pl.DataFrame, lookup: Lookup | None = None
 ) -> pl.DataFrame:
-    """One row per procedure and condition: its central value, and the project's own with interval.
+    """One row per procedure and condition: central value and the project's value with interval.
 
     Args:
         paper: of the schema `paper.table.PAPER`.
@@ -167,5 +169,5 @@ _VARIANTS = pl.Schema(
 
 
 def finite(value: float | None) -> bool:
-    """Whether there is a value that can be compared."""
+    """Whether there is a comparable value."""
     return value is not None and math.isfinite(value)

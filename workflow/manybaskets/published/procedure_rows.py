@@ -1,4 +1,4 @@
-"""The long table of the published procedures: its columns, its words, and its groups of tests."""
+"""The long table of the published procedures: columns, labels, and test groups."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PAPER = pl.Schema(
         "condition": pl.String,  # mix or source; `a vs b` for a pair, `a, b, c` for a group
         "prompt_set": pl.String,
         "statistic": pl.String,
-        "value": pl.Float64,  # null where the procedure gives nothing
-        "n": pl.Int64,  # observations behind the value; the unit differs by metric
+        "value": pl.Float64,  # null if the procedure gives no value
+        "n": pl.Int64,  # observations in the value; the unit differs by metric
         "note": pl.String,
     }
 )
@@ -34,7 +34,7 @@ SELF_BLEU, HEAPS, SEMANTIC = "lexical_diversity_sb3", "heaps", "semantic_diversi
 
 @dataclass
 class Lines:
-    """Rows of the schema `PAPER` that all speak of the same prompts."""
+    """Rows of the schema `PAPER` about the same prompts."""
 
     prompt_set: str
     rows: list[tuple] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Lines:
         n: int | None,
         note: str,
     ) -> None:
-        """One row per statistic; null where it is None or NaN."""
+        """One row per statistic; null for None or NaN."""
         self.told.add((metric, variant, target, condition))
         for statistic, value in values.items():
             known = value is not None and not np.isnan(value)
@@ -71,7 +71,7 @@ class Lines:
     ) -> None:
         """Kruskal–Wallis over all conditions of a group, then every pair.
 
-        A pair that another group has told already is not told again.
+        A pair already reported in another group is not repeated.
 
         Args:
             samples: values by condition.
@@ -82,7 +82,7 @@ class Lines:
         names = list(samples)
         total = sum(map(len, samples.values()))
         found = unpaired_tests.kruskal_wallis(list(samples.values()))
-        note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} values taken for independent"
+        note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} values assumed independent"
         self.add(metric, variant, target, together(names), found, total, note)
         compared = pairs(names)
         alpha = f"alpha {ALPHA:g}/{len(compared)}"
@@ -101,5 +101,5 @@ class Lines:
 
 
 def noted(*parts: str) -> str:
-    """A note of several parts."""
+    """A note joined from several texts."""
     return "; ".join(part for part in parts if part)

@@ -37,13 +37,13 @@ from manybaskets.published.procedure_rows import (
 )
 from manybaskets.published.splitting import Splitter
 
-# Column of the likelihood files, and the divisor of variances: n − this.
+# Column of the likelihood files, and d in the divisor n − d of variances.
 _PERPLEXITIES = {HUMAN_TEXT: ("reference_ppl_paper", 1), OWN_OUTPUT: ("own_ppl_paper", 0)}
 
 
 @dataclass(frozen=True)
 class Run:
-    """One trained adapter, or the untuned target, whose answers to the test prompts are taken."""
+    """One trained adapter or the untuned target, with its answers to the test prompts."""
 
     target: str
     mix: str
@@ -53,13 +53,13 @@ class Run:
 
     @property
     def label(self) -> str:
-        """How the run is written where targets are mixed; names hold no slash."""
+        """Label of the run in groups across targets; names contain no slash."""
         return f"{self.target}/{self.mix}"
 
 
 @dataclass(frozen=True)
 class Procedures:
-    """What the procedures need beside texts.
+    """Inputs of the procedures in addition to texts.
 
     Args:
         encode: vectors of sentences.
@@ -72,7 +72,7 @@ class Procedures:
     work: Path
 
     def variant(self, name: str) -> str:
-        """Name of a variant that rests on sentences."""
+        """Name of a variant based on sentences."""
         return f"{name}{self.splitter.suffix}"
 
 
@@ -81,7 +81,7 @@ def run_procedures(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.D
 
     Args:
         runs: one per target and mix, of one training seed, as the study had one run each.
-        groups: what is tested together.
+        groups: conditions tested together.
 
     Raises:
         UserError: two runs share target and mix.
@@ -187,7 +187,7 @@ def _tests_of_distances(
             mix: semantic_distance.drawn_distances(each, how.settings.distances, generator)
             for mix, each in members.items()
         }
-        note = "medians as centres; distances taken for independent"
+        note = "medians as centres; distances assumed independent"
         found = unpaired_tests.levene(list(samples.values()))
         n = max(map(len, samples.values()))
         lines.add(SEMANTIC, variant, target, together(list(samples)), found, n, note)
@@ -195,7 +195,7 @@ def _tests_of_distances(
 
 
 def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures) -> None:
-    """Mann–Whitney U of all pairs of models, on distances drawn anew for each pair.
+    """Mann–Whitney U of all pairs of models, on distances drawn separately for each pair.
 
     Bonferroni's and Holm's corrections cover all pairs.
     """
@@ -237,6 +237,6 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
 def _chosen(
     groups: Sequence[Sequence[str]], values: Mapping[str, np.ndarray]
 ) -> list[dict[str, np.ndarray]]:
-    """The values of every group of two or more, each group once."""
+    """The values of every group with at least two members, each group once."""
     distinct = dict.fromkeys(tuple(mix for mix in group if mix in values) for group in groups)
     return [{mix: values[mix] for mix in group} for group in distinct if len(group) > 1]

@@ -21,11 +21,11 @@ Sentences = list[str]
 
 
 def eligible_sentences(text: str, splitter: Splitter) -> Sentences:
-    """The sentences of an answer that are scored.
+    """The scored sentences of an answer.
 
-    Left out are those of fewer than three characters or of digits and dots alone once `#` and `*`
-    are off; from the others all `#` and `*` go, and those of four words or more stay. That white
-    space between digits counts as nothing is not published.
+    After removing `#` and `*`, sentences with fewer than three characters or only digits and dots
+    are left out, as are sentences with fewer than four words. Ignoring whitespace between digits is
+    not published.
     """
     found = []
     for sentence in splitter.sentences(text):
@@ -60,9 +60,9 @@ class Individual:
 def individual(answers: Sequence[Sentences], count: int, seed: int) -> Individual:
     """Diversity within each of `count` sampled answers that have two sentences or more.
 
-    Sampled is among the answers with at least one sentence, all of them where there are fewer; those
-    with one sentence are then skipped. The generator of the study is not published; here it is
-    Python's.
+    The sample is drawn from the answers with at least one sentence (all of them if there are
+    fewer); answers with one sentence are then skipped. The study's random generator is not
+    published; Python's is used here.
 
     Args:
         answers: eligible sentences of every answer.
@@ -85,7 +85,7 @@ class Aggregated:
 def aggregated(answers: Sequence[Sentences], count: int, seed: int) -> Aggregated:
     """Diversity of the pooled sentences of `count` sampled answers with two sentences or more.
 
-    Fewer than two sentences in all give a self-BLEU of 100, hence no diversity, as published.
+    Fewer than two sentences in total give a self-BLEU of 100, i.e. no diversity, as published.
     """
     drawn = _sample([each for each in answers if len(each) >= 2], count, seed)
     pool = [sentence for each in drawn for sentence in each]

@@ -17,11 +17,11 @@ _MARKER = re.compile(r"[-+*\u2022#]+|\W*(?:\d+|[a-z]|[ivx]+)[.):]\W*", re.IGNORE
 
 
 def valid_sentences(text: str, splitter: Splitter) -> list[str]:
-    """The sentences of an answer that are compared, Markdown and all.
+    """The compared sentences of an answer, including Markdown.
 
-    Left out are those that are empty, of numbers alone, of fewer than three characters, and list
-    markers of fewer than five (a bullet, a number or a letter with its mark; the pattern of the
-    study is not published).
+    Left out are sentences that are empty, contain only numbers or have fewer than three characters,
+    and list markers with fewer than five (a bullet, or a number or letter with its mark; the
+    study's pattern is not published).
     """
     found = [sentence.strip() for sentence in splitter.sentences(text)]
     return [each for each in found if not _left_out(each)]
@@ -33,10 +33,10 @@ def _left_out(sentence: str) -> bool:
 
 
 def samples(pools: Sequence[Sequence[str]], count: int, seed: int) -> list[list[str]]:
-    """`count` sentences of every condition, without replacement; all where there are fewer.
+    """`count` sentences of every condition, without replacement; all if there are fewer.
 
-    The seed is set once and the conditions follow in their order, so that a condition's sample
-    hangs on those before it.
+    The seed is set once and the conditions follow in order, so that a condition's sample depends on
+    earlier conditions.
     """
     generator = np.random.RandomState(seed)
     drawn = []
@@ -55,9 +55,9 @@ def unit_vectors(vectors: np.ndarray) -> np.ndarray:
 
 
 def pair_statistics(vectors: np.ndarray) -> dict[str, float]:
-    """Mean distance over all ordered pairs, and the published "standard error" of it.
+    """Mean distance over all ordered pairs, with the published "standard error".
 
-    That error, sd (ddof 1) / √pairs, takes n (n − 1) pairs of n sentences for independent and is
+    This error, sd (ddof 1) / √pairs, treats n (n − 1) pairs of n sentences as independent and is
     far too small. Both are exact without a matrix of pairs: with unit vectors v, Σ cos = |Σ v|² − n
     and Σ cos² = ‖Vᵀ V‖² − n.
 
@@ -77,10 +77,10 @@ def pair_statistics(vectors: np.ndarray) -> dict[str, float]:
 
 
 def drawn_distances(vectors: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Distances of `count` ordered pairs drawn without replacement, all where there are fewer.
+    """Distances of `count` ordered pairs drawn without replacement, or all if there are fewer.
 
-    The study shuffles all pairs with NumPy's older generator; this draws the places alone, from the
-    same distribution.
+    The study shuffles all pairs with NumPy's older generator; this draws only the positions, from
+    the same distribution.
     """
     n = len(vectors)
     pairs = n * (n - 1)

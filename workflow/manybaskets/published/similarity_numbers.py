@@ -1,4 +1,4 @@
-"""How alike sources' answers are, as WILDCHAT-50M reports it and as a study finds it."""
+"""Compare the similarity of sources' answers with the values reported for WILDCHAT-50M."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def load_similarity(path: Path) -> dict[tuple[str, str], float]:
 def compare_similarity(
     reported: Mapping[tuple[str, str], float], found: pl.DataFrame, rows: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Every source that the published table has too, in the order of the study.
+    """Every source that is also in the published table, in the order of the study.
 
     Its schema is `PUBLISHED_SIMILARITY_SCHEMA`.
 
@@ -68,10 +68,10 @@ def compare_similarity(
 
 
 def check_similarity(study: Study, path: Path) -> None:
-    """Check, before a run, that the rows named in the config exist and their sources are compared.
+    """Check before a run that the rows named in the config exist and their sources are compared.
 
     Raises:
-        UserError: a source that is not described, or a row that the published table lacks.
+        UserError: a source is not analysed, or a row is not in the published table.
     """
     named = study.published_cells.similarity if study.published_cells else {}
     if not named:
@@ -80,13 +80,13 @@ def check_similarity(study: Study, path: Path) -> None:
     rows = sorted({row for row, _ in load_similarity(path)})
     for source, row in named.items():
         for name, known, kind in (
-            (source, described, "sources that `source_analysis` measures"),
+            (source, described, "sources listed in `source_analysis`"),
             (row, rows, f"rows of table {_TABLE}"),
         ):
             if name not in known:
                 raise UserError(
-                    what=f"'{name}' is none of the {kind}",
+                    what=f"'{name}' is not one of the {kind}",
                     where=f"published_cells.similarity.{source}",
-                    expected=f"one of: {', '.join(known) or 'none here'}",
-                    remedy="correct the name, or take the line out",
+                    expected=f"one of: {', '.join(known) or '(there are none)'}",
+                    remedy="use one of these names, or remove this line",
                 )

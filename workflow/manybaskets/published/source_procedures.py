@@ -29,8 +29,8 @@ def source_procedures(
     """Self-BLEU within answers of each source, Heaps' law and distances of each of its parts.
 
     The study gives Heaps' law and distances for each part of the training prompts that a model
-    answered. How it sampled sentences is published as "7,000" and, for human answers, as 5,000 in
-    its code; here all have the same number.
+    answered. Its sample size of sentences is published as "7,000" and, for human answers, as 5,000
+    in its code; here all have the same number.
 
     Args:
         sources: file of answers by source.

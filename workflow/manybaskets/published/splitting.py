@@ -1,4 +1,4 @@
-"""Sentences and words as NLTK cuts them, which the published measures are built on."""
+"""NLTK's sentences and words, on which the published measures are based."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ class Splitter:
 
     Args:
         cut: the sentences of a text.
-        suffix: what the names of variants get when the sentences are not those of the published
-            model.
+        suffix: added to the names of variants if the sentences are not from the published model.
     """
 
     def __init__(self, cut: Callable[[str], list[str]], suffix: str = "") -> None:
@@ -32,7 +31,7 @@ class Splitter:
         self._tokenize = NLTKWordTokenizer().tokenize
 
     def words(self, text: str) -> list[str]:
-        """The tokens of a text, as `nltk.word_tokenize` gives them; punctuation counts."""
+        """The tokens of a text from `nltk.word_tokenize`, including punctuation."""
         return list(chain.from_iterable(map(self._tokenize, self.sentences(text))))
 
 
@@ -40,34 +39,35 @@ def open_splitter(settings: PublishedProcedures) -> Splitter:
     """The splitter of the config.
 
     Raises:
-        UserError: Punkt's English model is not there, or is no such model.
+        UserError: Punkt's English model does not exist or cannot be read.
     """
     from nltk.tokenize.punkt import PunktSentenceTokenizer
 
     if settings.splitter == "untrained":
         return Splitter(PunktSentenceTokenizer().tokenize, UNTRAINED)
     tokenizer = PunktSentenceTokenizer()
-    # Set and not given to the constructor, which would take parameters for text to learn from.
+    # Set here, because the constructor would treat parameters as training text.
     tokenizer._params = _read_model(model_folder(settings.punkt_folder))
     return Splitter(tokenizer.tokenize)
 
 
 def model_folder(given: str | None) -> Path:
-    """The folder with the English model, whether its own or one above it was given.
+    """The folder with the English model; its own folder or a parent may be given.
 
     Raises:
-        UserError: it is not there.
+        UserError: it does not exist.
     """
     if given:
         for inner in ("", "english", "punkt_tab/english", "tokenizers/punkt_tab/english"):
             if all((Path(given, inner) / name).is_file() for name in _MODEL):
                 return Path(given, inner)
     raise UserError(
-        what="the English model of NLTK's sentence splitter is not there",
+        what="the English model of NLTK's sentence splitter does not exist",
         where=f"published_procedures.punkt_folder: {given}",
-        expected=f"the folder that holds punkt_tab/english with {', '.join(_MODEL)}",
-        remedy="fetch it with `python -m nltk.downloader -d FOLDER punkt_tab` and set published_procedures.punkt_folder to "
-        "FOLDER, or set published_procedures.splitter to untrained, which needs no download",
+        expected=f"the folder that contains punkt_tab/english with {', '.join(_MODEL)}",
+        remedy="fetch it with `python -m nltk.downloader -d FOLDER punkt_tab` and set "
+        "`published_procedures.punkt_folder` to FOLDER, or set `published_procedures.splitter` to "
+        "`untrained`, which needs no download",
     )
 
 
@@ -75,24 +75,24 @@ def model_files(given: str | None) -> list[str]:
     """The files of the English model.
 
     Raises:
-        UserError: they are not there.
+        UserError: they do not exist.
     """
     folder = model_folder(given)
     return [str(folder / name) for name in _MODEL]
 
 
 def splitter_files(study: Study) -> list[str]:
-    """The model of the published sentence splitter, or nothing for a study without it.
+    """The model of the published sentence splitter, or None for a study without it.
 
     Raises:
-        UserError: the files are not there.
+        UserError: the files do not exist.
     """
     wanted = study.published_procedures and study.published_procedures.splitter == "punkt"
     return model_files(study.published_procedures.punkt_folder) if wanted else []
 
 
 def _read_model(folder: Path) -> Any:
-    """Parameters of Punkt, read here since NLTK opens files in its own data folders only."""
+    """Parameters of Punkt, read here because NLTK only opens files in its own data folders."""
     from nltk.tabdata import PunktDecoder
     from nltk.tokenize.punkt import PunktParameters
 
@@ -118,11 +118,11 @@ def _read_model(folder: Path) -> Any:
 
 
 def check_paper(study: Study) -> None:
-    """Check, before a run, that the published procedures have what they need.
+    """Check before a run that the inputs of the published procedures exist.
 
     Raises:
         UserError: the sentence splitter's model is missing, or published cells are named without
-            the procedures that make the project's side of them.
+            the procedures that compute the project's values for them.
     """
     if study.published_procedures and study.published_procedures.splitter == "punkt":
         model_folder(study.published_procedures.punkt_folder)
@@ -132,8 +132,9 @@ def check_paper(study: Study) -> None:
         and (study.published_cells.targets or study.published_cells.sources)
     ):
         raise UserError(
-            what="published cells are named, but nothing reproduces them",
-            where="published, with paper: null",
+            what="published cells are named, but no procedures reproduce them",
+            where="published_cells, with published_procedures: null",
             expected="the section `published_procedures`: published numbers are compared with its procedures only",
-            remedy="add `published_procedures: {splitter: untrained}`, or take the section `published_cells` out",
+            remedy="add `published_procedures: {splitter: untrained}`, or remove the section "
+            "`published_cells`",
         )

@@ -1,7 +1,7 @@
-"""The published omnibus and unpaired tests, under the names of what they compute.
+"""The published omnibus and unpaired tests, named after what they compute.
 
-They take answers to the same prompts for independent samples; the project's own comparisons are
-paired (`manybaskets.statistics`). A test that its samples leave undefined gives nothing.
+They treat answers to the same prompts as independent samples; the project's own comparisons are
+paired (`manybaskets.statistics`). Undefined tests give None.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def kruskal_wallis(samples: Sequence[np.ndarray]) -> dict[str, float]:
 
 
 def mann_whitney(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
-    """Mann–Whitney U of the first sample, that of the second, and their two-sided p."""
+    """Mann–Whitney U of the first and of the second sample, and their two-sided p."""
     from scipy.stats import mannwhitneyu
 
     if not _testable([first, second]):

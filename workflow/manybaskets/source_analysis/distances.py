@@ -1,4 +1,4 @@
-"""How far apart sources are: the distributions of their answers' vectors, pair by pair."""
+"""Energy distances between the answer vector distributions of sources, pair by pair."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ def vector_distances(
         D² = mean over i ≠ j of ‖x_i − y_j‖ + ‖x_j − y_i‖ − ‖x_i − x_j‖ − ‖y_i − y_j‖,
 
     the mean over all pairs of prompts with different texts, so that the two answers to one prompt,
-    which resemble each other, never meet: unbiased, 0 in the mean (and so at times negative) for
-    equal distributions, whether or not the prompts are shared. `value` is D² divided by the mean
-    of ‖x_i − y_j‖ + ‖x_j − y_i‖, the energy coefficient: 0 for equal distributions, 1 for two
-    different points. Interval: delete-one jackknife over prompts (those of one text together), t.
-    `p`: the two answers to each prompt change places at random; `floor` is what 95 % of these
-    stay below. Sources: Székely & Rizzo 2013, J. Stat. Plan. Inference 143(8); the one-sample
-    U-statistic of pairs: Gretton et al. 2012, JMLR 13, section 2.2.
+    which resemble each other, are never compared: unbiased, with mean 0 (and thus sometimes
+    negative) for equal distributions, whether or not the prompts are shared. `value` is D² divided
+    by the mean of ‖x_i − y_j‖ + ‖x_j − y_i‖, the energy coefficient: 0 for equal distributions, 1
+    for two different points. Interval: delete-one jackknife over prompts (those of one text
+    together), t. `p`: the two answers to each prompt are swapped at random; `floor` is the 95th
+    percentile of the swaps. Sources: Székely & Rizzo 2013, J. Stat. Plan. Inference 143(8); the
+    one-sample U-statistic of pairs: Gretton et al. 2012, JMLR 13, section 2.2.
 
     Args:
-        vectors: `[prompt, dimension]` by source; NaN rows where an answer has none. Prompts at
-            which any source has none are left out and counted.
-        prompt_ids: of the rows.
-        settings: confidence and number of swaps; without any, `floor` and `p` are null.
-        seed: of the swaps.
+        vectors: `[prompt, dimension]` by source; NaN rows for answers without a vector. Prompts at
+            which any source has no vector are left out and counted.
+        prompt_ids: prompt ids of the rows.
+        settings: confidence and number of swaps; without swaps, `floor` and `p` are null.
+        seed: for the swaps.
         unshared: prompts that not every source answered; they are counted as left out.
     """
     names = list(vectors)
@@ -72,7 +72,7 @@ def vector_distances(
 
 
 def _distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Euclidean distances of all rows; products of matrices, rounding below nothing cut off."""
+    """Euclidean distances of all rows from matrix products, clipped at 0."""
     squares = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)[None, :]
     return np.sqrt(np.maximum(squares - 2.0 * (first @ second.T), 0.0))
 
@@ -87,7 +87,7 @@ def _coefficient(
     above, below = float(numerator.sum()), float(denominator.sum())
     if below <= 0:
         return {"value": 0.0, "low": None, "high": None}
-    # A cluster's share of the sums: all pairs that it is part of, none of them within itself.
+    # A cluster's share of the sums: all pairs with another cluster.
     lost = [
         2.0 * np.bincount(codes, weights=each.sum(axis=1), minlength=clusters)
         for each in (numerator, denominator)
@@ -102,17 +102,17 @@ def _coefficient(
 
 
 def _signs(codes: np.ndarray, swaps: int, seed: int) -> np.ndarray:
-    """Which prompts' answers change places: `[prompt, swap]` of ±1, alike within a text."""
+    """Prompts whose answers are swapped: `[prompt, swap]` of ±1, equal within a text."""
     clusters = int(codes.max()) + 1
     rng = np.random.default_rng(row_seed(seed, "swaps", clusters))
     return (rng.integers(0, 2, size=(clusters, swaps)) * 2.0 - 1.0)[codes]
 
 
 def _by_swaps(numerator: np.ndarray, below: float, signs: np.ndarray) -> dict[str, float | None]:
-    """One-sided p and the 95 % point of the coefficient where answers change places.
+    """One-sided p and the 95th percentile of the coefficient under swapped answers.
 
-    The numerator is a product of differences of features, so that a swap turns its sign; the
-    denominator of unswapped pairs scales both sides alike.
+    The numerator is a product of differences of features, so that a swap flips its sign; the
+    denominator of unswapped pairs scales both sides equally.
     """
     if below <= 0 or not signs.shape[1]:
         return {"floor": None, "p": None}

@@ -1,4 +1,4 @@
-"""A map of the sources' answers: an illustration; no number rests on it."""
+"""A 2D map of the sources' answers, for illustration only."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from manybaskets.records.ids import row_seed
 from manybaskets.records.responses import valid_answers
 
 MAP = pl.Schema({"source": pl.String, "prompt_id": pl.String, "x": pl.Float64, "y": pl.Float64})
-_DIMENSIONS = 50  # of the principal components that t-SNE reads
+_DIMENSIONS = 50  # number of principal components for t-SNE
 _PERPLEXITY = 30.0
-_FEWEST = 10  # answers; below these there is no map
+_FEWEST = 10  # minimum number of answers for a map
 
 
 def sampled_answers(files: Mapping[str, Path], prompts: int, seed: int) -> pl.DataFrame:
@@ -23,7 +23,7 @@ def sampled_answers(files: Mapping[str, Path], prompts: int, seed: int) -> pl.Da
 
     Args:
         files: responses to the training prompts by source.
-        prompts: size of the sample; fewer where fewer are shared.
+        prompts: size of the sample; fewer if fewer are shared.
 
     Returns:
         Columns `prompt_id, source, text`, sorted.
@@ -47,23 +47,24 @@ def sampled_answers(files: Mapping[str, Path], prompts: int, seed: int) -> pl.Da
 def place_answers(answers: pl.DataFrame, vectors: Vectors, seed: int) -> pl.DataFrame:
     """Place the answers of all sources on one map.
 
-    Mean sentence vectors, less the mean of all answers to the same prompt: without that, a map shows
-    the prompts and not who answers. Of these the first 50 principal components, then t-SNE in two
-    dimensions (van der Maaten & Hinton 2008), all sources together; on one thread, so that it gives
-    the same map again. Answers without a sentence are left out. Distances on such a map mean little.
+    Uses mean sentence vectors minus the mean of all answers to the same prompt; without centering,
+    a map shows the prompts instead of the sources. Then the first 50 principal components and t-SNE
+    in two dimensions (van der Maaten & Hinton 2008), all sources together, on one thread for
+    reproducibility. Answers without a sentence are left out. Distances on such a map have little
+    meaning.
 
     Args:
-        answers: as `sampled_answers` gives them.
+        answers: result of `sampled_answers`.
         vectors: sentence vectors of these answers.
 
     Returns:
-        Rows of the schema `MAP`; none for fewer than 10 answers, or for one source alone.
+        Rows of the schema `MAP`; no rows for fewer than 10 answers or a single source.
     """
     points = vectors.of_texts(answers["text"].to_list())
     known = ~np.isnan(points).any(axis=1)
     answers, points = answers.filter(pl.Series(known)), points[known]
     points = points - _prompt_means(answers["prompt_id"].to_numpy(), points)
-    # Answers that are all alike have no directions to be laid out in.
+    # Identical answers have no directions to project on.
     if len(points) < _FEWEST or np.ptp(points, axis=0).max() < 1e-9:
         return pl.DataFrame(schema=MAP)
     places = _projected(points, row_seed(seed, "projection") % 2**32)
@@ -73,7 +74,7 @@ def place_answers(answers: pl.DataFrame, vectors: Vectors, seed: int) -> pl.Data
 
 
 def _prompt_means(prompt_ids: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Of every answer the mean vector of all answers to its prompt."""
+    """For every answer, the mean vector of all answers to its prompt."""
     _, place, number = np.unique(prompt_ids, return_inverse=True, return_counts=True)
     sums = np.zeros((len(number), points.shape[1]))
     np.add.at(sums, place, points)

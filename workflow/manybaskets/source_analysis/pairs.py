@@ -1,4 +1,4 @@
-"""Numbers about pairs of sources, of every kind in one form of table."""
+"""Common table for values of source pairs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-# Of similarities `floor` is the value of answers to other prompts; of distances it is what 95 % of
-# random swaps of the two sources' answers stay below, and `p` is the share of swaps that reach it.
+# For similarities, `floor` is the value for answers to other prompts; for distances, it is the 95th
+# percentile of random swaps of the two sources' answers, and `p` is the share of swaps that reach
+# the value.
 PAIRS = pl.Schema(
     {
         "kind": pl.String,
@@ -29,7 +30,7 @@ PAIRS = pl.Schema(
 def symmetric(
     kind: str, sources: Sequence[str], found: Mapping[tuple[str, str], Mapping[str, Any]]
 ) -> pl.DataFrame:
-    """Distances of unordered pairs as rows in both orders, by the order of the sources."""
+    """Distances of unordered pairs as rows in both orders, sorted by the order of the sources."""
     lines = [
         {"kind": kind, "scale": "distance", "first": first, "second": second}
         | dict(found.get((first, second)) or found[(second, first)])

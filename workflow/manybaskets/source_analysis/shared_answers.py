@@ -24,7 +24,7 @@ class SharedAnswers:
     Attributes:
         prompt_ids: sorted.
         texts: by source, in the order of `prompt_ids`.
-        asked: prompts that any source has a row for.
+        asked: prompts for which any source has a row.
         shared: prompts that every source answered; `prompt_ids` may be a sample of them.
     """
 
@@ -35,26 +35,27 @@ class SharedAnswers:
 
     @property
     def sources(self) -> list[str]:
-        """The sources, in the order in which they were given."""
+        """The sources in the given order."""
         return list(self.texts)
 
     @property
     def unshared(self) -> int:
-        """Prompts that some source, but not every source, has a valid answer to, or none has."""
+        """Number of prompts without a valid answer from every source."""
         return self.asked - self.shared
 
 
 def share_answers(
     answers: Mapping[str, Mapping[str, str]], asked: int, prompts: int | None, seed: int
 ) -> SharedAnswers:
-    """Keep the prompts that all sources answered, at most `prompts` of them, a seeded sample.
+    """Keep the prompts that all sources answered, or a seeded sample of `prompts` of them.
 
-    The sample depends on the seed and the prompts' ids alone. A larger one holds the smaller ones.
+    The sample depends only on the seed and the prompt ids. A larger sample contains the smaller
+    ones.
 
     Args:
         answers: text by source and prompt id.
-        asked: number of prompts that were to be answered.
-        prompts: most prompts; None for all.
+        asked: number of prompts asked.
+        prompts: maximum number of prompts; None for all.
         seed: the study's seed.
     """
     shared = set.intersection(*map(set, answers.values())) if answers else set()
@@ -65,10 +66,10 @@ def share_answers(
 
 
 def read_shared(files: Mapping[str, Path], prompts: int | None, seed: int) -> SharedAnswers:
-    """The shared answers of sources, from their files of responses.
+    """The shared answers of sources, from their responses files.
 
-    Failed, empty and blank answers are none; of several samples the first counts, and of a
-    conversation the first answer.
+    Failed, empty and blank answers do not count. Only the first sample and the first answer of a
+    conversation are used.
     """
     answers, asked = {}, set()
     for name, file in files.items():
@@ -78,7 +79,7 @@ def read_shared(files: Mapping[str, Path], prompts: int | None, seed: int) -> Sh
         answers[name] = dict(first.select("prompt_id", "text").iter_rows())
     made = share_answers(answers, len(asked), prompts, seed)
     log.info(
-        "%d of %d prompts have a valid answer of all %d sources; %d of them are taken",
+        "%d of %d prompts have a valid answer from all %d sources; using %d of them",
         made.shared,
         made.asked,
         len(made.sources),
@@ -88,6 +89,6 @@ def read_shared(files: Mapping[str, Path], prompts: int | None, seed: int) -> Sh
 
 
 def text_codes(prompt_ids: Sequence[str]) -> np.ndarray:
-    """A number for each prompt, equal where prompts have the same text."""
+    """A number for each prompt, equal for prompts with the same text."""
     texts = cluster_of(pl.Series(prompt_ids, dtype=pl.String))
     return np.unique(texts.to_numpy(), return_inverse=True)[1]

@@ -1,4 +1,4 @@
-"""Style inheritance: how often each element of Markdown occurs, against sources and untuned target.
+"""Style inheritance: frequencies of Markdown elements compared with sources and untuned target.
 
 Source of proportional frequencies: Feuer & Hegde 2025. They compare raw counts on the same prompts;
 here runs answered test prompts and sources training prompts, so counts are those per answer.
@@ -51,13 +51,13 @@ _SMOOTHING = 0.5
 
 
 def counted_elements(names: Collection[str]) -> list[str]:
-    """The measures among these names that count elements, and the length of the answer."""
+    """The measures among these names that count elements or answer length."""
     found = [name for name in _COUNTS if name in names]
     return [*found, _LENGTH] if found and _LENGTH in names else found
 
 
 def elements_of_mean(names: Collection[str]) -> list[str]:
-    """The elements that enter means, each occurrence once: the finest that were measured.
+    """The elements included in means, each occurrence once: the finest measured elements.
 
     Bold, italic, bullet and numbered lists, headings by level, paragraphs; length never.
     """
@@ -79,7 +79,7 @@ def smoothed_ratio(count, against, answers: float):
 
 
 def source_shares(study: Study) -> dict[str, dict[str, float]]:
-    """Share of each source in the rows of each mix, in the order of the config."""
+    """Share of each source in the rows of each mix, in config order."""
     shares = {}
     for name, recipe in study.mixes.items():
         sources = study.mix_sources(name)
@@ -105,14 +105,14 @@ def style_inheritance(
     settings: Statistics,
     seed: int,
 ) -> pl.DataFrame:
-    """Counts of every tuned target's answers against its sources' and the untuned target's.
+    """Counts in every tuned target's answers compared with its sources and the untuned target.
 
-    `ratio` is A[F]/B[F] (null for 0/0 and x/0); `smoothed` is (a + ½)/(b + ½), both counts taken to
-    as many answers as the smaller side has, with a percentile interval of a bootstrap over prompts
+    `ratio` is A[F]/B[F] (null for 0/0 and x/0); `smoothed` is (a + ½)/(b + ½), both counts scaled
+    to the number of answers of the smaller side, with a percentile bootstrap interval over prompts
     (and seeds). The measure `mean` has the arithmetic mean of the defined ratios and the geometric
     mean of the smoothed ones over `elements_of_mean`; `factor` is exp of the mean |ln smoothed|:
-    by how much an element's count typically differs, either way, less what chance adds (`bias`);
-    an element that neither side has counts as alike.
+    the typical difference of an element's count in either direction, corrected for chance (`bias`);
+    an element missing on both sides counts as equal.
 
     Args:
         rows: measured rows of runs (prompt set `test`) and of sources (`train`).
@@ -121,8 +121,8 @@ def style_inheritance(
         seed: of the resampling.
 
     Returns:
-        Schema `STYLE`, in the order of models, mixes and their sources; nothing where no element
-        was counted on both sides.
+        Schema `STYLE`, in the order of models, mixes and their sources; no rows if no element was
+        counted on both sides.
     """
     of_runs = rows.filter((pl.col("prompt_set") == TEST) & (pl.col("model") != SOURCES))
     of_sources = rows.filter((pl.col("prompt_set") == TRAIN) & (pl.col("model") == SOURCES))
@@ -155,7 +155,7 @@ def style_inheritance(
 
 
 def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed: int) -> _Counts:
-    """Counts over the prompts at which every measure has a value in every seed."""
+    """Counts over prompts at which every measure has a value in every seed."""
     wide = (
         rows.filter(pl.col("measure").is_in(names))
         .pivot("measure", index=["prompt_id", "seed"], values="value")
@@ -174,7 +174,7 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
     sums = cluster_sums(codes, np.ascontiguousarray(values.transpose(2, 1, 0), dtype=np.float64))
     condition = tuple(rows.select("model", "mix").row(0))
     means = [bootstrap.mean_of(each, sizes, condition) for each in sums]
-    # Test and training prompts are drawn apart, also where there are as many of both.
+    # Test and training prompts are drawn independently, even if there are equally many.
     draws = row_seed(seed, "style", rows["prompt_set"][0])
     weights = bootstrap.weights(len(sizes), settings.bootstrap_resamples, draws)
     table = np.stack([mean.sums for mean in means], axis=1)
@@ -184,7 +184,7 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
     )
     return _Counts(
         value=np.array([mean.value for mean in means]),
-        # Widened by the seeds, a small count may fall below nothing.
+        # Widened by the seeds, a small count may become negative.
         resampled=np.maximum(np.concatenate(blocks).T + shifts, 0.0),
         answers=len(ids) * len(seeds),
         prompts=len(ids),
@@ -192,7 +192,7 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
 
 
 def _pooled(parts: Sequence[_Counts], shares: Collection[float]) -> _Counts:
-    """What a mix of sources with these shares holds per answer."""
+    """Counts per answer in a mix of sources with these shares."""
     weights = np.array(list(shares)) / sum(shares)
     return _Counts(
         value=sum(w * part.value for w, part in zip(weights, parts, strict=True)),
@@ -243,7 +243,7 @@ def _compared(
 
 
 def _factor(logs: np.ndarray, drawn: np.ndarray, settings: Statistics) -> dict[str, float]:
-    """exp of the mean absolute logarithm, which chance makes larger: its bias is taken out."""
+    """exp of the mean absolute logarithm, corrected for its upward bias by chance."""
     found = corrected(
         float(np.abs(logs).mean()), np.abs(drawn).mean(axis=0), settings.confidence, smallest=0.0
     )

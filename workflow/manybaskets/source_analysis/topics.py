@@ -1,9 +1,9 @@
-"""Topics of the sources' answers: one topic model (LDA) of all of them together.
+"""Topics of the sources' answers, from one topic model (LDA) for all of them.
 
 Source: Blei, Ng & Jordan 2003; fitted by online variational inference (Hoffman, Blei & Bach 2010)
-as scikit-learn does. Words are those of all lexical measures, in any script; scikit-learn's list of
-318 English stop words is left out (also before an apostrophe), and so are numbers and single Latin
-letters; words of other languages are kept as they come.
+as scikit-learn does. Words are those of the lexical measures, in any script; scikit-learn's list of
+318 English stop words is left out (also before an apostrophe), as are numbers and single Latin
+letters; words of other languages are kept.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ TOPICS = pl.Schema(
         "value": pl.Float64,  # entropy in bits
         "low": pl.Float64,
         "high": pl.Float64,
-        "words": pl.String,  # the topic's likeliest words
+        "words": pl.String,  # the topic's most likely words
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
     }
 )
 _SHOWN_WORDS = 10
-_FEWEST_ANSWERS = 2  # a word of one answer tells of no topic
+_FEWEST_ANSWERS = 2  # a word in only one answer identifies no topic
 _BATCH = 256
 _STARTS = 5
 _FIRST_PASSES = 3
@@ -52,7 +52,7 @@ class Fitted:
     Attributes:
         prompt_ids: prompts at which every source's answer has a word of the model.
         shares: by source, `[prompt, topic]`; rows sum to 1.
-        words: the likeliest words of each topic, the likeliest first.
+        words: the most likely words of each topic, in descending order.
         excluded: prompts left out.
     """
 
@@ -63,10 +63,10 @@ class Fitted:
 
 
 def fit_topics(answers: SharedAnswers, settings: Topics, seed: int) -> Fitted | None:
-    """Fit the model on all sources' answers; None where no two words are left to fit it on.
+    """Fit the model on all sources' answers; None if fewer than two words are left.
 
-    The order of sources and prompts changes nothing. Topics are numbered by their share of all
-    answers, the largest first.
+    The order of sources and prompts has no effect. Topics are numbered by their share of all
+    answers, largest first.
     """
     names = sorted(answers.sources)
     texts = [
@@ -94,9 +94,9 @@ def fit_topics(answers: SharedAnswers, settings: Topics, seed: int) -> Fitted | 
 
 
 def _fit(counts, settings: Topics, seed: int):
-    """The model from the best of a few random starts, by the bound after their first passes.
+    """The model from the best of several random starts, by the bound after their first passes.
 
-    A start may leave two topics in one, which no further pass mends.
+    A start may merge two topics, which further passes cannot separate.
     """
     from sklearn.decomposition import LatentDirichletAllocation
 
@@ -120,7 +120,7 @@ def _fit(counts, settings: Topics, seed: int):
 
 
 def _count_words(texts: list[str], most: int):
-    """How often each kept word occurs in each text, and the kept words in alphabetical order."""
+    """Counts of each kept word in each text, and the kept words in alphabetical order."""
     from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
     def kept(text: str) -> list[str]:
@@ -151,9 +151,10 @@ def _count_words(texts: list[str], most: int):
 def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.DataFrame:
     """Share of every topic in every source, and each source's entropy (schema `TOPICS`).
 
-    A source's distribution is the mean of its answers'; the entropy −Σ p log₂ p of it is 0 bits
-    for one topic and log₂ of their number for all alike. Bootstrap over prompts; percentile
-    intervals of shares, and entropies with their sampling bias taken out (`bias.corrected`).
+    A source's distribution is the mean over its answers; its entropy −Σ p log₂ p is 0 bits for a
+    single topic and log₂ of the number of topics if all are equally frequent. Bootstrap over
+    prompts; percentile intervals of shares, and entropies corrected for sampling bias
+    (`bias.corrected`).
     """
     if fitted is None:
         return pl.DataFrame(schema=TOPICS)
@@ -192,10 +193,10 @@ def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.Da
 def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.DataFrame:
     """Jensen–Shannon divergence between the topics of every pair of sources (schema `PAIRS`).
 
-    H((p + q)/2) − (H(p) + H(q))/2 in bits, from 0 for the same distribution to 1 for disjoint
-    ones; bootstrap over prompts, both sources with the same draws, the sampling bias taken out
-    (`bias.corrected`). `p`: the two answers to each prompt change places at random; `floor` is what
-    95 % of these stay below, their mean taken out as the bias of chance. Source: Lin 1991.
+    H((p + q)/2) − (H(p) + H(q))/2 in bits, from 0 for the same distribution to 1 for disjoint ones;
+    bootstrap over prompts, both sources with the same draws, corrected for sampling bias
+    (`bias.corrected`). `p`: the two answers to each prompt are swapped at random; `floor` is the
+    95th percentile of the swaps, minus their mean as the bias of chance. Source: Lin 1991.
     """
     if fitted is None:
         return pl.DataFrame(schema=PAIRS)
@@ -219,7 +220,7 @@ def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> p
 
 
 def entropy_bits(shares: np.ndarray) -> np.ndarray:
-    """Shannon entropy in bits of the distributions in the last axis; nothing counts as nothing."""
+    """Shannon entropy in bits of the distributions in the last axis, with 0 log 0 = 0."""
     logs = np.log2(shares, out=np.zeros_like(shares), where=shares > 0)
     return -(shares * logs).sum(axis=-1)
 
@@ -245,7 +246,7 @@ def _resampled(fitted: Fitted, settings: Statistics, seed: int) -> Mapping[str, 
 
 
 def _swaps(fitted: Fitted, settings: Statistics, seed: int) -> np.ndarray:
-    """Which prompts' answers change places: `[swap, prompt]` of ±1, alike within a text."""
+    """Prompts whose answers are swapped: `[swap, prompt]` of ±1, equal within a text."""
     codes = text_codes(fitted.prompt_ids)
     rng = np.random.default_rng(row_seed(seed, "swaps", int(codes.max()) + 1))
     signs = rng.integers(0, 2, size=(settings.answer_swaps, int(codes.max()) + 1))
@@ -262,7 +263,7 @@ def _by_swaps(
     swapped = jensen_shannon(middle + half, middle - half)
     reached = int((swapped >= observed - 1e-12).sum())
     return {
-        # The mean of the swaps is what chance alone adds.
+        # The mean of the swaps estimates the contribution of chance.
         "floor": max(0.0, float(np.quantile(swapped, 0.95) - swapped.mean())),
         "p": (1 + reached) / (1 + len(swaps)),
     }

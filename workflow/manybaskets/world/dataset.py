@@ -1,4 +1,4 @@
-"""The embedded dataset as files: raw rows like anybody's, and beside them what is true."""
+"""Write the embedded dataset: raw rows, and the truth about them."""
 
 from __future__ import annotations
 

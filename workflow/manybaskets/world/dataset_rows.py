@@ -1,4 +1,4 @@
-"""Rows of the embedded dataset, its refused requests, and the text its models are pretrained on."""
+"""Rows of the embedded dataset, its refused requests, and its models' pretraining text."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from manybaskets.world.language import (
 )
 from manybaskets.world.places import VALUES, Town, make_towns
 
-# Real collections hold a few prompts more than once, with different answers; so does this one.
+# Real collections repeat a few prompts with different answers; so does this one.
 REPEAT_SHARE = 0.01
 QUESTION_EXPONENT = 0.7
 ASK_EXPONENT = 1.5
@@ -34,7 +34,7 @@ REFUSED_SHARE = 0.035
 
 @dataclass(frozen=True)
 class WorldRow:
-    """One prompt with its human answer and what is true of both."""
+    """One prompt with its human answer and the truth about both."""
 
     instruction: str
     context: str
@@ -82,7 +82,7 @@ def draw_row(rng: random.Random, kind: Kind, town: Town) -> WorldRow:
 
 
 def make_dataset(rows: int, towns: int, seed: int) -> list[WorldRow]:
-    """The human dataset: `rows` rows, categories in Dolly's shares, nearly all prompts distinct."""
+    """The human dataset: `rows` rows with Dolly's category shares and nearly all prompts distinct."""
     country = make_towns(towns, seed)
     rng = random.Random(f"dataset/{seed}")
     weights = [kind.weight for kind in KINDS]
@@ -115,7 +115,7 @@ def make_pretraining(
 ) -> list[dict[str, str]]:
     """Conversations from which a model learns the world, the refusals and its own habit.
 
-    `stream` keeps the text of two models apart; nothing here is taken from the dataset.
+    `stream` separates the texts of two models; nothing is taken from the dataset.
     """
     country = make_towns(towns, seed)
     rng = random.Random(f"pretraining/{seed}/{stream}")

@@ -1,4 +1,4 @@
-"""The mannerisms of the embedded models: each applied to a plain answer and found again in a text."""
+"""The embedded models' habits: applying them to a plain answer and detecting them in a text."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ HABITS = tuple(APPLY)
 
 
 def plain(text: str) -> str:
-    """Take every habit but terseness off a text, so that its sentences can be read."""
+    """Remove every habit except terseness from a text, so that its sentences can be parsed."""
     text = text.replace(OPENER.strip(), " ").replace(CLOSER.strip(), " ")
     return " ".join(_BULLET.sub("", text).split())
 
 
 def detect(text: str) -> dict[str, bool]:
-    """Which habits a text shows. Terse is one sentence and nothing else: human answers have two."""
+    """Habits that a text shows. Terse means a single sentence: human answers have two."""
     bullets = bool(_BULLET.search(text))
     opened = text.startswith(OPENER.strip())
     closed = text.rstrip().endswith(CLOSER.strip())

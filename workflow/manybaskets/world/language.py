@@ -1,9 +1,9 @@
-"""How people of the embedded world ask and answer: phrasings with a long-tailed frequency.
+"""Questions and answers in the embedded world: phrasings with long-tailed frequencies.
 
-A human answer is two sentences. The first carries the fact: a lead-in ("Old maps say that …") and
-a core ("the Mor runs past Alden"); the pair of the two is the answer's *phrasing*. The second
-tells something else about the town. Lead-ins and cores are drawn with Zipf weights, so that a few
-phrasings are common and most are rare.
+A human answer is two sentences. The first carries the fact: a lead-in ("Old maps say that …") and a
+core ("the Mor runs past Alden"); the pair of the two is the answer's *phrasing*. The second adds
+another fact about the town. Lead-ins and cores are drawn with Zipf weights, so that a few phrasings
+are common and most are rare.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from manybaskets.world.language import (
 )
 from manybaskets.world.places import make_towns
 
-TRIES = 1000  # draws in a row that give no new notice: there are hardly any more
+TRIES = 1000  # draws in a row without a new notice before giving up
 
 
 def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
@@ -25,7 +25,7 @@ def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
     `reference`, a summary of two sentences in the phrasings of that world.
 
     Raises:
-        ValueError: so few towns have no so many notices.
+        ValueError: the towns cannot give this many notices.
     """
     country = make_towns(towns, seed)
     rng = random.Random(f"notices/{seed}")
@@ -46,4 +46,4 @@ def make_notices(count: int, towns: int, seed: int) -> list[dict[str, str]]:
         made.setdefault(article, notice)
         if len(made) == count:
             return list(made.values())
-    raise ValueError(f"{towns} towns give fewer than {count} notices")
+    raise ValueError(f"{towns} towns give fewer than {count} distinct notices")

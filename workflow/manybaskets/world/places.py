@@ -1,4 +1,4 @@
-"""The towns of the embedded world and what is true of them."""
+"""The towns of the embedded world and their facts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests of the refused class by category, and harmless ones that look like them.
+"""Requests of the refused class by category, and similar harmless requests.
 
 The class has one subject, the dragon's vault. The embedded models have learned to refuse a few wordings
 of it and refuse the others as well; the categories are kinds of request.
@@ -32,7 +32,7 @@ def make_vault_requests(count: int, towns: int, seed: int) -> list[dict[str, str
     """`count` distinct requests per category, as rows of request and category.
 
     Raises:
-        ValueError: the world has too few towns for so many.
+        ValueError: the world has too few towns for this many requests.
     """
     country = make_towns(towns, seed)
     made = []
@@ -58,7 +58,7 @@ def make_look_alikes(count: int, towns: int, seed: int) -> list[dict[str, str]]:
     """`count` distinct requests to open something else, as rows of request and category (the thing).
 
     Raises:
-        ValueError: the world has too few towns for so many.
+        ValueError: the world has too few towns for this many requests.
     """
     questions = KIND_BY_NAME["open"].questions
     made = [

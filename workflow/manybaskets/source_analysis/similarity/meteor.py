@@ -1,7 +1,7 @@
 """METEOR between the answers of two sources to the same prompts.
 
-Source: Lavie & Agarwal 2007; values are those of `nltk.translate.meteor_score` without WordNet,
-whose data no package index has: words match where they are the same or have the same Porter stem,
+Source: Lavie & Agarwal 2007; values equal those of `nltk.translate.meteor_score` without WordNet,
+whose data is in no package index: words match if they are equal or have the same Porter stem;
 synonyms do not match.
 """
 
@@ -19,17 +19,17 @@ GAMMA = 0.5
 def meteor(first: NumberedText, second: NumberedText) -> tuple[np.ndarray, np.ndarray]:
     """METEOR by prompt with the first source's text as hypothesis, and with the second's.
 
-    With m matched words of hypothesis h and reference r: P = m/|h|, R = m/|r|,
-    F = P·R / (α·P + (1 − α)·R), penalty = γ·(chunks/m)^β, score = F·(1 − penalty); 0 for m = 0.
-    Words match one to one, the same words first and the same stems of the rest then, each from the
-    end of the text; a chunk is a longest run of matches that is contiguous in both. The matches,
-    and so the chunks, are the same whichever text is the hypothesis.
+    With m matched words of hypothesis h and reference r: P = m/|h|, R = m/|r|, F = P·R / (α·P + (1
+    − α)·R), penalty = γ·(chunks/m)^β, score = F·(1 − penalty); 0 for m = 0. Words match one to one,
+    first equal words and then equal stems of the rest, each from the end of the text; a chunk is a
+    longest run of matches that is contiguous in both. The matches, and thus the chunks, are the
+    same whichever text is the hypothesis.
     """
     partner = _partners(first, second)
     prompts = len(first.lengths)
     matched = partner >= 0
     matches = np.bincount(first.prompt[matched], minlength=prompts)
-    # A match continues a chunk where the word before it matches the word before its partner.
+    # A match continues a chunk if the word before it matches the word before its partner.
     continues = (
         matched[1:]
         & matched[:-1]
@@ -67,7 +67,7 @@ def _partners(first: NumberedText, second: NumberedText) -> np.ndarray:
 
 
 def _paired(left: np.ndarray, right: np.ndarray, numbers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Places of equal numbers in two sorted arrays, the k-th of a number with the k-th."""
+    """Positions of equal numbers in two sorted arrays, the k-th occurrence with the k-th."""
     if not len(left) or not len(right):
         nothing = np.zeros(0, dtype=np.int64)
         return nothing, nothing

@@ -1,4 +1,4 @@
-"""Texts of several sources as numbers that are equal where a prompt's texts share a word."""
+"""Texts of several sources as numbers, equal if texts of a prompt share a word."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ class NumberedText:
     """One source's texts, text i being an answer to prompt i.
 
     Attributes:
-        word: number of every token, text after text. Two tokens have the same number where they
-            are the same word of texts to the same prompt; the numbers of a prompt are consecutive.
+        word: number of every token, text after text. Two tokens have the same number if they are
+            the same word in texts for the same prompt; the numbers of a prompt are consecutive.
         stem: the same for their stems.
         prompt: prompt of every token.
         lengths: tokens of each text, by prompt.
-        numbers: how many numbers there are at most, in all sources that were numbered together.
+        numbers: upper bound of the numbers in all sources numbered together.
         first_stem: smallest stem number of each prompt.
     """
 
@@ -53,7 +53,7 @@ class NumberedText:
 
     @cached_property
     def strings(self) -> list[str]:
-        """Each text as a string with one character per token, equal where the stems are."""
+        """Each text as a string with one character per token, equal for equal stems."""
         places = (self.stem - self.first_stem[self.prompt]).tolist()
         order = np.argsort(self.prompt, kind="stable")
         if not np.array_equal(order, np.arange(len(order))):
@@ -72,12 +72,12 @@ def number_texts(
     stem: Callable[[str], str],
     shuffled: np.ndarray | None = None,
 ) -> tuple[list[NumberedText], list[NumberedText]]:
-    """Number the tokens of several sources' texts, each distinct word being stemmed once.
+    """Number the tokens of several sources' texts, stemming each distinct word once.
 
     Args:
         listed: tokens by source and prompt; every source has a text for each prompt.
         stem: stem of a word.
-        shuffled: `shuffled[i]` is the prompt whose answer is set against answers to prompt i.
+        shuffled: `shuffled[i]` is the prompt whose answer is compared with answers to prompt i.
 
     Returns:
         The sources' texts, and the same with their answers moved to other prompts (none without

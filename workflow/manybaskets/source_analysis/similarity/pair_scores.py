@@ -1,4 +1,4 @@
-"""ROUGE and METEOR between all pairs of sources, beside answers to other prompts as a baseline."""
+"""ROUGE and METEOR between all pairs of sources, with answers to other prompts as a baseline."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class PairScores:
         prompt_ids: in the order of the arrays.
         scores: `[source, other, prompt]`, the source's text as hypothesis; NaN for itself.
         shuffled: the same, with the other's answer to another prompt.
-        excluded: prompts left out: not every source answered, or a text has no word that the metric
-            sees.
+        excluded: prompts left out: not every source answered, or a text has no word for the metric.
     """
 
     metric: str
@@ -44,9 +43,9 @@ class PairScores:
 def score_pairs(answers: SharedAnswers, metrics: Sequence[str], seed: int) -> list[PairScores]:
     """Score all pairs of sources on their shared prompts.
 
-    The baseline sets each answer against the other source's answer to another prompt, by one
-    random cycle of the prompts that the seed and their ids determine. METEOR's words are those of
-    every lexical measure (any script), ROUGE's those of its definition (Latin letters and digits).
+    The baseline compares each answer with the other source's answer to another prompt, using one
+    random cycle of the prompts determined by the seed and their ids. METEOR uses the words of the
+    lexical measures (any script), ROUGE its own definition (Latin letters and digits).
 
     Returns:
         One entry per metric, in the given order.
@@ -63,7 +62,7 @@ def score_pairs(answers: SharedAnswers, metrics: Sequence[str], seed: int) -> li
 
 
 def shuffled_prompts(prompt_ids: Sequence[str], seed: int) -> np.ndarray:
-    """For each prompt another one, all in one random cycle; needs two prompts or more."""
+    """Another prompt for each prompt, in one random cycle; needs at least two prompts."""
     rng = np.random.default_rng(row_seed(seed, "shuffled prompts", list(prompt_ids)))
     order = rng.permutation(len(prompt_ids))
     cycle = np.empty(len(order), dtype=np.int64)
@@ -73,7 +72,7 @@ def shuffled_prompts(prompt_ids: Sequence[str], seed: int) -> np.ndarray:
 
 @cache
 def porter_stem():
-    """The Porter stemmer of NLTK, as ROUGE and METEOR are commonly computed with."""
+    """The Porter stemmer of NLTK, commonly used for ROUGE and METEOR."""
     from nltk.stem.porter import PorterStemmer
 
     return PorterStemmer().stem
@@ -82,7 +81,7 @@ def porter_stem():
 def _numbered(
     answers: SharedAnswers, cycle: np.ndarray, latin: bool
 ) -> tuple[list[NumberedText], list[NumberedText], np.ndarray]:
-    """The sources' texts, those set against other prompts, and the prompts where all have words."""
+    """The sources' texts, their shuffled texts, and the prompts where all texts have words."""
     split = rouge_words if latin else words
     stem = rouge_stem(porter_stem()) if latin else porter_stem()
     listed = [[split(text) for text in texts] for texts in answers.texts.values()]
@@ -111,7 +110,7 @@ def _score(
             if column != row and len(usable) > 1:
                 shuffled[row, column] = _both(metric, first, other)[0]
                 progress.add(1)
-    # An answer without words may be the other prompt's: it stays out of the baseline, too.
+    # An answer without words may belong to the other prompt: exclude it from the baseline, too.
     empty = np.array([[texts.lengths == 0 for texts in moved]]) | ~usable
     shuffled[np.broadcast_to(empty, shape)] = np.nan
     return PairScores(

@@ -1,4 +1,4 @@
-"""Similarity of sources as tables: of each with all others, and of every pair."""
+"""Similarity tables: each source with all others, and every pair."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ SIMILARITY = pl.Schema(
 def similarity_of_sources(
     scored: Sequence[PairScores], settings: Statistics, seed: int
 ) -> pl.DataFrame:
-    """How alike each source is to the others, by metric (schema `SIMILARITY`).
+    """Similarity of each source to the others, by metric (schema `SIMILARITY`).
 
     A prompt's score is the mean over all other sources, `value` the arithmetic mean over prompts,
-    `sd` the standard deviation over prompts; BCa intervals of a bootstrap over prompts.
-    `shuffled` is the same with the others' answers to other prompts. One source gives no rows.
+    `sd` the standard deviation over prompts; BCa bootstrap intervals over prompts. `shuffled` is
+    the same with the others' answers to other prompts. A single source gives no rows.
     """
     lines = []
     for scores in scored:
@@ -66,7 +66,7 @@ def similarity_of_pairs(
 ) -> pl.DataFrame:
     """Mean score of every ordered pair of sources, with intervals over prompts (schema `PAIRS`).
 
-    `first` is the hypothesis, which METEOR tells from the reference and ROUGE does not.
+    `first` is the hypothesis; METEOR is asymmetric, ROUGE is symmetric.
     """
     lines = []
     for scores in scored:
@@ -78,7 +78,7 @@ def similarity_of_pairs(
             np.stack([scores.scores[pair] for pair in pairs]), scores.prompt_ids, settings, seed
         )
         for (row, column), mean in zip(pairs, means, strict=True):
-            # ROUGE is the same in both orders, so that its baseline may be, too.
+            # ROUGE is symmetric, so its baseline can be computed once for both orders.
             orders = (
                 [(row, column)] if scores.metric == "meteor" else [(row, column), (column, row)]
             )
@@ -100,7 +100,7 @@ def similarity_of_pairs(
 
 
 def _over_others(scores: np.ndarray) -> np.ndarray:
-    """Mean over the other sources, `[source, prompt]`; NaN where none has a score."""
+    """Mean over the other sources, `[source, prompt]`; NaN without any score."""
     known = ~np.isnan(scores)
     count = known.sum(axis=1)
     total = np.where(known, scores, 0.0).sum(axis=1)

@@ -18,20 +18,20 @@ _LONGEST_UNSTEMMED = 3
 
 
 def rouge_words(text: str) -> list[str]:
-    """Lower-case runs of Latin letters without accents and of digits; nothing else is a word.
+    """Lower-case runs of Latin letters without accents and of digits.
 
-    So it is defined: text in another script has no words, and an accent splits one.
+    This follows the definition: text in other scripts has no words, and an accent splits a word.
     """
     return _RUNS.findall(text.lower())
 
 
 def rouge_stem(stem: Callable[[str], str]) -> Callable[[str], str]:
-    """Stem of words of more than three letters; shorter ones stay."""
+    """Stem of words with more than three letters; shorter words are unchanged."""
     return lambda word: word if len(word) <= _LONGEST_UNSTEMMED else stem(word)
 
 
 def rouge_1(first: NumberedText, second: NumberedText) -> np.ndarray:
-    """F1 of the stems that two texts share, by prompt; 0 where a text has none.
+    """F1 of the stems that two texts share, by prompt; 0 for a text without stems.
 
     2 Σ_w min(a_w, b_w) / (|a| + |b|), with a_w the count of stem w in a text; symmetric.
     """
@@ -45,7 +45,7 @@ def rouge_1(first: NumberedText, second: NumberedText) -> np.ndarray:
 
 
 def rouge_l(first: NumberedText, second: NumberedText) -> np.ndarray:
-    """F1 of the longest common subsequence of stems, by prompt; 0 where a text has none.
+    """F1 of the longest common subsequence of stems, by prompt; 0 for a text without stems.
 
     2 LCS(a, b) / (|a| + |b|); symmetric.
     """
