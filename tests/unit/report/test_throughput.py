@@ -72,6 +72,10 @@ def table_of(folder, sources, shards, attempts=(1,), turns=1, prompts=100, model
     )
 
 
+def findings(table):
+    return throughput_findings(table, correlations(table))
+
+
 def row_of(*arguments, **options):
     return table_of(*arguments, **options).row(0, named=True)
 
@@ -144,7 +148,7 @@ def test_nothing_recorded_is_no_speed(tmp_path):
         "seconds_per_1000_prompts",
     ):
         assert row[name] is None
-    assert throughput_findings(table)[0] == "No job recorded the speed of `hen`."
+    assert findings(table)[0] == "No job recorded the speed of `hen`."
 
 
 @pytest.mark.parametrize(
@@ -366,7 +370,7 @@ def test_sources_of_unknown_size_or_speed_are_left_out():
 
 
 def test_sentences_give_the_ends_and_the_correlations():
-    first, seconds, speed = throughput_findings(made_up())
+    first, seconds, speed = findings(made_up())
     assert first == (
         "Source `s0` answered with 9.00 tokens per second, in and out together (engine "
         "transformers, 2.50 s per 1,000 prompts), the fastest of 5; the slowest, `s4`, with 1.00 tokens per second, in "
@@ -381,14 +385,14 @@ def test_sentences_give_the_ends_and_the_correlations():
 
 
 def test_few_sources_are_said_to_be_few():
-    *_, last = throughput_findings(made_up("to", X[:1] + [None], Y[:2], (9.0, 3.0)))
+    *_, last = findings(made_up("to", X[:1] + [None], Y[:2], (9.0, 3.0)))
     assert last == (
         "Speed is not set against context length times parameters: that needs at least 3 sources of "
         "known and different size; of known size: 1."
     )
-    (one, _) = throughput_findings(made_up("t", X[:1], Y[:1], (9.0,)))
+    (one, _) = findings(made_up("t", X[:1], Y[:1], (9.0,)))
     assert one.startswith("Source `s0` answered with 9.00 tokens per second")
-    assert throughput_findings(made_up("", [], [], ())) == []
+    assert findings(made_up("", [], [], ())) == []
 
 
 def test_tables_come_back_from_their_files(tmp_path):
@@ -398,7 +402,8 @@ def test_tables_come_back_from_their_files(tmp_path):
             write_tables(computed_tables({name: frame}), tmp_path)
             assert (tmp_path / f"{name}.tex").stat().st_size
         back = pl.read_csv(tmp_path / "throughput.csv")
-        assert throughput_findings(back) == throughput_findings(table)
+        correlated = pl.read_csv(tmp_path / "throughput-correlation.csv")
+        assert throughput_findings(back, correlated) == findings(table)
         again = correlations(back)
         assert again.equals(correlations(table), null_equal=True)
     assert "Bonett and Wright" in (tmp_path / "throughput-correlation.md").read_text()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from manybaskets.cards.origins import Origin, _dataset_licence, _made_by, _origin_licence
 from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _template, _write_rows
@@ -17,14 +16,14 @@ from manybaskets.jobs.provenance import git_commit
 from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.records.files import write_text
 
-MIX_ROWS = pa.schema(
+MIX_ROWS = pl.Schema(
     {
-        "messages": pa.list_(pa.struct({"role": pa.string(), "content": pa.string()})),
-        "prompt_id": pa.string(),
-        "source": pa.string(),
-        "sample": pa.int32(),
-        "part": pa.int32(),
-        "split": pa.string(),
+        "messages": pl.List(pl.Struct({"role": pl.String, "content": pl.String})),
+        "prompt_id": pl.String,
+        "source": pl.String,
+        "sample": pl.Int32,
+        "part": pl.Int32,
+        "split": pl.String,
     }
 )
 
@@ -104,10 +103,10 @@ def write_mix_card(
     write_text(text, card)
 
 
-def _mix_parts(rows: Sequence[Mapping[str, Any]]) -> Iterable[pa.Table]:
+def _mix_parts(rows: Sequence[Mapping[str, Any]]) -> Iterable[pl.DataFrame]:
     remaining = iter(rows)
     while part := list(islice(remaining, _ROWS_AT_A_TIME)):
-        yield pa.Table.from_pylist(part, schema=MIX_ROWS)
+        yield pl.DataFrame(part, schema=MIX_ROWS)
 
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, str, int, int]:

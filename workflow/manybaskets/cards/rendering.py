@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -18,16 +16,38 @@ from manybaskets.presentation.formatting import number
 from manybaskets.records.files import whole_file
 from manybaskets.records.resources import library_folder
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 _ROWS_AT_A_TIME = 10_000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def _write_rows(parts: Iterable[pa.Table], schema: pa.Schema, path: Path) -> None:
+def _write_rows(parts: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> None:
     """Write Parquet with Arrow's plain types: what trainers join with other datasets, which the large
     types of data frames do not allow."""
-    with whole_file(path) as partial, pq.ParquetWriter(partial, schema, compression="zstd") as file:
+    import pyarrow.parquet as pq
+
+    plain = _plain(schema)
+    with whole_file(path) as partial, pq.ParquetWriter(partial, plain, compression="zstd") as file:
         for part in parts:
-            file.write_table(part)
+            file.write_table(part.to_arrow().cast(plain))
+
+
+def _plain(schema: pl.Schema) -> pa.Schema:
+    import pyarrow as pa
+
+    def plain(kind: pa.DataType) -> pa.DataType:
+        if pa.types.is_large_string(kind):
+            return pa.string()
+        if pa.types.is_large_list(kind):
+            return pa.list_(plain(kind.value_type))
+        if pa.types.is_struct(kind):
+            return pa.struct([field.with_type(plain(field.type)) for field in kind])
+        return kind
+
+    found = pl.DataFrame(schema=schema).to_arrow().schema
+    return pa.schema([field.with_type(plain(field.type)) for field in found])
 
 
 def _words(texts: pl.Series) -> pl.Series:

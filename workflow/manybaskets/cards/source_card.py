@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-import pyarrow as pa
 
 from manybaskets.cards.origins import (
     Origin,
@@ -30,20 +29,20 @@ from manybaskets.jobs.provenance import git_commit
 from manybaskets.records.files import write_text
 from manybaskets.records.responses import read_responses
 
-SOURCE_ROWS = pa.schema(
+SOURCE_ROWS = pl.Schema(
     {
-        "prompt_id": pa.string(),
-        "sample": pa.int32(),
-        "turn": pa.int32(),
-        "instruction": pa.string(),
-        "context": pa.string(),
-        "follow_up": pa.string(),  # the later question that this turn answers; null in the first
-        "response": pa.string(),
-        "finish_reason": pa.string(),
-        "prompt_tokens": pa.int32(),
-        "completion_tokens": pa.int32(),
-        "attempts": pa.int32(),
-        "error": pa.string(),
+        "prompt_id": pl.String,
+        "sample": pl.Int32,
+        "turn": pl.Int32,
+        "instruction": pl.String,
+        "context": pl.String,
+        "follow_up": pl.String,  # the later question that this turn answers; null in the first
+        "response": pl.String,
+        "finish_reason": pl.String,
+        "prompt_tokens": pl.Int32,
+        "completion_tokens": pl.Int32,
+        "attempts": pl.Int32,
+        "error": pl.String,
     }
 )
 
@@ -57,7 +56,7 @@ def source_rows(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
         .with_columns(follow_up=pl.when(pl.col("turn") > 0).then(later))
         .rename({"text": "response"})
         .sort("prompt_id", "sample", "turn")
-        .select(SOURCE_ROWS.names)
+        .select(SOURCE_ROWS.names())
     )
 
 
@@ -82,11 +81,7 @@ def write_source_card(
     """
     answers = read_responses(responses)
     frame = source_rows(answers, pl.read_parquet(prompts))
-    _write_rows(
-        (part.to_arrow().cast(SOURCE_ROWS) for part in frame.iter_slices(_ROWS_AT_A_TIME)),
-        SOURCE_ROWS,
-        rows,
-    )
+    _write_rows(frame.iter_slices(_ROWS_AT_A_TIME), SOURCE_ROWS, rows)
     text = _template("source_card.md.j2").render(
         header=_header(
             f"Answers of {origin.name} ({study})",

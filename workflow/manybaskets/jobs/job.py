@@ -17,6 +17,7 @@ from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
 from manybaskets.jobs.devices import claimed
 from manybaskets.jobs.environment import RUN
+from manybaskets.jobs.installation import missing_package
 from manybaskets.jobs.locks import WriterLock
 
 
@@ -95,6 +96,9 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
                 "time limit was the cause, raise the rule's resource `runtime` (minutes)",
             )
         )
+    except ModuleNotFoundError as error:
+        missing = missing_package(error)
+        message = str(missing) if missing else _unexpected(error, stream)
     except Exception as error:
         message = _unexpected(error, stream)
     # The terminal first: on a full disk the log cannot be written.

@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
+from manybaskets.jobs.installation import DISTRIBUTION
 from manybaskets.records.resources import checkout
-
-_DISTRIBUTION = "many-baskets"
 
 
 def git_commit() -> str:
@@ -18,7 +17,7 @@ def git_commit() -> str:
     """
     top = checkout()
     if top is None:
-        return f"no checkout: {_DISTRIBUTION} {_installed()}"
+        return f"no checkout: {DISTRIBUTION} {_installed()}"
     try:
         answer = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=top, capture_output=True, text=True, check=False
@@ -30,6 +29,6 @@ def git_commit() -> str:
 
 def _installed() -> str:
     try:
-        return version(_DISTRIBUTION)
+        return version(DISTRIBUTION)
     except PackageNotFoundError:
         return "of unknown version"

@@ -36,6 +36,7 @@ from manybaskets.published.procedure_rows import (
     noted,
 )
 from manybaskets.published.splitting import Splitter
+from manybaskets.statistics.multiplicity import holm
 
 # Column of the likelihood files, and d in the divisor n − d of variances.
 _PERPLEXITIES = {HUMAN_TEXT: ("reference_ppl_paper", 1), OWN_OUTPUT: ("own_ppl_paper", 0)}
@@ -199,8 +200,6 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
 
     Bonferroni's and Holm's corrections cover all pairs.
     """
-    from statsmodels.stats.multitest import multipletests
-
     generator = np.random.default_rng(how.settings.seed)
     tested = []
     for one, other in pairs(list(vectors)):
@@ -216,17 +215,17 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
     count = len(tested)
     p = np.array([found["mannwhitney_p"] for _, _, found, _ in tested])
     bonferroni = p < ALPHA / count
-    holm = multipletests(p, alpha=ALPHA, method="holm")[0]
+    significant = holm(p) <= ALPHA
     variant = how.variant("sentence_pairs_all")
     note = f"Mann-Whitney, two-sided, unpaired; alpha {ALPHA:g}/{count} over all pairs of models"
     for (one, other, found, n), flag in zip(tested, bonferroni, strict=True):
         target = one[0] if one[0] == other[0] else versus(one[0], other[0])
         values = {**found, "significant_bonferroni": float(flag)}
         lines.add(SEMANTIC, variant, target, versus(one[1], other[1]), values, n, note)
-    later = np.sort(p)[int(holm.sum()) :]
+    later = np.sort(p)[int(significant.sum()) :]
     values = {
         "n_significant_bonferroni": float(bonferroni.sum()),
-        "n_significant_holm": float(holm.sum()),
+        "n_significant_holm": float(significant.sum()),
         "bonferroni_alpha": ALPHA / count,
         "holm_first_nonsignificant_p": float(later[0]) if len(later) else None,
     }

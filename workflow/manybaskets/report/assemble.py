@@ -65,7 +65,7 @@ def assemble(
             "Sources",
             [
                 *pilot_findings(pilots),
-                *(throughput_findings(computed["throughput"]) if "throughput" in computed else []),
+                *_about_throughput(computed),
                 *source_findings(_about_sources(frames), confidence=confidence),
                 *findings(of_sources(summary), of_sources(compared), confidence=confidence),
             ],
@@ -148,6 +148,12 @@ def _about_runs(
         only = {"style-inheritance": frames["style-inheritance"]}
         said += source_findings(only, confidence=confidence)
     return said
+
+
+def _about_throughput(computed: Mapping[str, pl.DataFrame]) -> list[str]:
+    if "throughput" not in computed:
+        return []
+    return throughput_findings(computed["throughput"], computed["throughput-correlation"])
 
 
 def _about_published(computed: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -16,6 +16,7 @@ from manybaskets.presentation.formatting import (
     shown_unit,
     transformed,
 )
+from manybaskets.statistics.student import t_two_sided
 
 Members = Mapping[str, Sequence[str]]  # sources by mix, as `Study.count_members` gives them
 _GROUP = ["measure", "prompt_set", "model"]
@@ -106,9 +107,7 @@ def _t_interval(
 ) -> tuple[float | None, float | None]:
     if error is None:
         return None, None
-    from scipy.stats import t
-
-    half = error * float(t.ppf((1 + confidence) / 2, degrees))
+    half = error * t_two_sided(confidence, degrees)
     return value - half, value + half
 
 

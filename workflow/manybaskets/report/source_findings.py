@@ -21,6 +21,7 @@ from manybaskets.source_analysis.style_inheritance import (
     counted_elements,
 )
 from manybaskets.source_analysis.topics import TOPICS
+from manybaskets.statistics.multiplicity import benjamini_hochberg
 
 KINDS = {
     "embedding": "sentence vectors",
@@ -193,13 +194,11 @@ def _similar(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]
 
 def _apart(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]:
     """The nearest and the farthest pair, and how many pairs chance may explain."""
-    from statsmodels.stats.multitest import multipletests
-
     near, far = rows[0], rows[-1]
     tested = [row["p"] for row in rows if row["p"] is not None]
     beyond = "farther apart than random swaps of their answers explain"
     rate = f"(false discovery rate {_FALSE_DISCOVERIES * 100:g} %)"
-    told = multipletests(tested, alpha=_FALSE_DISCOVERIES, method="fdr_bh")[0] if tested else []
+    told = benjamini_hochberg(tested) <= _FALSE_DISCOVERIES
     if tested and not any(told):
         widest = f"the largest distance is {_range(far, level)}"
         return [f"By {name}, none of {len(tested)} pairs is {beyond} {rate}; {widest}."]

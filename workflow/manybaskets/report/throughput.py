@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.participants import generating_sources
-from manybaskets.generation.throughput import ALL_ENGINES, CONFIDENCE, FEWEST, correlations
+from manybaskets.generation.throughput import ALL_ENGINES, CONFIDENCE, FEWEST
 from manybaskets.presentation.formatting import number, p_value, rounded_alike
 from manybaskets.presentation.tables import computed_table
 
@@ -33,11 +33,12 @@ computed_table(
 )
 
 
-def throughput_findings(table: pl.DataFrame) -> list[str]:
-    """What the table says, in sentences.
+def throughput_findings(table: pl.DataFrame, correlated: pl.DataFrame) -> list[str]:
+    """What the tables say, in sentences.
 
     Args:
-        table: what `throughput` gives, or the same read back from its CSV file.
+        table: the result of `throughput`, also after reading it from a file.
+        correlated: the result of `correlations`, likewise.
     """
     known = pl.col("tokens_per_second").is_not_null()
     rows = table.filter(known).rows(named=True)
@@ -56,7 +57,7 @@ def throughput_findings(table: pl.DataFrame) -> list[str]:
         found.append(f"{sentence}.")
     if unknown:
         found.append(f"No job recorded the speed of {', '.join(unknown)}.")
-    return [*found, *_correlation_sentences(correlations(table))]
+    return [*found, *_correlation_sentences(correlated)]
 
 
 def _speed(row: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.statistics.cells import Key, PromptCell, SetCell
+from manybaskets.statistics.multiplicity import holm
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,10 @@ def check_attainable(
 
 def correct(lines: list[dict[str, Any]]) -> None:
     """Add Holm-corrected p within each family; comparisons without a p do not count."""
-    from statsmodels.stats.multitest import multipletests
-
     for family in sorted({line["family"] for line in lines}):
         tested = [x for x in lines if x["family"] == family and x.get("p") is not None]
         if tested:
-            corrected = multipletests([line["p"] for line in tested], method="holm")[1]
+            corrected = holm([line["p"] for line in tested])
             for line, p in zip(tested, corrected, strict=True):
                 line["p_holm"] = float(p)
 

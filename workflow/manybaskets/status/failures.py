@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import polars as pl
+
 from manybaskets.layout import Files
 from manybaskets.names import HUMAN
 
@@ -140,7 +142,7 @@ def _errors(who: str, answers: Sequence[Path]) -> Iterator[tuple[str, str, int, 
     for file in filter(Path.exists, answers):
         try:
             messages = _messages(file)
-        except (OSError, ValueError) as error:
+        except (OSError, pl.exceptions.PolarsError) as error:
             yield UNREADABLE, f"{who}: {str(error).splitlines()[0]}", 1, str(file)
             continue
         for message, count in messages.items():
@@ -150,14 +152,5 @@ def _errors(who: str, answers: Sequence[Path]) -> Iterator[tuple[str, str, int, 
 
 def _messages(file: Path) -> dict[str, int]:
     """Messages of a file's failed rows, counted."""
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
-
-    # Statistics tell without reading rows whether any has an error.
-    footer = pq.read_metadata(file)
-    column = footer.schema.names.index("error")
-    groups = [footer.row_group(i).column(column).statistics for i in range(footer.num_row_groups)]
-    if all(group is not None and group.num_values == 0 for group in groups):
-        return {}
-    counted = pc.value_counts(pq.read_table(file, columns=["error"])["error"]).to_pylist()
-    return {entry["values"]: entry["counts"] for entry in counted if entry["values"]}
+    found = pl.scan_parquet(file).select("error").filter(pl.col("error") != "").collect()["error"]
+    return dict(found.value_counts().iter_rows()) if len(found) else {}

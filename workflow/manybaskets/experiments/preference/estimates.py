@@ -17,6 +17,7 @@ from manybaskets.names import VANILLA
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.clusters import cluster_of, cluster_sums
 from manybaskets.statistics.components import Part, influences, t_p
+from manybaskets.statistics.multiplicity import holm
 from manybaskets.statistics.signs import sign_flip_p
 
 NAMES = dict.fromkeys(
@@ -239,8 +240,6 @@ def test_all(
     variant is not tested: its numbers stand beside the published ones. There are so many flips that
     the smallest p decides in a family of this size.
     """
-    from statsmodels.stats.multitest import multipletests
-
     wanted = [
         (line, mean)
         for line, mean in [*zip(lines, means, strict=True), *zip(compared, differences, strict=True)]
@@ -262,7 +261,7 @@ def test_all(
         line["p_equivalent"] = equivalence_p(mean, roles.margins[line["unit"]])
     tests = [(line, "p") for line, _ in wanted] + [(line, "p_equivalent") for line, _ in equivalent]
     if tests:
-        corrected = multipletests([line[key] for line, key in tests], method="holm")[1]
+        corrected = holm([line[key] for line, key in tests])
         for (line, key), p in zip(tests, corrected, strict=True):
             line[f"{key}_holm"] = float(p)
 

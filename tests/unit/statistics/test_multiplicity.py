@@ -1,0 +1,32 @@
+"""Corrections for several tests against statsmodels."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from statsmodels.stats.multitest import multipletests
+
+from manybaskets.statistics.multiplicity import benjamini_hochberg, holm
+
+CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg}
+
+
+@pytest.mark.parametrize("method", CORRECTIONS)
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=40), level=st.floats(0.001, 0.2))
+def test_adjusted_p_are_those_of_statsmodels(method, p, level):
+    rejected, expected, _, _ = multipletests(p, alpha=level, method=method)
+    adjusted = CORRECTIONS[method](p)
+    np.testing.assert_allclose(adjusted, expected, rtol=1e-12)
+    at_the_edge = np.isclose(adjusted, level, rtol=1e-12)
+    assert ((adjusted <= level) == rejected)[~at_the_edge].all()
+
+
+@pytest.mark.parametrize("correct", CORRECTIONS.values())
+def test_no_test_needs_no_correction(correct):
+    assert correct([]).tolist() == []
+
+
+def test_holms_p_are_the_same_digits_as_before():
+    """Finished studies hold p of statsmodels; a table made anew must not differ in its last digit."""
+    p = np.random.default_rng(5).beta(0.3, 1, size=500)
+    assert np.array_equal(holm(p), multipletests(p, method="holm")[1])
