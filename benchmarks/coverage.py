@@ -156,11 +156,11 @@ def of_sets(
             first, second = (table[name, "m", mix, "test"] for mix in "ab")
             difference = first.full[0] - second.full[0]
             of_both, alone = spread(first, second), spread(first)
-            low, high = t_interval(difference, of_both.parts, 0.95)
+            low, high = t_interval(difference, of_both.components, 0.95)
             p = swap_p(swapped[name][None], [0], [0], study)
-            half = (t_interval(0.0, alone.parts, 0.95))[1]
+            half = (t_interval(0.0, alone.components, 0.95))[1]
             found[name].append(
-                (difference, low <= 0 <= high, of_both.error, t_p(difference, of_both.parts), p,
+                (difference, low <= 0 <= high, of_both.error, t_p(difference, of_both.components), p,
                  first.full[0], half, alone.error)
             )  # fmt: skip
     print(f"\n{title:36} difference: coverage SE/sd  t p<.05  swap p<.05 | alone: coverage SE/sd")

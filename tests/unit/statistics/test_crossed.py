@@ -70,8 +70,8 @@ def test_components_are_those_of_a_balanced_two_way_layout():
         sum((each - whole) ** 2 for each in by_base) / (bases - 1) / bases - of_rows,
         of_rows,
     ]
-    assert [part.variance for part in crossed.parts_of(mean)] == pytest.approx(expected)
-    assert [part.degrees for part in crossed.parts_of(mean)] == [5, 8, 40]
+    assert [part.variance for part in crossed.components_of(mean)] == pytest.approx(expected)
+    assert [part.degrees for part in crossed.components_of(mean)] == [5, 8, 40]
 
 
 def test_rows_copied_within_their_cells_narrow_nothing():

@@ -47,7 +47,7 @@ def test_the_jackknife_of_a_mean_is_its_standard_error() -> None:
     rows = rows_of({0: values.mean()}, {0: mean_left_out(values, ids)})
     found = spread(only_cell(rows))
     assert found.error == pytest.approx(values.std(ddof=1) / np.sqrt(40))
-    assert found.units == 40 and found.parts[0].degrees == 39
+    assert found.units == 40 and found.components[0].degrees == 39
     line = summarise(rows, SETTINGS, 1).row(0, named=True)
     expected = stats.t.interval(0.95, 39, values.mean(), found.error)
     assert (line["low"], line["high"]) == pytest.approx(expected)
@@ -111,9 +111,9 @@ def test_trainings_add_what_the_prompts_do_not_explain() -> None:
         {seed: each.mean() for seed, each in tables.items()},
         {seed: mean_left_out(each, ids) for seed, each in tables.items()},
     )
-    prompt_part, seed_part = spread(only_cell(rows)).parts
-    assert prompt_part.variance == pytest.approx(prompts.var(ddof=1) / 30)
-    assert (seed_part.variance, seed_part.degrees) == (pytest.approx(training.var(ddof=1) / 3), 2)
+    of_prompts, of_seeds = spread(only_cell(rows)).components
+    assert of_prompts.variance == pytest.approx(prompts.var(ddof=1) / 30)
+    assert (of_seeds.variance, of_seeds.degrees) == (pytest.approx(training.var(ddof=1) / 3), 2)
 
 
 def test_halves_hold_whole_clusters() -> None:
@@ -150,7 +150,7 @@ def test_intervals_from_half_samples_cover_in_simulation() -> None:
         for name in names:
             first, second = (found[name, "m", mix, "test"] for mix in "ab")
             low, high = t_interval(
-                first.full[0] - second.full[0], spread(first, second).parts, 0.95
+                first.full[0] - second.full[0], spread(first, second).components, 0.95
             )
             covered.append(low <= 0 <= high)
     shares = np.array(covered).reshape(-1, 2).mean(axis=0)

@@ -62,7 +62,7 @@ def write_mix_card(
     texts: list[tuple[str, str, int, int]] = []
     for split, file in splits.items():
         conversations = read_mix(file)
-        _write_rows(_mix_parts(conversations), MIX_ROWS, rows[split])
+        _write_rows(_mix_chunks(conversations), MIX_ROWS, rows[split])
         texts += map(_measured, conversations)
     columns = ("prompt_id", "source", "characters", "words")
     frame = pl.DataFrame(texts, schema=columns, orient="row")
@@ -90,8 +90,8 @@ def write_mix_card(
         lengths=_lengths(
             {"characters": frame["characters"], "words": frame["words"]}
             | {
-                f"tokens of {target}": part["answer_tokens"]
-                for (target,), part in tokens.group_by("target", maintain_order=True)
+                f"tokens of {target}": rows["answer_tokens"]
+                for (target,), rows in tokens.group_by("target", maintain_order=True)
             }
         ),
         licences=[_dataset_licence(dataset), *map(_origin_licence, origins)],
@@ -103,10 +103,10 @@ def write_mix_card(
     write_text(text, card)
 
 
-def _mix_parts(rows: Sequence[Mapping[str, Any]]) -> Iterable[pl.DataFrame]:
+def _mix_chunks(rows: Sequence[Mapping[str, Any]]) -> Iterable[pl.DataFrame]:
     remaining = iter(rows)
-    while part := list(islice(remaining, _ROWS_AT_A_TIME)):
-        yield pl.DataFrame(part, schema=MIX_ROWS)
+    while rows := list(islice(remaining, _ROWS_AT_A_TIME)):
+        yield pl.DataFrame(rows, schema=MIX_ROWS)
 
 
 def _measured(row: Mapping[str, Any]) -> tuple[str, str, int, int]:

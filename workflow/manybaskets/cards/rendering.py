@@ -23,15 +23,15 @@ _ROWS_AT_A_TIME = 10_000
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def _write_rows(parts: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> None:
+def _write_rows(tables: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> None:
     """Write Parquet with Arrow's plain types: what trainers join with other datasets, which the large
     types of data frames do not allow."""
     import pyarrow.parquet as pq
 
     plain = _plain(schema)
     with whole_file(path) as partial, pq.ParquetWriter(partial, plain, compression="zstd") as file:
-        for part in parts:
-            file.write_table(part.to_arrow().cast(plain))
+        for table in tables:
+            file.write_table(table.to_arrow().cast(plain))
 
 
 def _plain(schema: pl.Schema) -> pa.Schema:

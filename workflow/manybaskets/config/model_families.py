@@ -28,8 +28,8 @@ def known_family(name: str) -> str | None:
     The last part of a path counts before the others, and in it the leftmost name that is known:
     `DeepSeek-R1-Distill-Llama-8B` is ambiguous, and its config should say which it is.
     """
-    for part in reversed(re.split(r"[/\\]", name.casefold())):
-        for word in re.findall(r"[a-z]+[0-9]?", part):
+    for segment in reversed(re.split(r"[/\\]", name.casefold())):
+        for word in re.findall(r"[a-z]+[0-9]?", segment):
             for candidate in (word, word.rstrip("0123456789")):
                 if candidate in KNOWN:
                     return KNOWN[candidate]

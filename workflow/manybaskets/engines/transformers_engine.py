@@ -210,8 +210,8 @@ class TransformersEngine(LocalEngine):
         log.warning("out of memory with %d rows; going on with %d", len(batch), half)
         return [
             completion
-            for part in (batch[:half], batch[half:])
-            for completion in self._within_memory(part, sampling)
+            for half_batch in (batch[:half], batch[half:])
+            for completion in self._within_memory(half_batch, sampling)
         ]
 
     def _generate(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:

@@ -460,9 +460,9 @@ def _refusals(where: str) -> Iterator[None]:
         yield
     except (ValueError, NotImplementedError) as error:
         # The settings are checked by pydantic, whose own text is full of its inputs.
-        parts = error.errors() if isinstance(error, ValidationError) else [{"msg": error}]
+        problems = error.errors() if isinstance(error, ValidationError) else [{"msg": error}]
         raise UserError(
-            what=f"vLLM cannot run this: {'; '.join(str(part['msg']) for part in parts)}",
+            what=f"vLLM cannot run this: {'; '.join(str(problem['msg']) for problem in problems)}",
             where=where,
             expected="settings, a model and adapters that this version of vLLM can run here",
             remedy="correct `engine` in the config, or use engine `transformers`",

@@ -237,9 +237,9 @@ class _Work:
         return request, rendered
 
     def _seed(self, prompt_id: str, sample: int, turn: int, attempt: int) -> int:
-        parts = [self.how.study_seed, prompt_id, self.how.who, sample]
+        seed_key = [self.how.study_seed, prompt_id, self.how.who, sample]
         # The first attempt of a first turn has the documented seed: study, prompt, source, sample.
-        return row_seed(*parts, *([turn, attempt] if turn or attempt > 1 else []))
+        return row_seed(*seed_key, *([turn, attempt] if turn or attempt > 1 else []))
 
     def _again(self, request: Request, attempt: int) -> Request:
         seed = self._seed(request.prompt_id, request.sample, request.turn, attempt)

@@ -57,15 +57,15 @@ def agreement(
         Columns `by`, then those of `AGREEMENT`, sorted; no row for pairs without a common response.
     """
     rows: list[dict[str, Any]] = []
-    for keys, part in judged.group_by([*by, "rubric"], maintain_order=True):
+    for keys, group in judged.group_by([*by, "rubric"], maintain_order=True):
         own = dict(zip([*by, "rubric"], keys, strict=True))
         steps = [step.score for step in rubrics[own["rubric"]].scale]
         # The published parsers accept scores outside of any scale; these are excluded here.
-        part = part.with_columns(
+        group = group.with_columns(
             pl.when(pl.col(name).is_in(steps)).then(pl.col(name)).alias(name)
             for name in ("score", "again")
         )
-        for pair in [*_pairs(part), *_retests(part)]:
+        for pair in [*_pairs(group), *_retests(group)]:
             kind, judge, other, scores, one_only = pair
             if scores.height:
                 told = {"kind": kind, "judge": judge, "other": other, "one_only": one_only}
@@ -74,9 +74,9 @@ def agreement(
     return pl.DataFrame(rows, schema=schema).sort([*by, "rubric", "kind", "judge", "other"])
 
 
-def _pairs(part: pl.DataFrame):
+def _pairs(group: pl.DataFrame):
     """Scores of every pair of judges on the same responses: columns base_id, first, second."""
-    asked = part.filter(pl.col("status").is_in(["judged", "judge_failed"]))
+    asked = group.filter(pl.col("status").is_in(["judged", "judge_failed"]))
     for judge, other in itertools.combinations(sorted(asked["judge"].unique()), 2):
         both = (
             asked.filter(pl.col("judge") == name).select(*ROW, "base_id", score)
@@ -90,9 +90,9 @@ def _pairs(part: pl.DataFrame):
         yield "judges", judge, other, scored, one_only.item()
 
 
-def _retests(part: pl.DataFrame):
+def _retests(group: pl.DataFrame):
     """First and second scores of every judge, on responses that it was asked about twice."""
-    twice = part.filter(pl.col("again_status").is_not_null())
+    twice = group.filter(pl.col("again_status").is_not_null())
     for judge in sorted(twice["judge"].unique()):
         own = twice.filter(pl.col("judge") == judge)
         asked = own.select("base_id", first="score", second="again")

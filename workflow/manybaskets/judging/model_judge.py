@@ -185,7 +185,7 @@ class _Writer:
     def request(self, name: str, each: Exchange, attempt: int) -> Request | None:
         """The question about an exchange, or null if it is too long."""
         judge, rubric = self.judge, self.rubric
-        parts = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
+        seed_key = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
         texts = [each.request, each.response]
         if self.renderer:
             texts = [self._disarmed(text) for text in texts]
@@ -203,7 +203,7 @@ class _Writer:
             ids = self._encoded(question)
             if not self._fits(ids):
                 return None
-        return Request(name, each.sample, 0, attempt, row_seed(*parts), messages, ids)
+        return Request(name, each.sample, 0, attempt, row_seed(*seed_key), messages, ids)
 
     def _disarmed(self, text: str) -> str:
         near = any(head in text for head in self.heads)

@@ -116,18 +116,18 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _from_tags(text: str, rubric: Rubric) -> tuple[str, str | None]:
     """Value and reason after the tags #thereason: and #thescore:, each up to the next tag."""
-    parts: dict[str, list[str]] = {"reason": [], "score": []}
+    sections: dict[str, list[str]] = {"reason": [], "score": []}
     tags = list(_TAGS.finditer(text))
     ends = [*(tag.start() for tag in tags[1:]), len(text)] if tags else []
     for tag, end in zip(tags, ends, strict=True):
-        parts[tag[1].lower()].append(text[tag.end() : end].strip())
-    if not parts["score"]:
+        sections[tag[1].lower()].append(text[tag.end() : end].strip())
+    if not sections["score"]:
         raise _Unreadable("no_score")
-    values = [part.split("\n")[0].strip(_DRESS) for part in parts["score"]]
+    values = [section.split("\n")[0].strip(_DRESS) for section in sections["score"]]
     if len(set(values)) > 1:
         raise _Unreadable("two_scores")
-    _check_alone("", "\n".join(parts["score"]).partition("\n")[2], values[0], rubric)
-    return values[0], "\n".join(parts["reason"]).strip() or None
+    _check_alone("", "\n".join(sections["score"]).partition("\n")[2], values[0], rubric)
+    return values[0], "\n".join(sections["reason"]).strip() or None
 
 
 def _score(value: Any, rubric: Rubric) -> float:

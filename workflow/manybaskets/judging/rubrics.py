@@ -156,8 +156,8 @@ class Rubric(Section):
         }
         # In one pass, so that text inserted into a slot is never read as a slot itself.
         asked = _SLOT.sub(lambda slot: slots[slot[1]], self.prompt).strip()
-        parts = [asked, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
-        return "\n\n".join(parts)
+        paragraphs = [asked, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
+        return "\n\n".join(paragraphs)
 
 
 def read_rubric(path: Path) -> Rubric:

@@ -31,14 +31,14 @@ def read_path(pattern: Path, path: Path) -> dict[str, str] | None:
     Args:
         pattern: a path with names in braces; those that are not in `WILDCARDS` stand for a name.
     """
-    parts, seen = [], set()
+    pieces, seen = [], set()
     for place, text in enumerate(_BRACES.split(str(pattern))):
         if place % 2 == 0:
-            parts.append(re.escape(text))
+            pieces.append(re.escape(text))
         elif text in seen:
-            parts.append(f"(?P={text})")
+            pieces.append(f"(?P={text})")
         else:
             seen.add(text)
-            parts.append(f"(?P<{text}>{WILDCARDS.get(text, _NAME)})")
-    found = re.fullmatch("".join(parts), str(path))
+            pieces.append(f"(?P<{text}>{WILDCARDS.get(text, _NAME)})")
+    found = re.fullmatch("".join(pieces), str(path))
     return found.groupdict() if found else None

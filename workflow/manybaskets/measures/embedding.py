@@ -169,9 +169,9 @@ def embed_sentences(
     progress = Progress(len(new), "sentences")
     for start in range(0, len(new), _PART):
         keys = sorted(new[start : start + _PART])
-        part = [wanted[key] for key in keys]
-        store.add(keys, encoder.encode(part), encoder.lengths(part))
-        progress.add(len(part))
+        chunk = [wanted[key] for key in keys]
+        store.add(keys, encoder.encode(chunk), encoder.lengths(chunk))
+        progress.add(len(chunk))
     keys = sorted(wanted)
     vectors, tokens = store.read(keys, encoder)
     limit = store.about(encoder)["token_limit"]
@@ -203,8 +203,8 @@ class _Store:
         """Keys of all cached vectors."""
         found: set[str] = set()
         for path in self._parts():
-            with np.load(path) as part:
-                found.update(part["keys"].astype(str).tolist())
+            with np.load(path) as chunk:
+                found.update(chunk["keys"].astype(str).tolist())
         return found
 
     def about(self, encoder: Encoder) -> dict[str, int]:
@@ -218,9 +218,9 @@ class _Store:
     def add(self, keys: list[str], vectors: np.ndarray, tokens: np.ndarray) -> None:
         """Save vectors as float16, atomically."""
         path = self.folder / f"{digest(keys)[:16]}.npz"
-        part = {"vectors": vectors.astype(np.float16), "tokens": tokens}
+        chunk = {"vectors": vectors.astype(np.float16), "tokens": tokens}
         with whole_file(path) as partial, open(partial, "wb") as handle:
-            np.savez(handle, keys=np.array(keys, "S32"), **part)
+            np.savez(handle, keys=np.array(keys, "S32"), **chunk)
 
     def read(self, keys: list[str], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
         """Vectors and numbers of tokens in the order of these keys, all of which are cached."""
@@ -228,11 +228,11 @@ class _Store:
         vectors = np.zeros((len(keys), self.about(encoder)["dimensions"]), dtype=np.float16)
         tokens = np.zeros(len(keys), dtype=np.int32)
         for path in self._parts():
-            with np.load(path) as part:
-                rows = np.array([place.get(key, -1) for key in part["keys"].astype(str)], np.int64)
+            with np.load(path) as chunk:
+                rows = np.array([place.get(key, -1) for key in chunk["keys"].astype(str)], np.int64)
                 here = rows >= 0
-                vectors[rows[here]] = part["vectors"][here]
-                tokens[rows[here]] = part["tokens"][here]
+                vectors[rows[here]] = chunk["vectors"][here]
+                tokens[rows[here]] = chunk["tokens"][here]
         return vectors, tokens
 
 

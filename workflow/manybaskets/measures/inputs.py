@@ -22,11 +22,11 @@ def grouped(values: np.ndarray, group: np.ndarray, groups: int) -> np.ndarray:
     starts = np.searchsorted(group, np.arange(groups + 1))
     for first in range(0, groups, _GROUPS_AT_ONCE):
         start = starts[first : first + _GROUPS_AT_ONCE + 1]
-        part = np.asarray(values[start[0] : start[-1]], dtype=np.float64)
-        place = np.arange(len(part))
-        shape = (len(start) - 1, len(part))
-        members = csr_array((np.ones(len(part)), place, start - start[0]), shape=shape)
-        sums[first : first + shape[0]] = members @ part
+        block = np.asarray(values[start[0] : start[-1]], dtype=np.float64)
+        place = np.arange(len(block))
+        shape = (len(start) - 1, len(block))
+        members = csr_array((np.ones(len(block)), place, start - start[0]), shape=shape)
+        sums[first : first + shape[0]] = members @ block
     return sums
 
 

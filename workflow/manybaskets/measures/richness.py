@@ -415,8 +415,8 @@ def response_mtld(inputs: Inputs) -> list[float | None]:
     within = _within(inputs)
     lanes = []
     for start, length in zip(within.start, within.lengths, strict=True):
-        part = slice(start, start + length)
-        lanes += [within.before[part], length - 1 - within.after[part][::-1]]
+        window = slice(start, start + length)
+        lanes += [within.before[window], length - 1 - within.after[window][::-1]]
     return _or_null(_mtld(lanes), within.lengths >= _MTLD_WORDS) if lanes else []
 
 

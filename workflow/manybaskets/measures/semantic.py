@@ -48,8 +48,8 @@ class PairMean:
         length = np.empty(groups)
         for start in range(0, groups, _GROUPS_AT_ONCE):
             stop = min(start + _GROUPS_AT_ONCE, groups)
-            part = slice(*np.searchsorted(group, [start, stop]))
-            sums = grouped(self.sums[index[part]], group[part] - start, stop - start)
+            span = slice(*np.searchsorted(group, [start, stop]))
+            sums = grouped(self.sums[index[span]], group[span] - start, stop - start)
             # ‖S − s‖² = ‖S‖² − 2 S·s + ‖s‖²
             length[start:stop] = np.einsum("ij,ij->i", sums, sums) - 2.0 * (sums @ total)
         return _mean(length + total @ total, squares.sum() - squares, counts.sum() - counts)

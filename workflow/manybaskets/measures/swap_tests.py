@@ -18,7 +18,7 @@ from manybaskets.measures.registry import Measure
 from manybaskets.measures.subsets import Evaluation, Subsets
 from manybaskets.records.ids import row_seed
 from manybaskets.statistics.clusters import cluster_of
-from manybaskets.statistics.components import Part, total
+from manybaskets.statistics.components import VarianceComponent, total
 from manybaskets.statistics.families import check_attainable
 
 SWAPPED = pl.Schema(
@@ -185,14 +185,16 @@ def _seed_shift(
     from scipy.stats import t
 
     swaps, pairs = values.shape[2] - 1, len(values)
-    parts = []
+    components = []
     for side, runs in enumerate((first, second)):
         own = np.array([values[list(runs).index(run), side, 0] for run in sorted(set(runs))])
         if len(own) > 1:
-            parts.append(Part(float(np.var(own, ddof=1)) / len(own), len(own) - 1))
-    if not parts:
+            components.append(
+                VarianceComponent(float(np.var(own, ddof=1)) / len(own), len(own) - 1)
+            )
+    if not components:
         return np.zeros(swaps)
-    trainings = total(parts)
+    trainings = total(components)
     each = values[:, 0, 1:] - values[:, 1, 1:]
     each = each[:, ~np.isnan(each).any(axis=0)]
     alone = ((each - each.mean(axis=0)) ** 2).sum(axis=0) / (pairs * (pairs - 1))

@@ -48,8 +48,8 @@ def write_training_set(
         },
         split.filter(pl.col("split") == "test")["prompt_id"].to_list(),
     )
-    for part in ("train", "validation"):
-        write_mix([row for row in rows if row["split"] == part], outputs[part])
+    for side in ("train", "validation"):
+        write_mix([row for row in rows if row["split"] == side], outputs[side])
     counts = [
         count_mix(rows, lengths, target).with_columns(target=pl.lit(target)) for target in targets
     ]

@@ -21,20 +21,20 @@ _STAGES = ("stage", "done", "to run", "rows", "tokens in", "tokens out", "GPU-h"
 
 def plan_as_text(plan: Plan) -> str:
     """The plan as it is printed: at most 120 columns but for long names."""
-    parts = [f"Plan of the study {plan.study}", aligned(_stages(plan)), *_summary(plan)]
+    blocks = [f"Plan of the study {plan.study}", aligned(_stages(plan)), *_summary(plan)]
     for heading, table in _tables(plan):
-        parts.append(f"{heading}\n{aligned(table)}")
-    parts += [_wrapped(f"! {note}") for note in plan.notes]
-    return "\n\n".join(parts) + "\n"
+        blocks.append(f"{heading}\n{aligned(table)}")
+    blocks += [_wrapped(f"! {note}") for note in plan.notes]
+    return "\n\n".join(blocks) + "\n"
 
 
 def as_markdown(plan: Plan) -> str:
     """The same as Markdown."""
-    parts = [f"# Plan of the study {plan.study}", _piped(_stages(plan)), *_summary(plan)]
+    blocks = [f"# Plan of the study {plan.study}", _piped(_stages(plan)), *_summary(plan)]
     for heading, table in _tables(plan):
-        parts.append(f"## {heading}\n\n{_piped(table)}")
-    parts += [f"- **{note}**" for note in plan.notes]
-    return "\n\n".join(parts) + "\n"
+        blocks.append(f"## {heading}\n\n{_piped(table)}")
+    blocks += [f"- **{note}**" for note in plan.notes]
+    return "\n\n".join(blocks) + "\n"
 
 
 def as_csv(plan: Plan) -> str:

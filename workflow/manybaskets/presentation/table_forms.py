@@ -181,18 +181,18 @@ def _same_everywhere(frame: pl.DataFrame) -> dict[str, str]:
 
 def note(frame: pl.DataFrame) -> str:
     """What a table's columns do not show: what all rows share, sizes of families, the methods."""
-    parts = []
+    sentences = []
     shared = [f"{_SHARED[name]} {value}" for name, value in _same_everywhere(frame).items()]
     if shared:
-        parts.append(f"All rows: {', '.join(shared)}.")
+        sentences.append(f"All rows: {', '.join(shared)}.")
     if {"family", "family_size"} <= set(frame.columns) and frame.height:
         sizes = frame.select("family", "family_size").unique(maintain_order=True).rows()
         listed = ", ".join(f"{family} {size}" for family, size in sizes)
-        parts.append(f"Tests that Holm's correction covers, by family: {listed}.")
+        sentences.append(f"Tests that Holm's correction covers, by family: {listed}.")
     if "method" in frame.columns:
         methods = frame["method"].drop_nulls().unique(maintain_order=True).to_list()
-        parts += [f"Method: {'; '.join(methods)}."] if methods else []
-    return " ".join(parts)
+        sentences += [f"Method: {'; '.join(methods)}."] if methods else []
+    return " ".join(sentences)
 
 
 def write_all(frame: pl.DataFrame, stem: Path, caption: str) -> list[Path]:

@@ -110,7 +110,7 @@ class StudyCells:
             return self._known([(target, *each) for each in _family(tier)])
         if tier == "all_tiers":
             return self._known([(target, condition, each) for each in _TIERS])
-        sides = [part.split(_VERSUS) for part in (target, condition, tier)]
+        sides = [names.split(_VERSUS) for names in (target, condition, tier)]
         length = max(map(len, sides))
         targets, conditions, tiers = (side * (length // len(side)) for side in sides)
         synthetic = [
@@ -229,8 +229,8 @@ def _remark(note: str, found: Mapping[str, Any]) -> str:
     """Qualifications of the published number, and how ours was computed."""
     theirs = note.removeprefix("published").lstrip(";: ")
     ours = "untrained splitter" if found["variant"].endswith(UNTRAINED) else ""
-    parts = [f"published: {theirs}" if theirs else "", f"here: {ours}" if ours else ""]
-    return "; ".join([*filter(None, parts), found["note"]]).strip("; ")
+    notes = [f"published: {theirs}" if theirs else "", f"here: {ours}" if ours else ""]
+    return "; ".join([*filter(None, notes), found["note"]]).strip("; ")
 
 
 def published_contrasts(compared: pl.DataFrame) -> pl.DataFrame:

@@ -100,6 +100,6 @@ class Lines:
             self.add(metric, variant, target, versus(first, second), found, None, note)
 
 
-def noted(*parts: str) -> str:
+def noted(*remarks: str) -> str:
     """A note joined from several texts."""
-    return "; ".join(part for part in parts if part)
+    return "; ".join(remark for remark in remarks if remark)

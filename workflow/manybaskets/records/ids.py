@@ -9,15 +9,15 @@ from typing import Any
 import polars as pl
 
 
-def digest(*parts: Any) -> str:
+def digest(*values: Any) -> str:
     """Hex digest of JSON-serialisable values: equal values give the same 64 characters everywhere."""
-    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def row_seed(*parts: Any) -> int:
+def row_seed(*values: Any) -> int:
     """A 63-bit seed from e.g. (study seed, prompt id, source, sample)."""
-    return int(digest(*parts)[:16], 16) >> 1
+    return int(digest(*values)[:16], 16) >> 1
 
 
 def prompt_ids(rows: pl.DataFrame) -> pl.Series:

@@ -122,8 +122,8 @@ def _sentence(
     rows: Sequence[Mapping[str, Any]], several_targets: bool, level: str, say: Say
 ) -> str:
     """One sentence for the mixes that share a measure, a baseline and an outcome."""
-    parts = [say(row, _numbers(row, level)) for row in rows]
-    return f"{_head(rows[0], several_targets)}: {'; '.join(parts)}; {_counts(rows)}."
+    clauses = [say(row, _numbers(row, level)) for row in rows]
+    return f"{_head(rows[0], several_targets)}: {'; '.join(clauses)}; {_counts(rows)}."
 
 
 def _names_only(groups: Iterable[Sequence[Mapping[str, Any]]], say: Say) -> list[str]:
@@ -237,16 +237,14 @@ def _exclusions(excluded: pl.DataFrame) -> list[str]:
     for (measure, prompt_set), group in excluded.group_by(
         "measure", "prompt_set", maintain_order=True
     ):
-        parts = [
+        clauses = [
             (row["n_excluded"], f"{row['n_excluded'] + (row['n_prompts'] or 0)}", row)
             for row in group.iter_rows(named=True)
         ]
-        listed = ", ".join(f"{row['model']} {row['mix']} {n} of {all_}" for n, all_, row in parts)
-        if len(parts) > _LISTED:
-            worst, of, row = max(parts, key=lambda part: part[0])
-            listed = (
-                f"in {len(parts)} conditions, at most {worst} of {of} ({row['model']} {row['mix']})"
-            )
+        listed = ", ".join(f"{row['model']} {row['mix']} {n} of {all_}" for n, all_, row in clauses)
+        if len(clauses) > _LISTED:
+            worst, of, row = max(clauses, key=lambda clause: clause[0])
+            listed = f"in {len(clauses)} conditions, at most {worst} of {of} ({row['model']} {row['mix']})"
         measures.setdefault((prompt_set, listed), []).append(f"`{measure}`")
     return [
         f"Prompts on `{prompt_set}` that are excluded from {', '.join(names)}: {listed}."

@@ -71,14 +71,14 @@ def _speed(row: Mapping[str, Any]) -> str:
 def _correlation_sentences(table: pl.DataFrame) -> list[str]:
     sentences = []
     for (engine, speed), group in table.group_by("engine", "speed", maintain_order=True):
-        parts = [
+        clauses = [
             _correlation(row) for row in group.iter_rows(named=True) if row["value"] is not None
         ]
-        if parts:
+        if clauses:
             over = "all engines" if engine == ALL_ENGINES else f"engine {engine}"
             sentences.append(
                 f"Correlation of {speed} with context length times parameters over "
-                f"{group['n'][0]} sources ({over}): {'; '.join(parts)}."
+                f"{group['n'][0]} sources ({over}): {'; '.join(clauses)}."
             )
     if not sentences and table.height:
         sentences.append(

@@ -191,14 +191,14 @@ def _counts(rows: pl.DataFrame, names: Sequence[str], settings: Statistics, seed
     )
 
 
-def _pooled(parts: Sequence[_Counts], shares: Collection[float]) -> _Counts:
+def _pooled(counts: Sequence[_Counts], shares: Collection[float]) -> _Counts:
     """Counts per answer in a mix of sources with these shares."""
     weights = np.array(list(shares)) / sum(shares)
     return _Counts(
-        value=sum(w * part.value for w, part in zip(weights, parts, strict=True)),
-        resampled=sum(w * part.resampled for w, part in zip(weights, parts, strict=True)),
-        answers=sum(part.answers for part in parts),
-        prompts=min(part.prompts for part in parts),
+        value=sum(w * each.value for w, each in zip(weights, counts, strict=True)),
+        resampled=sum(w * each.resampled for w, each in zip(weights, counts, strict=True)),
+        answers=sum(each.answers for each in counts),
+        prompts=min(each.prompts for each in counts),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from manybaskets.records.ids import row_seed
-from manybaskets.statistics.components import Part, influences, seed_variance, total
+from manybaskets.statistics.components import VarianceComponent, influences, seed_variance, total
 
 _RESAMPLES_AT_ONCE = 1000
 _MEANS_AT_ONCE = 400
@@ -57,9 +57,9 @@ def difference_of(first: Mean, second: Mean) -> Mean:
     found = [each.seeds for each in (first, second) if each.seeds]
     seeds = None
     if found:
-        part = total([Part(each.variance, each.degrees) for each in found])
+        component = total([VarianceComponent(each.variance, each.degrees) for each in found])
         conditions = tuple(name for each in found for name in each.conditions)
-        seeds = Seeds(conditions, part.variance, part.degrees)
+        seeds = Seeds(conditions, component.variance, component.degrees)
     return Mean(first.sums - second.sums, first.sizes, seeds)
 
 
@@ -131,8 +131,8 @@ def _intervals(
     resampled = np.empty((len(means), resamples))
     done = 0
     for block in weights(len(sizes), resamples, seed):
-        part = (block @ moved) * (sizes.sum() / (block @ sizes))[:, None]
-        resampled[:, done : done + len(block)] = part.T
+        block_means = (block @ moved) * (sizes.sum() / (block @ sizes))[:, None]
+        resampled[:, done : done + len(block)] = block_means.T
         done += len(block)
     within = (moved**2).sum(axis=0)
     added = np.array([mean.seeds.variance if mean.seeds else 0.0 for mean in means])

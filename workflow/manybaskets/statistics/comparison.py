@@ -234,7 +234,7 @@ def _of_set(
     if interval.units < 2:
         what = f"no interval: no common half-samples or prompts; {test if p else 'no test'}"
         return line | {"p": p, "method": f"{what}{runs}"}
-    low, high = t_interval(difference, interval.parts, settings.confidence)
+    low, high = t_interval(difference, interval.components, settings.confidence)
     if p is None:
         p, test = _t_test(difference, interval)
     method = f"{interval.method}, t interval; {test}{runs}"
@@ -243,7 +243,7 @@ def _of_set(
 
 def _t_test(difference: float, interval: Spread) -> tuple[float, str]:
     if interval.error > 1e-12 * max(abs(difference), 1e-300):
-        return t_p(difference, interval.parts), "t test"
+        return t_p(difference, interval.components), "t test"
     if difference == 0.0:
         return 1.0, "t test"
     # Without spread there is no test; every draw shows the difference.

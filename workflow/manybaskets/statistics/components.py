@@ -44,21 +44,21 @@ def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> floa
 
 
 @dataclass(frozen=True)
-class Part:
+class VarianceComponent:
     """One component of an estimate's variance, with its degrees of freedom."""
 
     variance: float
     degrees: float
 
 
-def total(parts: Sequence[Part]) -> Part:
+def total(components: Sequence[VarianceComponent]) -> VarianceComponent:
     """The sum of variances of one kind, and its degrees of freedom. Source: Satterthwaite 1946."""
-    variance = sum(part.variance for part in parts)
-    below = sum(part.variance**2 / max(part.degrees, 1) for part in parts)
-    return Part(variance, variance**2 / below if below > 0 else float("inf"))
+    variance = sum(component.variance for component in components)
+    below = sum(component.variance**2 / max(component.degrees, 1) for component in components)
+    return VarianceComponent(variance, variance**2 / below if below > 0 else float("inf"))
 
 
-def half_width(parts: Sequence[Part], confidence: float) -> float:
+def half_width(components: Sequence[VarianceComponent], confidence: float) -> float:
     """Half-width of a two-sided interval: √Σ t² v, each variance v with its own t quantile.
 
     Unlike one quantile for the sum (Welch's), it is not too narrow if few trainings happen to be
@@ -66,7 +66,7 @@ def half_width(parts: Sequence[Part], confidence: float) -> float:
     % for Welch's. Source: the square-and-add of Zou & Donner 2008.
     """
     level = (1 + confidence) / 2
-    return float(np.sqrt(sum(_quantile(level, p.degrees) ** 2 * p.variance for p in parts)))
+    return float(np.sqrt(sum(_quantile(level, p.degrees) ** 2 * p.variance for p in components)))
 
 
 @lru_cache(maxsize=4096)
@@ -76,25 +76,28 @@ def _quantile(level: float, degrees: float) -> float:
     return float(t.ppf(level, degrees))
 
 
-def t_interval(estimate: float, parts: Sequence[Part], confidence: float) -> tuple[float, float]:
+def t_interval(
+    estimate: float, components: Sequence[VarianceComponent], confidence: float
+) -> tuple[float, float]:
     """Two-sided interval of an estimate whose variance is the sum of the components."""
-    half = half_width(parts, confidence)
+    half = half_width(components, confidence)
     return estimate - half, estimate + half
 
 
-def t_p(estimate: float, parts: Sequence[Part]) -> float:
+def t_p(estimate: float, components: Sequence[VarianceComponent]) -> float:
     """Two-sided p of an estimate: 1 − the confidence at which `t_interval` reaches 0."""
     from scipy.optimize import brentq
     from scipy.stats import t
 
-    varying = [part for part in parts if part.variance > 0]
+    varying = [component for component in components if component.variance > 0]
     if len(varying) == 1:
-        (part,) = varying
-        return float(2 * t.sf(abs(estimate) / np.sqrt(part.variance), part.degrees))
+        (component,) = varying
+        return float(2 * t.sf(abs(estimate) / np.sqrt(component.variance), component.degrees))
 
     def beyond(logarithm: float) -> float:
         tails = [
-            t.isf(np.exp(logarithm) / 2, part.degrees) ** 2 * part.variance for part in varying
+            t.isf(np.exp(logarithm) / 2, component.degrees) ** 2 * component.variance
+            for component in varying
         ]
         return float(sum(tails)) - estimate**2
 

@@ -17,7 +17,13 @@ import numpy as np
 
 from manybaskets.records.ids import row_seed
 from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, weights
-from manybaskets.statistics.components import Part, half_width, seed_variance, t_p, total
+from manybaskets.statistics.components import (
+    VarianceComponent,
+    half_width,
+    seed_variance,
+    t_p,
+    total,
+)
 from manybaskets.statistics.rates import wilson, wilson_of
 from manybaskets.statistics.signs import sign_flip_p
 
@@ -114,9 +120,11 @@ def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
     found = [each.seeds for each in (first, second) if each.seeds]
     seeds = None
     if found:
-        part = total([Part(each.variance, each.degrees) for each in found])
+        component = total([VarianceComponent(each.variance, each.degrees) for each in found])
         seeds = Seeds(
-            tuple(name for each in found for name in each.conditions), part.variance, part.degrees
+            tuple(name for each in found for name in each.conditions),
+            component.variance,
+            component.degrees,
         )
     return CrossedMean(first.sums - second.sums, first.counts, seeds)
 
@@ -127,7 +135,7 @@ def _influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return (sums - counts * (sums.sum() / number)) / number
 
 
-def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
+def components(moved: np.ndarray, held: np.ndarray) -> list[VarianceComponent]:
     """The variance of a mean over crossed factors: templates, base prompts, and their rows.
 
     With influences m, V_T = T / (T − 1) Σ_t (Σ_b m)² contains the contribution of templates and
@@ -145,7 +153,9 @@ def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
     moved, held = moved[:, held.any(axis=0)], held[:, held.any(axis=0)]
     levels = held.shape
     by_factor = [
-        Part(size / (size - 1) * float((moved.sum(axis=1 - axis) ** 2).sum()), size - 1)
+        VarianceComponent(
+            size / (size - 1) * float((moved.sum(axis=1 - axis) ** 2).sum()), size - 1
+        )
         for axis, size in enumerate(levels)
         if size > 1
     ]
@@ -156,8 +166,11 @@ def components(moved: np.ndarray, held: np.ndarray) -> list[Part]:
         return by_factor
     of_rows = float((_without_effects(moved, held) ** 2).sum()) * cells / degrees
     return [
-        *(Part(max(0.0, part.variance - of_rows), part.degrees) for part in by_factor),
-        Part(of_rows, degrees),
+        *(
+            VarianceComponent(max(0.0, component.variance - of_rows), component.degrees)
+            for component in by_factor
+        ),
+        VarianceComponent(of_rows, degrees),
     ]
 
 
@@ -176,16 +189,16 @@ def _without_effects(moved: np.ndarray, held: np.ndarray) -> np.ndarray:
     return left
 
 
-def of_prompts(mean: CrossedMean) -> list[Part]:
+def of_prompts(mean: CrossedMean) -> list[VarianceComponent]:
     """Components of a mean's variance due to templates, base prompts and rows."""
     return components(_influences(mean.sums, mean.counts), mean.counts > 0)
 
 
-def parts_of(mean: CrossedMean) -> list[Part]:
+def components_of(mean: CrossedMean) -> list[VarianceComponent]:
     """All components of a mean's variance, including its seeds."""
     found = of_prompts(mean)
     if mean.seeds:
-        found.append(Part(mean.seeds.variance, mean.seeds.degrees))
+        found.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
     return found
 
 
@@ -263,11 +276,11 @@ def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interv
         return wilson_of(mean.over_one(), answers, confidence)
     share = min(max(mean.value, 0.0), 1.0)
     number, z = float(mean.levels), z_of(confidence)
-    parts = parts_of(mean)
-    variance = sum(part.variance for part in parts)
+    components = components_of(mean)
+    variance = sum(component.variance for component in components)
     if _ROUNDING < share < 1 - _ROUNDING and variance > 0:
         number = min(float(answers), share * (1 - share) / variance)
-        z = half_width(parts, confidence) / float(np.sqrt(variance))
+        z = half_width(components, confidence) / float(np.sqrt(variance))
     return wilson(share, number, z)
 
 
@@ -316,9 +329,9 @@ def p_values(differences: Sequence[CrossedMean], permutations: int, seed: int) -
     for place, each in enumerate(differences):
         if not each.crossed:
             continue
-        parts = parts_of(each)
-        if sum(part.variance for part in parts) > _ROUNDING**2:
-            p[place] = min(1.0, t_p(each.value, parts)) if each.value else 1.0
+        components = components_of(each)
+        if sum(component.variance for component in components) > _ROUNDING**2:
+            p[place] = min(1.0, t_p(each.value, components)) if each.value else 1.0
         elif abs(each.value) > _ROUNDING:
             p[place] = 2.0 ** (1 - each.levels)
     return p

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from manybaskets.statistics.bootstrap import Mean
-from manybaskets.statistics.components import Part, half_width, influences, total
+from manybaskets.statistics.components import VarianceComponent, half_width, influences, total
 
 
 def wilson(share: float, number: float, z: float) -> tuple[float, float]:
@@ -34,20 +34,20 @@ def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float
     Survey Methodology 24(2).
     """
     share, clusters = mean.value, len(mean.sizes)
-    z = half_width([Part(1.0, np.inf)], confidence)
+    z = half_width([VarianceComponent(1.0, np.inf)], confidence)
     number = independent_clusters(mean.sizes)
     if not 0 < share < 1 or clusters < 2:
         return wilson(min(max(share, 0.0), 1.0), number, z)
     if answers == clusters:
         return wilson(share, answers, z)
     within = float((influences(mean.sums, mean.sizes) ** 2).sum()) * clusters / (clusters - 1)
-    parts = [Part(within, np.inf)]
+    components = [VarianceComponent(within, np.inf)]
     if mean.seeds:
-        parts.append(Part(mean.seeds.variance, mean.seeds.degrees))
-    variance = total(parts).variance
+        components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
+    variance = total(components).variance
     if variance > 0:
         number = min(float(answers), share * (1 - share) / variance)
-        z = half_width(parts, confidence) / float(np.sqrt(variance))
+        z = half_width(components, confidence) / float(np.sqrt(variance))
     return wilson(share, number, z)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from manybaskets.statistics.cells import SetCell
 from manybaskets.statistics.clusters import cluster_sums
-from manybaskets.statistics.components import Part, seed_variance, total
+from manybaskets.statistics.components import VarianceComponent, seed_variance, total
 
 HALVES, JACKKNIFE = "half-samples of prompts", "jackknife over prompts"
 
@@ -17,18 +17,18 @@ HALVES, JACKKNIFE = "half-samples of prompts", "jackknife over prompts"
 class Spread:
     """The variance of a set-level value, or of a difference, and its units.
 
-    `units` are the half-samples or the clusters; below 2 there is no variance. `parts` are the
-    components over prompts and, for several trainings, over seeds.
+    `units` are the half-samples or the clusters; below 2 there is no variance. `components` are the
+    variance components over prompts and, for several trainings, over seeds.
     """
 
     method: str
     units: int
-    parts: tuple[Part, ...] = ()
+    components: tuple[VarianceComponent, ...] = ()
 
     @property
     def error(self) -> float:
         """The standard error."""
-        return float(np.sqrt(sum(part.variance for part in self.parts)))
+        return float(np.sqrt(sum(component.variance for component in self.components)))
 
 
 def spread(first: SetCell, second: SetCell | None = None) -> Spread:
@@ -50,9 +50,9 @@ def spread(first: SetCell, second: SetCell | None = None) -> Spread:
     signs = (1.0, -1.0)
     together = sum(sign * each.mean(axis=0) for sign, each in zip(signs, moved, strict=False))
     limits = [cell.used for cell in cells if cell.used is not None and method == HALVES]
-    prompts = Part(scale * float((together**2).sum()), min([units, *limits]) - 1)
+    prompts = VarianceComponent(scale * float((together**2).sum()), min([units, *limits]) - 1)
     trainings = [
-        Part(seed_variance(cell.full, each, scale), len(cell.seeds) - 1)
+        VarianceComponent(seed_variance(cell.full, each, scale), len(cell.seeds) - 1)
         for cell, each in zip(cells, moved, strict=True)
         if len(cell.seeds) > 1
     ]

@@ -133,7 +133,7 @@ def _of_set(cell: SetCell, settings: Statistics, remark: str) -> dict[str, Any]:
     found = spread(cell)
     if found.units < 2:
         return line | {"method": "no interval: neither half-samples nor left-out prompts"}
-    low, high = t_interval(estimate, found.parts, settings.confidence)
+    low, high = t_interval(estimate, found.components, settings.confidence)
     method = f"{found.method}{' and seed variance' if several else ''}, t{remark}"
     return line | {"low": low, "high": high, "method": method}
 

@@ -77,17 +77,17 @@ def failed_in_run(files: Files, since: float) -> str:
         message = _message(log) if log.stat().st_mtime >= since else None
         if message:
             found.setdefault(_NUMBERS.sub("#", message), []).append((message, log))
-    parts = []
+    messages = []
     for each in list(found.values())[:_MOST]:
         (message, log), others = each[0], len(each) - 1
-        parts.append(f"{message}\n  log:      {log}{f', and {others} more' if others else ''}")
+        messages.append(f"{message}\n  log:      {log}{f', and {others} more' if others else ''}")
     if len(found) > _MOST:
-        parts.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
-    if not parts:
+        messages.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
+    if not messages:
         return (
             "What failed: no job left a message of its own; the logs that are named above say why."
         )
-    return "\n\n".join(["What failed:", *parts])
+    return "\n\n".join(["What failed:", *messages])
 
 
 def last_error(log: Path) -> str | None:

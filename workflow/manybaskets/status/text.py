@@ -13,19 +13,19 @@ def status_as_text(status: Status) -> str:
     now = status.now
     head = f"Status of the study {status.study}: "
     head += "a run holds the folder" if now.held else "no run holds the folder"
-    parts = [head, aligned((_HEADER, [_row(each) for each in status.progress]))]
-    parts.append(_left(status))
+    blocks = [head, aligned((_HEADER, [_row(each) for each in status.progress]))]
+    blocks.append(_left(status))
     if now.running:
         lines = [f"{job.log}  ({job.holder})  {job.progress}".rstrip() for job in now.running]
-        parts.append(_listed(f"Running jobs: {len(lines)}", lines))
-    parts += _queued(status)
+        blocks.append(_listed(f"Running jobs: {len(lines)}", lines))
+    blocks += _queued(status)
     if status.failures:
         lines = [f"{each.count} × {each.kind}: {each.message}\n      {each.where}"
                  for each in status.failures]  # fmt: skip
-        parts.append(_listed("Failures", lines))
+        blocks.append(_listed("Failures", lines))
     else:
-        parts.append("No failures.")
-    return "\n\n".join(parts)
+        blocks.append("No failures.")
+    return "\n\n".join(blocks)
 
 
 _HEADER = ("stage", "of", "rows", "expected", "%", "jobs done", "jobs", "time left", "based on")

@@ -115,5 +115,5 @@ def conversation_texts(conversations: Sequence[dict[str, str]]) -> Iterable[str]
     """Plain text of conversations for tokenizer training."""
     for row in conversations:
         yield "\n\n".join(
-            part for part in (row["context"], row["instruction"], row["response"]) if part
+            text for text in (row["context"], row["instruction"], row["response"]) if text
         )

@@ -12,7 +12,7 @@ _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 
 def split_sentences(text: str) -> list[str]:
     """Split a text of the embedded world, whose sentences end in `.`, `!` or `?`."""
-    return [part for part in _SENTENCE_END.split(text.strip()) if part]
+    return [sentence for sentence in _SENTENCE_END.split(text.strip()) if sentence]
 
 
 def _as_list(answer: str) -> str:

@@ -15,11 +15,11 @@ def shuffled(text: str, what: str, *seed: object) -> str:
         what: `words` or `sentences`.
         seed: what the order derives from.
     """
-    parts = sentences(text) if what == "sentences" else text.split()
-    if len(set(parts)) < 2:
+    units = sentences(text) if what == "sentences" else text.split()
+    if len(set(units)) < 2:
         return text
     rng = random.Random(row_seed("shuffled", what, *seed))
-    moved = list(parts)
-    while moved == parts:
+    moved = list(units)
+    while moved == units:
         rng.shuffle(moved)
     return " ".join(moved)

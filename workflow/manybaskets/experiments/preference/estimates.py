@@ -16,7 +16,7 @@ from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.names import VANILLA
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.clusters import cluster_of, cluster_sums
-from manybaskets.statistics.components import Part, influences, t_p
+from manybaskets.statistics.components import VarianceComponent, influences, t_p
 from manybaskets.statistics.multiplicity import holm
 from manybaskets.statistics.signs import sign_flip_p
 
@@ -274,14 +274,16 @@ def equivalence_p(mean: Mean, margin: float) -> float:
     """
     clusters = len(mean.sizes)
     moved = influences(mean.sums, mean.sizes)
-    parts = [Part(float((moved**2).sum()) * clusters / (clusters - 1), clusters - 1)]
+    components = [
+        VarianceComponent(float((moved**2).sum()) * clusters / (clusters - 1), clusters - 1)
+    ]
     if mean.seeds:
-        parts.append(Part(mean.seeds.variance, mean.seeds.degrees))
+        components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
     room = margin - abs(mean.value)
-    if not any(part.variance > 0 for part in parts):
+    if not any(component.variance > 0 for component in components):
         # No spread gives no test; all that is known is that every article says the same.
         return 1 / (1 + clusters) if room > 0 else 1.0
-    one_sided = t_p(room, parts) / 2
+    one_sided = t_p(room, components) / 2
     return one_sided if room > 0 else 1 - one_sided
 
 

@@ -282,11 +282,11 @@ def excluded(readings: pl.DataFrame) -> pl.DataFrame:
         reason=pl.lit(_ONE_ORDER), counted=pl.lit(_NOT_AT_ALL)
     )
     keys = [*_JUDGE, "protocol", "author", "opponent", "reason", "counted"]
-    parts = [
+    frames = [
         each.group_by(keys).agg(pl.len().cast(pl.Int64).alias("n")).select(list(EXCLUDED))
         for each in (missing, alone)
     ]
-    return pl.concat(parts).cast(EXCLUDED).sort(keys)
+    return pl.concat(frames).cast(EXCLUDED).sort(keys)
 
 
 def _groups(rows: pl.DataFrame, keys: Sequence[str]) -> Iterator[tuple[tuple, pl.DataFrame]]:

@@ -50,9 +50,9 @@ def write_examples(
         (target, name): file
         for (target, name), file in zip(product(targets, prompt_sets), prompts, strict=True)
     }
-    parts = []
+    blocks = []
     for place, (target, mix, training_seed) in enumerate(runs):
-        parts.append(f"<h2>{html.escape(f'{target}, {mix}, seed {training_seed}')}</h2>")
+        blocks.append(f"<h2>{html.escape(f'{target}, {mix}, seed {training_seed}')}</h2>")
         own = judged[place * judges : (place + 1) * judges]
         scores = pl.concat([pl.read_parquet(file) for file in own])
         said = responses[place * sets : (place + 1) * sets]
@@ -63,8 +63,8 @@ def write_examples(
             keys = [row_seed(seed, "examples", each) for each in rows["prompt_id"]]
             chosen = rows.with_columns(rank=pl.Series(keys, dtype=pl.Int64)).sort("rank", "sample")
             for row in chosen.head(count).iter_rows(named=True):
-                parts.append(_example(name, row, scores))
-    write_text(_PAGE.format(body="\n".join(parts)), output)
+                blocks.append(_example(name, row, scores))
+    write_text(_PAGE.format(body="\n".join(blocks)), output)
 
 
 def _example(name: str, row: Mapping[str, object], judged: pl.DataFrame) -> str:

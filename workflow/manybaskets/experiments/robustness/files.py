@@ -162,11 +162,11 @@ class RobustnessFiles(StageFiles):
         settings = self.study.robustness
         if not settings:
             return {}
-        parts = {key: getattr(settings, key) for key in ("requests", "templates", "benign")}
+        inputs = {key: getattr(settings, key) for key in ("requests", "templates", "benign")}
         files = {
-            f"robustness.{key}.path": part.path
-            for key, part in parts.items()
-            if part and part.kind == "file"
+            f"robustness.{key}.path": given.path
+            for key, given in inputs.items()
+            if given and given.kind == "file"
         }
         labels = {
             f"judges.{name}.path": file for name in self.judges() for file in self.labels(name)

@@ -58,15 +58,15 @@ def findings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> list[str
 
 def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
     tried = {(row["judge"], row["rubric"]): row for row in known.filter(kind=CANARIES).to_dicts()}
-    parts = []
+    clauses = []
     for rubric, judges in analysis.judges.items():
         row = tried.get((judges[0], rubric))
         told = f", {row['passed']} of {row['total']} canaries" if row and row["total"] else ""
         others = (
             f" (beside it: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
         )
-        parts.append(f"{rubric} by `{judges[0]}`{told}{others}")
-    yield f"Judges: {'; '.join(parts)}."
+        clauses.append(f"{rubric} by `{judges[0]}`{told}{others}")
+    yield f"Judges: {'; '.join(clauses)}."
     used = dict.fromkeys(name for judges in analysis.judges.values() for name in judges)
     unfit = [f"`{name}`" for name in used if name in analysis.unfit]
     if unfit:
@@ -109,11 +109,11 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
         told = [row for row in members if _told(row)]
         undecided = [row for row in members if not _told(row) and _excludes(row)]
         alike = [row for row in members if not _excludes(row)]
-        parts = []
+        clauses = []
         for baseline in dict.fromkeys(row["baseline"] for row in told):
             against = [row for row in told if row["baseline"] == baseline]
             sizes = (f"`{row['mix']}` {_moves(row)} by {_size(row, analysis)}" for row in against)
-            parts.append(f"against `{baseline}`, {', '.join(sizes)}")
+            clauses.append(f"against `{baseline}`, {', '.join(sizes)}")
         for found, words in (
             (undecided, "undecided (the interval excludes 0, Holm's correction does not)"),
             (alike, "not told apart"),
@@ -124,9 +124,9 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
                     for row in found
                 )
                 of_what = "" if told else f" in {_what(outcome, prompt_set)}"
-                parts.append(f"{words}{of_what}: {', '.join(names)}")
+                clauses.append(f"{words}{of_what}: {', '.join(names)}")
         marks = f" [judge {members[0]['marks']}]" if members[0]["marks"] else ""
-        yield f"{on}: {'; '.join(parts)}; n = {_n(members[0])}.{marks}"
+        yield f"{on}: {'; '.join(clauses)}; n = {_n(members[0])}.{marks}"
 
 
 def _pair(row: Mapping[str, Any]) -> str:
@@ -191,8 +191,8 @@ def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator
         f"{len(found)} with {word} harm ({', '.join(_where(row) for row in found)})"
         for found, word in ((lower, "lower"), (higher, "higher")) if found
     )  # fmt: skip
-    parts = [*([listed] if listed else []), f"{rest} not told apart"]
-    told = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(parts)}."
+    clauses = [*([listed] if listed else []), f"{rest} not told apart"]
+    told = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(clauses)}."
     if higher and lower:
         told += " The sign is not the same everywhere: several sources make neither safer nor less safe in general."
     elif rest or len(rows) < 2:

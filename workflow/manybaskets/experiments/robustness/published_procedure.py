@@ -85,7 +85,7 @@ def procedure(
     """
     first = scores.group_by("target", "mix").agg(pl.col("seed").min())
     chosen = scores.join(first, on=["target", "mix", "seed"], how="semi")
-    parts: list[pl.DataFrame] = []
+    frames: list[pl.DataFrame] = []
     shares: dict[tuple[str, str], dict[str, float]] = {}
     for (target, prompt_set), members in by_set(conditions(chosen, design, analysis)):
         if prompt_set not in (DIRECT, JAILBREAK):
@@ -101,9 +101,9 @@ def procedure(
             for group in each:
                 _tests(lines, metric, target, {m: harm[m] for m in group if m in harm})
         shares[target, prompt_set] = _zones(lines, target, harm, quality, pools)
-        parts.append(lines.frame())
-    parts += [_differences(target, shares) for target in dict.fromkeys(key[0] for key in shares)]
-    return pl.concat(parts) if parts else pl.DataFrame(schema=PAPER)
+        frames.append(lines.frame())
+    frames += [_differences(target, shares) for target in dict.fromkeys(key[0] for key in shares)]
+    return pl.concat(frames) if frames else pl.DataFrame(schema=PAPER)
 
 
 def _trained(seed: int) -> str:

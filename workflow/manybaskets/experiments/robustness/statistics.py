@@ -24,22 +24,22 @@ from manybaskets.records.files import write_table
 
 def read_scores(files: Sequence[Path], runs: Sequence[tuple[str, str, int]]) -> pl.DataFrame:
     """Scores of all runs, with target, mix and seed; `files` are in the order of `runs`."""
-    parts = [
+    frames = [
         pl.read_parquet(file).with_columns(
             target=pl.lit(target), mix=pl.lit(mix), seed=pl.lit(seed, pl.Int64)
         )
         for file, (target, mix, seed) in zip(files, runs, strict=True)
     ]
-    return pl.concat(parts)
+    return pl.concat(frames)
 
 
 def read_by_target(files: Sequence[Path], targets: Sequence[str]) -> pl.DataFrame:
     """Designs or templates of all targets, with the column `target`."""
-    parts = [
+    frames = [
         pl.read_parquet(file).with_columns(target=pl.lit(target))
         for file, target in zip(files, targets, strict=True)
     ]
-    return pl.concat(parts)
+    return pl.concat(frames)
 
 
 def read_canaries(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:

@@ -68,8 +68,8 @@ class RobustnessWork:
     def _made(self) -> dict[str, PromptSetSize] | None:
         """The prompt sets that are made; None where a file of the user's does not exist."""
         own, study = self.study.robustness, self.study
-        parts = (own.requests, own.templates, own.benign)
-        files = [part.path for part in parts if part and part.kind == "file"]
+        inputs = (own.requests, own.templates, own.benign)
+        files = [given.path for given in inputs if given and given.kind == "file"]
         if not all(Path(file).is_file() for file in files):
             return None
         embedded = study.dataset.kind == "embedded"

@@ -239,13 +239,13 @@ def _telling(checks: Sequence[Check], rows: Sequence[Row]) -> list[Row]:
 
 def _sample(trial: Trial, row: Row, checks: Sequence[Check], how: Answering) -> dict[str, Any]:
     place = (row["prompt_id"], row["turn"])
-    parts = [how.study_seed, row["prompt_id"], how.who, row["sample"]]
-    parts += [row["turn"], row["attempts"]] if row["turn"] else []
+    seed_key = [how.study_seed, row["prompt_id"], how.who, row["sample"]]
+    seed_key += [row["turn"], row["attempts"]] if row["turn"] else []
     return {
         "prompt_id": row["prompt_id"],
         "turn": row["turn"],
         "attempt": row["attempts"],
-        "seed": row_seed(*parts) if row["attempts"] else None,
+        "seed": row_seed(*seed_key) if row["attempts"] else None,
         "finish_reason": row["finish_reason"],
         "question": question_of(trial, row)[:_SAMPLE_CHARACTERS],
         "answer": row["text"] and row["text"][:_SAMPLE_CHARACTERS],
@@ -293,10 +293,10 @@ def _stated(check: Mapping[str, Any]) -> str:
     """A check in words, with its value if that is a number."""
     value, limit = check["value"], check["limit"]
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    parts = [check["name"], readable(check["message"], 300)]
+    pieces = [check["name"], readable(check["message"], 300)]
     if number:
-        parts.insert(1, _brief(value) + ("" if limit is None else f" (limit {_brief(limit)})"))
-    return ": ".join(parts)
+        pieces.insert(1, _brief(value) + ("" if limit is None else f" (limit {_brief(limit)})"))
+    return ": ".join(pieces)
 
 
 def _brief(value: Any) -> str:

@@ -161,8 +161,8 @@ def _matrix(
         at_floor = row.get("floor") is not None and row["value"] <= row["floor"]
         ink = (FAINT if dark else GREY) if at_floor else ("white" if dark else INK)
         slant = "italic" if at_floor else "normal"
-        for down, (text, part) in zip(downs, texts[pair], strict=False):
-            axis.text(x, y + down, text, ha="center", va="center", fontsize=size * part, color=ink,
+        for down, (text, size_share) in zip(downs, texts[pair], strict=False):
+            axis.text(x, y + down, text, ha="center", va="center", fontsize=size * size_share, color=ink,
                       fontstyle=slant)  # fmt: skip
     axis.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
     axis.set_xticks(range(len(names)), names, rotation=0 if cells.upright else 90)
@@ -185,9 +185,9 @@ def _texts(known: _Matrix, cells: FigureCells) -> dict[tuple[str, str], list[tup
     numbers = [row[key] for row in known.values() for key in ("value", "low", "high")]
     shown = rounded_alike(numbers)
     longest = max((len(text) for text in shown[::3]), default=1)
-    part = 0.85 if cells.intervals else cells.text * min(1.0, _VALUE / longest)
+    size_share = 0.85 if cells.intervals else cells.text * min(1.0, _VALUE / longest)
     triples = zip(shown[::3], shown[1::3], shown[2::3], numbers[1::3], strict=True)
     return {
-        pair: [(value, part), ("" if end is None else f"{low} to {high}", 0.62)]
+        pair: [(value, size_share), ("" if end is None else f"{low} to {high}", 0.62)]
         for pair, (value, low, high, end) in zip(known, triples, strict=True)
     }
