@@ -15,11 +15,11 @@ from repository import LIBRARY, ROOT, SUPPORT
 
 # Tests that read rubrics, templates and captions, and make tables, figures, cards and the report.
 READING = (
-    "cards/test_cards.py",
+    "cards",
     "config/test_config.py",
     "judging/test_judging_rubrics.py",
     "plan/test_plan_robustness.py",
-    "presentation/test_tables.py",
+    "presentation",
     "report/test_pictures.py",
     "report/test_report.py",
 )
