@@ -61,9 +61,9 @@ rule all:
         FILES.runs.all_adapters(),
         FILES.runs.all_responses(),
         FILES.measured(),
-        list(map(experiment_files, STUDY_EXPERIMENTS)),
-        table_files(),
-        figure_files(),
+        [OUTPUTS.of_experiment(each) for each in STUDY_EXPERIMENTS],
+        OUTPUTS.tables(),
+        OUTPUTS.figures(),
 
 
 rule data:
@@ -118,12 +118,12 @@ rule measures:
 
 rule tables:
     input:
-        table_files(),
+        OUTPUTS.tables(),
 
 
 rule figures:
     input:
-        figure_files(),
+        OUTPUTS.figures(),
 
 
 rule report:
@@ -138,5 +138,5 @@ for experiment in EXPERIMENTS:
         name:
             experiment.name
         input:
-            experiment_files(experiment) if experiment in STUDY_EXPERIMENTS else [],
+            OUTPUTS.of_experiment(experiment),
         localrule: True

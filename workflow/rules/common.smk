@@ -11,35 +11,33 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.config import loading
 from manybaskets.config.operations import operations_of_jobs
-from manybaskets.judging.rule_registry import check_rules
-from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
-from manybaskets.records.measured import SOURCES
 from manybaskets.config.participants import embedded_sources
-from manybaskets.layout import WILDCARDS, Files, check_given
-from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.errors import UserError
-from manybaskets.plan.machine import ModelNeeds, read_machine
-from manybaskets.plan.needs import JobNeeds
-from manybaskets.models.sizes import model_sizes
+from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
+from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
+from manybaskets.jobs.stage_versions import stage_version
+from manybaskets.judging.rule_registry import check_rules
+from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
 from manybaskets.measures.selection import (
     swapped_families,
     swapped_runs,
     swapped_sources,
 )
+from manybaskets.measures.swap_tests import check_families
 from manybaskets.models.locations import check_given_models
+from manybaskets.models.sizes import model_sizes
+from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
+from manybaskets.plan.machine import ModelNeeds, read_machine
+from manybaskets.plan.needs import JobNeeds
 from manybaskets.published.condition_groups import first_runs, groups_of
-from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.published.similarity_numbers import check_similarity
-from manybaskets.report.figures import planned_figures
-from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
-from manybaskets.presentation.tables import REPORT
-from manybaskets.report.all_tables import needed_frames, table_names, tables_of
-from manybaskets.report.sections import check_sections
+from manybaskets.published.splitting import check_paper, splitter_files
+from manybaskets.records.measured import SOURCES
+from manybaskets.report.all_tables import needed_frames, table_names
+from manybaskets.report.outputs import StudyOutputs
 from manybaskets.report.study_tables import Order
 from manybaskets.source_analysis.style_inheritance import source_shares
-from manybaskets.measures.swap_tests import check_families
-from manybaskets.jobs.stage_versions import stage_version
 
 prepare_jobs(ROOT / "workflow")
 
@@ -56,6 +54,7 @@ try:
     check_paper(STUDY)
     FILES = Files(STUDY)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
+    OUTPUTS = StudyOutputs(FILES)
     STUDY_EXPERIMENTS = experiments_of(STUDY)
     check_given([FILES.data, *(FILES.stage(each.files) for each in STUDY_EXPERIMENTS)])
     WARNINGS = [line for each in STUDY_EXPERIMENTS for line in each.warnings(STUDY)]
@@ -125,4 +124,12 @@ def named(load):
     return "{wildcards.target}, run {wildcards.mix}, seed {wildcards.seed}"
 
 
-include: "files/tables.smk"
+def experiment_inputs():
+    """What the report reads for the experiments besides their statistics."""
+    return {
+        f"{each.name}_{name}": [
+            shipped(file) if file.is_absolute() else file for file in files
+        ]
+        for each in STUDY_EXPERIMENTS
+        for name, files in each.report_inputs(STUDY).items()
+    }

@@ -288,7 +288,7 @@ rule preference_tables:
         texts=PREFERENCE.texts(),
         numbers=PUBLISHED_PREFERENCE,
     output:
-        written_tables("preference_tables"),
+        OUTPUTS.tables_by("preference_tables"),
     log:
         FILES.log("tables/preference"),
     conda:

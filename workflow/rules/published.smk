@@ -45,7 +45,7 @@ rule published_variants:
         paper=FILES.measures.published_procedures(),
         summary=FILES.statistics.table("summary"),
     output:
-        written_tables("published_variants"),
+        OUTPUTS.tables_by("published_variants"),
     log:
         FILES.log("tables/paper-variants"),
     conda:
@@ -65,7 +65,7 @@ rule published_collapse:
         paper=FILES.measures.published_procedures(),
         summary=FILES.statistics.table("summary"),
     output:
-        written_tables("published_collapse"),
+        OUTPUTS.tables_by("published_collapse"),
     log:
         FILES.log("tables/published"),
     conda:
@@ -86,7 +86,7 @@ rule published_similarity:
         numbers=shipped("resources/published/wildchat50m.csv"),
         similarity=FILES.statistics.table("similarity"),
     output:
-        written_tables("published_similarity"),
+        OUTPUTS.tables_by("published_similarity"),
     log:
         FILES.log("tables/published-similarity"),
     conda:

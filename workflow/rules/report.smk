@@ -5,7 +5,7 @@ rule summarise:
     """Intervals of every condition, paired comparisons within the declared families."""
     input:
         measured=FILES.measured(),
-        swaps=swap_files(),
+        swaps=OUTPUTS.swaps(),
     output:
         summary=FILES.statistics.table("summary"),
         comparisons=FILES.statistics.table("comparisons"),
@@ -106,9 +106,9 @@ rule curves:
 rule write_tables:
     """Tables as CSV, Markdown and LaTeX."""
     input:
-        table_input(),
+        OUTPUTS.table_statistics(),
     output:
-        written_tables("write_tables"),
+        OUTPUTS.tables_by("write_tables"),
     log:
         FILES.log("tables/tables"),
     conda:
@@ -127,20 +127,23 @@ rule write_tables:
 rule figure:
     """One figure as SVG and PNG."""
     input:
-        lambda w: [FILES.statistics.table(name) for name in FIGURES[w.figure].tables],
+        lambda w: [
+            FILES.statistics.table(name)
+            for name in OUTPUTS.figure_plans[w.figure].tables
+        ],
     output:
         svg=FILES.figures.svg(),
         png=FILES.figures.png(),
     log:
         FILES.log("figures/{figure}"),
     wildcard_constraints:
-        figure=one_of(FIGURES),
+        figure=one_of(OUTPUTS.figure_plans),
     conda:
         ENVS / "light.yaml"
     params:
         figures=STUDY.figures.model_dump(),
-        kind=lambda w: FIGURES[w.figure].kind,
-        options=lambda w: FIGURES[w.figure].options,
+        kind=lambda w: OUTPUTS.figure_plans[w.figure].kind,
+        options=lambda w: OUTPUTS.figure_plans[w.figure].options,
         look={
             "kinds": {name: mix.group for name, mix in STUDY.mixes.items()},
             "mix_sources": {name: STUDY.mix_sources(name) for name in STUDY.mixes},
@@ -158,15 +161,15 @@ rule write_report:
     """Everything on one page that opens offline."""
     input:
         **experiment_inputs(),
-        statistics=statistics_files(),
+        statistics=OUTPUTS.statistics(),
         pilots=[
             pilot
             for name in FILES.sources.piloted()
             for pilot in FILES.sources.pilots_of(name)
         ],
-        figures=figure_files(),
-        tables=report_table_files(),
-        written=written_tables("write_tables"),
+        figures=OUTPUTS.figures(),
+        tables=OUTPUTS.computed_tables(),
+        written=OUTPUTS.tables_by("write_tables"),
     output:
         FILES.report,
     log:

@@ -244,7 +244,7 @@ rule robustness_tables:
         canaries=ROBUSTNESS.all_canaries(),
         numbers=PUBLISHED_ROBUSTNESS,
     output:
-        written_tables("robustness_tables"),
+        OUTPUTS.tables_by("robustness_tables"),
     log:
         FILES.log("tables/robustness"),
     conda:

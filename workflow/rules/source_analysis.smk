@@ -225,7 +225,7 @@ rule source_tables:
     input:
         FILES.statistics.tables(needed_frames(table_names(STUDY, "source_tables"))),
     output:
-        written_tables("source_tables"),
+        OUTPUTS.tables_by("source_tables"),
     log:
         FILES.log("tables/sources"),
     conda:

@@ -97,7 +97,7 @@ rule throughput:
         responses=[FILES.sources.answers(name) for name in FILES.sources.generating()],
         models=[FILES.models.folder(name) for name in GENERATING_MODELS],
     output:
-        written_tables("throughput"),
+        OUTPUTS.tables_by("throughput"),
     log:
         FILES.log("tables/throughput"),
     localrule: True
