@@ -20,7 +20,8 @@ READING = (
     "judging/test_judging_rubrics.py",
     "plan/test_plan_robustness.py",
     "presentation",
-    "report/test_pictures.py",
+    "report/test_measured_tables.py",
+    "report/test_planned_figures.py",
     "report/test_report.py",
 )
 # By setuptools itself, the source distribution first: no index is asked for anything.
