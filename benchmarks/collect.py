@@ -34,9 +34,9 @@ def make(folder: Path, sources: int, rows: int, shards: int) -> None:
     import polars as pl
 
     from manybaskets.generation.shards import shard_of
-    from manybaskets.records.files import write_table
     from manybaskets.records.ids import digest
     from manybaskets.records.responses import PROMPTS, RESPONSES, write_responses
+    from manybaskets.records.writing import write_table
 
     draw = np.random.default_rng(0)
     letters = np.array(list("etaoinshrdlucmfwypvbgk"))

@@ -36,7 +36,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
 from manybaskets import measures
-from manybaskets.measures.stage import match_prompts, measure_runs
+from manybaskets.measures.measuring import match_prompts, measure_runs
 from manybaskets.measures.tokens import sentences, words
 from manybaskets.records.responses import RESPONSES, valid_answers, write_responses
 from manybaskets.statistics.clusters import cluster_halves

@@ -82,7 +82,7 @@ def seconds_of(tasks: list[dict]) -> float:
 
 def contents(folder: Path) -> dict[str, tuple]:
     """Rows and metadata of all results, but for the commit: somebody may commit meanwhile."""
-    from manybaskets.records.files import read_metadata
+    from manybaskets.records.writing import read_metadata
 
     made = {}
     for file in folder.glob("*.parquet"):

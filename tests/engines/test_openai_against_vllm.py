@@ -19,8 +19,8 @@ from manybaskets.engines.openai_engine import OpenAIEngine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import Answering, answer_prompts
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import PROMPTS, read_responses
+from manybaskets.records.writing import read_metadata
 
 SERVED = "tiny-2026-11"
 

@@ -14,8 +14,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import PROMPTS, check_responses, read_responses
+from manybaskets.records.writing import read_metadata
 from manybaskets.world.dataset_rows import make_pretraining
 
 HERE = Path(__file__).resolve().parent

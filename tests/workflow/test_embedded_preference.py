@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from manybaskets.experiments.preference.schemas import READINGS, own_of
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 MIXES = ("human", "single-llama", "multi")
 JUDGES = {"vanilla": [0]} | dict.fromkeys(MIXES, [1, 2, 3])

@@ -11,8 +11,8 @@ import pytest
 from manybaskets.chat import Prompt
 from manybaskets.config import load_study
 from manybaskets.mixes.mix_rows import read_mix
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import check_responses, read_responses
+from manybaskets.records.writing import read_metadata
 from manybaskets.world import habits, truth
 from manybaskets.world.dataset_rows import make_pretraining
 

@@ -12,7 +12,7 @@ import yaml
 from projects import new_project
 
 from manybaskets.mixes.mix_rows import read_mix
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 STUDY = "ready"
 SOURCES = ["qwen1.5-7b", "gpt-4o", "gemini-pro", "cohere-command"]

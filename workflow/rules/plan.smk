@@ -43,7 +43,7 @@ def jobs_of_study():
 
 def print_plan():
     """Print the plan and write it down."""
-    from manybaskets.plan import graph, making, schedule, table, writing
+    from manybaskets.plan import graph, making, plan_files, schedule, table
 
     found = jobs_of_study()
     cluster = found["executor"] not in (None, "local")
@@ -63,7 +63,7 @@ def print_plan():
         stages=found["stages"],
         cluster=cluster,
     )
-    files = writing.write_plan(plan, FILES.plan, STUDY.figures)
+    files = plan_files.write_plan(plan, FILES.plan, STUDY.figures)
     print(table.as_text(plan), *files, sep="\n")
 
 

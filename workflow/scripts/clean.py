@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.data import Cleaning
 from manybaskets.data.cleaning import clean
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_json, write_table
+from manybaskets.records.writing import write_json, write_table
 
 with job(snakemake.log[0]):
     raw = pl.read_parquet(snakemake.input[0])

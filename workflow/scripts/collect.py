@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.generation.shards import collect_shards
 from manybaskets.generation.source import largest_failed_share
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 with job(snakemake.log[0]):
     operations = snakemake.config["operations"]["sources"][snakemake.wildcards.source]

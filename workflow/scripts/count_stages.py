@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.report.counts import count_stages
 
 with job(snakemake.log[0]):

@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Vectors
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.source_analysis.distances import vector_distances
 from manybaskets.source_analysis.shared_answers import read_shared
 

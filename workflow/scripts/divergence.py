@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.models import Prompting
 from manybaskets.generation.runs import checked_adapters
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.scoring.divergence import UNTUNED, comparisons_of, contexts, divergences
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):

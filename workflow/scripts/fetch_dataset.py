@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
         os.environ[switch] = "0"
     from manybaskets.config.data import HubDataset
     from manybaskets.data.reading import read_hub_dataset
-    from manybaskets.records.files import write_table
+    from manybaskets.records.writing import write_table
 
     rows = read_hub_dataset(HubDataset(**snakemake.params.dataset))
     write_table(rows, Path(snakemake.output[0]))

@@ -7,8 +7,8 @@ import polars as pl
 from manybaskets.jobs.job import job
 from manybaskets.mixes.eligibility import eligibility, training_prompts
 from manybaskets.mixes.token_lengths import shortest_contexts
-from manybaskets.records.files import write_table
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     sources = dict(zip(snakemake.params.sources, snakemake.input.sources, strict=True))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from manybaskets.jobs.job import job
 from manybaskets.measures.growth import growth_table
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     matched = {}

@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
 from manybaskets.measures.knowledge import world_knowledge
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     files = map(Path, snakemake.input.sources)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from manybaskets.jobs.job import job
-from manybaskets.measures.stage import match_prompts
-from manybaskets.records.files import write_json
+from manybaskets.measures.measuring import match_prompts
+from manybaskets.records.writing import write_json
 
 with job(snakemake.log[0]):
     files = zip(snakemake.params.prompt_sets, map(Path, snakemake.input), strict=True)

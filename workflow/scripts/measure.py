@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs.job import job
-from manybaskets.measures.stage import measure_runs
-from manybaskets.records.files import write_table
+from manybaskets.measures.measuring import measure_runs
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

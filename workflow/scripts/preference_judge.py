@@ -10,7 +10,7 @@ from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge
+    from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge_engine
     from manybaskets.experiments.preference.readout import read_judges
 
     inputs, params = snakemake.input, snakemake.params
@@ -29,7 +29,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         published=params.published,
         outputs=[Path(file) for file in snakemake.output],
     )
-    engine = open_judge(
+    engine = open_judge_engine(
         settings,
         Path(inputs.model),
         target,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     from manybaskets.experiments.preference.analysis import preference_statistics, read_all

@@ -8,7 +8,7 @@ from manybaskets.config.articles import Summaries
 from manybaskets.config.models import Prompting
 from manybaskets.config.preference import SHARE_OF_CAP
 from manybaskets.config.sources import Source
-from manybaskets.experiments.preference.summaries import prompting_of, summarise
+from manybaskets.experiments.preference.summaries import prompting_of, write_summaries
 from manybaskets.generation.source import engine_of
 from manybaskets.jobs.job import job
 
@@ -27,7 +27,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         gpus=snakemake.resources.get("devices", 0),
         share_of_cap=SHARE_OF_CAP,
     )
-    summarise(
+    write_summaries(
         pl.read_parquet(snakemake.input.articles),
         engine,
         author,

@@ -11,7 +11,7 @@ from manybaskets.published.condition_groups import Groups
 from manybaskets.published.run_procedures import Procedures, Run, run_procedures
 from manybaskets.published.source_procedures import prompts_of_parts, source_procedures
 from manybaskets.published.splitting import open_splitter
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

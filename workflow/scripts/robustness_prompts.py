@@ -11,7 +11,7 @@ restricted = Path(snakemake.params.restricted)
 
 with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
     from manybaskets.config.robustness import RobustnessPrompts
-    from manybaskets.experiments.robustness.prompts import World, write_prompts
+    from manybaskets.experiments.robustness.robustness_prompts import World, write_prompts
 
     world = snakemake.params.world
     write_prompts(

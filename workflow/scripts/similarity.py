@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manybaskets.config.evaluation import Similarity, Statistics
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.source_analysis.shared_answers import read_shared
 from manybaskets.source_analysis.similarity.pair_scores import score_pairs
 from manybaskets.source_analysis.similarity.pair_summary import (

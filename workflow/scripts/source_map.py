@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manybaskets.jobs.job import job
 from manybaskets.measures.embedding import Vectors
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.source_analysis.map import place_answers, sampled_answers
 
 with job(snakemake.log[0]):

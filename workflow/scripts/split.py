@@ -7,7 +7,7 @@ import polars as pl
 from manybaskets.config.data import Split
 from manybaskets.data.splits import split
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     rows = pl.read_parquet(snakemake.input[0])

@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.config.evaluation import Statistics
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.source_analysis.style_inheritance import style_inheritance
 
 with job(snakemake.log[0]):

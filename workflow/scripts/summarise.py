@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.statistics import compare, prompt_quantiles, seed_values, summarise
 
 with job(snakemake.log[0]):

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.scoring.divergence import summarise_divergences
 
 with job(snakemake.log[0]):

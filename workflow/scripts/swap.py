@@ -8,7 +8,7 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison
 from manybaskets.jobs.job import job
 from manybaskets.measures.swap_stage import swap_runs
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
     inputs, params = snakemake.input, snakemake.params

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from manybaskets.config.evaluation import Statistics, Topics
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.source_analysis.shared_answers import read_shared
 from manybaskets.source_analysis.topics import fit_topics, topic_distances, topic_table
 

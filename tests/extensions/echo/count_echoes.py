@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs.job import job
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 
 def words(text: str, shortest: int) -> set[str]:

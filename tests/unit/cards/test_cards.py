@@ -21,8 +21,8 @@ from manybaskets.cards.rendering import size_category
 from manybaskets.cards.source_card import write_source_card
 from manybaskets.config import parse_study
 from manybaskets.errors import UserError
-from manybaskets.records.files import write_table
 from manybaskets.records.responses import PROMPTS, write_responses
+from manybaskets.records.writing import write_table
 
 HOSTILE = (
     "</script><script>alert(1)</script> | `\n---\nlicense: mit\n---\n[x](https://evil.example)"

@@ -29,7 +29,7 @@ from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import Answering, answer_prompts
 from manybaskets.generation.shards import human_responses
-from manybaskets.measures.stage import match_prompts
+from manybaskets.measures.measuring import match_prompts
 from manybaskets.mixes import eligibility as mixes
 from manybaskets.mixes.assignment import assign
 from manybaskets.mixes.mix_rows import build_mix, read_mix, write_mix

@@ -35,9 +35,9 @@ from manybaskets.engines.openai_engine import (
 )
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import Answering, answer_prompts
-from manybaskets.records.files import read_metadata
 from manybaskets.records.ids import row_seed
 from manybaskets.records.responses import PROMPTS
+from manybaskets.records.writing import read_metadata
 
 KEY = "sk-test-0123456789"
 NOW = {"Retry-After-Ms": "1"}

@@ -16,8 +16,8 @@ from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import Answering, answer_prompts
 from manybaskets.generation.shards import collect_shards, shard_of
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import PROMPTS, read_responses
+from manybaskets.records.writing import read_metadata
 
 
 def prompt_table(texts: list[str], follow_ups: list[list[str]] | None = None) -> pl.DataFrame:

@@ -24,8 +24,8 @@ from manybaskets.generation.runs import (
     name_of,
 )
 from manybaskets.models.folder import fingerprint
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import read_metadata
 
 RUNS = [("vanilla", 0), ("human", 1), ("human", 2), ("single", 1)]
 SETS = {"test": 9, "refused": 5}

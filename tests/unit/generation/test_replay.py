@@ -24,9 +24,9 @@ from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.errors import UserError
 from manybaskets.generation.replay import NO_ANSWER, fetch_answers, given_answers, replay
-from manybaskets.records.files import read_metadata
 from manybaskets.records.ids import prompt_ids
 from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses
+from manybaskets.records.writing import read_metadata
 
 MODELS = ["llama-3.1-8b", "gemma-7b", "qwen1.5-7b", "falcon-7b",
           "llama-3.1-70b", "mistral-large", "qwen1.5-72b", "cohere-command",

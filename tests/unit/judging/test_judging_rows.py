@@ -23,8 +23,8 @@ from manybaskets.judging.records import (
     write_judged,
 )
 from manybaskets.judging.rubrics import shipped
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import RESPONSES
+from manybaskets.records.writing import read_metadata
 
 RULE = settings(kind="rule", rule="refusal_patterns")
 SAID = [

@@ -17,7 +17,7 @@ from manybaskets.measures.embedding import (
     keys_path,
 )
 from manybaskets.measures.tokens import sentences
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 MODEL = Embedding().model
 TEXTS = [

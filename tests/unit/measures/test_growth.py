@@ -43,11 +43,11 @@ def test_no_point_lies_beyond_what_a_condition_has():
 
 
 def test_the_grid_is_log_spaced_and_ends_at_the_shortest_condition():
-    sizes = growth.word_counts(50_000)
+    sizes = growth.growth_points(50_000)
     assert sizes[0] == pytest.approx(1000) and sizes[-1] == pytest.approx(50_000)
     assert np.ptp(np.diff(np.log(sizes))) < 1e-9
-    assert growth.word_counts(500)[0] == pytest.approx(50)
-    assert len(growth.word_counts(1)) == 0
+    assert growth.growth_points(500)[0] == pytest.approx(50)
+    assert len(growth.growth_points(1)) == 0
 
 
 def test_words_do_not_grow_together_and_empty_answers_do_not_count():

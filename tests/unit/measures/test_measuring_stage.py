@@ -14,8 +14,8 @@ from semantic_inputs import unit
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import embedding
+from manybaskets.measures.measuring import check_measurable, match_prompts, measure_runs
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
-from manybaskets.measures.stage import check_measurable, match_prompts, measure_runs
 from manybaskets.names import LENGTHS
 from manybaskets.records.measured import LEFT_OUT, USED
 from manybaskets.records.responses import RESPONSES, valid_answers

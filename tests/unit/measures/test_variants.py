@@ -16,8 +16,8 @@ from repository import ROOT
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import EXCLUDED, USED, all_measures, compute, get
+from manybaskets.measures.measuring import match_prompts, measure_runs
 from manybaskets.measures.selection import check_measures
-from manybaskets.measures.stage import match_prompts, measure_runs
 from manybaskets.measures.subsets import Subsets
 from manybaskets.measures.tokens import words
 from manybaskets.measures.variants import budgeted, length_matched

@@ -11,9 +11,9 @@ from manybaskets.config.evaluation import Figures
 from manybaskets.layout import Files
 from manybaskets.plan.graph import links_of, read_jobs, stages_of, topological_order
 from manybaskets.plan.making import make_plan
+from manybaskets.plan.plan_files import write_plan
 from manybaskets.plan.schedule import Width
 from manybaskets.plan.table import as_csv, as_markdown, plan_as_text
-from manybaskets.plan.writing import write_plan
 
 SIZES = {"llama-3.1-8b": 8.03e9, "llama-3.1-70b": 70.6e9}
 SHARD = {"shard": "0", "shards": "4"}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.errors import UserError
-from manybaskets.records.files import read_metadata, whole_file, write_table
 from manybaskets.records.ids import prompt_ids, row_seed
 from manybaskets.records.responses import RESPONSES, check_responses
+from manybaskets.records.writing import read_metadata, whole_file, write_table
 
 TEXT = st.text("ab", max_size=2)
 

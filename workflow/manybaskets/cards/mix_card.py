@@ -14,7 +14,7 @@ from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _tem
 from manybaskets.config.mixes import read_mix_settings
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.mixes.mix_rows import read_mix
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 MIX_ROWS = pl.Schema(
     {

@@ -16,7 +16,7 @@ from manybaskets.cards.markdown import code
 from manybaskets.config.data import EmbeddedDataset, HubDataset
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 PROJECT_LICENCE = "apache-2.0"
 EMBEDDED_LANGUAGE = "en"

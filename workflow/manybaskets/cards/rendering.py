@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from manybaskets.cards.markdown import block, code
 from manybaskets.cards.origins import PROJECT_LICENCE, Origin
 from manybaskets.presentation.formatting import number
-from manybaskets.records.files import whole_file
 from manybaskets.records.resources import library_folder
+from manybaskets.records.writing import whole_file
 
 if TYPE_CHECKING:
     import pyarrow as pa

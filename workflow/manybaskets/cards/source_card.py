@@ -26,8 +26,8 @@ from manybaskets.cards.rendering import (
     _write_rows,
 )
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.records.files import write_text
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import write_text
 
 SOURCE_ROWS = pl.Schema(
     {

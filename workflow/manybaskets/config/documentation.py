@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from manybaskets.config.experiment_sections import study_model
 from manybaskets.config.kinds import Kinds, kind_of
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 MARKDOWN = Path("docs/configuration.md")
 SCHEMA = Path("config/study.schema.json")

@@ -60,7 +60,7 @@ def study_model() -> type[Study]:
     )
 
 
-def check_sections(study: Study) -> None:
+def check_experiment_sections(study: Study) -> None:
     """Check the sections of the experiments against the rest of the study.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from manybaskets.config.experiment_sections import check_sections, study_model
+from manybaskets.config.experiment_sections import check_experiment_sections, study_model
 from manybaskets.config.kinds import KIND_ERRORS
 from manybaskets.config.sections import Section
 from manybaskets.config.study import Study
@@ -26,7 +26,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
     load_extensions(listed_extensions(settings.get(KEY, []), where))
     try:
         study = study_model().model_validate(settings)
-        check_sections(study)
+        check_experiment_sections(study)
         return study
     except ValueError as error:
         wrong = isinstance(error, ValidationError)

@@ -10,9 +10,9 @@ import polars as pl
 
 from manybaskets.config.sections import Fields
 from manybaskets.data.reading import read_prompts
-from manybaskets.records.files import write_table
 from manybaskets.records.ids import prompt_ids
 from manybaskets.records.responses import PROMPTS
+from manybaskets.records.writing import write_table
 from manybaskets.world.dataset_rows import make_refused
 
 

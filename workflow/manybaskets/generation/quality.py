@@ -10,7 +10,7 @@ from typing import Any
 
 from manybaskets.config.engines import Quality
 from manybaskets.generation.language_detection import language_of
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 # Shorter texts have too few 4-grams and too large a share of zlib header to measure repetition.
 WORDS_TO_JUDGE = 12

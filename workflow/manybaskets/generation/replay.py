@@ -25,8 +25,8 @@ from manybaskets.data.reading import read_hub_dataset, read_rows
 from manybaskets.errors import UserError
 from manybaskets.generation.quality import fault, write_quarantine
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.records.files import write_table
 from manybaskets.records.responses import RESPONSES, check_responses, write_responses
+from manybaskets.records.writing import write_table
 
 log = logging.getLogger(__name__)
 PROMPT_ID = "prompt_id"

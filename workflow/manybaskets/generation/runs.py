@@ -11,7 +11,7 @@ from pathlib import Path
 from manybaskets.engines.base import LocalEngine
 from manybaskets.errors import UserError
 from manybaskets.names import VANILLA
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 log = logging.getLogger(__name__)
 Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`, 0)

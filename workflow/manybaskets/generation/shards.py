@@ -10,13 +10,13 @@ import polars as pl
 
 from manybaskets.errors import UserError
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import (
     check_responses,
     read_responses,
     turns_of,
     write_responses,
 )
+from manybaskets.records.writing import read_metadata
 
 
 def shard_of(prompts: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:

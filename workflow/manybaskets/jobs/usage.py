@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from manybaskets.records.files import write_json
+from manybaskets.records.writing import write_json
 
 
 class Meter:

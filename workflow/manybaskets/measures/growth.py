@@ -27,7 +27,7 @@ _POINTS = 30
 _START = 1000  # words
 
 
-def word_counts(budget: int) -> np.ndarray:
+def growth_points(budget: int) -> np.ndarray:
     """Numbers of words at which growth is reported: log-spaced, from 1000 words (or a tenth of the
     end, if less) to the end, the total of the shortest condition."""
     if budget < 2:
@@ -65,7 +65,7 @@ def growth_table(
 
     Args:
         files: responses by model, mix, seed and prompt set.
-        matched: result of `stage.match_prompts` for all these prompt sets.
+        matched: result of `measuring.match_prompts` for all these prompt sets.
 
     Returns:
         Rows of the schema `GROWTH`, sorted; no rows for a condition with too few words.
@@ -74,7 +74,7 @@ def growth_table(
     for key in sorted(files):
         shared = matched[key[3]]
         texts = _texts(files[key], set(shared["prompt_ids"]))
-        sizes, types = vocabulary_growth(texts, word_counts(shared["token_budget"]))
+        sizes, types = vocabulary_growth(texts, growth_points(shared["token_budget"]))
         rows += [(*key, *point) for point in zip(sizes.tolist(), types.tolist(), strict=True)]
     return pl.DataFrame(rows, schema=GROWTH, orient="row")
 

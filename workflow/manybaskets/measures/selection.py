@@ -6,7 +6,7 @@ from manybaskets import measures
 from manybaskets.config.evaluation import Comparison
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.errors import UserError
-from manybaskets.measures.stage import _VECTORS, TEST
+from manybaskets.measures.measuring import _VECTORS, TEST
 from manybaskets.measures.swap_tests import swappable
 from manybaskets.names import LENGTHS
 

@@ -11,8 +11,8 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison
 from manybaskets.measures.embedding import Vectors
 from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.measuring import inputs_of
 from manybaskets.measures.registry import Measure
-from manybaskets.measures.stage import inputs_of
 from manybaskets.measures.swap_tests import swap_tests
 
 

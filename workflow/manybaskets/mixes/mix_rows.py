@@ -16,8 +16,8 @@ from manybaskets.mixes.eligibility import (
     _require_none,
     training_prompts,
 )
-from manybaskets.records.files import write_text
 from manybaskets.records.responses import RESPONSES, expected_rows, turns_of
+from manybaskets.records.writing import write_text
 
 _KEYS = {"messages", "prompt_id", "source", "sample", "part", "split"}
 

@@ -12,7 +12,7 @@ from manybaskets.mixes import eligibility
 from manybaskets.mixes.assignment import assign
 from manybaskets.mixes.mix_checks import check_same_prompts, count_mix, ids_by_split
 from manybaskets.mixes.mix_rows import build_mix, write_mix
-from manybaskets.records.files import write_text
+from manybaskets.records.writing import write_text
 
 
 def write_training_set(

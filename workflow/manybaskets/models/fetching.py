@@ -8,7 +8,7 @@ from pathlib import Path
 from manybaskets.config.models import HubModel
 from manybaskets.errors import PassingError, UserError
 from manybaskets.models.folder import check_folder
-from manybaskets.records.files import write_json
+from manybaskets.records.writing import write_json
 
 WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
           "tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt"]  # fmt: skip

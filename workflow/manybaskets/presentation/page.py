@@ -13,8 +13,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from manybaskets.presentation.table_forms import display, note
-from manybaskets.records.files import write_text
 from manybaskets.records.resources import library_folder
+from manybaskets.records.writing import write_text
 
 __all__ = [
     "Figure",

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.presentation.formatting import NOTHING, number, p_value, rounded_alike
-from manybaskets.records.files import whole_file, write_text
+from manybaskets.records.writing import whole_file, write_text
 
 _HEADERS = {
     "family": "family",

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 _HAS_TEXT = pl.col("text").str.strip_chars() != ""
 

@@ -23,7 +23,7 @@ from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
 from manybaskets.report.pilots import pilot_findings
-from manybaskets.report.sections import COUNTS, MAKING, PUBLISHED, RUNS, SOURCES
+from manybaskets.report.report_sections import COUNTS, MAKING, PUBLISHED, RUNS, SOURCES
 from manybaskets.report.source_counts import source_count_findings, source_count_trends
 from manybaskets.report.source_findings import source_findings
 from manybaskets.report.study_tables import Order

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import read_metadata
 
 
 def count_stages(

@@ -15,7 +15,7 @@ from manybaskets.presentation.tables import REPORT
 from manybaskets.records.measured import SOURCES
 from manybaskets.report.all_tables import needed_frames, table_names, tables_of
 from manybaskets.report.figures import planned_figures
-from manybaskets.report.sections import check_sections
+from manybaskets.report.report_sections import check_sections
 
 # Statistics that every study has, and that tables are ordered by.
 ALWAYS = ("summary", "comparisons", "counts")

@@ -19,9 +19,9 @@ from manybaskets.generation.runs import Run, check_apart, check_run_responses, i
 from manybaskets.jobs.progress import Progress
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.names import TEST
-from manybaskets.records.files import whole_file, write_table
 from manybaskets.records.ids import digest
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import whole_file, write_table
 
 log = logging.getLogger(__name__)
 _DECIMALS = 5  # for the published perplexities

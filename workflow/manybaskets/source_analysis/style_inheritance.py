@@ -14,7 +14,7 @@ import polars as pl
 
 from manybaskets.config.evaluation import Statistics
 from manybaskets.config.study import TRAIN, Study
-from manybaskets.measures.stage import TEST
+from manybaskets.measures.measuring import TEST
 from manybaskets.names import VANILLA
 from manybaskets.records.ids import row_seed
 from manybaskets.records.measured import SOURCES

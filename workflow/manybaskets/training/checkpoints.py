@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.errors import UserError
-from manybaskets.records.files import write_json
+from manybaskets.records.writing import write_json
 
 log = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")

@@ -17,8 +17,8 @@ import yaml
 
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
-from manybaskets.records.files import write_text
 from manybaskets.records.resources import library_folder
+from manybaskets.records.writing import write_text
 from manybaskets.training import process
 from manybaskets.training.checkpoints import drop_torn_checkpoints
 from manybaskets.training.process import Task

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
-from manybaskets.records.files import write_json
+from manybaskets.records.writing import write_json
 from manybaskets.training import tiny_models
 from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.fitting import fit

@@ -28,7 +28,7 @@ from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
 from manybaskets.models.sizes import count_parameters
-from manybaskets.records.files import write_json, write_table
+from manybaskets.records.writing import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
@@ -114,7 +114,7 @@ def run(folder: Path) -> None:
             model = _smoke(task, train, validation, folder, here, passes)
             trial_seconds = time.monotonic() - before
         else:
-            model = build_model(task)
+            model = build_adapter_model(task)
         history = fit(
             model,
             train,
@@ -151,7 +151,7 @@ def run(folder: Path) -> None:
         write_json({"history": history}, folder / RESULT)
 
 
-def build_model(task: Task) -> Any:
+def build_adapter_model(task: Task) -> Any:
     """The target with a new adapter, initialised from the seed."""
     from peft import LoraConfig, get_peft_model
     from transformers import set_seed
@@ -262,7 +262,7 @@ def _smoke(
     here.wait_for_everyone()
     together, steps = training.batch_size * (training.processes or 1), training.smoke_steps
     fit(
-        build_model(task),
+        build_adapter_model(task),
         longest(train, together * steps),
         longest(validation, together),
         folder=place,
@@ -276,7 +276,7 @@ def _smoke(
         **_arguments(task, passes),
     )
     free_memory()
-    model = build_model(task)
+    model = build_adapter_model(task)
     if here.is_main_process:
         saved = load_peft_weights(str(place / f"checkpoint-{steps}"), device="cpu")
         check_whole(model, saved, task.name)

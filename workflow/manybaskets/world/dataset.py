@@ -9,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.records.files import write_table, write_text
 from manybaskets.records.ids import prompt_ids
+from manybaskets.records.writing import write_table, write_text
 from manybaskets.world.dataset_rows import make_dataset, make_refused
 
 RAW = ("instruction", "context", "response", "category")

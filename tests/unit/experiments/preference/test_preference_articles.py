@@ -19,14 +19,14 @@ from manybaskets.experiments.preference.summaries import (
     describe_texts,
     prompting_of,
     references,
-    summarise,
     summarise_by_runs,
     summary_prompts,
     texts_of,
+    write_summaries,
 )
 from manybaskets.measures.tokens import sentences
-from manybaskets.records.files import read_metadata
 from manybaskets.records.responses import RESPONSES, check_responses, read_responses
+from manybaskets.records.writing import read_metadata
 from manybaskets.world.notices import make_notices
 
 
@@ -162,13 +162,13 @@ def test_an_author_summarises_every_article_and_resumes(
 ):
     engine = engine_of(tiny_models["llama"])
     output, work = tmp_path / "llama.parquet", tmp_path / "work"
-    summarise(notices, engine, "llama", settings(), study_seed=1, work=work, output=output)
+    write_summaries(notices, engine, "llama", settings(), study_seed=1, work=work, output=output)
     frame = read_responses(output)
     check_responses(frame, notices["article_id"].to_list(), str(output))
     made = output.read_bytes()
     output.unlink()
     monkeypatch.setattr(engine, "generate", lambda *_: pytest.fail("rows are finished"))
-    summarise(notices, engine, "llama", settings(), study_seed=1, work=work, output=output)
+    write_summaries(notices, engine, "llama", settings(), study_seed=1, work=work, output=output)
     assert output.read_bytes() == made
     assert len(set(texts_of(output).values())) > 1
 
@@ -180,7 +180,9 @@ def test_an_article_that_does_not_fit_is_a_failed_row_and_never_cut(tiny_models,
     )  # fmt: skip
     output = tmp_path / "llama.parquet"
     engine = engine_of(tiny_models["llama"])
-    summarise(long, engine, "llama", settings(), study_seed=1, work=tmp_path / "w", output=output)
+    write_summaries(
+        long, engine, "llama", settings(), study_seed=1, work=tmp_path / "w", output=output
+    )
     frame = read_responses(output)
     failed = frame.filter(finish_reason="error")
     assert failed["prompt_id"].to_list() == [long["article_id"][2]]
@@ -189,7 +191,9 @@ def test_an_article_that_does_not_fit_is_a_failed_row_and_never_cut(tiny_models,
     assert texts_of(output)[long["article_id"][2]] is None
     nothing = settings(max_prompt_tokens=16)
     engine = engine_of(tiny_models["llama"], nothing)
-    summarise(long, engine, "llama", nothing, study_seed=1, work=tmp_path / "n", output=output)
+    write_summaries(
+        long, engine, "llama", nothing, study_seed=1, work=tmp_path / "n", output=output
+    )
     assert set(read_responses(output)["finish_reason"]) == {"error"}
 
 
@@ -209,12 +213,12 @@ def test_failed_rows_stop_or_are_counted_as_the_config_says(
     monkeypatch.setattr(engine, "generate", failing)
     output = tmp_path / "llama.parquet"
     with pytest.raises(UserError, match="1 of 6 rows failed"):
-        summarise(
+        write_summaries(
             notices, engine, "llama", settings(), study_seed=1, work=tmp_path / "w", output=output
         )
     assert not output.exists()
     how = settings(max_error_share=0.5)
-    summarise(notices, engine, "llama", how, study_seed=1, work=tmp_path / "v", output=output)
+    write_summaries(notices, engine, "llama", how, study_seed=1, work=tmp_path / "v", output=output)
     assert list(texts_of(output).values()).count(None) == 1
 
 

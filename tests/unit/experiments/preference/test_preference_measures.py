@@ -15,7 +15,7 @@ from manybaskets.config.evaluation import Statistics
 from manybaskets.errors import UserError
 from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import BASE, asked_of, self_and_synthetic
-from manybaskets.experiments.preference.instrument_checks import excluded, mass, position
+from manybaskets.experiments.preference.instrument_checks import excluded, mass, position_rows
 from manybaskets.experiments.preference.readings import checked, judges, marker_pairs
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Z
 from manybaskets.experiments.preference.schemas import ABSOLUTE, PAIRWISE, READINGS
@@ -63,7 +63,7 @@ def test_log_odds_and_probabilities_are_means_over_markers_and_orders():
     expected = np.mean([sigmoid(each) for each in of_llama])
     assert judge.values[PROBABILITY][0, 0, llama, qwen] == pytest.approx(expected)
     assert judge.values[PROBABILITY][0, 0, qwen, llama] == pytest.approx(1 - expected)
-    places = position(checked(rows), SETTINGS, 1)
+    places = position_rows(checked(rows), SETTINGS, 1)
     assert places["markers"].to_list() == ["1/2", "A/B"]
     assert places["value"].to_list() == pytest.approx([(0 - 3) / 2, (1 + 0.5) / 2])
     assert places["consistency"].to_list() == [0.0, 0.0]  # 0 has no sign; 1 and −.5 differ

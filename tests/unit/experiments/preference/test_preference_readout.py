@@ -24,7 +24,7 @@ from manybaskets.experiments.preference.questions import TextPanel
 from manybaskets.experiments.preference.readout import JudgedRun, read_judges
 from manybaskets.experiments.preference.schemas import ARTICLES, READINGS, STATUSES
 from manybaskets.models.folder import check_folder
-from manybaskets.records.files import read_metadata
+from manybaskets.records.writing import read_metadata
 
 FAMILIES = ["llama", "qwen", "mistral", "gemma"]
 AUTHORS = ["human", "llama", "own"]

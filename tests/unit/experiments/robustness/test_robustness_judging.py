@@ -20,7 +20,7 @@ from manybaskets.experiments.robustness.judging import (
     write_scores,
 )
 from manybaskets.experiments.robustness.prompt_check import check_lengths
-from manybaskets.experiments.robustness.prompts import World, prompt_sets, write_prompts
+from manybaskets.experiments.robustness.robustness_prompts import World, prompt_sets, write_prompts
 from manybaskets.experiments.robustness.statistics import (
     analysis_of,
     read_by_target,
@@ -30,8 +30,8 @@ from manybaskets.experiments.robustness.statistics import (
 from manybaskets.judging.factory import open_judge
 from manybaskets.judging.records import JUDGED, REASONED, write_judged
 from manybaskets.judging.rubrics import shipped
-from manybaskets.records.files import write_table
 from manybaskets.records.responses import PROMPTS, RESPONSES, write_responses
+from manybaskets.records.writing import write_table
 
 MARKER = "MARKER<b>&secret"
 RUN = ("llama", "human", 1)

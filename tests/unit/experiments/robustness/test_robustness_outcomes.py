@@ -15,7 +15,7 @@ from manybaskets.experiments.robustness import comparisons as comparing
 from manybaskets.experiments.robustness import danger_zone as danger
 from manybaskets.experiments.robustness import missingness as missing
 from manybaskets.experiments.robustness import scores as scored
-from manybaskets.experiments.robustness.outcomes import summarise
+from manybaskets.experiments.robustness.outcomes import summarise_outcomes
 from manybaskets.experiments.robustness.scores import (
     BENIGN,
     CONTROL,
@@ -29,9 +29,9 @@ from manybaskets.experiments.robustness.scores import (
 DESIGN = fabricated.design()
 SCORES = fabricated.scores(DESIGN, failed=0.05, no_response=0.02)
 ANALYSIS = fabricated.analysis()
-SUMMARY = summarise(SCORES, DESIGN, ANALYSIS)
-COMPARED = comparing.compare(SCORES, DESIGN, ANALYSIS)
-FOUND = scored.conditions(SCORES, DESIGN, ANALYSIS)
+SUMMARY = summarise_outcomes(SCORES, DESIGN, ANALYSIS)
+COMPARED = comparing.compare_scores(SCORES, DESIGN, ANALYSIS)
+FOUND = scored.by_condition(SCORES, DESIGN, ANALYSIS)
 
 
 def line(outcome: str, mix: str, prompt_set: str, judge: str = "judge", **group) -> dict:
@@ -124,7 +124,7 @@ def test_sweep_has_every_pair_of_thresholds_and_the_headline_is_the_outcome():
 
 
 def test_grid_counts_every_response_with_both_scores_once():
-    cells = danger.grid(FOUND, ANALYSIS).filter(mix="human", prompt_set=JAILBREAK)
+    cells = danger.harm_quality_grid(FOUND, ANALYSIS).filter(mix="human", prompt_set=JAILBREAK)
     counts = missing.missingness(FOUND, ANALYSIS).filter(mix="human", prompt_set=JAILBREAK)
     assert cells.height == 25
     assert cells["n"].sum() == counts["paired"][0]
@@ -151,22 +151,24 @@ def test_categories_and_templates_are_told_apart():
 
 def test_flagged_templates_are_left_out_beside_the_whole():
     analysis = fabricated.analysis(flagged=["t01", "t04"])
-    found = summarise(SCORES, DESIGN, analysis).filter(by="without flagged", outcome="harm")
+    found = summarise_outcomes(SCORES, DESIGN, analysis).filter(
+        by="without flagged", outcome="harm"
+    )
     assert set(found["prompt_set"]) == {JAILBREAK}
     assert set(found["n_templates"]) == {3}
     kept = DESIGN.filter(~pl.col("template_id").is_in(["t01", "t04"]))
-    rest = summarise(SCORES.join(kept, on="prompt_id", how="semi"), kept, ANALYSIS)
+    rest = summarise_outcomes(SCORES.join(kept, on="prompt_id", how="semi"), kept, ANALYSIS)
     rest = rest.filter(by="all", outcome="harm", prompt_set=JAILBREAK)
     assert found["estimate"].to_list() == pytest.approx(rest["estimate"].to_list())
-    compared = comparing.compare(SCORES, DESIGN, analysis)
+    compared = comparing.compare_scores(SCORES, DESIGN, analysis)
     assert set(compared.filter(family=comparing.WITHOUT_FLAGGED)["prompt_set"]) == {JAILBREAK}
 
 
 def test_order_of_rows_means_nothing():
     shuffled = SCORES.sample(fraction=1.0, shuffle=True, seed=3)
     design = DESIGN.sample(fraction=1.0, shuffle=True, seed=4)
-    assert summarise(shuffled, design, ANALYSIS).equals(SUMMARY)
-    assert comparing.compare(shuffled, design, ANALYSIS).equals(COMPARED)
+    assert summarise_outcomes(shuffled, design, ANALYSIS).equals(SUMMARY)
+    assert comparing.compare_scores(shuffled, design, ANALYSIS).equals(COMPARED)
 
 
 def test_missing_scores_are_counted_and_bounded():
@@ -194,7 +196,7 @@ def test_rows_nobody_asked_about_are_missing_by_design():
         .then(pl.lit("not_sampled"))
         .otherwise("status"),
     ).with_columns(score=pl.when(pl.col("status") == "judged").then("score"))
-    found = missing.missingness(scored.conditions(skipped, DESIGN, ANALYSIS), ANALYSIS)
+    found = missing.missingness(scored.by_condition(skipped, DESIGN, ANALYSIS), ANALYSIS)
     row = found.filter(mix="vanilla", prompt_set=DIRECT, rubric=HARM).row(0, named=True)
     own = skipped.filter(mix="vanilla", prompt_set=DIRECT, rubric=HARM)
     assert row["not_sampled"] == 2
@@ -243,7 +245,7 @@ def test_holm_covers_all_sets_and_targets_as_one_family():
     targets = ["llama", "qwen"]
     design = fabricated.design(targets, direct=10, templates=3, bases=5)
     scores = fabricated.scores(design, seeds=(1, 2))
-    found = comparing.compare(scores, design, fabricated.analysis(targets))
+    found = comparing.compare_scores(scores, design, fabricated.analysis(targets))
     family = found.filter(pl.col("family") == "robustness", pl.col("p").is_not_null())
     # harm, refused and danger of two sets, refusals of the benign one, quality of the control
     assert family.height == 2 * 4 * (2 * 3 + 1 + 1)
@@ -258,7 +260,9 @@ def test_a_planted_difference_is_told_and_none_is_not():
     design = fabricated.design(direct=40, templates=8, bases=10)
     alike = fabricated.LEANING | {"multi": fabricated.LEANING["single"]}
     scores = fabricated.scores(design, training=0.0, leaning=alike)
-    found = comparing.compare(scores, design, ANALYSIS).filter(family="robustness", outcome="harm")
+    found = comparing.compare_scores(scores, design, ANALYSIS).filter(
+        family="robustness", outcome="harm"
+    )
     p = {
         (row["prompt_set"], row["mix"], row["baseline"]): row["p_holm"] for row in found.to_dicts()
     }
@@ -269,10 +273,10 @@ def test_a_planted_difference_is_told_and_none_is_not():
 
 def test_unfit_judges_and_those_of_the_same_family_are_marked_in_every_row():
     analysis = fabricated.analysis(unfit=["judge"], same_family={"patterns": ["llama"]})
-    found = scored.conditions(SCORES, DESIGN, analysis)
+    found = scored.by_condition(SCORES, DESIGN, analysis)
     for frame in (
-        summarise(SCORES, DESIGN, analysis),
-        comparing.compare(SCORES, DESIGN, analysis),
+        summarise_outcomes(SCORES, DESIGN, analysis),
+        comparing.compare_scores(SCORES, DESIGN, analysis),
         danger.sweep(found, analysis),
         missing.missingness(found, analysis),
     ):
@@ -286,7 +290,7 @@ def test_two_judges_of_one_danger_zone_are_both_named():
     renamed = SCORES.with_columns(
         judge=pl.when(pl.col("rubric") == QUALITY).then(pl.lit("other")).otherwise("judge")
     )
-    found = summarise(renamed, DESIGN, analysis).filter(outcome="danger", by="all")
+    found = summarise_outcomes(renamed, DESIGN, analysis).filter(outcome="danger", by="all")
     assert set(found["judge"]) == {"judge + other"}
     assert set(found["marks"]) == {"other unfit"}
     assert found["headline"].all()
@@ -295,7 +299,7 @@ def test_two_judges_of_one_danger_zone_are_both_named():
 def test_several_samples_are_averaged_per_prompt():
     second = SCORES.with_columns(sample=pl.lit(1, pl.Int32), score=6 - pl.col("score"))
     both = pl.concat([SCORES, second]).filter(rubric=HARM)
-    found = summarise(both, DESIGN, ANALYSIS).filter(outcome="harm", by="all")
+    found = summarise_outcomes(both, DESIGN, ANALYSIS).filter(outcome="harm", by="all")
     assert found["estimate"].to_list() == pytest.approx([3.0] * found.height)
 
 
@@ -314,18 +318,18 @@ def test_several_samples_are_averaged_per_prompt():
 )  # fmt: skip
 def test_score_rows_that_do_not_fit_are_refused(spoilt, says):
     with pytest.raises(UserError, match=says.replace("[", r"\[").replace("]", r"\]")):
-        summarise(spoilt(SCORES), DESIGN, ANALYSIS)
+        summarise_outcomes(spoilt(SCORES), DESIGN, ANALYSIS)
 
 
 def test_a_compared_condition_without_scores_is_an_error():
     with pytest.raises(UserError, match="multi was not judged"):
-        comparing.compare(SCORES.filter(pl.col("mix") != "multi"), DESIGN, ANALYSIS)
+        comparing.compare_scores(SCORES.filter(pl.col("mix") != "multi"), DESIGN, ANALYSIS)
 
 
 def test_a_family_that_no_test_could_decide_is_refused():
     analysis = fabricated.analysis(permutations=499)
     with pytest.raises(UserError, match="statistics.sign_flips"):
-        comparing.compare(SCORES, DESIGN, analysis)
+        comparing.compare_scores(SCORES, DESIGN, analysis)
 
 
 def test_a_condition_whose_judgements_all_failed_is_told_and_not_dropped():
@@ -335,10 +339,14 @@ def test_a_condition_whose_judgements_all_failed_is_told_and_not_dropped():
         .then("status")
         .otherwise(pl.lit("judge_failed")),
     )
-    found = summarise(broken, DESIGN, ANALYSIS).filter(outcome="harm", mix="single", by="all")
+    found = summarise_outcomes(broken, DESIGN, ANALYSIS).filter(
+        outcome="harm", mix="single", by="all"
+    )
     assert found["estimate"].null_count() == found.height == 2
     assert set(found["n_prompts"]) == {0}
-    compared = comparing.compare(broken, DESIGN, ANALYSIS).filter(outcome="harm", prompt_set=DIRECT)
+    compared = comparing.compare_scores(broken, DESIGN, ANALYSIS).filter(
+        outcome="harm", prompt_set=DIRECT
+    )
     assert compared["p"].null_count() == compared.height
 
 
@@ -354,7 +362,9 @@ def test_a_difference_that_all_prompts_show_alike_has_an_interval_and_the_p_of_i
         .otherwise(0.0)
     )
     analysis = fabricated.analysis(mixes=mixes, contrasts=[("human", "vanilla")])
-    found = comparing.compare(scores, design, analysis).filter(outcome="refused", judge="judge")
+    found = comparing.compare_scores(scores, design, analysis).filter(
+        outcome="refused", judge="judge"
+    )
     crossed = found.filter(prompt_set=JAILBREAK, family="robustness").row(0, named=True)
     assert crossed["difference"] == -1
     assert crossed["low"] == -1 < crossed["high"] < 0
@@ -376,7 +386,11 @@ def test_intervals_stay_on_the_scale():
         .otherwise("score")
     )
     analysis = fabricated.analysis(mixes=mixes, contrasts=[("human", "vanilla")])
-    harm = summarise(scores, design, analysis).filter(outcome="harm", mix="human", by="all")
+    harm = summarise_outcomes(scores, design, analysis).filter(
+        outcome="harm", mix="human", by="all"
+    )
     assert set(harm["low"]) == {1.0} and set(harm["high"]) == {5.0}
-    compared = comparing.compare(scores, design, analysis).filter(outcome="harm", mix="human")
+    compared = comparing.compare_scores(scores, design, analysis).filter(
+        outcome="harm", mix="human"
+    )
     assert compared["low"].min() >= -4 and compared["high"].max() <= 4

@@ -16,14 +16,14 @@ from robustness_requests import SIZES
 
 from manybaskets.config.robustness import Robustness
 from manybaskets.errors import UserError
-from manybaskets.experiments.robustness.prompts import (
+from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
+from manybaskets.experiments.robustness.robustness_prompts import (
     DESIGN,
     World,
     prompt_sets,
     sample,
     write_prompts,
 )
-from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
 from manybaskets.experiments.robustness.target_names import target_names
 from manybaskets.experiments.robustness.templates import (
     confirms_and_waits,
@@ -33,9 +33,9 @@ from manybaskets.experiments.robustness.templates import (
     sets_only_a_tone,
     used_templates,
 )
-from manybaskets.records.files import read_metadata
 from manybaskets.records.ids import digest
 from manybaskets.records.responses import PROMPTS
+from manybaskets.records.writing import read_metadata
 
 SHIPPED = ROOT / "resources" / "robustness"
 PLACEHOLDER = "[INSERT PROMPT HERE]"

@@ -12,7 +12,7 @@ from scipy.stats import kruskal, mannwhitneyu
 from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness import published_numbers as published_robustness
-from manybaskets.experiments.robustness.outcomes import summarise
+from manybaskets.experiments.robustness.outcomes import summarise_outcomes
 from manybaskets.experiments.robustness.published_procedure import procedure
 from manybaskets.experiments.robustness.scores import DIRECT, HARM, JAILBREAK, QUALITY
 from manybaskets.judging.records import JUDGED
@@ -164,7 +164,7 @@ def test_published_cells_are_set_beside_reproduced_ones():
     scores = fabricated.scores(design)
     paper = procedure(scores, design, ANALYSIS, GROUPS, ["human"])
     numbers = published_robustness.load_robustness(NUMBERS)
-    summary = summarise(scores, design, ANALYSIS)
+    summary = summarise_outcomes(scores, design, ANALYSIS)
     found = published_robustness.compare_robustness(numbers, paper, summary, PUBLISHED)
     theirs = numbers.filter(pl.col("target") == "8B", pl.col("statistic") != "score_sum")
     assert found.height == theirs.height
@@ -208,7 +208,7 @@ def test_pair_in_the_published_order_gets_the_first_ones_u():
     design = fabricated.design(direct=40, templates=4, bases=6)
     scores = fabricated.scores(design)
     numbers = published_robustness.load_robustness(NUMBERS)
-    summary = summarise(scores, design, ANALYSIS)
+    summary = summarise_outcomes(scores, design, ANALYSIS)
     wanted = pl.col("statistic").is_in(["mannwhitney_U", "prob_superiority_A"])
     both = [
         published_robustness.compare_robustness(
@@ -224,7 +224,7 @@ def test_a_study_without_published_cells_has_no_rows():
     found = published_robustness.compare_robustness(
         published_robustness.load_robustness(NUMBERS),
         PAPER,
-        summarise(SCORES, DESIGN, ANALYSIS),
+        summarise_outcomes(SCORES, DESIGN, ANALYSIS),
         PublishedCells(),
     )
     assert found.is_empty()
@@ -253,7 +253,7 @@ def test_every_published_cell_of_the_larger_model_has_a_place():
     numbers = published_robustness.load_robustness(NUMBERS)
     published = PublishedCells(targets={"llama": "70B"}, conditions=conditions)
     found = published_robustness.compare_robustness(
-        numbers, paper, summarise(scores, design, analysis), published
+        numbers, paper, summarise_outcomes(scores, design, analysis), published
     )
     wanted = numbers.filter(pl.col("target") == "70B", pl.col("statistic") != "score_sum")
     keys = ["metric", "prompt_set", "condition", "tier", "statistic"]

@@ -22,18 +22,18 @@ from manybaskets.experiments.preference.biases import (
 from manybaskets.experiments.preference.estimates import (
     ESTIMATES,
     PREFERENCE_COMPARISONS_SCHEMA,
-    comparisons,
+    compare_judges,
     estimates,
     mean_of_series,
     primary_unit,
     test_all,
 )
 from manybaskets.experiments.preference.instrument_checks import (
-    discrimination,
+    discrimination_rows,
     excluded,
     mass,
-    matrix,
-    position,
+    matrix_rows,
+    position_rows,
 )
 from manybaskets.experiments.preference.length_control import AT_ONE, MODELS, RAW, lengths
 from manybaskets.experiments.preference.readings import JudgeReadings, checked, judges
@@ -99,7 +99,7 @@ def preference_statistics(
     """
     readings = checked(readings)
     found = judges(readings)
-    told_apart = discrimination(readings, settings, seed)
+    told_apart = discrimination_rows(readings, settings, seed)
     golds = _fit_golds(found, told_apart)
     series = [
         each
@@ -108,17 +108,17 @@ def preference_statistics(
         for each in biases_of(judge, golds[judge.protocol], roles)
     ]
     lines = estimates(series, settings, seed)
-    compared, differences = comparisons(series, _same_texts(found, roles), roles, settings, seed)
+    compared, differences = compare_judges(series, _same_texts(found, roles), roles, settings, seed)
     means = [mean_of_series(each) for each in series]
     test_all(lines, means, compared, differences, roles, settings, seed)
     frames = {
         "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
         "preference-comparisons": pl.DataFrame(compared, schema=PREFERENCE_COMPARISONS_SCHEMA),
-        "preference-position": position(readings, settings, seed),
+        "preference-position": position_rows(readings, settings, seed),
         "preference-mass": mass(readings, roles.low_mass),
         "preference-discrimination": told_apart,
         "preference-length": lengths(found, roles, settings, seed),
-        "preference-matrix": matrix(found, roles, settings, seed),
+        "preference-matrix": matrix_rows(found, roles, settings, seed),
         "preference-excluded": excluded(readings),
     }
     frames["preference"] = judged(frames, roles.low_mass, 1 - settings.confidence)

@@ -13,8 +13,8 @@ from manybaskets.config.articles import ArticleFields, HubArticles
 from manybaskets.data.reading import RawTable, read_table
 from manybaskets.errors import PassingError, UserError
 from manybaskets.experiments.preference.schemas import ARTICLES
-from manybaskets.records.files import write_json, write_table
 from manybaskets.records.ids import digest
+from manybaskets.records.writing import write_json, write_table
 from manybaskets.world.notices import make_notices
 
 KEY = "preference.articles"

@@ -152,7 +152,7 @@ def few_seeds(mix: str, seeds: int) -> str | None:
     return f"fewer than {FEWEST_SEEDS} training seeds"
 
 
-def comparisons(
+def compare_judges(
     found: Sequence[Series],
     same_texts: Sequence[tuple[Series, Series]],
     roles: Roles,

@@ -133,7 +133,7 @@ def _waiting(
         yield _Waiting(line, keys, mean, share)
 
 
-def position(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
+def position_rows(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
     """Position bias and swap consistency of every judge and set of markers (schema `POSITION`).
 
     Bias: half of l with a text first less l with the same text second. Consistency: share of
@@ -182,7 +182,7 @@ def mass(readings: pl.DataFrame, low: float) -> pl.DataFrame:
     )
 
 
-def discrimination(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
+def discrimination_rows(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
     """Whether judges tell an intact text from a corrupted one (schema `DISCRIMINATED`).
 
     Accuracy over articles, authors, markers and both orders; `averaged` is that of the mean of both
@@ -208,7 +208,7 @@ def _won(column: str) -> pl.Expr:
     return (pl.col(column) > 0).cast(pl.Float64) + (pl.col(column) == 0).cast(pl.Float64) / 2
 
 
-def matrix(
+def matrix_rows(
     found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
 ) -> pl.DataFrame:
     """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).

@@ -81,7 +81,7 @@ def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
     return panel_of(run, panel, writers, how.published(judge, panel))
 
 
-def open_judge(
+def open_judge_engine(
     how: PreferenceJudging,
     folder: Path,
     name: str,

@@ -23,7 +23,7 @@ from manybaskets.experiments.preference.summaries import summary_prompts
 from manybaskets.generation.runs import in_turn
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.measures.tokens import words
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 from manybaskets.scoring.likelihood import batches_of
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,8 @@ from manybaskets.generation.answering import Answering, answer_prompts
 from manybaskets.generation.runs import in_turn
 from manybaskets.measures.style import count_elements
 from manybaskets.measures.tokens import sentences, words
-from manybaskets.records.files import read_metadata, write_table
 from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses, write_responses
+from manybaskets.records.writing import read_metadata, write_table
 
 log = logging.getLogger(__name__)
 TOO_LONG = "the article is too long for this model"
@@ -53,7 +53,7 @@ def sampling_room(sampling: Sampling, context: int | None, longest: int) -> int:
     return longest if context is None else min(longest, context - sampling.max_new_tokens)
 
 
-def summarise(
+def write_summaries(
     articles: pl.DataFrame,
     engine: Engine,
     who: str,
@@ -141,7 +141,7 @@ def summarise_by_runs(
     """
     files = iter(outputs)
     for mix, seed in in_turn(engine, target, runs, adapters):
-        summarise(
+        write_summaries(
             articles,
             engine,
             f"{target}/{mix}/{seed}",

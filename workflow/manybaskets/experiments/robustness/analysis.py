@@ -8,11 +8,11 @@ from typing import Any
 import polars as pl
 
 from manybaskets.experiments.robustness.comparisons import compare_conditions
-from manybaskets.experiments.robustness.danger_zone import grid, sweep
+from manybaskets.experiments.robustness.danger_zone import harm_quality_grid, sweep
 from manybaskets.experiments.robustness.judge_quality import known_of_judges
 from manybaskets.experiments.robustness.missingness import missingness
 from manybaskets.experiments.robustness.outcomes import summarise_conditions
-from manybaskets.experiments.robustness.scores import Analysis, conditions
+from manybaskets.experiments.robustness.scores import Analysis, by_condition
 from manybaskets.judging.rubrics import Rubric
 
 # What `analyse` gives, by the names of the files below `statistics/`.
@@ -35,12 +35,12 @@ def analyse(
         scores, design: see `scored.conditions`.
         canaries, rubrics: see `judges.known_of_judges`.
     """
-    found = conditions(scores, design, analysis)
+    found = by_condition(scores, design, analysis)
     made = (
         summarise_conditions(found, analysis),
         compare_conditions(found, analysis),
         sweep(found, analysis),
-        grid(found, analysis),
+        harm_quality_grid(found, analysis),
         missingness(found, analysis),
         known_of_judges(scores, design, canaries, rubrics, analysis),
     )

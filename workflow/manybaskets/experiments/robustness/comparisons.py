@@ -16,7 +16,7 @@ from manybaskets.experiments.robustness.outcomes import (
     OUTCOMES,
     complete,
     is_headline,
-    judges_of,
+    judges_of_outcome,
     values_of,
 )
 from manybaskets.experiments.robustness.scores import (
@@ -24,8 +24,8 @@ from manybaskets.experiments.robustness.scores import (
     CONTROL,
     Analysis,
     Condition,
+    by_condition,
     by_set,
-    conditions,
 )
 from manybaskets.names import VANILLA
 from manybaskets.statistics import crossed, ordinal
@@ -104,7 +104,7 @@ class _Matched:
         return Samples(self.values, self.templates, self.bases, *draws)
 
 
-def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+def compare_scores(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
     """Compare conditions on the prompts with a value in all of them and in every seed.
 
     The family `robustness` covers the headline's judges over all prompt sets and targets: harm,
@@ -125,7 +125,7 @@ def compare(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> p
         UserError: a condition of a contrast was not judged; the family is too large for the number
             of permutations.
     """
-    return compare_conditions(conditions(scores, design, analysis), analysis)
+    return compare_conditions(by_condition(scores, design, analysis), analysis)
 
 
 def compare_conditions(
@@ -156,7 +156,7 @@ def compare_conditions(
                     matched = _match(values, (outcome, judge), kept, rows)
                     line = {"family": family, "target": target, "prompt_set": prompt_set,
                             "outcome": outcome, "judge": judge,
-                            "marks": analysis.marks(judges_of(outcome, judge), target),
+                            "marks": analysis.marks(judges_of_outcome(outcome, judge), target),
                             "n_prompts": len(matched.templates), "n_excluded": matched.excluded}  # fmt: skip
                     samples = matched.samples(analysis)
                     made = _compare(line, matched, samples, members, analysis)

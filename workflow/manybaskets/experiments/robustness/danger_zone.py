@@ -77,7 +77,9 @@ def _share(values: np.ndarray, condition: Condition, analysis: Analysis) -> dict
     return found | {"estimate": mean.value} | ends
 
 
-def grid(found: Mapping[tuple[str, str, str], Condition], analysis: Analysis) -> pl.DataFrame:
+def harm_quality_grid(
+    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+) -> pl.DataFrame:
     """Responses per cell of harm × quality, both 1 to 5, zeros included (schema `GRID`).
 
     A score between two steps, as some classifiers give, counts as the nearer step.

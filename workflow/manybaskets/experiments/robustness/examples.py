@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.records.files import write_text
 from manybaskets.records.ids import row_seed
 from manybaskets.records.responses import read_responses
+from manybaskets.records.writing import write_text
 
 SHOWN = 600  # characters of a text
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">

@@ -9,7 +9,7 @@ from typing import Literal
 import polars as pl
 
 from manybaskets.chat import prompts_of
-from manybaskets.experiments.robustness.prompts import BENIGN, CONTROL, DIRECT, JAILBREAK
+from manybaskets.experiments.robustness.robustness_prompts import BENIGN, CONTROL, DIRECT, JAILBREAK
 from manybaskets.judging.records import EXCHANGES, exchanges
 from manybaskets.records.responses import read_responses
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import RUBRICS
-from manybaskets.experiments.robustness.prompts import prompt_sets
+from manybaskets.experiments.robustness.robustness_prompts import prompt_sets
 from manybaskets.judging.rubrics import rubric_file
 from manybaskets.layout import StageFiles, TargetLoad
 from manybaskets.layout.models import ModelFiles

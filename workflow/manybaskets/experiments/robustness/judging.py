@@ -18,7 +18,7 @@ from manybaskets.judging.factory import open_judge
 from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.records import without_texts, write_judged
 from manybaskets.judging.rubrics import Rubric
-from manybaskets.records.files import write_json
+from manybaskets.records.writing import write_json
 
 
 class _AnyJudge(Section):

@@ -18,7 +18,7 @@ from manybaskets.experiments.robustness.scores import (
     REFUSAL,
     Analysis,
     Condition,
-    conditions,
+    by_condition,
 )
 from manybaskets.records.measured import in_order
 from manybaskets.statistics import crossed
@@ -128,7 +128,7 @@ def _mean(values: np.ndarray) -> np.ndarray:
     )
 
 
-def judges_of(outcome: str, judge: str) -> list[str]:
+def judges_of_outcome(outcome: str, judge: str) -> list[str]:
     """The judges behind an outcome's number."""
     return judge.split(" + ") if outcome == "danger" else [judge]
 
@@ -141,7 +141,9 @@ def is_headline(outcome: str, judge: str, analysis: Analysis) -> bool:
     return judge == analysis.main(rubric.get(outcome, REFUSAL))
 
 
-def summarise(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
+def summarise_outcomes(
+    scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis
+) -> pl.DataFrame:
     """Every outcome of every condition and prompt set, with intervals; rows in any order.
 
     Whole sets, without flagged templates, per category, per template. A row needs a value in every
@@ -156,7 +158,7 @@ def summarise(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis) ->
     Returns:
         Rows of the schema `SUMMARY`, in the order of the config.
     """
-    return summarise_conditions(conditions(scores, design, analysis), analysis)
+    return summarise_conditions(by_condition(scores, design, analysis), analysis)
 
 
 def summarise_conditions(
@@ -169,7 +171,7 @@ def summarise_conditions(
         values = values_of(condition, analysis)
         names = in_order((outcome for outcome, _ in values), list(OUTCOMES))
         ordered = [key for name in names for key in values if key[0] == name]
-        for by, group, rows in groups(condition, analysis):
+        for by, group, rows in row_groups(condition, analysis):
             for outcome, judge in ordered:
                 if by == TEMPLATE and not OUTCOMES[outcome].by_template:
                     continue
@@ -177,7 +179,7 @@ def summarise_conditions(
                 line |= {key: getattr(condition, key) for key in ("target", "mix", "prompt_set")}
                 line |= {
                     "headline": is_headline(outcome, judge, analysis),
-                    "marks": analysis.marks(judges_of(outcome, judge), condition.target),
+                    "marks": analysis.marks(judges_of_outcome(outcome, judge), condition.target),
                 }
                 mean = _estimate(line, values[outcome, judge], rows, condition, analysis)
                 lines.append(line)
@@ -196,7 +198,7 @@ def summarise_conditions(
     return pl.DataFrame(lines, schema=SUMMARY)
 
 
-def groups(
+def row_groups(
     condition: Condition, analysis: Analysis
 ) -> Iterator[tuple[str, str | None, np.ndarray]]:
     """The groups of a set's rows that are told apart: what they are by, their name, their rows."""

@@ -14,8 +14,8 @@ from manybaskets.experiments.robustness.scores import (
     JAILBREAK,
     QUALITY,
     Analysis,
+    by_condition,
     by_set,
-    conditions,
 )
 from manybaskets.names import VANILLA
 from manybaskets.published import unpaired_tests
@@ -87,7 +87,7 @@ def procedure(
     chosen = scores.join(first, on=["target", "mix", "seed"], how="semi")
     frames: list[pl.DataFrame] = []
     shares: dict[tuple[str, str], dict[str, float]] = {}
-    for (target, prompt_set), members in by_set(conditions(chosen, design, analysis)):
+    for (target, prompt_set), members in by_set(by_condition(chosen, design, analysis)):
         if prompt_set not in (DIRECT, JAILBREAK):
             continue
         lines = Lines(prompt_set)

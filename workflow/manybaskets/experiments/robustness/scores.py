@@ -118,7 +118,7 @@ class PromptRows:
 STATUSES = {JUDGED: 0, FAILED: 1, NO_RESPONSE: 2, NOT_SAMPLED: 3}
 
 
-def conditions(
+def by_condition(
     scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis
 ) -> dict[tuple[str, str, str], Condition]:
     """Sort score rows into conditions, by (target, mix, prompt set) in the order of the config.

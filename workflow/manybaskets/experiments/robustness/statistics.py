@@ -19,7 +19,7 @@ from manybaskets.experiments.robustness.tables import PAPER
 from manybaskets.judging.canaries import marks
 from manybaskets.judging.rubrics import shipped
 from manybaskets.published.condition_groups import Groups
-from manybaskets.records.files import write_table
+from manybaskets.records.writing import write_table
 
 
 def read_scores(files: Sequence[Path], runs: Sequence[tuple[str, str, int]]) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from manybaskets.experiments.job_profiles import (
     prior_lengths,
 )
 from manybaskets.experiments.robustness.exchanges import SETS_OF
-from manybaskets.experiments.robustness.prompts import CONTROL, World, make_prompts
+from manybaskets.experiments.robustness.robustness_prompts import CONTROL, World, make_prompts
 from manybaskets.judging.workload import (
     CHARACTERS_PER_TOKEN,
     EMBEDDED_CHARACTERS,

@@ -35,9 +35,9 @@ from manybaskets.generation.pilot.pilot_checks import (
     token_summary,
 )
 from manybaskets.generation.pilot.template_checks import read_template, rendering_checks, see
-from manybaskets.records.files import write_json
 from manybaskets.records.ids import digest, row_seed
 from manybaskets.records.responses import turns_of
+from manybaskets.records.writing import write_json
 
 log = logging.getLogger(__name__)
 PROMPTS_PER_LONGEST = 16

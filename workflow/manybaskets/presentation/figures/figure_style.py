@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.names import HUMAN
-from manybaskets.records.files import whole_file
+from manybaskets.records.writing import whole_file
 
 # Okabe and Ito's palette, told apart with any colour vision; its yellow is too pale on white.
 BLUE, BLACK, GREY = "#0072B2", "#1A1A1A", "#7F7F7F"

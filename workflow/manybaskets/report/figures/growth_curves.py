@@ -11,7 +11,7 @@ import polars as pl
 from matplotlib.axes import Axes
 
 from manybaskets.config.study import TRAIN, Study
-from manybaskets.measures.stage import TEST
+from manybaskets.measures.measuring import TEST
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import Look, looks, save_figure
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure

@@ -7,8 +7,8 @@ from typing import Any
 
 from manybaskets.config.study import TRAIN, Study
 from manybaskets.measures import get
+from manybaskets.measures.measuring import TEST
 from manybaskets.measures.selection import measured_names
-from manybaskets.measures.stage import TEST
 from manybaskets.names import VANILLA
 from manybaskets.presentation.figures import layout
 from manybaskets.presentation.figures.registry import Page, numbered

@@ -22,8 +22,8 @@ from manybaskets.experiments.preference.figures.scope import (
     judge_name,
     judges_of,
     means_of,
-    paged,
-    rows_of,
+    paged_by_target,
+    rows_of_judges,
     with_preference,
 )
 from manybaskets.presentation.figures import panel_drawing
@@ -59,7 +59,7 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     height = matrix_height(len(scope.roles.mixes) + scope.golds, scope.settings)
     authors = [*scope.roles.models, scope.roles.human]
     title = "Whom every judge prefers"
-    yield paged(scope, KIND, title, "ways", scope.ways, height, authors=authors)
+    yield paged_by_target(scope, KIND, title, "ways", scope.ways, height, authors=authors)
 
 
 @figure(
@@ -81,7 +81,7 @@ def matrix(
     """
     settings = look.settings
     means = means_of(found, target)
-    shown = [(way, rows) for way in ways if (rows := rows_of(means, target, way)).height]
+    shown = [(way, rows) for way in ways if (rows := rows_of_judges(means, target, way)).height]
     with looks(settings):
         if not shown:
             return panel_drawing.nothing(NOTHING_READ, stem, settings)

@@ -22,8 +22,8 @@ from manybaskets.experiments.preference.figures.scope import (
     judge_style,
     judges_of,
     means_of,
-    paged,
-    rows_of,
+    paged_by_target,
+    rows_of_judges,
     with_preference,
 )
 from manybaskets.presentation.figures import panel_drawing
@@ -45,7 +45,9 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     """Every author's mean, a panel per way of asking."""
     authors = [*scope.roles.models, scope.roles.human]
     title = "Mean score of every author"
-    yield paged(scope, KIND, title, "ways", scope.ways, _HEIGHT / _COLUMNS, authors=authors)
+    yield paged_by_target(
+        scope, KIND, title, "ways", scope.ways, _HEIGHT / _COLUMNS, authors=authors
+    )
 
 
 @figure(
@@ -61,7 +63,7 @@ def authors(
     """Mean of each author, a line per judge; a panel per way of asking. Arguments as of `matrix`."""
     settings = look.settings
     means = means_of(found, target)
-    shown = [(way, rows) for way in ways if (rows := rows_of(means, target, way)).height]
+    shown = [(way, rows) for way in ways if (rows := rows_of_judges(means, target, way)).height]
     with looks(settings):
         if not shown:
             return panel_drawing.nothing(NOTHING_READ, stem, settings)

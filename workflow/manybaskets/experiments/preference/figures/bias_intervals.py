@@ -20,9 +20,9 @@ from manybaskets.experiments.preference.figures.scope import (
     Ways,
     judge_style,
     marker_of,
-    paged,
+    paged_by_target,
     rows_height,
-    rows_of,
+    rows_of_judges,
     sorted_rows,
     with_preference,
 )
@@ -43,7 +43,7 @@ _CAPTION = """
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
     """Both biases of every condition, a row of panels per way of asking."""
     height = rows_height(len(scope.roles.mixes), scope.settings)
-    yield paged(scope, KIND, "Bias for self and for models", "ways", scope.ways, height)
+    yield paged_by_target(scope, KIND, "Bias for self and for models", "ways", scope.ways, height)
 
 
 @figure(
@@ -63,7 +63,7 @@ def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: L
         judged: of the schema `preference.results.JUDGED`.
     """
     settings = look.settings
-    shown = [(way, rows) for way in ways if (rows := rows_of(judged, target, way)).height]
+    shown = [(way, rows) for way in ways if (rows := rows_of_judges(judged, target, way)).height]
     with looks(settings):
         if not shown:
             return panel_drawing.nothing(NOTHING_READ, stem, settings)

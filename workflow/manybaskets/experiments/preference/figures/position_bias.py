@@ -13,7 +13,7 @@ from manybaskets.experiments.preference.figures.scope import (
     judge_name,
     judge_style,
     judges_of,
-    paged,
+    paged_by_target,
     rows_height,
     with_preference,
 )
@@ -32,7 +32,7 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     """Position bias of every judge, a row of panels per set of markers."""
     height = rows_height(len(scope.roles.mixes) + scope.golds, scope.settings)
     if scope.asked:
-        yield paged(scope, KIND, "Position bias", "asked", scope.asked, height)
+        yield paged_by_target(scope, KIND, "Position bias", "asked", scope.asked, height)
 
 
 @figure(

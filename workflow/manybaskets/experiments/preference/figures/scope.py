@@ -64,7 +64,7 @@ class Scope:
         return cls(
             Roles.of(study),
             ways_of(judging),
-            asked_of(judging),
+            marker_sets_of(judging),
             len(study.preference.gold_judges),
             DISCRIMINATION in judging.protocols,
             study.figures,
@@ -86,7 +86,7 @@ def ways_of(judging: PreferenceJudging) -> list[list[str]]:
     return [[variant, protocol] for variant in variants for protocol in protocols]
 
 
-def asked_of(judging: PreferenceJudging) -> list[list[str]]:
+def marker_sets_of(judging: PreferenceJudging) -> list[list[str]]:
     """Pairs of variant and set of markers of all comparisons."""
     if PAIRWISE not in judging.protocols:
         return []
@@ -97,7 +97,7 @@ def asked_of(judging: PreferenceJudging) -> list[list[str]]:
     ]
 
 
-def paged(
+def paged_by_target(
     scope: Scope, name: str, title: str, key: str, items: Ways, height: float, **options: Any
 ) -> PlannedFigure:
     """A figure with pages of its own for every target.
@@ -126,7 +126,7 @@ def rows_height(rows: int, settings: Figures) -> float:
     return (2.1 * rows + 5) * settings.font_size / 72
 
 
-def rows_of(frame: pl.DataFrame, target: str, way: Sequence[str]) -> pl.DataFrame:
+def rows_of_judges(frame: pl.DataFrame, target: str, way: Sequence[str]) -> pl.DataFrame:
     """Rows of a target's judges and of the gold judges, asked in one way."""
     return frame.filter(
         (pl.col("target") == target) | (pl.col("mix") == GOLD),

@@ -18,9 +18,9 @@ from manybaskets.config.robustness import RobustnessPrompts, ShippedTemplates, T
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
 from manybaskets.experiments.robustness.templates import fill, used_templates
-from manybaskets.records.files import write_table
 from manybaskets.records.ids import digest, prompt_ids, row_seed
 from manybaskets.records.responses import PROMPTS
+from manybaskets.records.writing import write_table
 from manybaskets.world.requests import make_look_alikes, make_vault_requests
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 from manybaskets.config.evaluation import Figures
 from manybaskets.plan.making import Plan
 from manybaskets.plan.table import as_csv, as_markdown
-from manybaskets.records.files import write_json, write_text
+from manybaskets.records.writing import write_json, write_text
 
 
 def write_plan(plan: Plan, folder: Path, figures: Figures) -> list[Path]:
