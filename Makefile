@@ -46,6 +46,7 @@ lint: setup
 docs: setup
 	PYTHONPATH=workflow python -m manybaskets.config.documentation
 	PYTHONPATH=workflow python -m manybaskets.measures.documentation
+	python docs/copy_examples.py
 
 # The documentation as a site, with search: site/index.html. `mkdocs serve` shows it while you write.
 site: setup

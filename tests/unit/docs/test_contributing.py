@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -13,13 +12,13 @@ import yaml
 from documents import text_of
 from repository import LIBRARY, ROOT
 
-EXTENSIONS = ROOT / "tests" / "extensions"
-_BLOCK = re.compile(r'^```(\w+) title="([^"]+)"\n(.*?)^```$', re.MULTILINE | re.DOTALL)
+sys.path.insert(0, str(ROOT / "docs"))
+from copy_examples import BLOCK, with_examples
 
 
 def blocks() -> list[tuple[str, str, str]]:
     """Language, file name and text of every example."""
-    return [found.groups() for found in _BLOCK.finditer(text_of("CONTRIBUTING.md"))]
+    return [found.groups() for found in BLOCK.finditer(text_of("CONTRIBUTING.md"))]
 
 
 def snippets() -> list[dict]:
@@ -65,10 +64,8 @@ def python(folder, *arguments):
 
 
 def test_every_example_is_the_file_that_the_tests_of_its_seam_use():
-    for language, name, text in blocks():
-        if language == "python" and not name.startswith("test_"):
-            kept = (EXTENSIONS / name).read_text(encoding="utf-8")
-            assert text == kept, f"CONTRIBUTING.md and tests/extensions/{name} differ: copy one"
+    page = text_of("CONTRIBUTING.md")
+    assert page == with_examples(page), "run `make docs`"
 
 
 def test_every_extension_of_an_example_is_written_down():
