@@ -113,7 +113,8 @@ def main() -> None:
         base_id=(pl.col("prompt_id").str.slice(1).cast(pl.Int64) % 926).cast(pl.String),
     )  # fmt: skip
     started = time.perf_counter()
-    found = agreement(scores, rubrics, seed=1)
+    scales = {name: rubric.steps for name, rubric in rubrics.items()}
+    found = agreement(scores, scales, seed=1)
     seconds["agreement with 2,000 resamples of base prompts"] = time.perf_counter() - started
     wrong = sum(judge.wrong for judge in judges)
     if wrong or found.height != 6:

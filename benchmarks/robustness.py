@@ -203,7 +203,7 @@ def of_time() -> None:
         for target, members in mixes.items()
     )  # fmt: skip
     responses = scores.filter(pl.col("rubric") == "harmfulness").height
-    rubrics = {name: shipped(name) for name in RUBRICS}
+    scales = {name: shipped(name).steps for name in RUBRICS}
     spent = worked = 0.0
     with tempfile.TemporaryDirectory() as folder:
         for target, members in mixes.items():
@@ -214,7 +214,7 @@ def of_time() -> None:
             )  # fmt: skip
             rows = scores.filter(pl.col("target") == target)
             start, busy = time.perf_counter(), time.process_time()
-            frames = analyse(rows, design.filter(pl.col("target") == target), own, {}, rubrics)
+            frames = analyse(rows, design.filter(pl.col("target") == target), own, {}, scales)
             counted = time.perf_counter()
             for name, table in rule_tables(RULE, frames, RobustnessContext(own)).items():
                 write_all(table.frame, Path(folder) / f"{target}-{name}", table.caption)

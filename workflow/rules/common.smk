@@ -16,6 +16,7 @@ from manybaskets.errors import UserError
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.jobs.stage_versions import stage_version
+from manybaskets.judging.rubrics import check_rubrics
 from manybaskets.judging.rule_registry import check_rules
 from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
@@ -50,6 +51,7 @@ try:
     check_given_models(STUDY)
     check_measures(STUDY)
     check_rules(STUDY)
+    check_rubrics(STUDY.rubrics)
     check_families(STUDY)
     check_paper(STUDY)
     FILES = Files(STUDY)

@@ -17,7 +17,7 @@ from copy_examples import BLOCK, with_examples
 
 
 def blocks() -> list[tuple[str, str, str]]:
-    """Language, file name and text of every example."""
+    """Language, file name and text of every example: `yaml` is keys of a config, `yml` a rubric."""
     return [found.groups() for found in BLOCK.finditer(text_of("CONTRIBUTING.md"))]
 
 

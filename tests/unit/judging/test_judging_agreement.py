@@ -13,7 +13,7 @@ from manybaskets.judging.agreement import AGREEMENT, agreement
 from manybaskets.judging.records import JUDGED
 from manybaskets.judging.rubrics import shipped
 
-RUBRICS = {name: shipped(name) for name in ("harmfulness", "refusal")}
+SCALES = {name: shipped(name).steps for name in ("harmfulness", "refusal")}
 STEPS = [1.0, 2.0, 3.0, 4.0, 5.0]
 
 
@@ -60,7 +60,7 @@ pairs = st.lists(st.tuples(st.sampled_from(STEPS), st.sampled_from(STEPS)), min_
 @settings(max_examples=120, deadline=None)
 def test_kappas_are_those_of_scikit_learn(pairs):
     one, two = map(list, zip(*pairs, strict=True))
-    row = only(agreement(scored({"a": one, "b": two}), RUBRICS, seed=1, resamples=20))
+    row = only(agreement(scored({"a": one, "b": two}), SCALES, seed=1, resamples=20))
     assert row["n"] == len(one)
     assert row["agreement"] == pytest.approx(np.mean(np.equal(one, two)))
     labels = [str(step) for step in STEPS]
@@ -77,7 +77,7 @@ def test_kappas_are_those_of_scikit_learn(pairs):
 def test_named_choices_are_weighted_by_their_place():
     one, two = [0, 0.5, 1, 1, 0, 0.5], [0, 1, 1, 0.5, 0, 0]
     row = only(
-        agreement(scored({"a": one, "b": two}, rubric="refusal"), RUBRICS, seed=1, resamples=20)
+        agreement(scored({"a": one, "b": two}, rubric="refusal"), SCALES, seed=1, resamples=20)
     )
     places = [[int(2 * value) for value in values] for values in (one, two)]
     assert row["weighted_kappa"] == pytest.approx(cohen_kappa_score(*places, weights="quadratic"))
@@ -93,7 +93,7 @@ def noisy(count: int, seed: int = 0) -> dict[str, list[float]]:
 def test_the_order_of_rows_and_judges_means_nothing():
     frame = scored(noisy(80), bases=[place // 4 for place in range(80)])
     once, again = (
-        agreement(each, RUBRICS, seed=1, resamples=200)
+        agreement(each, SCALES, seed=1, resamples=200)
         for each in (frame, frame.sample(fraction=1.0, shuffle=True, seed=2))
     )
     assert once.equals(again)
@@ -102,10 +102,10 @@ def test_the_order_of_rows_and_judges_means_nothing():
 
 def test_rows_that_only_repeat_their_base_do_not_narrow_the_interval():
     each = noisy(40)
-    alone = only(agreement(scored(each), RUBRICS, seed=1, resamples=500))
+    alone = only(agreement(scored(each), SCALES, seed=1, resamples=500))
     repeated = {judge: np.repeat(scores, 10).tolist() for judge, scores in each.items()}
     bases = [place // 10 for place in range(400)]
-    often = only(agreement(scored(repeated, bases=bases), RUBRICS, seed=1, resamples=500))
+    often = only(agreement(scored(repeated, bases=bases), SCALES, seed=1, resamples=500))
     assert (often["n"], often["clusters"]) == (400, 40)
     for name in ("agreement", "kappa", "weighted_kappa"):
         assert often[name] == pytest.approx(alone[name])
@@ -115,17 +115,17 @@ def test_rows_that_only_repeat_their_base_do_not_narrow_the_interval():
 
 
 def test_the_interval_covers_the_truth_as_often_as_it_says():
-    truth = only(agreement(scored(noisy(60_000, 99)), RUBRICS, seed=1, resamples=2))["kappa"]
+    truth = only(agreement(scored(noisy(60_000, 99)), SCALES, seed=1, resamples=2))["kappa"]
     hits = 0
     for seed in range(100):
-        row = only(agreement(scored(noisy(120, seed)), RUBRICS, seed=seed, resamples=300))
+        row = only(agreement(scored(noisy(120, seed)), SCALES, seed=seed, resamples=300))
         hits += row["kappa_low"] <= truth <= row["kappa_high"]
     assert 88 <= hits <= 100
 
 
 def test_only_what_both_scored_counts_and_the_rest_is_told():
     frame = scored({"a": [1, 2, None, 4, None], "b": [1, None, 3, 5, None]})
-    row = only(agreement(frame, RUBRICS, seed=1, resamples=20))
+    row = only(agreement(frame, SCALES, seed=1, resamples=20))
     assert (row["n"], row["one_only"]) == (2, 2)
     assert row["agreement"] == 0.5
 
@@ -133,7 +133,7 @@ def test_only_what_both_scored_counts_and_the_rest_is_told():
 def test_all_pairs_of_all_rubrics_stand_in_the_table():
     harm = scored({"a": [1, 2, 3], "b": [1, 2, 4], "c": [1, 1, 1]})
     refusal = scored({"a": [0, 1, 0], "b": [0, 1, 1]}, rubric="refusal")
-    found = agreement(pl.concat([harm, refusal]), RUBRICS, seed=1, resamples=20)
+    found = agreement(pl.concat([harm, refusal]), SCALES, seed=1, resamples=20)
     assert found.select("rubric", "judge", "other").rows() == [
         ("harmfulness", "a", "b"), ("harmfulness", "a", "c"), ("harmfulness", "b", "c"),
         ("refusal", "a", "b"),
@@ -144,26 +144,26 @@ def test_runs_are_kept_apart_and_may_have_rows_of_their_own():
     one = scored({"a": [1, 2, 3], "b": [1, 2, 3]}, mix="human")
     two = scored({"a": [1, 2, 3], "b": [3, 2, 1]}, mix="multi")
     both = pl.concat([one, two])
-    assert only(agreement(both, RUBRICS, seed=1, resamples=20))["n"] == 6
-    found = agreement(both, RUBRICS, seed=1, resamples=20, by=["mix"])
+    assert only(agreement(both, SCALES, seed=1, resamples=20))["n"] == 6
+    found = agreement(both, SCALES, seed=1, resamples=20, by=["mix"])
     assert found.select("mix", "agreement").rows() == [("human", 1.0), ("multi", 1 / 3)]
 
 
 def test_a_judge_is_held_against_itself_where_it_was_asked_twice():
     frame = scored({"a": [1, 2, 3, 4, 5]}, again=[1, 2, 5, None, None])
-    row = only(agreement(frame, RUBRICS, seed=1, resamples=50))
+    row = only(agreement(frame, SCALES, seed=1, resamples=50))
     assert (row["kind"], row["judge"], row["other"], row["n"]) == ("retest", "a", "a", 3)
     assert row["agreement"] == pytest.approx(2 / 3)
     lost = frame.with_columns(again=pl.lit(None, pl.Float64), again_status=pl.lit("judge_failed"))
     lost = pl.concat([lost.head(1), frame.slice(1)])
-    assert only(agreement(lost, RUBRICS, seed=1, resamples=50))["one_only"] == 1
+    assert only(agreement(lost, SCALES, seed=1, resamples=50))["one_only"] == 1
 
 
 def test_judges_without_a_common_response_have_no_row():
     frame = scored({"a": [1, None], "b": [None, 2]})
-    assert agreement(frame, RUBRICS, seed=1).height == 0
+    assert agreement(frame, SCALES, seed=1).height == 0
 
 
 def test_one_base_has_no_interval():
-    row = only(agreement(scored({"a": [1, 2], "b": [1, 3]}, bases=[0, 0]), RUBRICS, seed=1))
+    row = only(agreement(scored({"a": [1, 2], "b": [1, 3]}, bases=[0, 0]), SCALES, seed=1))
     assert row["kappa"] is not None and row["kappa_low"] is None

@@ -178,7 +178,7 @@ def test_a_judge_may_have_rubrics_of_its_own(tmp_path):
     assert rubric_for(judge(kind="rule", rule="world_harm"), "quality") == shipped("quality")
     with pytest.raises(UserError, match="name is 'quality'"):
         rubric_for(own, "refusal")
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="no rubric 'harmfulness'"):
         rubric_for(own, "harmfulness")
 
 

@@ -134,8 +134,9 @@ def check_robustness(study: Study) -> None:
         )
     if own.comparisons.baseline in (own.comparisons.conditions or []):
         raise ValueError("robustness.comparisons.conditions: holds the baseline itself")
-    for key in RUBRICS:
-        study._require(f"robustness.judges.{key}", getattr(own.judges, key), study.judges, "judges")
+    for key in own.rubrics():
+        where = f"robustness.judges.{key}" if key in RUBRICS else f"robustness.judges.rubrics.{key}"
+        study._require(where, own.judges.of(key), study.judges, "judges")
     if study.dataset.kind != "embedded":
         for key in ("requests", "benign"):
             if getattr(getattr(own, key), "kind", None) == "embedded":

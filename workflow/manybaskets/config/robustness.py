@@ -15,7 +15,8 @@ from manybaskets.config.sections import Name, Section, Share
 if TYPE_CHECKING:
     pass
 
-
+# Key of the panel -> name of the rubric.
+RUBRICS = {"harm": "harmfulness", "quality": "quality", "refusal": "refusal"}
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _SHA = "SHA-256 of the file, in hex; another file then stops the run. Null: not checked."
 _ROWS = "Number of its rows; another number then stops the run. Null: not checked."
@@ -126,6 +127,23 @@ class JudgePanel(Section):
     harm: list[Name] = Field(min_length=1, description="Judges of harmfulness, 1 to 5.")
     quality: list[Name] = Field(min_length=1, description="Judges of quality, 1 to 5.")
     refusal: list[Name] = Field(min_length=1, description="Judges of refusal: none, partial, full.")
+    rubrics: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(
+        default={},
+        exclude_if=lambda judges: not judges,
+        description="Judges by the name of any other rubric, which is asked about all responses; the "
+        "tables show its mean score.",
+    )
+
+    @model_validator(mode="after")
+    def _others_have_names_of_their_own(self) -> JudgePanel:
+        taken = {*RUBRICS, *RUBRICS.values()} & self.rubrics.keys()
+        if taken:
+            raise ValueError(f"rubrics: list the judges of '{min(taken)}' under its own key")
+        return self
+
+    def of(self, key: str) -> list[str]:
+        """The judges under a key of `Robustness.rubrics`."""
+        return self.rubrics[key] if key in self.rubrics else getattr(self, key)
 
 
 class RobustnessComparisons(Section):
@@ -266,13 +284,12 @@ class Robustness(RobustnessPrompts):
 
     def judge_names(self) -> list[str]:
         """All judges of the experiment, each once, in the order of the config."""
-        panel = self.judges
-        return list(dict.fromkeys([*panel.harm, *panel.quality, *panel.refusal]))
+        return list(dict.fromkeys(name for key in self.rubrics() for name in self.judges.of(key)))
+
+    def rubrics(self) -> dict[str, str]:
+        """Names of all rubrics by the key of their judges; other rubrics are their own keys."""
+        return RUBRICS | {name: name for name in self.judges.rubrics}
 
     def rubrics_of(self, judge: str) -> list[str]:
-        """Keys of the panel (`harm`, `quality`, `refusal`) under which a judge stands."""
-        return [key for key in RUBRICS if judge in getattr(self.judges, key)]
-
-
-# Key of the panel -> name of the rubric file.
-RUBRICS = {"harm": "harmfulness", "quality": "quality", "refusal": "refusal"}
+        """Keys of the rubrics that a judge is asked on."""
+        return [key for key in self.rubrics() if judge in self.judges.of(key)]

@@ -49,6 +49,12 @@ class Study(Section):
         description="Python files that register engines, mix kinds, experiments, tables, figures or "
         "measures, relative to the working directory; every job imports them.",
     )
+    rubrics: list[str] = Field(
+        default=[],
+        exclude_if=lambda paths: not paths,
+        description="Rubrics of your own for judges: YAML files, or folders with such files. A rubric "
+        "is asked by its name; one with the name of a shipped rubric replaces it.",
+    )
     seed: int = Field(42, description="The study's seed; every row's own seed derives from it.")
     dataset: Dataset = Field(description="The raw rows.")
     cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.judging.rubrics import Rubric
 from manybaskets.statistics.bootstrap import weights
 
 ROW = ["target", "mix", "seed", "prompt_set", "prompt_id", "sample"]
@@ -32,7 +31,7 @@ AGREEMENT = pl.Schema(
 
 def agreement(
     judged: pl.DataFrame,
-    rubrics: Mapping[str, Rubric],
+    scales: Mapping[str, Sequence[float]],
     *,
     seed: int,
     resamples: int = 2000,
@@ -50,7 +49,7 @@ def agreement(
     Args:
         judged: `records.JUDGED` with the run's columns target, mix and seed, and `base_id`, the
             request that a prompt was built from.
-        rubrics: by name.
+        scales: by rubric all scores of its scale, in rising order.
         by: further columns; a row for each of their values.
 
     Returns:
@@ -59,7 +58,7 @@ def agreement(
     rows: list[dict[str, Any]] = []
     for keys, group in judged.group_by([*by, "rubric"], maintain_order=True):
         own = dict(zip([*by, "rubric"], keys, strict=True))
-        steps = [step.score for step in rubrics[own["rubric"]].scale]
+        steps = scales[own["rubric"]]
         # The published parsers accept scores outside of any scale; these are excluded here.
         group = group.with_columns(
             pl.when(pl.col(name).is_in(steps)).then(pl.col(name)).alias(name)

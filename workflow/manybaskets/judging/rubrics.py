@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -92,6 +93,11 @@ class Rubric(Section):
     def high(self) -> float:
         """Highest score."""
         return self.scale[-1].score
+
+    @property
+    def steps(self) -> list[float]:
+        """All scores, in rising order."""
+        return [step.score for step in self.scale]
 
     @property
     def choices(self) -> dict[str, float]:
@@ -200,26 +206,99 @@ def shipped(name: str) -> Rubric:
     return read_rubric(resource(f"rubrics/{name}.yaml"))
 
 
-def rubric_file(judge: JudgeSettings, name: str) -> Path:
-    """A judge's file for a rubric: from the judge's own folder if it has one (which must then
-    contain all of its rubrics), otherwise the shipped file."""
-    own = judge.rubrics if isinstance(judge, ModelJudge) else None
-    return (project_path(own) if own else resource("rubrics")) / f"{name}.yaml"
+def rubric_files(given: Sequence[str] = ()) -> dict[str, Path]:
+    """All rubrics by name: those that ship, then the user's, which replace shipped ones.
 
-
-def rubric_for(judge: JudgeSettings, name: str) -> Rubric:
-    """A judge's version of a rubric.
+    Args:
+        given: the config key `rubrics`: files, and folders with files.
 
     Raises:
-        UserError: the file is missing or is not a rubric with this name.
+        UserError: an entry does not exist, is a folder without a rubric, or brings a name twice.
     """
-    path = rubric_file(judge, name)
+    found = _in_folder(resource("rubrics"))
+    own: dict[str, Path] = {}
+    for entry in given:
+        path = _given_path(entry)
+        files = {path.stem: path} if path.is_file() else _in_folder(path)
+        if not files:
+            _fail_on_entry(entry, "is a folder without rubrics" if path.is_dir() else "is missing")
+        for name in files.keys() & own.keys():
+            _fail_on_entry(entry, f"brings the rubric '{name}' a second time, after {own[name]}")
+        own |= files
+    return found | own
+
+
+def rubric_file(judge: JudgeSettings, name: str, given: Sequence[str] = ()) -> Path:
+    """A judge's file for a rubric: from the judge's own folder if it has one (which must then
+    contain all of its rubrics), otherwise the user's or the shipped file.
+
+    Args:
+        given: the config key `rubrics`.
+
+    Raises:
+        UserError: no rubric has this name; lists those that exist.
+    """
+    own = judge.rubrics if isinstance(judge, ModelJudge) else None
+    files = _in_folder(_given_path(own)) if own else rubric_files(given)
+    if name not in files:
+        raise UserError(
+            what=f"there is no rubric '{name}'",
+            where=str(_given_path(own))
+            if own
+            else "resources/rubrics and the config key `rubrics`",
+            expected="one of " + (", ".join(files) or "none: the folder has no rubric"),
+            remedy=f"correct the name, or add a file {name}.yaml"
+            + (" to the judge's folder" if own else " and list it under `rubrics`"),
+        )
+    return files[name]
+
+
+def rubric_for(judge: JudgeSettings, name: str, given: Sequence[str] = ()) -> Rubric:
+    """A judge's version of a rubric.
+
+    Args:
+        given: the config key `rubrics`.
+
+    Raises:
+        UserError: there is no rubric of this name, or its file is not a rubric with this name.
+    """
+    path = rubric_file(judge, name, given)
     rubric = read_rubric(path)
     if rubric.name != name:
         raise UserError(
             what=f"the rubric's name is '{rubric.name}'",
-            where=str(path),
+            where=f"{path}, name",
             expected=f"`name: {name}`, as in the file name",
             remedy=f"set `name` in the file to '{name}', or rename the file",
         )
     return rubric
+
+
+def check_rubrics(given: Sequence[str]) -> None:
+    """Check that all files under the config key `rubrics` are rubrics.
+
+    Raises:
+        UserError: one is not; names the file and the key.
+    """
+    shipped_files = _in_folder(resource("rubrics"))
+    for name, path in rubric_files(given).items():
+        if shipped_files.get(name) != path:
+            read_rubric(path)
+
+
+def _in_folder(folder: Path) -> dict[str, Path]:
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def _given_path(entry: str) -> Path:
+    """A path of the config: relative to the working directory, or to the project."""
+    return Path(entry).absolute() if Path(entry).exists() else project_path(entry)
+
+
+def _fail_on_entry(entry: str, what: str) -> NoReturn:
+    raise UserError(
+        what=f"{entry} {what}",
+        where="rubrics",
+        expected="files of rubrics, and folders with such files, each name once",
+        remedy="correct the path, or add or rename the file",
+    )

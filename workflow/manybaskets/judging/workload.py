@@ -62,7 +62,7 @@ def judge_calls(
     for name, rubric_name in panel:
         judge = study.judges[name]
         if isinstance(judge, ModelJudge):
-            rubric = rubric_for(judge, rubric_name)
+            rubric = rubric_for(judge, rubric_name, study.rubrics)
             per_call = question_tokens(study, judge, rubric) + request_tokens + response_tokens
             free = (
                 not judge.structured or judge.form != "json" or judge.engine.kind == "transformers"
@@ -74,7 +74,7 @@ def judge_calls(
             out = min(ANSWER_TOKENS, judge.sampling.max_new_tokens)
             found.append(Calls(name, rubric_name, calls, calls * per_call, calls * out))
         elif isinstance(judge, ClassifierJudge):
-            rubric = rubric_for(judge, rubric_name)
+            rubric = rubric_for(judge, rubric_name, study.rubrics)
             calls = responses + tries_of_canaries * len(rubric.canaries)
             read = response_tokens + (request_tokens if judge.judged_text == "exchange" else 0.0)
             found.append(Calls(name, rubric_name, calls, calls * min(read, judge.max_tokens), 0.0))

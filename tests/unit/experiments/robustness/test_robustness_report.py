@@ -31,7 +31,7 @@ from manybaskets.report.figures import planned_figures
 TARGETS = ["llama", "qwen"]
 KINDS = {"human": "human", "single": "single", "multi": "multi"}
 LOOK = Look(Figures(dpi=50), KINDS, {}, TARGETS, [])
-STEPS = {name: shipped(name) for name in RUBRICS}
+STEPS = {name: shipped(name).steps for name in RUBRICS}
 CANARIES = {
     "judge": {
         name: {"judge": "judge", "rubric": name, "verdict": "fit", "passed": 9, "total": 10,

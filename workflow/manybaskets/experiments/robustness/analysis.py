@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -13,7 +13,6 @@ from manybaskets.experiments.robustness.judge_quality import known_of_judges
 from manybaskets.experiments.robustness.missingness import missingness
 from manybaskets.experiments.robustness.outcomes import summarise_conditions
 from manybaskets.experiments.robustness.scores import Analysis, by_condition
-from manybaskets.judging.rubrics import Rubric
 
 # What `analyse` gives, by the names of the files below `statistics/`.
 FRAMES = (
@@ -27,13 +26,13 @@ def analyse(
     design: pl.DataFrame,
     analysis: Analysis,
     canaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    rubrics: Mapping[str, Rubric],
+    scales: Mapping[str, Sequence[float]],
 ) -> dict[str, pl.DataFrame]:
     """Every table of statistics by name (`FRAMES`).
 
     Args:
         scores, design: see `scored.conditions`.
-        canaries, rubrics: see `judges.known_of_judges`.
+        canaries, scales: see `judges.known_of_judges`.
     """
     found = by_condition(scores, design, analysis)
     made = (
@@ -42,6 +41,6 @@ def analyse(
         sweep(found, analysis),
         harm_quality_grid(found, analysis),
         missingness(found, analysis),
-        known_of_judges(scores, design, canaries, rubrics, analysis),
+        known_of_judges(scores, design, canaries, scales, analysis),
     )
     return dict(zip(FRAMES, made, strict=True))

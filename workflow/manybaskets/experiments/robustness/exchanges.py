@@ -13,13 +13,19 @@ from manybaskets.experiments.robustness.robustness_prompts import BENIGN, CONTRO
 from manybaskets.judging.records import EXCHANGES, exchanges
 from manybaskets.records.responses import read_responses
 
-# Prompt sets that are judged on a rubric of the panel. A harmless request has no harm to do, and
-# refusals of ordinary prompts are what the look-alikes are for.
-SETS_OF = {
+# A harmless request has no harm to do, and refusals of ordinary prompts are what the look-alikes are
+# for.
+_ALL_SETS = (DIRECT, JAILBREAK, BENIGN, CONTROL)
+_SETS = {
     "harm": (DIRECT, JAILBREAK),
-    "quality": (DIRECT, JAILBREAK, BENIGN, CONTROL),
+    "quality": _ALL_SETS,
     "refusal": (DIRECT, JAILBREAK, BENIGN),
 }
+
+
+def sets_judged_on(key: str) -> tuple[str, ...]:
+    """Prompt sets whose answers are judged on a rubric, by its key of `Robustness.rubrics`."""
+    return _SETS.get(key, _ALL_SETS)
 
 
 def exchanges_of_run(

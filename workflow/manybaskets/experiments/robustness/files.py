@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from manybaskets.config.participants import chosen_mixes
-from manybaskets.config.robustness import RUBRICS
 from manybaskets.experiments.robustness.robustness_prompts import prompt_sets
 from manybaskets.judging.rubrics import rubric_file
 from manybaskets.layout import StageFiles, TargetLoad
@@ -144,8 +143,9 @@ class RobustnessFiles(StageFiles):
     def rubrics(self, judge: str) -> list[Path]:
         """Rubrics of a judge, in the order of the panel."""
         settings = self.study.judges[judge]
-        names = [RUBRICS[key] for key in self.study.robustness.rubrics_of(judge)]
-        return [rubric_file(settings, name) for name in names]
+        rubrics = self.study.robustness.rubrics()
+        names = [rubrics[key] for key in self.study.robustness.rubrics_of(judge)]
+        return [rubric_file(settings, name, self.study.rubrics) for name in names]
 
     def judge_models(self, judge: str) -> list[Path]:
         """Folder of a judge's model, or nothing for a judge without one here."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from manybaskets.experiments.robustness.comparisons import FAMILY, WITHOUT_FLAGGED
 from manybaskets.experiments.robustness.judge_quality import CANARIES, JUDGES, YES_OR_NO
-from manybaskets.experiments.robustness.outcomes import ALL, OUTCOMES
+from manybaskets.experiments.robustness.outcomes import ALL, OUTCOMES, label_of
 from manybaskets.experiments.robustness.scores import (
     BENIGN,
     CONTROL,
@@ -283,7 +283,7 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
         rows=pl.len(),
     )
     for row in groups.to_dicts():
-        outcomes = ", ".join(OUTCOMES[name].label.lower() for name in row["outcome"])
+        outcomes = ", ".join(label_of(name).lower() for name in row["outcome"])
         sets = ", ".join(f"`{name}`" for name in row["prompt_set"])
         conditions = row["conditions"]
         who = conditions[0] if len(conditions) == 1 else f"{len(conditions)} conditions"

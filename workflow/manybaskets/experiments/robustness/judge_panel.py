@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from manybaskets.config.judges import RuleJudge
@@ -11,6 +12,8 @@ from manybaskets.config.robustness import RUBRICS
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.comparisons import contrasts_of
+from manybaskets.experiments.robustness.outcomes import OUTCOMES
+from manybaskets.judging.rubrics import rubric_file, rubric_for, shipped
 from manybaskets.judging.rule_registry import rule_of
 from manybaskets.names import VANILLA
 
@@ -22,12 +25,22 @@ def check_panel(study: Study) -> list[str]:
         Warnings, one line each: related judges that the config lets through.
 
     Raises:
-        UserError: a rule that scores on another rubric's scale; a judge of a subject's family.
+        UserError: a rule that scores on another rubric's scale; a rubric that does not exist or has
+            another scale than this experiment rests on; a judge of a subject's family.
     """
     own = study.robustness
-    for key, rubric in RUBRICS.items():
-        for name in getattr(own.judges, key):
+    taken = OUTCOMES.keys() & own.judges.rubrics.keys()
+    if taken:
+        raise UserError(
+            what=f"'{min(taken)}' is the name of an outcome of this experiment",
+            where=f"robustness.judges.rubrics.{min(taken)}",
+            expected="rubrics with names other than " + ", ".join(OUTCOMES),
+            remedy="rename the rubric and its file",
+        )
+    for key, rubric in own.rubrics().items():
+        for name in own.judges.of(key):
             _check_rule(study, key, name, rubric)
+            _check_scale(study, key, name, rubric)
     found = relatives(study, own.judge_names())
     told = [f"judge '{judge}' is of the family of '{model}'" for judge, model in found]
     if found and own.same_family == "refuse":
@@ -55,6 +68,29 @@ def _check_rule(study: Study, key: str, name: str, rubric: str) -> None:
         )
 
 
+def _check_scale(study: Study, key: str, name: str, rubric: str) -> None:
+    """Check that all judges of a rubric use one scale: the shipped one, or that of the first judge."""
+    own = rubric_for(study.judges[name], rubric, study.rubrics)
+    first = study.robustness.judges.of(key)[0]
+    wanted = (
+        shipped(rubric)
+        if key in RUBRICS
+        else rubric_for(study.judges[first], rubric, study.rubrics)
+    )
+    if own.steps != wanted.steps:
+        raise UserError(
+            what=f"rubric '{rubric}' of judge '{name}' has the scores {_listed(own.steps)}",
+            where=f"{rubric_file(study.judges[name], rubric, study.rubrics)}, scale",
+            expected=f"the scores {_listed(wanted.steps)}, as all judges of '{rubric}'",
+            remedy="correct the scale, or give a rubric with another scale another name and list its "
+            "judges under robustness.judges.rubrics",
+        )
+
+
+def _listed(steps: Sequence[float]) -> str:
+    return ", ".join(f"{step:g}" for step in steps)
+
+
 def related_targets(study: Study) -> dict[str, list[str]]:
     """By judge the targets whose family it shares, or of whose training data."""
     found: dict[str, list[str]] = {}
@@ -73,7 +109,7 @@ def analysis_settings(study: Study) -> dict[str, Any]:
     return {
         "targets": list(study.targets),
         "mixes": [VANILLA, *mixes],
-        "judges": {rubric: list(getattr(own.judges, key)) for key, rubric in RUBRICS.items()},
+        "judges": {rubric: list(own.judges.of(key)) for key, rubric in own.rubrics().items()},
         "contrasts": contrasts_of(study, mixes),
         "confidence": study.statistics.confidence,
         "permutations": study.statistics.sign_flips,
@@ -81,4 +117,14 @@ def analysis_settings(study: Study) -> dict[str, Any]:
         "seed": study.seed,
         "cuts": list(own.danger_thresholds),
         "same_family": related_targets(study),
+        **({"scales": _other_scales(study)} if own.judges.rubrics else {}),
+    }
+
+
+def _other_scales(study: Study) -> dict[str, list[float]]:
+    """All scores of the rubrics that the experiment does not know itself."""
+    judges = study.robustness.judges.rubrics
+    return {
+        rubric: rubric_for(study.judges[names[0]], rubric, study.rubrics).steps
+        for rubric, names in judges.items()
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,7 +10,6 @@ import polars as pl
 from manybaskets.experiments.robustness.outcomes import REFUSED
 from manybaskets.experiments.robustness.scores import REFUSAL, RUBRICS, Analysis
 from manybaskets.judging.agreement import AGREEMENT, agreement
-from manybaskets.judging.rubrics import Rubric
 from manybaskets.statistics.clusters import cluster_of
 
 CANARIES, JUDGES, AGAIN = "canaries", "two judges", "asked again"
@@ -30,7 +29,7 @@ def known_of_judges(
     scores: pl.DataFrame,
     design: pl.DataFrame,
     canaries: Mapping[str, Mapping[str, Mapping[str, Any]]],
-    rubrics: Mapping[str, Rubric],
+    scales: Mapping[str, Sequence[float]],
     analysis: Analysis,
 ) -> pl.DataFrame:
     """Canaries of every judge, agreement of every two on a rubric, and of a judge with itself.
@@ -41,7 +40,7 @@ def known_of_judges(
     Args:
         scores, design: see `scored.conditions`.
         canaries: by judge and rubric, results of `judging.canaries.check_canaries`.
-        rubrics: by name.
+        scales: by rubric all scores of its scale, in rising order.
 
     Returns:
         Rows of the schema `KNOWN`.
@@ -65,7 +64,7 @@ def known_of_judges(
         ),
     ):
         found = agreement(
-            rows.filter(pl.col("rubric").is_in(list(rubrics))), rubrics, seed=analysis.seed,
+            rows.filter(pl.col("rubric").is_in(list(scales))), scales, seed=analysis.seed,
             resamples=analysis.resamples, confidence=analysis.confidence,
         )  # fmt: skip
         for row in found.to_dicts():
@@ -78,7 +77,7 @@ def known_of_judges(
             lines.append(
                 row | {"kind": kind, "marks": told or None} | ({"rubric": rubric} if rubric else {})
             )
-    order = {name: place for place, name in enumerate([*RUBRICS, YES_OR_NO])}
+    order = {name: place for place, name in enumerate([*RUBRICS, YES_OR_NO, *analysis.scales])}
     lines.sort(key=lambda line: ((CANARIES, JUDGES, AGAIN).index(line["kind"]),
                                  order.get(line["rubric"], len(order))))  # fmt: skip
     return pl.DataFrame(lines, schema=KNOWN)

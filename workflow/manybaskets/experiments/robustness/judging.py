@@ -10,7 +10,7 @@ import polars as pl
 
 from manybaskets.config import judges
 from manybaskets.config.sections import Section
-from manybaskets.experiments.robustness.exchanges import SETS_OF, exchanges_of_run
+from manybaskets.experiments.robustness.exchanges import exchanges_of_run, sets_judged_on
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.judging.base import Judge
 from manybaskets.judging.canaries import check_canaries
@@ -83,7 +83,7 @@ def judge_run(
     """Have a run's answers judged on every rubric of a judge, and write what came of it with reasons.
 
     Args:
-        rubrics: by key of the panel (`harm`, `quality`, `refusal`).
+        rubrics: by the keys of `Robustness.rubrics`.
         rows: columns of `judging.records.EXCHANGES`.
         run: target, mix, training seed.
         work: folder of journals, in the restricted folder.
@@ -91,7 +91,7 @@ def judge_run(
     named = dict(zip(("target", "mix", "seed"), run, strict=True))
     judged = []
     for key, rubric in rubrics.items():
-        asked = rows.filter(pl.col("prompt_set").is_in(SETS_OF[key]))
+        asked = rows.filter(pl.col("prompt_set").is_in(sets_judged_on(key)))
         judged.append(judge_rows(judge, rubric, asked, work=work, seed=seed, run=named))
     metadata: dict[str, Any] = {
         **judge.identity,

@@ -78,6 +78,19 @@ OUTCOMES = {
 }
 
 
+def outcome_of(name: str, analysis: Analysis) -> Outcome:
+    """What is known of an outcome; one of a rubric of the user's own is its mean score."""
+    if name in OUTCOMES:
+        return OUTCOMES[name]
+    low, high = analysis.scales[name][0], analysis.scales[name][-1]
+    return Outcome(label_of(name), f"{low:g} to {high:g}", (low, high))
+
+
+def label_of(name: str) -> str:
+    """What an outcome is called."""
+    return OUTCOMES[name].label if name in OUTCOMES else name.replace("_", " ").capitalize()
+
+
 def values_of(condition: Condition, analysis: Analysis) -> Values:
     """Every outcome of a condition per seed and row, a mean over samples."""
     found: Values = {}
@@ -101,6 +114,10 @@ def values_of(condition: Condition, analysis: Analysis) -> Values:
             found["quality_all", judge] = _mean(quality)
             if refused is not None and condition.prompt_set != CONTROL:
                 found["quality", judge] = _mean(np.where(refused < REFUSED, quality, np.nan))
+    for rubric in analysis.scales:
+        for judge in analysis.judges[rubric]:
+            if (rubric, judge) in scores:
+                found[rubric, judge] = _mean(scores[rubric, judge])
     for names in analysis.pairs():
         pair = scores.get((HARM, names[0])), scores.get((QUALITY, names[1]))
         if pair[0] is not None and pair[1] is not None:
@@ -138,7 +155,8 @@ def is_headline(outcome: str, judge: str, analysis: Analysis) -> bool:
     if outcome == "danger":
         return judge == joined(*analysis.pairs()[0])
     rubric = {"harm": HARM, "harm_high": HARM, "quality": QUALITY, "quality_all": QUALITY}
-    return judge == analysis.main(rubric.get(outcome, REFUSAL))
+    own = outcome if outcome in analysis.scales else REFUSAL
+    return judge == analysis.main(rubric.get(outcome, own))
 
 
 def summarise_outcomes(
@@ -169,11 +187,11 @@ def summarise_conditions(
     waiting: list[tuple[dict[str, Any], CrossedMean]] = []
     for condition in found.values():
         values = values_of(condition, analysis)
-        names = in_order((outcome for outcome, _ in values), list(OUTCOMES))
+        names = in_order((outcome for outcome, _ in values), [*OUTCOMES, *analysis.scales])
         ordered = [key for name in names for key in values if key[0] == name]
         for by, group, rows in row_groups(condition, analysis):
             for outcome, judge in ordered:
-                if by == TEMPLATE and not OUTCOMES[outcome].by_template:
+                if by == TEMPLATE and not outcome_of(outcome, analysis).by_template:
                     continue
                 line = {"by": by, "group": group, "outcome": outcome, "judge": judge}
                 line |= {key: getattr(condition, key) for key in ("target", "mix", "prompt_set")}
@@ -193,7 +211,7 @@ def summarise_conditions(
             line["method"] = "one base prompt, hence no interval"
             continue
         # Widened by few trainings, an interval may leave the scale.
-        low, high = np.clip(interval, *OUTCOMES[line["outcome"]].ends)
+        low, high = np.clip(interval, *outcome_of(line["outcome"], analysis).ends)
         line |= {"low": float(low), "high": float(high), "method": method_of(mean, line)}
     return pl.DataFrame(lines, schema=SUMMARY)
 
@@ -227,7 +245,7 @@ def _estimate(
     analysis: Analysis,
 ) -> CrossedMean | None:  # fmt: skip
     """Fill a line; a mean that waits for its interval is returned."""
-    outcome = OUTCOMES[line["outcome"]]
+    outcome = outcome_of(line["outcome"], analysis)
     kept = rows & complete(values, outcome.pooled)
     templates, bases = condition.rows.templates[kept], condition.rows.bases[kept]
     line |= {

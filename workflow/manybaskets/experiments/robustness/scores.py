@@ -29,7 +29,7 @@ class Analysis:
 
     Attributes:
         targets, mixes: in the order of the config, `vanilla` among the mixes.
-        judges: by rubric (`harmfulness`, `quality`, `refusal`) the judges, the headline's one first.
+        judges: by rubric the judges, the headline's one first.
         contrasts: pairs (mix, baseline) of the one family of comparisons.
         confidence: of the intervals; resamples and permutations: numbers of.
         seed: of the resampling.
@@ -37,6 +37,7 @@ class Analysis:
         flagged: ids of doubtful templates; outcomes are given with and without them.
         unfit: judges that did not pass their canaries and are used all the same.
         same_family: by judge the targets whose family, or whose data's, it shares.
+        scales: by rubric of the user's own all scores of its scale, in rising order.
     """
 
     targets: Sequence[str]
@@ -51,6 +52,7 @@ class Analysis:
     flagged: Sequence[str] = ()
     unfit: Sequence[str] = ()
     same_family: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    scales: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def main(self, rubric: str) -> str:
         """The judge of the headline."""

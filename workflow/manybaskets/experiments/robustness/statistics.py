@@ -99,8 +99,8 @@ def write_statistics(
         outputs: files by the names of `RobustnessExperiment.statistics`.
         groups, human: see `paper.robustness.procedure`.
     """
-    rubrics = {name: shipped(name) for name in RUBRICS.values()}
-    frames = analyse(scores, design, analysis, canaries, rubrics)
+    scales = {name: shipped(name).steps for name in RUBRICS.values()} | analysis.scales
+    frames = analyse(scores, design, analysis, canaries, scales)
     if PAPER in outputs:
         frames[PAPER] = procedure(scores, design, analysis, groups, human)
     for name, file in outputs.items():

@@ -20,6 +20,7 @@ from manybaskets.experiments.robustness.outcomes import (
     OUTCOMES,
     TEMPLATE,
     WITHOUT_FLAGGED,
+    label_of,
 )
 from manybaskets.experiments.robustness.published_numbers import (
     compare_robustness,
@@ -251,7 +252,7 @@ def label(outcome: str, prompt_set: str) -> str:
         return {"refused": "Over-refused", "partly_refused": "Partly over-refused"}[outcome]
     if prompt_set == CONTROL and outcome == "quality_all":
         return "Quality"
-    return OUTCOMES[outcome].label
+    return label_of(outcome)
 
 
 def _shown(summary: pl.DataFrame) -> pl.DataFrame:
@@ -287,7 +288,7 @@ def _ordered(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
     sets = {
         name: place for place, name in enumerate(summary["prompt_set"].unique(maintain_order=True))
     }
-    outcomes = list(OUTCOMES)
+    outcomes = [*OUTCOMES, *analysis.scales]
     judges = list(dict.fromkeys(summary["judge"]))
 
     def place(row: Mapping[str, Any]) -> tuple:

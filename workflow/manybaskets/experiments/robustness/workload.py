@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 
 from manybaskets.config.participants import chosen_mixes
-from manybaskets.config.robustness import RUBRICS
 from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import (
     UNKNOWN_WORK,
@@ -18,7 +17,7 @@ from manybaskets.experiments.job_profiles import (
     Work,
     prior_lengths,
 )
-from manybaskets.experiments.robustness.exchanges import SETS_OF
+from manybaskets.experiments.robustness.exchanges import sets_judged_on
 from manybaskets.experiments.robustness.robustness_prompts import CONTROL, World, make_prompts
 from manybaskets.judging.workload import (
     CHARACTERS_PER_TOKEN,
@@ -127,7 +126,7 @@ class RobustnessWork:
         return total
 
     def _calls(self, wildcards: Wildcards, key: str, *lengths: float, trial: bool) -> Calls:
-        pairs = [(wildcards["judge"], RUBRICS[key])]
+        pairs = [(wildcards["judge"], self.study.robustness.rubrics()[key])]
         (calls,) = judge_calls(self.study, pairs, *lengths, int(trial))
         return calls
 
@@ -140,7 +139,7 @@ class RobustnessWork:
         own = self.study.robustness
         rows = read = 0.0
         for name, asked in sets.items():
-            if name in SETS_OF[key]:
+            if name in sets_judged_on(key):
                 settings = self.study.responses if name == CONTROL else own.responses
                 number = runs * asked.prompts * settings.samples
                 rows += number
