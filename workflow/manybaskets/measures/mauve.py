@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import logging
+import warnings
 
 import numpy as np
 
-from manybaskets.measures.clustering import k_means
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.registry import measure
 from manybaskets.measures.semantic import unit_means, unit_vectors
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.records.ids import row_seed
 
 log = logging.getLogger(__name__)
 
 _FEWEST = 500  # minimum answers per side; with fewer, one or two clusters decide
 _PER_CLUSTER = 10  # answers of one side per cluster
 _SEEDS = 5
+_STARTS = 5  # of k-means for each seed
+_ITERATIONS = 500
 _VARIANCE = 0.9  # share of variance kept by the principal components
 _SCALE = 5.0
 _DRAWS = 20  # half-samples
@@ -69,12 +72,49 @@ def scores(answers: np.ndarray, human: np.ndarray) -> np.ndarray:
 
 
 def principal_components(vectors: np.ndarray) -> np.ndarray:
-    """The vectors in the principal components that keep 90 % of the variance, at least one."""
-    centred = vectors - vectors.mean(axis=0)
-    variance, axes = np.linalg.eigh(centred.T @ centred)
-    variance, axes = np.maximum(variance[::-1], 0.0), axes[:, ::-1]
-    kept = int(np.searchsorted(np.cumsum(variance), _VARIANCE * variance.sum())) + 1
-    return centred @ axes[:, :kept]
+    """Reduce vectors to as many principal components as keep 90 % of the variance.
+
+    Args:
+        vectors: [rows, dimensions].
+
+    Returns:
+        [rows, components]; one component if all vectors are equal.
+    """
+    from sklearn.decomposition import PCA
+    from threadpoolctl import threadpool_limits
+
+    if not np.ptp(vectors, axis=0).any():
+        return np.zeros((len(vectors), 1))
+    with threadpool_limits(1):
+        return PCA(_VARIANCE, svd_solver="covariance_eigh").fit_transform(vectors)
+
+
+def k_means(vectors: np.ndarray, clusters: int, seed: int) -> np.ndarray:
+    """Cluster vectors, on one thread so that the same input has the same clusters.
+
+    Args:
+        vectors: float64 [rows, dimensions].
+        clusters: their number, at most that of the rows.
+        seed: of the random vectors at which the runs start.
+
+    Returns:
+        Numbers 0 to clusters − 1 of the best of five runs of Lloyd's algorithm: that with the least
+        sum of squared distances to the clusters' centres.
+    """
+    from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
+    from threadpoolctl import threadpool_limits
+
+    rng = np.random.default_rng(row_seed("k-means", seed, len(vectors), clusters))
+    runs = []
+    with threadpool_limits(1), warnings.catch_warnings():
+        # Equal answers are common, and fewer distinct ones than clusters are no fault.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for _ in range(_STARTS):
+            start = vectors[rng.choice(len(vectors), clusters, replace=False)]
+            lloyd = KMeans(clusters, init=start, n_init=1, max_iter=_ITERATIONS, tol=0)
+            runs.append(lloyd.fit(vectors))
+    return min(runs, key=lambda run: run.inertia_).labels_
 
 
 def _sides(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
