@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from manybaskets.config import parse_study
-from manybaskets.config.documentation import json_schema, markdown
+from manybaskets.config.documentation import configuration_page, json_schema
 from manybaskets.config.loading import read_yaml, renamed_keys
 from manybaskets.config.operations import operations_of_jobs
 from manybaskets.config.sections import Section
@@ -164,4 +164,6 @@ def test_the_report_and_the_documentation_show_new_names():
         for section in subclasses(Section):
             if definition["title"] == section.__name__:
                 assert not set(section.old_keys().values()) & set(definition["properties"])
-    assert "| `draws` |" not in markdown() and "| `half_samples` |" in markdown()
+    assert (
+        "| `draws` |" not in configuration_page() and "| `half_samples` |" in configuration_page()
+    )

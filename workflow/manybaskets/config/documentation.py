@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -42,16 +44,23 @@ _BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
 _TYPES = {str: "text", int: "whole number", float: "number", bool: "true or false"}
 
 
-def markdown() -> str:
-    """Text of docs/configuration.md: a table of keys per section, kinds of a union one by one."""
-    parts = [_HEAD]
-    # Kinds may share a section inside them, such as `dataset.fields`; it is told once.
-    for path, section in dict.fromkeys(_sections("", study_model())):
+def configuration_page() -> str:
+    """Text of docs/configuration.md: an index, then every section once with a table of its keys."""
+    study = study_model()
+    paths: dict[type[BaseModel], list[str]] = {}
+    for path, section in _sections("", study):
+        if path not in paths.setdefault(section, []):
+            paths[section].append(path)
+    headings = {section: _heading(section, places) for section, places in paths.items()}
+    blocks = [_HEAD, _index(study, paths, headings)]
+    for section, places in paths.items():
         about = " ".join((section.__doc__ or "").split())
+        if len(places) > 1:
+            about += f" Used in {', '.join(f'`{path}`' for path in places)}."
         rows = ["| key | type | default | description |", "| --- | --- | --- | --- |"]
-        rows += [_row(name, info) for name, info in section.model_fields.items()]
-        parts.append(f"## {path or 'The study'}\n\n{about}\n\n" + "\n".join(rows) + "\n")
-    return "\n".join(parts)
+        rows += [_row(name, info, headings) for name, info in section.model_fields.items()]
+        blocks.append(f"## {headings[section]}\n\n{about}\n\n" + "\n".join(rows) + "\n")
+    return "\n".join(blocks)
 
 
 def json_schema() -> str:
@@ -65,18 +74,53 @@ def json_schema() -> str:
 
 
 def _sections(path: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Headings and sections: a section, then those inside it, kinds of a union in turn."""
-    suffix = f", kind `{kind_of(section)}`" if "kind" in section.model_fields else ""
-    yield f"`{path}`{suffix}" if path else "", section
+    """Paths and sections: a section, then those inside it, kinds of a union in turn."""
+    yield path, section
     for name, info in section.model_fields.items():
         for inner, model in _models(info.annotation, info.metadata):
             yield from _sections(f"{path}.{name}{inner}".lstrip("."), model)
 
 
+def _heading(section: type[BaseModel], paths: Sequence[str]) -> str:
+    """Path of a section with one place, key of one with several places; then its kind."""
+    path = paths[0]
+    if len(paths) > 1:
+        path = next(step for step in reversed(path.split(".")) if step != "<name>")
+    return f"`{path}`{_kind(section)}" if path else "The study"
+
+
+def _kind(section: type[BaseModel]) -> str:
+    return f", kind `{kind_of(section)}`" if "kind" in section.model_fields else ""
+
+
+def _anchor(heading: str) -> str:
+    """The heading's anchor, as GitHub and the site's generator make it."""
+    words = re.sub(r"[^\w\s-]", "", html.unescape(heading)).strip().lower()
+    return "#" + re.sub(r"[-\s]+", "-", words)
+
+
+def _index(
+    study: type[BaseModel],
+    paths: Mapping[type[BaseModel], Sequence[str]],
+    headings: Mapping[type[BaseModel], str],
+) -> str:
+    """A line for every top-level key with sections, with links to all of them."""
+    lines = [f"- [All top-level keys]({_anchor(headings[study])})"]
+    for key in study.model_fields:
+        links = {
+            f"[{headings[section]}]({_anchor(headings[section])})": None
+            for section, places in paths.items()
+            if any(re.match(rf"{key}(\.|$)", place) for place in places)
+        }
+        if links:
+            lines.append(f"- `{key}`: {'; '.join(links)}")
+    return "## Index\n\n" + "\n".join(lines) + "\n"
+
+
 def _models(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Section models in a type, each with what stands between the key and the section."""
+    """Section models in a type, each with the steps between the key and the section."""
     origin, arguments = get_origin(annotation), get_args(annotation)
-    kinds = next((part for part in metadata if isinstance(part, Kinds)), None)
+    kinds = next((each for each in metadata if isinstance(each, Kinds)), None)
     if kinds:
         yield from (("", model) for model in kinds.sections().values())
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
@@ -92,50 +136,64 @@ def _models(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[tuple[str
             yield from _models(argument)
 
 
-def _row(name: str, info: FieldInfo) -> str:
+def _row(name: str, info: FieldInfo, headings: Mapping[type[BaseModel], str]) -> str:
     bounds = [
         f"{sign} {getattr(limit, bound)}"
         for limit in info.metadata
         for bound, sign in _BOUNDS.items()
         if getattr(limit, bound, None) is not None
     ]
-    named = any(getattr(part, "pattern", None) for part in info.metadata)
-    kind = ", ".join(["name" if named else _type(info.annotation), *bounds])
-    cells = [f"`{name}`", kind, _default(info), info.description or ""]
+    named = any(getattr(limit, "pattern", None) for limit in info.metadata)
+    kind = "name" if named else _type(info.annotation, headings, info.metadata)
+    cells = [f"`{name}`", ", ".join([kind, *bounds]), _default(info), info.description or ""]
     if name == "kind" and not info.description:
-        cells[3] = "Chooses this section's form."
+        cells[3] = "Selects this kind of section."
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _type(annotation: Any) -> str:
+def _type(
+    annotation: Any, headings: Mapping[type[BaseModel], str], metadata: Sequence[Any] = ()
+) -> str:
     origin, arguments = get_origin(annotation), get_args(annotation)
+    models = [model for _, model in _models(annotation, metadata)]
+    if models and origin not in (dict, list):
+        links = ", ".join(_link(model, headings) for model in models)
+        optional = types.NoneType in arguments
+        return f"section: {links}{' or null' if optional else ''}"
     if annotation is type(None):
         return "null"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "section"
     if origin is Annotated:
-        named = any(getattr(part, "pattern", None) for part in _flat(arguments[1:]))
-        return "name" if named else _type(arguments[0])
+        named = any(getattr(limit, "pattern", None) for limit in _flat(arguments[1:]))
+        return "name" if named else _type(arguments[0], headings, arguments[1:])
     if origin is Literal:
         return " or ".join(f"`{value}`" for value in arguments)
     if origin is list:
-        return f"list of {_plural(_type(arguments[0]))}"
+        return f"list of {_plural(_type(arguments[0], headings))}"
     if origin is dict:
-        return f"{_plural(_type(arguments[1]))} by name"
+        value = _plural(_type(arguments[1], headings))
+        linked = value.startswith("sections:")
+        return value.replace("sections:", "sections by name:", 1) if linked else f"{value} by name"
     if origin in (Union, types.UnionType):
-        return " or ".join(dict.fromkeys(_type(argument) for argument in arguments))
+        return " or ".join(dict.fromkeys(_type(argument, headings) for argument in arguments))
     return _TYPES.get(annotation, getattr(annotation, "__name__", str(annotation)))
 
 
+def _link(model: type[BaseModel], headings: Mapping[type[BaseModel], str]) -> str:
+    heading = headings[model]
+    return f"[{heading.rpartition(', kind ')[2]}]({_anchor(heading)})"
+
+
 def _plural(word: str) -> str:
+    if word.startswith("section:"):
+        return word.replace("section:", "sections:", 1)
     return word if word.endswith("`") or word == "text" else f"{word}s"
 
 
 def _flat(metadata: tuple[Any, ...]) -> Iterator[Any]:
     """Constraints of an annotation, also those inside a `Field`."""
-    for part in metadata:
-        yield part
-        yield from getattr(part, "metadata", ())
+    for constraint in metadata:
+        yield constraint
+        yield from getattr(constraint, "metadata", ())
 
 
 def _default(info: FieldInfo) -> str:
@@ -143,16 +201,17 @@ def _default(info: FieldInfo) -> str:
         return "required"
     value = info.get_default(call_default_factory=True)
     if isinstance(value, BaseModel):
-        plain = type(value)(**{name: own for name, own in value if name == "kind"})
-        value = {name: own for name, own in value if own != getattr(plain, name)}
-        changed = f", with `{json.dumps(value, ensure_ascii=False)}`" if value else ""
-        return f"see its section{changed}"
+        kind = getattr(value, "kind", None)
+        plain = type(value)(**({"kind": kind} if kind else {}))
+        changed = {name: own for name, own in value if own != getattr(plain, name)}
+        shown = ({"kind": kind} if kind else {}) | changed
+        return f"`{json.dumps(shown, ensure_ascii=False)}`" if shown else "the defaults of its keys"
     return f"`{json.dumps(value, ensure_ascii=False)}`"
 
 
 def main() -> None:
     """Write the documentation and the schema into the checkout that is the working directory."""
-    write_text(markdown(), MARKDOWN)
+    write_text(configuration_page(), MARKDOWN)
     write_text(json_schema(), SCHEMA)
 
 
