@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from manybaskets.cards.markdown import code
 from manybaskets.config.data import EmbeddedDataset, HubDataset
+from manybaskets.config.engine_kinds import ENGINES
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
 from manybaskets.records.writing import read_metadata
@@ -89,11 +90,14 @@ def _made_by(origin: Origin) -> str:
     model, metadata = origin.model, origin.metadata
     if origin.name == HUMAN:
         return "a grammar, in the place of humans" if origin.own else "the humans of the dataset"
-    if origin.engine == "replay":
+    engine = ENGINES.get(origin.engine)
+    if not engine.generates:
         at = f" at revision {code(metadata['revision'])}" if metadata["revision"] else ""
         return f"ready answers from {code(metadata['model'])}{at}"
-    if model is None:
+    if engine.remote:
         return f"{code(metadata['model'])} behind the server {code(metadata['base_url'])}"
+    if model is None:
+        return f"the engine {code(origin.engine)}"
     if model["kind"] == "hub":
         return f"{code(model['repo'])} at revision {code(model['revision'])}"
     if model["kind"] == "embedded":
@@ -174,12 +178,18 @@ def _origin_licence(origin: Origin) -> str:
         )
     if origin.name == HUMAN:
         return f"{who}: the answers are part of the dataset and fall under its licence."
-    if origin.engine == "replay":
+    engine = ENGINES.get(origin.engine)
+    if not engine.generates:
         return (
             f"{who}: the answers were not made here. Check the licence of {code(metadata['model'])} "
             "and those of the models that wrote them."
         )
-    if model is None:
+    if model is None and not engine.remote:
+        return (
+            f"{who}: the answers are those of the engine {code(origin.engine)}. Check whether its "
+            "terms let you publish answers and train other models on them."
+        )
+    if engine.remote:
         return (
             f"{who}: the answers fall under the terms of whoever runs {code(metadata['base_url'])}. "
             "Check whether they let you publish answers and train other models on them."

@@ -57,7 +57,8 @@ class EngineSettings(Section):
     runs_model: ClassVar[bool] = True
     # Its jobs ask for GPUs where the model is too large for a CPU.
     needs_gpu: ClassVar[bool] = True
-    # Its jobs need the network.
+    # Its jobs need the network: a server answers, whose `base_url` and `model` are in the engine's
+    # identity.
     remote: ClassVar[bool] = False
     # It answers prompts row by row; an engine of ready answers does not.
     generates: ClassVar[bool] = True

@@ -73,11 +73,13 @@ class Reading:
 
 
 class Engine:
-    """A model that answers. What determines its answers beside prompt, seed and sampling stands in
-    `identity`; `fixed_batches` says that rounding lets a row hang on its company in the batch, so
-    that batches must have a fixed composition; `gpus` is the number that share the model, 0 where the
-    engine does not share it out; `takes_form` says that `generate` takes a JSON schema, `form`, that
-    answers then follow; `discreet` keeps what others said, and may quote a prompt, out of errors.
+    """A model that answers.
+
+    `identity` holds all that determines its answers in addition to prompt, seed and sampling, with its
+    kind as `engine`. With `fixed_batches`, rounding makes a row depend on the other rows of its batch,
+    so that batches must have a fixed composition. `gpus` is the number of GPUs that share the model, 0
+    if it is not shared. With `takes_form`, `generate` takes a JSON schema, `form`, that answers then
+    follow. `discreet` keeps what others said, which may quote a prompt, out of errors.
     """
 
     identity: Mapping[str, Any]
@@ -87,8 +89,14 @@ class Engine:
     discreet = False
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
-        """The conversation with the engine's own earlier `answers`, up to the next question."""
-        raise NotImplementedError
+        """The conversation with the engine's own earlier `answers`, up to the next question.
+
+        Unless an engine renders prompts itself, this is the conversation as it is: nothing is
+        shortened.
+        """
+        turns = prompt.conversation(answers)
+        messages = tuple((turn["role"], turn["content"]) for turn in turns)
+        return Rendered(messages, (), len(prompt.context), False)
 
     def generate(
         self, requests: Sequence[Request], sampling: Sampling

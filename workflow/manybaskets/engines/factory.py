@@ -17,11 +17,13 @@ def open_engine(settings: EngineSettings, opening: Opening) -> Any:
 
     Raises:
         TypeError: the settings promise what the engine does not do.
-        ValueError: the engine runs a model, and no folder was given.
+        ValueError: the engine runs a model, and no folder was given; its identity names another engine.
     """
     if settings.runs_model and opening.folder is None:
         raise ValueError(f"engine '{settings.kind}' runs a model, and none was given")
     engine = settings.open(opening)
+    if engine.identity["engine"] != settings.kind:
+        raise ValueError(f"the identity of engine '{settings.kind}' must have it under `engine`")
     local = settings.takes_adapters or settings.reads_probabilities
     if local and not isinstance(engine, LocalEngine):
         raise TypeError(

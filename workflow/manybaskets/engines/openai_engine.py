@@ -22,7 +22,6 @@ from aiohttp.helpers import get_env_proxy_for_url
 from anyio.from_thread import start_blocking_portal
 from yarl import URL
 
-from manybaskets.chat import Prompt, Rendered
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.engines import OpenAISettings
 from manybaskets.config.models import Prompting
@@ -101,12 +100,6 @@ class OpenAIEngine(Engine):
         for library in ("openai", "httpx2"):
             # They log every request and every pause.
             logging.getLogger(library).setLevel(logging.WARNING)
-
-    def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
-        """The conversation as it is: the server renders it, and nothing is shortened."""
-        turns = prompt.conversation(answers)
-        messages = tuple((turn["role"], turn["content"]) for turn in turns)
-        return Rendered(messages, (), len(prompt.context), False)
 
     def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add up what the rows of earlier jobs cost."""
