@@ -71,9 +71,7 @@ def test_the_report_says_it_in_words(finished):
     text = finished.path("report.html").read_text()
     assert "4 of 4 judges cannot be interpreted" in text
     assert "no conclusion is drawn from it" in text
-    assert (
-        "nothing is said on whether the origin of the training data changes self-preference" in text
-    )
+    assert "the effect of the training data's origin on self-preference is not assessed" in text
 
 
 def test_summaries_know_who_wrote_them(finished):

@@ -81,7 +81,7 @@ def test_articles_that_are_none_are_counted_and_too_few_are_refused(tmp_path):
     frame, counts = sampled(tmp_path, raw, 1)
     assert frame["article"].to_list() == ["One."]
     assert counts["left_out"] == {"article again": 1, "empty article": 2, "no reference": 2}
-    with pytest.raises(UserError, match="1 articles can be used, and 2 are asked for"):
+    with pytest.raises(UserError, match="only 1 articles are usable, but 2 are requested"):
         sampled(tmp_path, raw, 2)
 
 
@@ -104,7 +104,7 @@ def test_a_wrong_column_or_a_number_is_told_with_its_key(tmp_path):
         UserError, match=r"no column 'highlights'[\s\S]*preference.articles.fields.reference"
     ):
         reading.read_articles(file, ArticleFields(reference="highlights"))
-    with pytest.raises(UserError, match=r"'reference' holds int and no text[\s\S]*line 1"):
+    with pytest.raises(UserError, match=r"'reference' contains int instead of text[\s\S]*line 1"):
         reading.read_articles(file, ArticleFields())
     with pytest.raises(UserError, match=r"does not exist[\s\S]*preference.articles.path"):
         reading.read_articles(tmp_path / "none.csv", ArticleFields())

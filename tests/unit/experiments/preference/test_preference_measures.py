@@ -211,7 +211,7 @@ def test_an_article_without_an_author_does_not_count_and_is_counted():
     )
     assert row["spb"] == pytest.approx(without["preference"]["spb"][0])
     reasons = found["preference-excluded"].filter(pl.col("protocol") == PAIRWISE)
-    assert set(reasons["reason"]) == {"an author has no text to this article"}
+    assert set(reasons["reason"]) == {"an author has no text for this article"}
     assert reasons["n"].sum() == 4 * 2 * 2
 
 
@@ -276,17 +276,17 @@ GOOD = reading("llama", "qwen", 1.0, 0.0)
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        ([GOOD | {"target": None}], "do not say whose"),
-        ([GOOD | {"seed": None}], "do not say whose"),
+        ([GOOD | {"target": None}], "lack a key column"),
+        ([GOOD | {"seed": None}], "lack a key column"),
         ([GOOD | {"protocol": "guess"}], "protocol 'guess'"),
         ([GOOD | {"variant": "better"}], "variant 'better'"),
         ([GOOD | {"status": "error"}], "status 'error'"),
-        ([GOOD | {"z_first": None}], "hold no number"),
-        ([GOOD | {"z_first": float("nan")}], "hold no number"),
-        ([GOOD | {"z_first": float("-inf")}], "hold no number"),
-        ([GOOD | {"variant": "paper"}], "hold no number"),
-        ([GOOD | {"protocol": "absolute", "second": None}], "hold no number"),
-        ([GOOD, GOOD | {"z_first": 2.0}], "answers differently"),
+        ([GOOD | {"z_first": None}], "status 'read' but no number"),
+        ([GOOD | {"z_first": float("nan")}], "status 'read' but no number"),
+        ([GOOD | {"z_first": float("-inf")}], "status 'read' but no number"),
+        ([GOOD | {"variant": "paper"}], "status 'read' but no number"),
+        ([GOOD | {"protocol": "absolute", "second": None}], "status 'read' but no number"),
+        ([GOOD, GOOD | {"z_first": 2.0}], "contradict another row's answer"),
     ],
 )
 def test_readings_that_cannot_be_are_refused(rows, message):
@@ -295,5 +295,5 @@ def test_readings_that_cannot_be_are_refused(rows, message):
 
 
 def test_other_columns_are_refused():
-    with pytest.raises(UserError, match="columns are"):
+    with pytest.raises(UserError, match="the readings have the columns"):
         checked(frame(GOOD).drop("mix"))

@@ -265,10 +265,10 @@ def test_a_marker_of_several_tokens_stops_with_judge_marker_and_tokens(tiny_mode
     engine = load(tiny_models["llama"], "my-judge")
     with pytest.raises(UserError) as error:
         readings(engine, tmp_path, settings(markers=[("A", "Zq")]))
-    assert "marker 'Zq' is not one token for the judge 'my-judge' but 2: ['Z', 'q']" in str(
+    assert "marker 'Zq' is not a single token for the judge 'my-judge' but 2: ['Z', 'q']" in str(
         error.value
     )
-    assert "choose other markers" in str(error.value)
+    assert "use other markers" in str(error.value)
     assert not list(tmp_path.glob("*"))
 
 

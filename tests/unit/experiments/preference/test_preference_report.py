@@ -50,7 +50,7 @@ def test_judges_that_cannot_judge_allow_no_conclusion():
     assert "Of 2 judges, none can be interpreted" in text
     assert "cannot tell intact from corrupted: vanilla" in text
     assert "position bias only: single" in text
-    assert "nothing is said on whether the origin of the training data" in text
+    assert "the effect of the training data's origin on self-preference is not assessed" in text
     assert "SPB" not in text
     assert "no independent judge read the summaries" in text
 
@@ -59,9 +59,9 @@ def test_a_preference_is_told_with_what_was_ruled_out():
     given = script()
     text = told(given.read(Planted(self_bias=1.0)),
                 given.read(Planted(), "gold", target="olmo", mine=()))  # fmt: skip
-    assert "All 1 judges tell intact summaries" in text
+    assert "All 1 judges distinguish intact summaries" in text
     assert (
-        "vanilla, asked in pairs, prefers the base model's text, also at equal length and" in text
+        "vanilla, asked in pairs, prefers the base model's text, even at equal length and" in text
     )
     assert "95% interval" in text
 
@@ -69,14 +69,14 @@ def test_a_preference_is_told_with_what_was_ruled_out():
 def test_length_is_told_where_it_explains():
     given = script(150, words=WORDS | {"llama": 200.0})
     text = told(given.read(Planted(length=2.0)))
-    assert "its length explains that" in text
+    assert "which is explained by its length" in text
     assert "times as long as the other models'" in text
 
 
 def test_a_liking_for_long_summaries_of_models_is_told():
     given = script(150, words=dict.fromkeys(WORDS, 150.0) | {"human": 50.0}, words_spread=0.6)
     text = told(given.read(Planted(length=1.0)))
-    assert "models are preferred to people in 2 of 2 rows" in text
+    assert "models are preferred to humans in 2 of 2 interpretable rows" in text
     assert "at equal length in 0 of these" in text
 
 
@@ -84,7 +84,7 @@ def test_an_unfit_independent_judge_is_told():
     given = script()
     text = told(given.read(Planted(self_bias=1.0)),
                 given.read(Planted(quality=0.0, noise=0.0), "gold", target="olmo", mine=()))  # fmt: skip
-    assert "the independent judges cannot tell an intact summary" in text
+    assert "the independent judges cannot distinguish an intact summary" in text
 
 
 def test_few_trainings_missing_readings_and_no_held_out_family_are_told():
@@ -213,7 +213,7 @@ def test_a_study_without_published_cells_has_an_empty_table():
 def test_a_changed_file_of_published_numbers_is_refused(tmp_path):
     file = tmp_path / "numbers.csv"
     file.write_text("metric,value\nSPB,1\n")
-    with pytest.raises(UserError, match="columns are"):
+    with pytest.raises(UserError, match="the file has the columns"):
         load_preference(file)
 
 

@@ -266,5 +266,5 @@ def test_every_published_cell_of_the_larger_model_has_a_place():
 def test_a_file_with_other_columns_is_refused(tmp_path):
     path = tmp_path / "robustness.csv"
     path.write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(UserError, match="columns are"):
+    with pytest.raises(UserError, match="the file has the columns"):
         published_robustness.load_robustness(path)

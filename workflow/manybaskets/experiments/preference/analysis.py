@@ -83,19 +83,19 @@ def preference_statistics(
 ) -> dict[str, pl.DataFrame]:
     """All statistics of the readings of a study, by the name of their file.
 
-    Nothing of one target depends on the readings of another, but for Holm's correction and the
-    number of sign flips, which go over all tests.
+    Results of one target do not depend on the readings of another, except for Holm's correction and
+    the number of sign flips, which cover all tests.
 
     Args:
-        readings: of the schema `records.READINGS`, all judges together, rows in any order.
+        readings: of the schema `READINGS`, all judges together, rows in any order.
         settings: confidence, resamples and permutations.
-        seed: of the resampling.
+        seed: for resampling.
 
     Returns:
         `NAMES`; `preference` has one row per judge, variant, protocol and self (schema `JUDGED`).
 
     Raises:
-        UserError: readings that no judge can have given (`measures.checked`).
+        UserError: invalid readings (`readings.checked`).
     """
     readings = checked(readings)
     found = judges(readings)
@@ -128,7 +128,7 @@ def preference_statistics(
 def _fit_golds(
     found: Sequence[JudgeReadings], told_apart: pl.DataFrame
 ) -> dict[str, list[JudgeReadings]]:
-    """Gold judges by protocol; one that cannot tell an intact text from a corrupted one is none."""
+    """Gold judges by protocol, without those that cannot distinguish intact from corrupted texts."""
     fit = told_apart.filter(pl.col("mix") == GOLD, pl.col("low") > 0.5)["target"].to_list()
     golds = [each for each in found if each.mix == GOLD and each.variant == CORRECTED]
     protocols = {each.protocol for each in found}
@@ -152,8 +152,8 @@ def _same_texts(found: Sequence[JudgeReadings], roles: Roles):
 def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) -> pl.DataFrame:
     """One row per judge, variant, protocol and self, with the verdict (schema `JUDGED`).
 
-    Accuracy is that of the corrected protocol's pairs of intact and corrupted texts, in all rows of
-    a judge.
+    All rows of a judge have the accuracy on the corrected protocol's pairs of intact and corrupted
+    texts.
     """
     told_apart = frames["preference-discrimination"].filter(pl.col("variant") == CORRECTED)
     accuracy = {(row["target"], row["mix"]): row for row in told_apart.iter_rows(named=True)}
@@ -257,7 +257,7 @@ def _by(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple, list[dict[str, 
 
 
 def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
-    """Rows by target and judge in the order of the config; gold judges last."""
+    """Rows by target and judge in config order; gold judges last."""
     wanted = {
         "target": list(roles.selves),
         "panel": list(roles.selves),

@@ -1,4 +1,4 @@
-"""The articles that are summarised: read, checked, counted, sampled by seed."""
+"""The articles to summarise: reading, checks, counts and seeded sampling."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ RAW = pl.Schema({"article": pl.String, "reference": pl.String})
 
 
 def read_articles(path: Path, fields: ArticleFields) -> pl.DataFrame:
-    """Article and reference of every row of a file, as they stand there; null where one is missing.
+    """Article and reference of every row of a file, unchanged; null if missing.
 
     Raises:
-        UserError: the file or a column is missing, damaged or no text.
+        UserError: the file or a column is missing, damaged or not text.
     """
     return _columns(read_table(Path(path), KEY), fields)
 
 
 def fetch_articles(articles: HubArticles) -> pl.DataFrame:
-    """Fetch articles of the Hugging Face hub; needs the network.
+    """Fetch articles from the Hugging Face Hub; needs the network.
 
     Raises:
         UserError: they cannot be fetched, or lack a column.
@@ -43,15 +43,17 @@ def fetch_articles(articles: HubArticles) -> pl.DataFrame:
         loaded = load_dataset(
             articles.repo, articles.config, revision=articles.revision, split=articles.split
         )
-    except Exception as error:  # the library raises a dozen kinds for one cause: it was not fetched
+    except (
+        Exception
+    ) as error:  # the library raises a dozen exception types for one cause: fetching failed
         reason = (str(error).strip().splitlines() or ["no reason given"])[0]
         raise PassingError(
             what=f"the articles could not be fetched ({type(error).__name__}: {reason})",
             where=where,
             expected="a public Hub dataset, or one that you have access to, and a network "
             "connection",
-            remedy=f"check {KEY}.repo, .config, .revision and .split, and that this machine reaches "
-            f"the hub; or download the file and use {KEY}.kind: file",
+            remedy=f"check `repo`, `config`, `revision` and `split` in {KEY} and this machine's "
+            f"access to the Hub, or download the file and set `{KEY}.kind: file`",
         ) from error
     columns = list(loaded.column_names)
     numbers = range(1, len(loaded) + 1)
@@ -69,19 +71,19 @@ def embedded_articles(count: int, towns: int, seed: int) -> pl.DataFrame:
             what=str(error),
             where="preference.count",
             expected="fewer articles, or more towns",
-            remedy="lower preference.count or raise dataset.towns",
+            remedy="lower `preference.count` or raise `dataset.towns`",
         ) from None
 
 
 def raw_articles(
     settings: Mapping[str, Any], files: Sequence[Path], *, count: int, towns: int | None, seed: int
 ) -> pl.DataFrame:
-    """Articles and references as they come, of any kind.
+    """Articles and references of any kind, unchanged.
 
     Args:
         settings: the section `preference.articles`.
-        files: the user's file, or what was fetched; none for the embedded world.
-        count, towns, seed: of the embedded world's notices.
+        files: the user's file or the fetched file; empty for the embedded world.
+        count, towns, seed: for the embedded world's notices.
     """
     if settings["kind"] == "embedded":
         return embedded_articles(count, towns, seed)
@@ -98,28 +100,29 @@ def _columns(table: RawTable, fields: ArticleFields) -> pl.DataFrame:
                 what=f"there is no column '{column}'",
                 where=table.where,
                 expected=f"one of its columns: {', '.join(table.columns)}",
-                remedy=f"correct {KEY}.fields.{field}",
+                remedy=f"set `{KEY}.fields.{field}` to one of these columns",
             )
         values = table.values(column)
         for index, value in enumerate(values):
             if value is not None and not isinstance(value, str):
                 raise UserError(
-                    what=f"column '{column}' holds {type(value).__name__} and no text",
+                    what=f"column '{column}' contains {type(value).__name__} instead of text",
                     where=table.place(index),
                     expected="a text",
-                    remedy=f"turn the values into texts, or correct {KEY}.fields.{field}",
+                    remedy=f"convert the values to text, or set `{KEY}.fields.{field}` to a text "
+                    "column",
                 )
         read[field] = values
     return pl.DataFrame(read, schema=RAW)
 
 
 def sample_articles(raw: pl.DataFrame, count: int, seed: int, output: Path, counts: Path) -> None:
-    """Take `count` articles by seed, whatever their order, and write them with what was left out.
+    """Sample `count` articles by seed, independent of order; write them and the skipped ones.
 
-    An article that is empty, has no reference or stands there a second time is none.
+    Empty articles, articles without a reference, and duplicates are skipped.
 
     Raises:
-        UserError: fewer are left than `count`.
+        UserError: fewer than `count` are left.
     """
     left: Counter[str] = Counter()
     kept: dict[str, tuple[str, str, str]] = {}
@@ -136,10 +139,10 @@ def sample_articles(raw: pl.DataFrame, count: int, seed: int, output: Path, coun
             kept[name] = (name, article, reference)
     if len(kept) < count:
         raise UserError(
-            what=f"{len(kept)} articles can be used, and {count} are asked for",
-            where=f"{KEY}; left out: {dict(left) or 'none'}",
-            expected=f"at least {count} articles with a reference (preference.count)",
-            remedy="lower preference.count, or give more articles",
+            what=f"only {len(kept)} articles are usable, but {count} are requested",
+            where=f"{KEY}; skipped: {dict(left) or '(none)'}",
+            expected=f"at least {count} articles with a reference (`preference.count`)",
+            remedy="lower `preference.count`, or provide more articles",
         )
     drawn = sorted(kept, key=lambda name: digest(seed, name))[:count]
     frame = pl.DataFrame([kept[name] for name in sorted(drawn)], schema=ARTICLES, orient="row")

@@ -1,4 +1,4 @@
-"""Biases of a judge as one value per article and training seed: what the estimates are means of."""
+"""Biases of a judge as one value per article and training seed; estimates are their means."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ BASE = "base"  # the two texts that may be "self": the untuned target's, and the
 
 @dataclass(frozen=True)
 class Series:
-    """One value per training seed and article, NaN where the article does not count.
+    """One value per training seed and article, NaN if the article does not count.
 
     Attributes:
         names: target, mix, variant, protocol, self, statistic and unit.
-        seeds, articles: names of the places of `values`.
+        seeds, articles: names along the axes of `values`.
         values: `[seed, article]`; their mean over articles, then seeds, is the estimate.
-        note: what else a reader must know of it.
+        note: remark for readers.
     """
 
     target: str
@@ -46,17 +46,17 @@ class Series:
 
     @property
     def valid(self) -> np.ndarray:
-        """Which articles have a value in every seed."""
+        """Mask of articles with a value in every seed."""
         return ~np.isnan(self.values).any(axis=0)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Who is "self" for a judge, and against whom it stands.
+    """ "Self" of a judge and its opponents.
 
     Attributes:
         label: `base`, or `own`.
-        author: name of the text in the readings.
+        author: author name of the text in the readings.
         others: the other models.
         human: author of the references.
     """
@@ -68,12 +68,12 @@ class Asked:
 
     @property
     def field(self) -> list[str]:
-        """All authors that an article must have."""
+        """All authors that an article needs."""
         return [self.author, *self.others, self.human]
 
 
 def asked_of(judge: JudgeReadings, roles: Roles) -> list[Asked]:
-    """The conditions of a judge: its base model's text as self and, where it read them, its own."""
+    """The conditions of a judge: its base model's text as self and, if read, its own texts."""
     if judge.target not in roles.selves:
         return []
     others = roles.others(judge.target, judge.variant)
@@ -88,10 +88,10 @@ def biases_of(
 ) -> Iterator[Series]:
     """All series of a judge.
 
-    SPB: mean of self less the mean of the other models' means; PSB: mean of all models' means less
-    that of the human reference. A text's mean is over its pairs with all others of the field, or
-    its score. Direct scores: by how much self beats the other models, and the reference; in units
-    of probability less a half.
+    SPB: mean of self minus the mean of the other models' means; PSB: mean of all models' means
+    minus the mean of the human reference. A text's mean is over its pairs with all others in the
+    field, or its score. Direct scores: by how much self beats the other models, and the reference;
+    in units of probability minus one half.
 
     Args:
         golds: independent judges of the same protocol.
@@ -121,7 +121,7 @@ def self_and_synthetic(judge: JudgeReadings, asked: Asked, unit: str) -> dict[st
     means = {name: judge.means(unit, name, asked.field) for name in asked.field}
     others = np.mean([means[name] for name in asked.others], axis=0)
     models = np.mean([means[name] for name in (asked.author, *asked.others)], axis=0)
-    # An article counts only where the whole field was read, for either bias.
+    # An article counts only if the whole field was read, for either bias.
     whole = np.sum([means[name] * 0 for name in asked.field], axis=0)
     return {
         SPB: means[asked.author] - others + whole,
@@ -152,15 +152,15 @@ def _direct(judge: JudgeReadings, asked: Asked, roles: Roles, series) -> Iterato
 def against_gold(
     judge: JudgeReadings, asked: Asked, golds: Sequence[JudgeReadings], roles: Roles, series
 ) -> Iterator[Series]:
-    """Difference-in-differences and its secondary kin, where independent judges read the same texts.
+    """Difference-in-differences and related statistics, if independent judges read the same texts.
 
-    DiD = [d(self, R) − d(K, R)] of the judge less the same of the gold judges (their mean), with R
-    the human reference and K the proxy: the other model whose texts the gold judges place nearest to
-    self's, unless one is named. Quality that gold judges see, too, is no bias.
+    DiD = [d(self, R) − d(K, R)] of the judge minus that of the gold judges (their mean), with R the
+    human reference and K the proxy: the other model whose texts the gold judges rate closest to
+    self's, unless one is named. Quality that gold judges also see is not bias.
 
     Equal-opportunity gap: share of the judge's votes for self among the pairs where gold prefers
-    self, less its votes for the other model where gold prefers that one (Wataoka et al. 2024, with
-    gold judges in the place of people). Score above gold's (DBG): the judge's score of self less
+    self, minus its votes for the other model where gold prefers that one (Wataoka et al. 2024, with
+    gold judges instead of humans). Score above gold's (DBG): the judge's score of self minus
     gold's.
     """
     if asked.label == BASE:
@@ -209,7 +209,7 @@ def _over(judge: JudgeReadings, unit: str, one: str, other: str) -> np.ndarray:
 
 
 def _by_seed(gold: JudgeReadings, unit: str, texts: Sequence[str], other: str) -> np.ndarray:
-    """What gold says of the text of each of a judge's seeds: `[seed, article]`."""
+    """Gold's values for the texts of each of a judge's seeds: `[seed, article]`."""
     return np.concatenate([_over(gold, unit, text, other)[:1] for text in texts])
 
 
@@ -218,7 +218,7 @@ def _scores(gold: JudgeReadings, texts: Sequence[str]) -> np.ndarray:
 
 
 def _aligned(gold: JudgeReadings, judge: JudgeReadings, values: np.ndarray) -> np.ndarray:
-    """Values of gold's articles at the places of the judge's; NaN where gold has none."""
+    """Gold's values aligned with the judge's articles; NaN if gold has none."""
     at = {article: place for place, article in enumerate(gold.articles)}
     places = [at.get(article, -1) for article in judge.articles]
     padded = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)
@@ -226,7 +226,7 @@ def _aligned(gold: JudgeReadings, judge: JudgeReadings, values: np.ndarray) -> n
 
 
 def _nearest(golds: Sequence[JudgeReadings], texts: Sequence[str], asked: Asked) -> str | None:
-    """The other model that is as good as self in the eyes of the gold judges; none of these itself."""
+    """The other model that the gold judges rate closest to self; never a gold judge itself."""
     unit = LOG_ODDS if LOG_ODDS in golds[0].values else POINTS
     gaps = {}
     for name in asked.others:
@@ -261,14 +261,14 @@ def _equal_opportunity(
 
 
 def ratio(top: np.ndarray, below: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Values per article whose mean is Σ top / Σ below of every seed, to first order as variable.
+    """Values per article whose mean is Σ top / Σ below of every seed, with first-order variance.
 
-    θ + n (top − θ below) / Σ below, with θ the ratio and n the articles that count: their spread is
+    θ + n (top − θ below) / Σ below, with θ the ratio and n the counted articles: their spread is
     that of the linearised ratio.
 
     Args:
         top, below: `[seed, article]`.
-        counts: `[article]`; the others are NaN. All are where a seed has nothing below.
+        counts: `[article]`; others are NaN, as are all if a seed has an empty denominator.
     """
     total = below.sum(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -280,9 +280,10 @@ def ratio(top: np.ndarray, below: np.ndarray, counts: np.ndarray) -> np.ndarray:
 def same_text(
     judge: JudgeReadings, untuned: JudgeReadings, roles: Roles
 ) -> tuple[Series, Series] | None:
-    """SPB on a run's own texts, by the run and by the untuned target; None if that did not read them.
+    """SPB on a run's own texts, by the run and by the untuned target; None if not read by the
+    latter.
 
-    Their difference is what training did to the judge, the texts being the same.
+    Their difference is the effect of training on the judge, because the texts are the same.
     """
     found = [each for each in asked_of(judge, roles) if each.label == OWN]
     texts = [own_of(judge.mix, seed) for seed in judge.seeds]

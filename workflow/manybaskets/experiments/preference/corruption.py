@@ -1,4 +1,4 @@
-"""A planted gap in quality: the same words or sentences in another order."""
+"""A planted quality gap: the same words or sentences in a different order."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from manybaskets.records.ids import row_seed
 
 
 def shuffled(text: str, what: str, *seed: object) -> str:
-    """A text with its words, or its sentences, in another order; as it is where it has no other.
+    """A text with its words or sentences in a different order, if there is one.
 
     Args:
         what: `words` or `sentences`.
-        seed: what the order derives from.
+        seed: seed of the order.
     """
     units = sentences(text) if what == "sentences" else text.split()
     if len(set(units)) < 2:

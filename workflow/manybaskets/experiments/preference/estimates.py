@@ -1,4 +1,4 @@
-"""Estimates of biases with intervals, tests of them and between judges, and Holm over all tests."""
+"""Bias estimates with intervals, tests of biases and between judges, and Holm over all tests."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NAMES = dict.fromkeys(
 _NUMBERS = {
     **dict.fromkeys(("value", "low", "high"), pl.Float64),
     "p": pl.Float64,  # of no bias; null where it is not tested
-    "p_holm": pl.Float64,  # over all tests of the study, those of comparisons among them
+    "p_holm": pl.Float64,  # over all tests of the study, including comparisons
     "p_equivalent": pl.Float64,  # of a bias beyond the margin (two one-sided tests)
     "p_equivalent_holm": pl.Float64,
     "n_articles": pl.Int64,
@@ -53,23 +53,23 @@ PREFERENCE_COMPARISONS_SCHEMA = pl.Schema(
 SAME, OWN_EACH, SAME_OWN = "same texts", "each judge's own text", "the run's own text, for both"
 FEWEST_SEEDS = 3
 _TESTED = {(SPB, PROBABILITY), (SPB, POINTS), (DID, LOG_ODDS), (DID, Z)}
-_PATTERNS_PER_TEST = 100  # so that the smallest p, times the family, is a fifth of .05
+_PATTERNS_PER_TEST = 100  # so that the smallest p, times the family size, is a fifth of .05
 
 
 class Clusters:
-    """Articles as clusters: those with the same text count as one draw."""
+    """Articles as clusters: articles with the same text count as one draw."""
 
     def __init__(self, articles: Sequence[str]) -> None:
         self._codes, self.sizes = _clusters(tuple(articles))
 
     def mean(self, values: np.ndarray, condition: tuple[str, ...]) -> Mean:
-        """The mean of `values[seed, article]`, with what the training seeds of a condition add."""
+        """The mean of `values[seed, article]`, with the variance from a condition's training seeds."""
         return mean_of(cluster_sums(self._codes, values), self.sizes, condition)
 
 
 @lru_cache(maxsize=256)
 def _clusters(articles: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and sizes of the articles' clusters; many series rest on the same articles."""
+    """Codes and sizes of the articles' clusters; cached because many series share articles."""
     _, codes = np.unique(
         cluster_of(pl.Series(articles, dtype=pl.String)).to_numpy(), return_inverse=True
     )
@@ -82,7 +82,7 @@ def kept(articles: Sequence[str], valid: np.ndarray) -> list[str]:
 
 
 def mean_of_series(series: Series) -> Mean | None:
-    """A series' mean; None where no article counts."""
+    """A series' mean; None if no article counts."""
     valid = series.valid
     if not valid.any():
         return None
@@ -109,7 +109,7 @@ def estimates(found: Sequence[Series], settings: Statistics, seed: int) -> list[
 
 
 def names_of(series: Series) -> dict[str, Any]:
-    """What a line is of."""
+    """Key columns of a line."""
     return {
         "target": series.target,
         "mix": series.mix,
@@ -122,7 +122,7 @@ def names_of(series: Series) -> dict[str, Any]:
 
 
 def counted(series: Series, valid: np.ndarray) -> dict[str, int]:
-    """Articles that count and that do not."""
+    """Numbers of counted and excluded articles."""
     return {"n_articles": int(valid.sum()), "n_excluded": int((~valid).sum())}
 
 
@@ -146,7 +146,7 @@ def _method(mean: Mean) -> str:
 
 
 def few_seeds(mix: str, seeds: int) -> str | None:
-    """The remark that these are too few trainings to speak of a condition; gold and vanilla have none."""
+    """Remark for too few trainings to generalise to a condition; empty for gold and vanilla."""
     if mix in (VANILLA, GOLD) or seeds >= FEWEST_SEEDS:
         return None
     return f"fewer than {FEWEST_SEEDS} training seeds"
@@ -189,7 +189,7 @@ def compare_judges(
     intervals = iter(bca(known, settings.bootstrap_resamples, settings.confidence, seed))
     for line, mean in zip(lines, means, strict=True):
         if mean is None:
-            line["method"] = "no article with a value of both judges in every seed"
+            line["method"] = "no article with a value for both judges in every seed"
             continue
         line["low"], line["high"] = next(intervals) or (None, None)
         line["method"] = f"paired {_method(mean)}"
@@ -233,12 +233,12 @@ def test_all(
     settings: Statistics,
     seed: int,
 ) -> None:
-    """Add p of every test and Holm's over all of them, comparisons and equivalence among them.
+    """Add p of every test and Holm's p over all of them, including comparisons and equivalence.
 
-    Tested against 0, by sign flips over articles that training seeds widen: SPB and the main unit
-    of DiD, in all judges, and every comparison. Tested for lying within the margin: SPB. The paper
-    variant is not tested: its numbers stand beside the published ones. There are so many flips that
-    the smallest p decides in a family of this size.
+    Tested against 0, by sign flips over articles widened by training seeds: SPB and the main unit
+    of DiD, for all judges, and every comparison. Tested for equivalence within the margin: SPB. The
+    paper variant is not tested: its numbers are compared with the published ones. There are enough
+    flips for the smallest p to be significant in a family of this size.
     """
     wanted = [
         (line, mean)
@@ -267,7 +267,7 @@ def test_all(
 
 
 def equivalence_p(mean: Mean, margin: float) -> float:
-    """p of the hypothesis that a mean lies at or beyond ±margin: the larger of two one-sided tests.
+    """p of the hypothesis that a mean is at or beyond ±margin: the larger of two one-sided tests.
 
     The variance is that over clusters plus that of the training seeds, each with its t.
     Source: Schuirmann 1987 (TOST).
@@ -281,7 +281,7 @@ def equivalence_p(mean: Mean, margin: float) -> float:
         components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
     room = margin - abs(mean.value)
     if not any(component.variance > 0 for component in components):
-        # No spread gives no test; all that is known is that every article says the same.
+        # Without spread there is no test; every article gives the same value.
         return 1 / (1 + clusters) if room > 0 else 1.0
     one_sided = t_p(room, components) / 2
     return one_sided if room > 0 else 1 - one_sided

@@ -1,4 +1,4 @@
-"""The self-preference experiment as config, rules, plan, status and report see it."""
+"""The self-preference experiment for config, rules, plan, status and report."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from manybaskets.records.resources import resource
 
 
 class PreferenceExperiment(Experiment):
-    """Whom judges prefer."""
+    """Self-preference of judges."""
 
     name = "preference"
     section = Preference
-    description = "Whom judges prefer: the experiment on self-preference; null for none."
+    description = "Self-preference experiment: which authors judges prefer; null to skip."
     presentation = (
         "manybaskets.experiments.preference.tables",
         "manybaskets.experiments.preference.figures",
@@ -44,7 +44,7 @@ class PreferenceExperiment(Experiment):
         check_preference(study)
 
     def operations(self, study: Study) -> dict[str, Any]:
-        """How authors and runs write, and how judges read."""
+        """Operational settings of authors, runs and judges."""
         settings = study.preference
         writers = [name for name in settings.authors if name != HUMAN]
         return {
@@ -55,7 +55,7 @@ class PreferenceExperiment(Experiment):
         }
 
     def statistics(self, study: Study) -> list[str]:
-        """Biases, comparisons, and what judges can do."""
+        """Statistics of biases, comparisons and the judges' ability."""
         return list(NAMES)
 
     def results(self, study: Study) -> list[Path]:
@@ -88,7 +88,7 @@ class PreferenceExperiment(Experiment):
         tables: Mapping[str, Table],
         inputs: Mapping[str, Sequence[Path]],
     ) -> ReportSection:
-        """What the judges prefer, and which of them cannot be read."""
+        """Sentences on the judges' preferences, and on judges that cannot be interpreted."""
         return section_of(study, frames, tables)
 
 

@@ -22,11 +22,11 @@ class PreferenceFiles(StageFiles):
         return self.results / "preference/raw.parquet"
 
     def articles(self) -> Path:
-        """The articles that are summarised."""
+        """The articles to summarise."""
         return self.results / "preference/articles.parquet"
 
     def article_counts(self) -> Path:
-        """Articles that were left out, by reason."""
+        """Skipped articles, by reason."""
         return self.results / "preference/articles.json"
 
     def summaries(self, author: str = "{author}") -> Path:
@@ -36,7 +36,7 @@ class PreferenceFiles(StageFiles):
     def own_summaries(
         self, target: str = "{target}", mix: str = "{mix}", seed: int | str = "{seed}"
     ) -> Path:
-        """Summaries of all articles by a run that judges."""
+        """Summaries of all articles by a judging run."""
         return self.results / f"preference/own/{target}/{mix}/seed{seed}.parquet"
 
     def texts(self) -> Path:
@@ -72,20 +72,20 @@ class PreferenceFiles(StageFiles):
         return [VANILLA, *judged_mixes(self.study)] if self.study.preference else []
 
     def runs(self) -> list[Run]:
-        """Runs of any target that judge, as (mix, seed)."""
+        """Judging runs of any target, as (mix, seed)."""
         return [(mix, seed) for mix in self.mixes() for seed in self.study.seeds_of(mix)]
 
     def writing_runs(self) -> list[Run]:
-        """Runs of any target that write summaries of their own; the untuned one is an author."""
+        """Runs of any target that write their own summaries; the untuned run is an author."""
         own = self.study.preference and self.study.preference.own_summaries
         return [run for run in self.runs() if run[0] != VANILLA] if own else []
 
     def load(self) -> TargetLoad:
-        """What one load of a target judges."""
+        """Judgements from one load of a target."""
         return TargetLoad(self.runs(), self._whole())
 
     def writing_load(self) -> TargetLoad:
-        """What one load of a target summarises."""
+        """Summaries from one load of a target."""
         return TargetLoad(self.writing_runs(), self._whole())
 
     def judging(self, model: str) -> tuple[str, EngineSettings]:
@@ -93,12 +93,12 @@ class PreferenceFiles(StageFiles):
         return model, self.study.preference.judging.engine_of(model)
 
     def own_seen(self, judges: list[Run]) -> list[Run]:
-        """Runs whose summaries some judges see: each its own, the untuned target all."""
+        """Runs whose summaries a judge sees: its own, or all for the untuned target."""
         writing = self.writing_runs()
         return writing if (VANILLA, 0) in judges else [run for run in judges if run in writing]
 
     def all_texts(self) -> list[tuple[str, str, Path]]:
-        """All summaries as (author, target of a run's own summaries or nothing, file)."""
+        """All summaries as (author, target of a run's own summaries or empty, file)."""
         if not self.study.preference:
             return []
         of_authors = [(name, "", self.summaries(name)) for name in self.study.preference.authors]
@@ -124,7 +124,7 @@ class PreferenceFiles(StageFiles):
         return {"preference.articles.path": articles.path}
 
     def article_sources(self) -> list[str | Path]:
-        """Where articles come from: a file; nothing for those that are generated."""
+        """Input file of the articles; empty for generated articles."""
         articles = self.study.preference and self.study.preference.articles
         if articles and articles.kind == "hub":
             return [self.raw_articles()]

@@ -1,4 +1,4 @@
-"""What can be concluded on self-preference, and what cannot, in plain sentences."""
+"""Sentences on what can and cannot be concluded about self-preference."""
 
 from __future__ import annotations
 
@@ -29,33 +29,33 @@ _ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
 _UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
 _WHOSE = {"base": "the base model's text", "own": "its own text"}
 _MEANS = {
-    SELF: "prefers {whose}, also at equal length and beyond what independent judges see in it",
-    BY_LENGTH: "prefers {whose}, and its length explains that",
-    BY_QUALITY: "prefers {whose}, and so do independent judges: it may simply be better",
-    NO_GOLD: "prefers {whose}, also at equal length; without an independent judge that read the same "
-    "texts, this may be taste for itself or good judgement",
+    SELF: "prefers {whose}, even at equal length and beyond the preference of independent judges",
+    BY_LENGTH: "prefers {whose}, which is explained by its length",
+    BY_QUALITY: "prefers {whose}, as do independent judges: it may simply be better",
+    NO_GOLD: "prefers {whose}, even at equal length; without an independent judge of the same "
+    "texts, this may be self-preference or good judgement",
     NONE: "shows no preference for {whose} beyond the margin set before the run",
     OTHERS: "prefers the other models to {whose}",
 }
 _KEYS = ("target", "mix", "variant", "protocol", "self")
-_LONGER = 1.1  # ratio of words from which a difference in length is told
+_LONGER = 1.1  # word ratio from which a difference in length is reported
 _FEW = 3
 
 
 def preference_findings(
     frames: Mapping[str, pl.DataFrame], confidence: float, no_held_out_reason: str | None = None
 ) -> list[str]:
-    """Sentences of the report, those first that limit all others.
+    """Sentences for the report, starting with those that limit all others.
 
     Args:
         frames: result of `results.preference_statistics`.
-        confidence: of the intervals.
-        no_held_out_reason: why no author is of a family that no mix was trained on.
+        confidence: confidence of the intervals.
+        no_held_out_reason: why every author's family made training data for some mix.
     """
     rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
     if rows.is_empty():
         return [
-            "No judge read a summary in the corrected form: nothing is said of self-preference."
+            "No judge read a summary in the corrected form, so self-preference is not assessed."
         ]
     said = list(_ability(rows, frames["preference-discrimination"], confidence))
     fit = [row for row in rows.iter_rows(named=True) if not _unfit(row)]
@@ -68,7 +68,7 @@ def preference_findings(
 
 
 def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
-    """What stands above everything in the report: judges whose lack of bias means nothing."""
+    """Warnings at the top of the report: judges whose lack of bias is meaningless."""
     rows = frames["preference"].filter(pl.col("variant") == CORRECTED)
     judges = rows.unique(["target", "mix"], maintain_order=True).rows(named=True)
     unfit = [_judge(row, rows["target"].n_unique() > 1) for row in judges if _unfit(row)]
@@ -76,7 +76,7 @@ def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
         return []
     return [
         f"Self-preference: {len(unfit)} of {len(judges)} judges cannot be interpreted "
-        f"({', '.join(unfit)}); that they show no bias is no finding."
+        f"({', '.join(unfit)}); a missing bias of these judges is not a finding."
     ]
 
 
@@ -116,15 +116,15 @@ def _ability(rows: pl.DataFrame, told_apart: pl.DataFrame, confidence: float) ->
     unfit = sum(map(len, reasons.values()))
     if not unfit:
         yield (
-            f"All {len(judges)} judges tell intact summaries from shuffled ones, so that their "
-            "preferences can be read."
+            f"All {len(judges)} judges distinguish intact summaries from shuffled ones, so their "
+            "preferences can be interpreted."
         )
     else:
         listed = "; ".join(f"{reason}: {', '.join(names)}" for reason, names in reasons.items())
         rest = "none can" if unfit == len(judges) else f"{len(judges) - unfit} can"
         yield (
-            f"Of {len(judges)} judges, {rest} be interpreted. The others ({listed}) may show a bias "
-            "near zero because they cannot judge, and no conclusion is drawn from it."
+            f"Of {len(judges)} judges, {rest} be interpreted. The others ({listed}) may show a "
+            "bias near zero because they cannot judge; no conclusion is drawn from it."
         )
     known = told_apart.filter(pl.col("mix") != GOLD, pl.col("value").is_not_null())
     if known.height:
@@ -135,7 +135,7 @@ def _ability(rows: pl.DataFrame, told_apart: pl.DataFrame, confidence: float) ->
         ends = " to ".join(
             _share(row, confidence if row is worst else None) for row in (worst, best)
         )
-        yield f"They prefer the intact of two summaries in {ends} of the readings; chance is .5."
+        yield f"They prefer the intact summary in {ends} of the readings; chance is .5."
 
 
 def _share(row: Mapping[str, Any], confidence: float | None) -> str:
@@ -166,7 +166,7 @@ def _verdicts(fit: Sequence[Mapping[str, Any]], confidence: float) -> Iterator[s
 
 
 def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iterator[str]:
-    """Whether models are preferred to people, and whether that outlasts their length."""
+    """Whether models are preferred to humans, also at equal length."""
     at_one = {
         tuple(row[key] for key in _KEYS): row
         for row in lengths.filter(
@@ -180,8 +180,8 @@ def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iter
         lasting = [row for row in equal if row["low"] is not None and row["low"] > 0]
         if rows:
             yield (
-                f"For judges of {target}, models are preferred to people in {len(liked)} of "
-                f"{len(rows)} rows that can be interpreted (interval of PSB above 0)"
+                f"For judges of {target}, models are preferred to humans in {len(liked)} of "
+                f"{len(rows)} interpretable rows (PSB interval above 0)"
                 + (f"; at equal length in {len(lasting)} of these." if liked else ".")
             )
 
@@ -189,7 +189,7 @@ def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iter
 def _compared(
     compared: pl.DataFrame, fit: Sequence[Mapping[str, Any]], level: float
 ) -> Iterator[str]:
-    """Differences between judges who both can judge; how many are told apart."""
+    """Differences between judges that can both judge, and how many are significant."""
     able = {(row["target"], row["mix"]) for row in fit}
     rows = [
         row
@@ -199,20 +199,20 @@ def _compared(
     ]
     if not rows:
         yield (
-            "No two judges that can be interpreted were compared, so that nothing is said on whether "
-            "the origin of the training data changes self-preference."
+            "No two interpretable judges were compared, so the effect of the training data's "
+            "origin on self-preference is not assessed."
         )
         return
     several = len({row["target"] for row in rows}) > 1
     told = [row for row in rows if row["p_holm"] < level]
     yield (
-        f"{len(told)} of {len(rows)} differences in self-preference between two judges are told apart "
-        "under Holm's correction over all tests."
+        f"{len(told)} of {len(rows)} differences in self-preference between two judges are "
+        "significant under Holm's correction over all tests."
     )
     for row in told:
         value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
         way = "more" if row["value"] > 0 else "less"
-        alone = ", the texts being the same" if row["texts"] == SAME_OWN else ""
+        alone = " on the same texts" if row["texts"] == SAME_OWN else ""
         yield (
             f"{_judge(row, several)} favours {_WHOSE[row['self']]} {way} than {row['against']} does, "
             f"{_ASKED[row['protocol']]}{alone}: {value} {_UNITS[row['protocol']]} ({low} to {high})."
@@ -233,8 +233,8 @@ def _lengths(rows: pl.DataFrame) -> Iterator[str]:
         times = ends[0] if ends[0] == ends[1] else f"{ends[0]} to {ends[1]}"
         text = "of its base model" if whose == "base" else "of its own runs"
         yield (
-            f"For judges of {target}, texts {text} are {times} times as long as the other models'; the "
-            "table of length has the bias at equal length."
+            f"For judges of {target}, texts {text} are {times} times as long as the other models' "
+            "texts; see the length table for the bias at equal length."
         )
 
 
@@ -244,19 +244,22 @@ def _limits(
     few = rows.filter(pl.col("flag").is_not_null())
     if few.height:
         yield (
-            f"{few['mix'].n_unique()} of the conditions have fewer than {_FEW} training seeds: what is "
-            "said of them is said of these trainings alone, not of their training data."
+            f"{few['mix'].n_unique()} of the conditions have fewer than {_FEW} training seeds: "
+            "statements about them apply only to these trainings, not to their training data."
         )
     if not rows["did"].count():
         gold = frames["preference-discrimination"].filter(pl.col("mix") == GOLD)
         why = (
-            "the independent judges cannot tell an intact summary from a shuffled one"
+            "the independent judges cannot distinguish an intact summary from a shuffled one"
             if gold.height
             else "no independent judge read the summaries"
         )
-        yield (f"A preference for good texts is not told from one for self, since {why}.")
+        yield (
+            "A preference for good texts cannot be distinguished from self-preference, because "
+            f"{why}."
+        )
     if no_held_out_reason:
-        yield f"No author is of a family that no mix was trained on: {no_held_out_reason}"
+        yield f"Every author's family made training data for some mix: {no_held_out_reason}"
     lost = frames["preference-excluded"].filter(pl.col("counted") == "not at all")
     if lost.height:
         top = (

@@ -1,4 +1,4 @@
-"""What the instrument itself did: position bias, marker mass, discrimination, who beats whom."""
+"""Checks of the instrument: position bias, marker mass, discrimination, author matrix."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ _N = dict.fromkeys(("n_articles", "n_seeds"), pl.Int64)
 POSITION = pl.Schema(
     {
         **dict.fromkeys((*_JUDGE, "markers"), pl.String),
-        **_NUMBERS,  # position bias in log-odds; above 0 it favours the first place
+        **_NUMBERS,  # position bias in log-odds; above 0 the first position is favoured
         **dict.fromkeys(("consistency", "consistency_low", "consistency_high"), pl.Float64),
         "flip_rate": pl.Float64,
-        "first_share": pl.Float64,  # share of all readings that favour the first place
+        "first_share": pl.Float64,  # share of all readings that favour the first position
         "n_pairs": pl.Int64,
         **_N,
     }
@@ -50,13 +50,13 @@ MASS = pl.Schema(
         **dict.fromkeys((*_JUDGE, "protocol", "markers"), pl.String),
         **dict.fromkeys(("value", "p5", "low_share", "spaced"), pl.Float64),
         "n_readings": pl.Int64,
-        "n_none": pl.Int64,  # readings in which the markers have no mass at all, or none survived
+        "n_none": pl.Int64,  # readings in which the markers have no mass, or did not survive
     }
 )
 DISCRIMINATED = pl.Schema(
     {
         **dict.fromkeys(_JUDGE, pl.String),
-        **_NUMBERS,  # share of readings that favour the intact text; a tie is a half
+        **_NUMBERS,  # share of readings that favour the intact text; a tie counts half
         **dict.fromkeys(("averaged", "margin", "margin_low", "margin_high"), pl.Float64),
         "n_pairs": pl.Int64,
         **_N,
@@ -65,11 +65,11 @@ DISCRIMINATED = pl.Schema(
 MATRIX = pl.Schema(
     {
         **dict.fromkeys((*_JUDGE, "protocol", "unit"), pl.String),
-        "panel": pl.String,  # target whose panel of authors this is; gold judges see them all
+        "panel": pl.String,  # target with this panel of authors; gold judges see all panels
         "author": pl.String,
         "opponent": pl.String,  # null: the mean over all others, or the score
         **_NUMBERS,
-        "words": pl.Float64,  # mean of the author's texts; of a mean only
+        "words": pl.Float64,  # mean of the author's texts; only for means
         **_N,
     }
 )
@@ -91,7 +91,7 @@ _ONE_ORDER = "one order only was read"
 
 @dataclass(frozen=True)
 class _Waiting:
-    """A line whose interval is still to come."""
+    """A line without its interval."""
 
     line: dict[str, Any]
     keys: tuple[str, str, str]  # where value, low and high go
@@ -100,7 +100,7 @@ class _Waiting:
 
 
 def _filled(waiting: Sequence[_Waiting], settings: Statistics, seed: int) -> None:
-    """Put value and interval into every line; a share that never varies has Wilson's."""
+    """Add value and interval to every line; a constant share has Wilson's interval."""
     found = bca(
         [each.mean for each in waiting], settings.bootstrap_resamples, settings.confidence, seed
     )
@@ -114,7 +114,7 @@ def _filled(waiting: Sequence[_Waiting], settings: Statistics, seed: int) -> Non
 
 
 def _per_article(rows: pl.DataFrame, column: str) -> tuple[np.ndarray, list[str], list[int]]:
-    """Means of a column by seed and article, on the articles that all seeds have."""
+    """Means of a column by seed and article, on articles that all seeds have."""
     table = rows.group_by("seed", "article_id").agg(pl.col(column).mean())
     wide = table.pivot(on="article_id", index="seed", values=column).sort("seed")
     articles = sorted(name for name in wide.columns if name != "seed")
@@ -136,9 +136,9 @@ def _waiting(
 def position_rows(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
     """Position bias and swap consistency of every judge and set of markers (schema `POSITION`).
 
-    Bias: half of l with a text first less l with the same text second. Consistency: share of
-    articles, pairs and markers whose l has the same sign, not 0, in both orders; the flip rate is
-    the rest. Equal texts tell nothing of either and are left out.
+    Bias: half of l with a text first minus l with the same text second. Consistency: share of
+    articles, pairs and markers whose l has the same nonzero sign in both orders; the flip rate is
+    the rest. Equal texts are uninformative and left out.
     """
     pairs = marker_pairs(readings, PAIRWISE).filter(~pl.col("tied")).with_columns(
         bias=(pl.col("l_first") - pl.col("l_second")) / 2,
@@ -160,7 +160,7 @@ def position_rows(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl
 
 
 def mass(readings: pl.DataFrame, low: float) -> pl.DataFrame:
-    """How much probability the markers have together, of every judge, protocol and set of markers.
+    """Total probability of the markers, for every judge, protocol and marker set.
 
     Args:
         low: probability below which a reading counts in `low_share`.
@@ -183,7 +183,7 @@ def mass(readings: pl.DataFrame, low: float) -> pl.DataFrame:
 
 
 def discrimination_rows(readings: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFrame:
-    """Whether judges tell an intact text from a corrupted one (schema `DISCRIMINATED`).
+    """Whether judges distinguish intact from corrupted texts (schema `DISCRIMINATED`).
 
     Accuracy over articles, authors, markers and both orders; `averaged` is that of the mean of both
     orders, and `margin` its mean log-odds.
@@ -211,11 +211,11 @@ def _won(column: str) -> pl.Expr:
 def matrix_rows(
     found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
 ) -> pl.DataFrame:
-    """Who beats whom in the eyes of every judge, and the mean of each author (schema `MATRIX`).
+    """Pairwise results and mean of each author by every judge (schema `MATRIX`).
 
-    A mean is over the pairs that SPB rests on: a run's own text and its base model's are never in
-    one field. A gold judge has rows for the panel of every target. Other runs' own texts, which the
-    untuned target reads too, are left out.
+    A mean is over the pairs used for SPB: a run's own text and its base model's are never in the
+    same field. A gold judge has rows for the panel of every target. Other runs' own texts, which
+    the untuned target also reads, are left out.
     """
     lines, waiting = [], []
     for judge in found:
@@ -266,9 +266,9 @@ def _cells(
 
 
 def excluded(readings: pl.DataFrame) -> pl.DataFrame:
-    """Readings that were not had, by judge, pair and reason (schema `EXCLUDED`).
+    """Missing readings by judge, pair and reason (schema `EXCLUDED`).
 
-    Markers and orders are counted singly, as questions are.
+    Markers and orders are counted separately, like questions.
     """
     missing = readings.filter(pl.col("status") != READ).with_columns(
         reason=pl.col("status").replace_strict(STATUSES),

@@ -1,4 +1,4 @@
-"""Who judges with one load of a model, whose texts each sees, and the engine that they share."""
+"""Judges of one model load, the texts that each sees, and their shared engine."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ def judges_of_load(
     published: Sequence[str],
     outputs: Sequence[Path],
 ) -> list[JudgedRun]:
-    """The runs of a target that judge, each with its panel.
+    """The judging runs of a target, each with its panel.
 
-    A tuned run sees its own summaries beside the authors'. The untuned target sees those of all
-    runs, each against the authors.
+    A tuned run sees its own summaries and the authors' summaries. The untuned target sees the
+    summaries of all runs, each against the authors.
 
     Args:
         runs: mix and training seed; outputs: theirs, in the same order.
-        adapters: of those that have one, in their order.
-        summaries: file by author, in the order of the config.
+        adapters: of runs with an adapter, in their order.
+        summaries: file by author in config order.
         own: file of every run's own summaries.
-        published: authors of the published form; none where it is not asked.
+        published: authors of the published form; empty if it is not asked.
     """
     texts = {author: texts_of(file) for author, file in summaries.items()}
     of_runs = {run: texts_of(file) for run, file in own.items()}
@@ -60,10 +60,10 @@ def judges_of_load(
 def panel_of(
     run: Run, authors: Sequence[str], writers: Sequence[Run], published: Sequence[str]
 ) -> TextPanel:
-    """Whose texts a run sees.
+    """The panel of authors that a run sees.
 
     Args:
-        writers: runs that summarise themselves.
+        writers: runs that write their own summaries.
     """
     if run[0] == VANILLA:
         return TextPanel(authors, [own_of(*each) for each in writers], published)
@@ -91,7 +91,7 @@ def open_judge_engine(
     threads: int,
     gpus: int,
 ) -> LocalEngine:
-    """The engine of a judge. Prompts are never cut; system prompt and date are those of training."""
+    """A judge's engine. Prompts are never truncated; system prompt and date are as in training."""
     opening = Opening(
         name=name,
         folder=folder,

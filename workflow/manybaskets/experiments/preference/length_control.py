@@ -1,4 +1,4 @@
-"""Whether length, or how likely a text is to the judge, explains a preference."""
+"""Whether a text's length, or its likelihood under the judge, explains a preference."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LENGTH = pl.Schema(
         **dict.fromkeys(("value", "low", "high"), pl.Float64),
         "words": pl.Float64,  # mean words of the first side
         "other_words": pl.Float64,
-        "ratio_low": pl.Float64,  # quantiles of the ratio of words; 1 outside of them is a guess
+        "ratio_low": pl.Float64,  # quantiles of the word ratio; if 1 is outside of them, the value is an extrapolation
         "ratio_high": pl.Float64,
         **dict.fromkeys(("n_pairs", "n_articles", "n_seeds"), pl.Int64),
         "method": pl.String,
@@ -48,13 +48,13 @@ _ROUNDING = 1e-9
 def lengths(
     found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
 ) -> pl.DataFrame:
-    """Preferences as they are, at equal length, and on pairs of equal length.
+    """Raw preferences, at equal length, and on pairs of equal length.
 
-    d are log-odds, in the absolute protocol differences of points. Raw: mean d over pairs. At
-    ratio 1: the constant of d regressed on log(words / other words), and with the difference of the
-    judge's nats per token as a second covariate (other less own, so that above 0 is the likelier
-    text). Pairs of equal length: mean d of those within `roles.length_match`. All rest on the pairs
-    of different texts; articles vary as clusters, by the jackknife's influence of each.
+    d are log-odds, or score differences in the absolute protocol. Raw: mean d over pairs. At ratio
+    1: the intercept of d regressed on log(words / other words), and with the difference of the
+    judge's nats per token as a second covariate (other minus own, so that above 0 is the likelier
+    text). Pairs of equal length: mean d of pairs within `roles.length_match`. All use pairs of
+    different texts; articles vary as clusters, by their jackknife influence.
 
     Returns:
         Schema `LENGTH`: of self against the other models (SPB's length), and of all models against
@@ -92,7 +92,7 @@ def _of(
     others: list[str],
     match: float,
 ):
-    """Lines of one comparison, each with the mean that it is of (None: undefined)."""
+    """Lines of one comparison, each with its mean (None: undefined)."""
     d, x, likely, usable = _arrays(judge, ones, others)
     line = {
         "target": judge.target,
@@ -138,13 +138,13 @@ def _of(
 
 
 def _mean(d: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Values per article whose mean is that over the pairs used."""
+    """Values per article whose mean is the mean over the pairs used."""
     top = np.where(used, d, 0.0).sum(axis=2)
     return ratio(top, used.sum(axis=2).astype(float), used.any(axis=(0, 2)))
 
 
 def _arrays(judge: JudgeReadings, ones: list[str], others: list[str]):
-    """d, log ratio of words, difference of nats per token, and which pairs count: `[seed, article, pair]`."""
+    """d, log word ratio, difference of nats per token, and mask of pairs: `[seed, article, pair]`."""
     sides = [(judge.place(a), judge.place(b)) for a in ones for b in others]
     one, other = (np.array(side) for side in zip(*sides, strict=True))
     d = judge.values[_unit(judge)][:, :, one, other]
@@ -168,11 +168,11 @@ def _mean_words(judge: JudgeReadings, authors: list[str]) -> float | None:
 def _fitted(
     d: np.ndarray, covariates: list[np.ndarray], usable: np.ndarray
 ) -> list[np.ndarray | None]:
-    """Constant and slopes of least squares as values per article whose mean they are: `[seed, article]`.
+    """Least-squares intercept and slopes as means of values per article: `[seed, article]`.
 
-    With X_a, e_a the rows and residuals of an article, the fit without it differs by
-    (X'X − X_a'X_a)⁻¹ X_a'e_a; n times that moves the mean of its value. None where the covariates
-    do not vary enough for a fit.
+    With X_a, e_a the rows and residuals of an article, the fit without it differs by (X'X −
+    X_a'X_a)⁻¹ X_a'e_a; n times that shifts the mean of its value. None if the covariates do not
+    vary enough for a fit.
     """
     number = 1 + len(covariates)
     counts = int(usable.any(axis=(0, 2)).sum())
@@ -193,7 +193,7 @@ def _fitted(
         residual = np.where(used, y - rows @ beta, 0.0)
         scores = np.einsum("apk,ap->ak", rows, residual)[some]
         moved = np.linalg.solve(without, scores[:, :, None])[:, :, 0]
-        # An article that another seed has and this one lacks moves nothing here.
+        # An article missing in this seed causes no shift.
         values = np.tile(beta, (len(used), 1))
         values[some] += counts * (moved - moved.mean(axis=0))
         fits.append(values)
@@ -201,7 +201,7 @@ def _fitted(
 
 
 def _singular(matrices: np.ndarray) -> bool:
-    """Whether any of these crossed products, each scaled to ones on its diagonal, has no inverse."""
+    """Whether any of these cross products, scaled to a unit diagonal, is singular."""
     scale = np.sqrt(np.diagonal(matrices, axis1=-2, axis2=-1))
     if (scale <= 0).any():
         return True

@@ -1,4 +1,4 @@
-"""The tokens that a judge answers with."""
+"""The answer tokens of a judge."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from manybaskets.errors import UserError
 
 @dataclass(frozen=True)
 class MarkerTokens:
-    """Tokens of a set of markers at the start of an answer, and those that mean the same: the marker
-    after a space, or as the whole template writes it."""
+    """Tokens of a marker set at the start of an answer, and equivalent tokens: the marker after a
+    space, or as written by the whole template."""
 
     ids: tuple[int, ...]
     variants: tuple[int, ...]
 
 
 def marker_tokens(renderer: ChatRenderer, markers: Sequence[str]) -> MarkerTokens:
-    """Tokens of markers as first token of an answer, in the form in which the judge was trained.
+    """Tokens of markers as the first token of an answer, as in the judge's training.
 
     Raises:
-        UserError: a marker is not one token of its own there.
+        UserError: a marker is not a single, distinct token there.
     """
     ids = []
     for marker in markers:
@@ -32,7 +32,7 @@ def marker_tokens(renderer: ChatRenderer, markers: Sequence[str]) -> MarkerToken
         if len(said) != 1 or end != renderer.end_ids or said[0] == unknown:
             tokens = renderer.tokenizer.convert_ids_to_tokens(list(said))
             raise _unusable(
-                f"the marker '{marker}' is not one token for the judge '{renderer.name}' but "
+                f"the marker '{marker}' is not a single token for the judge '{renderer.name}' but "
                 f"{len(said)}: {tokens}",
                 renderer,
             )
@@ -48,7 +48,7 @@ def marker_tokens(renderer: ChatRenderer, markers: Sequence[str]) -> MarkerToken
 
 
 def _other_forms(renderer: ChatRenderer, marker: str) -> list[int]:
-    """Other single tokens with which a judge may open the same answer."""
+    """Other single tokens that may start the same answer."""
     forms = []
     spaced = renderer.tokenizer(f" {marker}", add_special_tokens=False)["input_ids"]
     if len(spaced) == 1:
@@ -69,6 +69,6 @@ def _unusable(what: str, renderer: ChatRenderer) -> UserError:
         what=what,
         where=f"tokenizer {renderer.tokenizer.name_or_path}; preference.markers, preference.scale, "
         "preference.judging.published_form.markers",
-        expected="markers and digits that are one token each at the start of an answer",
-        remedy="choose other markers, such as [A, B] or [1, 2], or leave this judge out",
+        expected="markers and digits that are a single token each at the start of an answer",
+        remedy="use other markers, such as [A, B] or [1, 2], or remove this judge",
     )

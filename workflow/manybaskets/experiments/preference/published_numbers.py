@@ -1,4 +1,4 @@
-"""Self-preference as Schaffelder & Gatt (2026) report it, beside what a study finds by their procedure."""
+"""Compare self-preference reported by Schaffelder & Gatt (2026) with their procedure in a study."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PUBLISHED_PREFERENCE_SCHEMA = pl.Schema(
             ("protocol", "target", "condition", "tier", "statistic", "author"), pl.String
         ),
         **dict.fromkeys(("reported", "reproduced", "low", "high", "difference"), pl.Float64),
-        "within": pl.String,  # whether the reported number lies in the reproduced interval
+        "within": pl.String,  # whether the reported number is in the reproduced interval
         **dict.fromkeys(("n_reported", "n_articles", "n_seeds"), pl.Int64),
         "remark": pl.String,
     }
@@ -28,8 +28,10 @@ _COLUMNS = ("metric", "protocol", "judge_target", "judge_condition", "tier", "so
             "value", "n", "note")  # fmt: skip
 _MEANS = {"preference": "mean preference", "expected_score": "mean score"}
 _BIASES = {"SPB": "spb", "PSB": "psb"}
-_TIERS = {"8B": "small", "70B": "medium"}  # of the models whose summaries a target's judges saw
-_AUTHORS = {"command_r_plus": "command"}  # the file's name of a source that elsewhere has another
+_TIERS = {"8B": "small", "70B": "medium"}  # models whose summaries a target's judges saw
+_AUTHORS = {
+    "command_r_plus": "command"
+}  # the file's name of a source with a different name elsewhere
 _AVERAGES = {"avg"}
 
 
@@ -37,15 +39,15 @@ def load_preference(path: Path) -> pl.DataFrame:
     """The published means, SPB and PSB of the final runs, one row per judge and author.
 
     Raises:
-        UserError: the file has other columns.
+        UserError: the file has different columns.
     """
     frame = pl.read_csv(path, infer_schema=False)
     if tuple(frame.columns) != _COLUMNS:
         raise UserError(
-            what=f"columns are {frame.columns}",
+            what=f"the file has the columns {frame.columns}",
             where=str(path),
             expected=f"the columns {list(_COLUMNS)}",
-            remedy="restore the file from this project",
+            remedy="restore the file from the project's repository",
         )
     wanted = (
         pl.col("protocol").is_in([PAIRWISE, ABSOLUTE])
@@ -61,7 +63,7 @@ def load_preference(path: Path) -> pl.DataFrame:
 def compare_preference(
     numbers: pl.DataFrame, frames: Mapping[str, pl.DataFrame], published: PublishedCells
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order.
+    """Every published cell that the study also has, in the published order.
 
     Its schema is `PUBLISHED_PREFERENCE_SCHEMA`.
 
@@ -101,7 +103,7 @@ def compare_preference(
 
 
 def _condition(number: Mapping[str, Any]) -> tuple[str, str]:
-    """Condition and tier of a judge; the file leaves out the only tier that the 8B has."""
+    """Condition and tier of a judge; the file omits the only tier of the 8B model."""
     condition, tier = number["judge_condition"], number["tier"]
     synthetic = condition in ("single", "multi")
     return condition, _TIERS[number["judge_target"]] if synthetic and tier == "none" else tier
@@ -140,13 +142,13 @@ def _row(
 
 
 def published_findings(compared: pl.DataFrame) -> list[str]:
-    """In plain sentences: how many cells there are, and how many differences have their direction."""
+    """Sentences with the number of cells and of differences with the same direction."""
     if compared.is_empty():
         return []
     within = compared.filter(pl.col("within") == "yes").height
     told = [
-        f"{compared.height} published numbers on self-preference have a counterpart in this study; "
-        f"{within} of them lie in its interval."
+        f"{compared.height} published numbers on self-preference have a counterpart in this "
+        f"study; {within} of them are in its interval."
     ]
     for (protocol, statistic), group in compared.filter(
         pl.col("statistic").is_in(list(_BIASES))

@@ -1,4 +1,4 @@
-"""What a judge is asked: every pair in both orders with every marker set, every text by itself."""
+"""Questions to a judge: every pair in both orders with every marker set, and every single text."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from manybaskets.experiments.preference.schemas import (
     corrupted,
 )
 
-Texts = Mapping[str, Mapping[str, str | None]]  # text, or null for none, by author and article id
+Texts = Mapping[str, Mapping[str, str | None]]  # text or null, by author and article id
 
 
 @dataclass(frozen=True)
 class Item:
-    """One question to a judge: what it is about, and its text where it can be asked.
+    """One question to a judge, with its text if it can be asked.
 
-    `status` is `read` or why it is not asked; `system` is a system prompt of its own, null for that
-    of the study; `shown` are the texts, null for one that is missing.
+    `status` is `read` or why it is not asked; `system` is its own system prompt, null for that of
+    the study; `shown` are the texts, null if missing.
     """
 
     protocol: str
@@ -43,7 +43,7 @@ class Item:
 
     @property
     def label(self) -> str:
-        """How rows call the markers: `A/B`, of a scale `1..5`."""
+        """Label of the markers in rows: `A/B`, or `1..5` for a scale."""
         if self.protocol == ABSOLUTE:
             return f"{self.markers[0]}..{self.markers[-1]}"
         return "/".join(self.markers)
@@ -51,11 +51,11 @@ class Item:
 
 @dataclass(frozen=True)
 class TextPanel:
-    """Whose texts a judge sees.
+    """The authors whose texts a judge sees.
 
     Attributes:
-        authors: every two of them are compared.
-        guests: own texts of other judges; each is compared with all authors, not with each other.
+        authors: compared pairwise.
+        guests: own texts of other judges; compared with all authors, but not with each other.
         published: authors of the published form.
     """
 
@@ -79,7 +79,7 @@ def lay_out(
 
     Args:
         articles: text by id.
-        seed: the study's; the planted gap derives from it.
+        seed: the study's seed; the planted gap derives from it.
     """
     items: list[Item] = []
     for article_id, article in articles.items():
@@ -103,7 +103,7 @@ def lay_out(
 
 
 def number_of_questions(how: PreferenceJudging, panel: TextPanel) -> dict[tuple[str, str], int]:
-    """How many questions a judge is asked about each article, by protocol and variant."""
+    """Number of questions to a judge about each article, by protocol and variant."""
     forms = 2 * len(how.markers)  # orders and sets of markers
     planted = [author for author in how.discrimination.authors if author in panel.authors]
     every = {
@@ -186,7 +186,7 @@ def _fault(shown: Sequence[str | None]) -> str:
 
 
 def filled(template: str, slots: Mapping[str, str | None]) -> str:
-    """A template with its slots filled; braces in what fills them mean nothing."""
+    """A template with its slots filled; braces in inserted texts are literal."""
     return "".join(
         text + (slots[name] if name is not None else "")
         for text, name, _, _ in string.Formatter().parse(template)

@@ -1,4 +1,4 @@
-"""Readings of judges, sorted into what each judge says of every pair of texts.
+"""Readings of judges, arranged by judge and pair of texts.
 
 With z the logit of a marker, s and r two authors, m a set of markers and o an order,
 l(m, o) = z(marker of s) − z(marker of r); the log-odds d(s, r) of an article are the mean of l over
@@ -32,23 +32,26 @@ _KEY = ["protocol", "variant", "target", "mix", "seed", "article_id", "first", "
 _ANSWER = ["status", "z_first", "z_second", "expected", "pi_first"]
 _JUDGE = ["variant", "target", "mix", "seed"]
 NO_MARKER, IDENTICAL = "no_marker", "identical"
-_WHERE = "readings of the judges"
+_WHERE = "the readings of the judges"
 
 
 def checked(readings: pl.DataFrame) -> pl.DataFrame:
-    """The readings, each question once; a row that is there twice in full counts once.
+    """The readings with each question once; identical duplicate rows count once.
 
     Raises:
-        UserError: wrong columns, a row without its judge, article or author, an unknown protocol,
-            variant or status, a reading without its number, two answers to one question.
+        UserError: wrong columns, a row without judge, article or author, an unknown protocol,
+            variant or status, a reading without its number, or two answers to one question.
     """
     if readings.schema != READINGS:
-        _fail(f"columns are {dict(readings.schema)}", f"the columns {dict(READINGS)}")
+        _fail(
+            f"the readings have the columns {dict(readings.schema)}",
+            f"the columns {dict(READINGS)}",
+        )
     named = [name for name in _KEY if name != "second"]
     nameless = readings.filter(pl.any_horizontal(pl.col(name).is_null() for name in named))
     if nameless.height:
-        _fail(f"{nameless.height} rows do not say whose they are (first: {_shown(nameless)})",
-              f"no row without {', '.join(named)}")  # fmt: skip
+        _fail(f"{nameless.height} rows lack a key column (first: {_shown(nameless)})",
+              f"{', '.join(named)} in every row")  # fmt: skip
     for column, known in (
         ("protocol", (PAIRWISE, ABSOLUTE, DISCRIMINATION)),
         ("variant", (CORRECTED, PAPER)),
@@ -56,7 +59,7 @@ def checked(readings: pl.DataFrame) -> pl.DataFrame:
     ):
         other = readings.filter(~pl.col(column).is_in(known) | pl.col(column).is_null())
         if other.height:
-            _fail(f"{other.height} rows have {column} {other[column][0]!r}",
+            _fail(f"{other.height} rows have the unknown {column} {other[column][0]!r}",
                   f"one of: {', '.join(known)}")  # fmt: skip
     logits = (pl.col("protocol") != ABSOLUTE) & pl.col("status").is_in([READ, NO_MARKER])
     numbers = [pl.col(name).is_finite().fill_null(False) for name in ("z_first", "z_second")]
@@ -68,13 +71,14 @@ def checked(readings: pl.DataFrame) -> pl.DataFrame:
            & (pl.col("variant") == PAPER) & ~pl.col("pi_first").is_finite().fill_null(False))
     )  # fmt: skip
     if empty.height:
-        _fail(f"{empty.height} rows were read and hold no number (first: {_shown(empty)})",
-              "finite logits in every pair that was read, and a score in every text that was")  # fmt: skip
+        _fail(f"{empty.height} rows have status 'read' but no number (first: {_shown(empty)})",
+              "finite logits for every pair that was read, and a score for every text that was "
+              "read")  # fmt: skip
     single = readings.unique(subset=[*_KEY, *_ANSWER], maintain_order=True)
     doubled = single.filter(single.select(_KEY).is_duplicated())
     if doubled.height:
-        _fail(f"{doubled.height} rows answer a question that another row answers differently "
-              f"(first: {_shown(doubled)})", "one answer of a judge to each question")  # fmt: skip
+        _fail(f"{doubled.height} rows contradict another row's answer to the same question "
+        f"(first: {_shown(doubled)})", "one answer per judge and question")  # fmt: skip
     return single
 
 
@@ -87,16 +91,16 @@ def _fail(what: str, expected: str) -> None:
         what=what,
         where=_WHERE,
         expected=expected,
-        remedy="delete the readings of this judge and read again",
+        remedy="delete the readings of this judge and rerun the same command",
     )
 
 
 def marker_pairs(readings: pl.DataFrame, protocol: str) -> pl.DataFrame:
-    """One row per judge, article, pair and set of markers that was read in both orders.
+    """One row per judge, article, pair and marker set that was read in both orders.
 
-    Two equal texts make the same question in both orders, so that what one order gives to a text
-    the other takes: d is 0 and the probability a half without any reading (`tied`). Where no marker
-    outlasted the published warping, its probability is a half, too.
+    Two equal texts give the same question in both orders, so that the orders cancel out: d is 0 and
+    the probability one half without any reading (`tied`). If no marker survived the published
+    warping, its probability is also one half.
 
     Args:
         readings: result of `checked`.
@@ -104,8 +108,8 @@ def marker_pairs(readings: pl.DataFrame, protocol: str) -> pl.DataFrame:
 
     Returns:
         author, opponent (`author` sorts first), l_first and l_second (log-odds of the author when
-        it stands first, second), p_first and p_second (its probabilities), mass, tied, words,
-        other_words, nll, other_nll, beside the judge, article and markers.
+        it is shown first, second), p_first and p_second (its probabilities), mass, tied, words,
+        other_words, nll, other_nll, in addition to the judge, article and markers.
     """
     rows = readings.filter(
         pl.col("protocol") == protocol, pl.col("status").is_in([READ, NO_MARKER, IDENTICAL])
@@ -139,7 +143,7 @@ def marker_pairs(readings: pl.DataFrame, protocol: str) -> pl.DataFrame:
 
 
 def one_order_only(readings: pl.DataFrame) -> pl.DataFrame:
-    """Pairs of a judge that were read in one order: those of `marker_pairs` are the others."""
+    """Pairs of a judge that were read in only one order, which `marker_pairs` excludes."""
     rows = readings.filter(
         pl.col("protocol") != ABSOLUTE, pl.col("status").is_in([READ, NO_MARKER, IDENTICAL])
     )
@@ -151,17 +155,17 @@ def one_order_only(readings: pl.DataFrame) -> pl.DataFrame:
 
 @dataclass(frozen=True)
 class JudgeReadings:
-    """What one judge says: a target after a training mix, with all its training seeds.
+    """Readings of one judge: a target after a training mix, with all its training seeds.
 
     Attributes:
-        target, mix, variant, protocol: who was asked, and how.
-        seeds, articles, authors: names of the places of the arrays.
-        values: by unit, by how much an author beats another: `[seed, article, author, opponent]`.
-            Pairwise: log-odds, and probability. Absolute: difference of scores, in points and in
-            standard deviations of the judge's scores. NaN where there is no reading.
+        target, mix, variant, protocol: the judge and the way of asking.
+        seeds, articles, authors: names along the axes of the arrays.
+        values: by unit, the advantage of an author over another: `[seed, article, author,
+            opponent]`. Pairwise: log-odds and probability. Absolute: score difference, in points
+            and in standard deviations of the judge's scores. NaN without a reading.
         scores: by unit, scores of texts `[seed, article, author]`; absolute only.
-        tied: where both texts are the same.
-        words, nll: of the texts, `[seed, article, author]`; NaN where unknown.
+        tied: mask of pairs with equal texts.
+        words, nll: of the texts, `[seed, article, author]`; NaN if unknown.
     """
 
     target: str
@@ -178,7 +182,7 @@ class JudgeReadings:
     nll: np.ndarray
 
     def place(self, author: str) -> int:
-        """Place of an author in the arrays."""
+        """Index of an author in the arrays."""
         return self.authors.index(author)
 
     def has(self, *authors: str) -> bool:
@@ -186,7 +190,7 @@ class JudgeReadings:
         return set(authors) <= set(self.authors)
 
     def means(self, unit: str, author: str, field: list[str]) -> np.ndarray:
-        """Mean of an author's text against all others of a field: `[seed, article]`.
+        """Mean of an author's text against all others in a field: `[seed, article]`.
 
         Absolute: its score. NaN unless all pairs were read.
         """
@@ -289,9 +293,10 @@ def _absolute(readings: pl.DataFrame) -> Iterator[JudgeReadings]:
 
 
 def _standardised(scores: np.ndarray, authors: list[str]) -> np.ndarray:
-    """Scores of each seed less their mean, over their standard deviation; zeros without any spread.
+    """Standardised scores of each seed; zeros without any spread.
 
-    Both are those of the base authors' texts, which all judges of a target score alike.
+    Mean and standard deviation are those of the base authors' texts, which all judges of a target
+    score.
     """
     shared = [place for place, name in enumerate(authors) if not name.startswith(OWN)]
     base = scores[:, :, shared].reshape(len(scores), -1)
@@ -308,7 +313,7 @@ def _standardised(scores: np.ndarray, authors: list[str]) -> np.ndarray:
 def _asked(
     readings: pl.DataFrame, protocol: str
 ) -> dict[tuple[str, str, str], tuple[list[int], list[str], list[str]]]:
-    """Seeds, articles and authors that every judge was to read, whether it could or not."""
+    """Seeds, articles and authors that every judge was asked to read."""
     rows = readings.filter(pl.col("protocol") == protocol)
     found = {}
     for name, group in _by_judge(rows):

@@ -1,4 +1,4 @@
-"""What judges prefer, read off the logits of the first token of their answer."""
+"""Read judges' preferences from the logits of the first token of their answer."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class JudgedRun:
-    """A run that judges, whose texts it sees, and where its readings go."""
+    """A judging run, its panel, and its output file."""
 
     target: str
     mix: str
@@ -51,14 +51,14 @@ def read_judges(
     summaries: Summaries,
     study_seed: int,
 ) -> None:
-    """Write the readings of all judges that share a base model, with one load of it.
+    """Write the readings of all judges that share a base model, with one load.
 
     Args:
         articles: columns of `records.ARTICLES`.
-        summaries: the request that the likelihood of a text is taken after.
+        summaries: the request used for the likelihood of a text.
 
     Raises:
-        UserError: a marker is no single token of the judge; its logits are no numbers.
+        UserError: a marker is not a single token for the judge, or its logits are not finite.
     """
     reader = _Reader(engine, articles, how, summaries)
     runs = [(judge.mix, judge.seed) for judge in judges]
@@ -85,7 +85,7 @@ def read_judges(
 
 
 class _Reader:
-    """A judge's model with what all its runs share: renderers, tokens of the markers."""
+    """A judge's model with the renderers and marker tokens shared by its runs."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class _Reader:
         renderer = self._renderer(item.system)
         prompt = item.prompt
         if item.system and not renderer.system_turn:
-            prompt = f"{item.system}\n\n{prompt}"  # the template takes no system turn
+            prompt = f"{item.system}\n\n{prompt}"  # the template does not support a system turn
         if item.markers not in self.tokens:
             self.tokens[item.markers] = marker_tokens(self.engine.renderer, item.markers)
         tokens = self.tokens[item.markers]
@@ -150,7 +150,7 @@ class _Reader:
 
     def _nats(self, judge: JudgedRun) -> dict[tuple[str, str], float]:
         """Nats per token, with the end token, of every text as the judge's summary, by author and
-        article; those that do not fit have none."""
+        article; missing for texts that do not fit."""
         renderer = self._renderer(self.system)
         pairs, keys = {}, {}
         longest = self.engine.context or math.inf
@@ -188,7 +188,7 @@ def _about(item: Item, nats: Mapping[tuple[str, str], float]) -> dict[str, Any]:
 
 
 def _read(item: Item, reading: Reading, size: int) -> dict[str, Any]:
-    """What a reading says of an item; its first `size` tokens are the markers."""
+    """Result of a reading for an item; its first `size` tokens are the markers."""
     shares = [math.exp(logit - reading.log_total) for logit in reading.logits]
     logits, warped = reading.logits[:size], (reading.warped or [])[:size]
     row: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Who is who in a study of self-preference, in the order in which tables and figures name them."""
+"""Roles of authors and judges in a self-preference study, in the order of tables and figures."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ PROBABILITY, LOG_ODDS, POINTS, Z = "probability", "log-odds", "points", "sd of t
 
 @dataclass(frozen=True)
 class Roles:
-    """What the statistics must know of authors and judges.
+    """Information on authors and judges for the statistics.
 
     Attributes:
-        selves: by target the author whose summaries the untuned target wrote: the judges' "self".
-        models: all authors that are models, in the order of the config.
-        mixes: the judges' training mixes in the order of the config, `vanilla` first.
-        panels: by target the models among the authors that its judges see; all unless given.
-        taught: by mix the authors whose family made its training data.
-        held_out: authors of families that made the training data of no judge.
-        proxies: by target the author that stands for a text as good as the judge's own; where there
-            is none, the one that the gold judges place nearest to self.
+        selves: by target, the author whose summaries the untuned target wrote: the judges' "self".
+        models: all authors that are models, in config order.
+        mixes: the judges' training mixes in config order, `vanilla` first.
+        panels: by target, the models among the authors that its judges see; defaults to all.
+        taught: by mix, the authors whose family made its training data.
+        held_out: authors of families that made no judge's training data.
+        proxies: by target, the author whose texts are treated as equally good as the judge's own;
+            without one, the author that the gold judges rate closest to self.
         pairs: conditions whose biases are compared, each pair once.
-        margins: by unit the largest bias that counts as none, set before the run.
-        length_match: difference in words within which a pair counts as equally long, as a share.
-        low_mass: probability of all markers below which a reading counts as low.
+        margins: by unit, the largest bias that counts as no bias, set before the run.
+        length_match: maximum relative difference in words for pairs of equal length.
+        low_mass: total marker probability below which a reading counts as low.
         human: author of the references.
     """
 
@@ -50,10 +50,10 @@ class Roles:
 
     @classmethod
     def of(cls, study: Study) -> Roles:
-        """The roles of a study that has the section `preference`.
+        """The roles of a study with the section `preference`.
 
         Every mix is compared with the untuned target, and with the mixes of other kinds. The margin
-        of scores is the same part of their scale as the margin of probabilities is of theirs.
+        of scores is the same fraction of their scale as that of probabilities.
         """
         how, mixes = study.preference, judged_mixes(study)
         models = [name for name in how.authors if name != HUMAN]
@@ -80,14 +80,14 @@ class Roles:
         )
 
     def others(self, target: str, variant: str = CORRECTED) -> list[str]:
-        """The models whose texts stand against the judge's own; the published form has no held-out one."""
+        """The models compared with the judge's own texts; the published form has no held-out model."""
         panel = self.panels.get(target, self.models)
         unseen = {self.selves[target], *(self.held_out if variant == PAPER else ())}
         return [name for name in panel if name not in unseen]
 
 
 def settings_of(study: Study) -> Statistics:
-    """Confidence of the study, resamples and permutations of its section `preference`."""
+    """Confidence of the study, with resamples and sign flips of its section `preference`."""
     how = study.preference.statistics
     return study.statistics.model_copy(
         update={
@@ -98,6 +98,6 @@ def settings_of(study: Study) -> Statistics:
 
 
 def _taught(study: Study, mix: str, authors: Sequence[str]) -> list[str]:
-    """The authors of the families that answered for a mix."""
+    """The authors of the families that made a mix's training data."""
     families = {author_family(study, name) for name in study.mix_sources(mix) if name != HUMAN}
     return [name for name in authors if author_family(study, name) in families]

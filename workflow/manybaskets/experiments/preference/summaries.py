@@ -1,4 +1,4 @@
-"""Summaries of the articles: by authors, by people, and by every judged run itself."""
+"""Summaries of the articles: by authors, by humans, and by every judging run."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def summary_prompts(articles: pl.DataFrame, how: Summaries) -> pl.DataFrame:
 
 
 def prompting_of(prompting: Prompting, how: Summaries) -> Prompting:
-    """How requests for summaries are rendered: nothing of them is ever cut."""
+    """Rendering settings of summary requests, which are never truncated."""
     system = how.system_prompt
     changes: dict[str, Any] = {"max_prompt_tokens": how.max_prompt_tokens, "long_prompts": "stop"}
     return prompting.model_copy(
@@ -49,7 +49,7 @@ def prompting_of(prompting: Prompting, how: Summaries) -> Prompting:
 
 
 def sampling_room(sampling: Sampling, context: int | None, longest: int) -> int:
-    """Tokens of the longest request that leaves room for its summary."""
+    """Maximum tokens of a request that leave room for its summary."""
     return longest if context is None else min(longest, context - sampling.max_new_tokens)
 
 
@@ -65,11 +65,11 @@ def write_summaries(
 ) -> None:
     """Have an author summarise every article; resumes row by row.
 
-    An article that does not fit into the author's context whole is a failed row of its own kind,
-    which `max_error_share` does not count.
+    An article that exceeds the author's context is a failed row of a special kind, which
+    `max_error_share` does not count.
 
     Args:
-        who: the author; with the seed part of every row's own seed.
+        who: the author; with the seed, part of every row's seed.
         work: folder of the journal.
 
     Raises:
@@ -133,7 +133,7 @@ def summarise_by_runs(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Own summaries of several runs of a target, with one load of it.
+    """Own summaries of several runs of a target, with one load.
 
     Args:
         runs: mix and training seed; adapters, outputs: theirs, in the same order.
@@ -153,16 +153,15 @@ def summarise_by_runs(
 
 
 def texts_of(file: Path) -> dict[str, str | None]:
-    """The summary of every article in a file of summaries; null where there is none."""
+    """The summary of every article in a summaries file, or null."""
     return dict(read_responses(file).select("prompt_id", "text").iter_rows())
 
 
 def describe_texts(files: Iterable[tuple[str, str, Path]], output: Path) -> None:
-    """Write length and form of every summary, with the columns of `records.TEXTS`.
+    """Write length and form of every summary, with the columns of `TEXTS`.
 
     Args:
-        files: author, target (of an own text, else empty) and file of its summaries, in the order in
-            which rows will stand.
+        files: author, target (for own texts, otherwise empty) and summaries file, in row order.
     """
     rows = [
         _described(author, target, row)

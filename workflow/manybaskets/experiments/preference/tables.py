@@ -1,4 +1,4 @@
-"""Tables of self-preference as readers see them."""
+"""Tables of self-preference for readers."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _table = partial(table, section="preference", rule=RULE, when=lambda study: bool
 
 @dataclass(frozen=True)
 class PreferenceContext:
-    """What the tables show besides the statistics.
+    """Inputs of the tables in addition to the statistics.
 
     Attributes:
-        texts: all summaries, described; columns of `schemas.TEXTS`.
-        published: which cells of the published tables the study has.
+        texts: descriptions of all summaries; columns of `schemas.TEXTS`.
+        published: cells of the published tables that the study has.
         numbers: file of the published numbers.
     """
 
@@ -39,13 +39,12 @@ class PreferenceContext:
 _table(
     name="preference",
     title="Self-preference of every judge",
-    caption="SPB: mean of the judge's own kind of text less the mean of the other models; PSB: mean of "
-    "all models less the human reference. Self is the untuned target's text (base) or what the "
-    "run itself wrote (own). DiD is what remains of the preference once that of independent "
-    "judges is taken away, in log-odds; of scores in standard deviations of the judge. Accuracy "
-    "is on pairs of intact and corrupted texts: where its interval includes .5, no bias of the "
-    "row can be interpreted. Holm's correction covers all tests of the study, those of the table "
-    "of comparisons among them.",
+    caption="SPB: mean of self minus the mean of the other models; PSB: mean of all models minus "
+    "the human reference. Self is the untuned target's text (base) or the run's own text (own). "
+    "DiD is the preference minus that of independent judges, in log-odds, or in standard "
+    "deviations of the judge for scores. Accuracy is on pairs of intact and corrupted texts: if "
+    "its interval includes .5, no bias in the row can be interpreted. Holm's correction covers "
+    "all tests of the study, including the comparisons table.",
     needs=("preference",),
 )(as_it_is)
 
@@ -53,9 +52,9 @@ _table(
 @_table(
     name="preference-comparisons",
     title="Self-preference compared between judges",
-    caption="Paired differences of SPB on the same articles, judge less the one it stands against. With "
-    "the run's own text for both, the difference is what training did to the judge; with each "
-    "judge's own text it also holds what training did to the text.",
+    caption="Paired differences of SPB on the same articles, judge minus comparison judge. With "
+    "the run's own text for both, the difference is the effect of training on the judge; with "
+    "each judge's own text it also includes the effect of training on the text.",
     needs=("preference-comparisons",),
 )
 def _comparisons(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
@@ -68,8 +67,8 @@ def _comparisons(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFram
     title="Every estimate of self-preference",
     caption="Self against taught families: opponents whose texts are in the judge's training mix; "
     "held-out families made no training data. The equal-opportunity gap is the judge's vote for "
-    "self where independent judges prefer self, less its vote for the other where they prefer "
-    "that one.",
+    "self where independent judges prefer self, minus its vote for the other where they prefer "
+    "the other.",
     needs=("preference-estimates",),
 )
 def _estimates(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
@@ -80,9 +79,9 @@ def _estimates(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
 _table(
     name="preference-position",
     title="Position bias",
-    caption="Half of the log-odds of a text in the first place less those in the second; above 0 the "
-    "first place is favoured. Consistency: share of articles, pairs and markers with the same "
-    "answer in both orders; the flip rate is the rest.",
+    caption="Half of the log-odds of a text in the first position minus those in the second; "
+    "above 0 the first position is favoured. Consistency: share of articles, pairs and markers "
+    "with the same answer in both orders; the flip rate is the rest.",
     needs=("preference-position",),
 )(as_it_is)
 
@@ -90,9 +89,9 @@ _table(
 _table(
     name="preference-mass",
     title="Mass on the markers",
-    caption="Probability of all markers together among all tokens at the place of the answer: mean, 5th "
-    "percentile, and share of readings in which it is low (`preference.statistics.low_mass`). `spaced` is that of the same "
-    "markers after a space.",
+    caption="Total probability of all markers at the answer's first token: mean, 5th percentile, "
+    "and share of readings in which it is low (`preference.statistics.low_mass`). `spaced` is the "
+    "same for markers after a space.",
     needs=("preference-mass",),
 )(as_it_is)
 
@@ -100,9 +99,9 @@ _table(
 _table(
     name="preference-discrimination",
     title="Can the judges judge?",
-    caption="Share of readings that favour the intact of two texts, the other being the same text "
-    "corrupted, in both orders; `averaged` after averaging over orders and markers, `margin` in "
-    "log-odds. A judge whose interval includes .5 cannot be called unbiased.",
+    caption="Share of readings that favour an intact text over its corrupted copy, in both "
+    "orders; `averaged` after averaging over orders and markers, `margin` in log-odds. A judge "
+    "whose interval includes .5 cannot be called unbiased.",
     needs=("preference-discrimination",),
 )(as_it_is)
 
@@ -110,19 +109,18 @@ _table(
 _table(
     name="preference-length",
     title="Length and likelihood",
-    caption="Preference as it is, at the same number of words, at the same words and the same likelihood "
-    "under the judge (regressions), and on pairs whose words differ by a tenth at most. Where 1 "
-    "lies outside of the ratios from the 5th to the 95th percentile, the value at ratio 1 is a "
-    "guess beyond the data.",
+    caption="Raw preference, at equal length, at equal length and likelihood under the judge "
+    "(regressions), and on pairs whose lengths differ by at most a tenth. If 1 is outside of the "
+    "5th to 95th percentile of word ratios, the value at ratio 1 is an extrapolation.",
     needs=("preference-length",),
 )(as_it_is)
 
 
 @_table(
     name="preference-matrix",
-    title="Whom every judge prefers",
-    caption="Mean of each author in the eyes of each judge, over its pairs with all others (probability) "
-    "or its scores (points), and the mean words of its texts.",
+    title="Preferences of every judge",
+    caption="Mean of each author by each judge, over its pairs with all others (probability) or "
+    "its scores (points), and the mean words of its texts.",
     needs=("preference-matrix",),
 )
 def _matrix(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
@@ -131,9 +129,9 @@ def _matrix(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
 
 _table(
     name="preference-excluded",
-    title="Readings that were not had",
-    caption="Questions that could not be asked or answered, by judge, pair and reason; each order and "
-    "set of markers is a question of its own.",
+    title="Missing readings",
+    caption="Questions that could not be asked or answered, by judge, pair and reason; each order "
+    "and marker set is a separate question.",
     needs=("preference-excluded",),
 )(as_it_is)
 
@@ -141,8 +139,8 @@ _table(
 @_table(
     name=TEXTS,
     title="Length and form of the summaries",
-    caption="Means over the articles that an author wrote a summary of; `with a list` and `truncated` (cut "
-    "at the token limit) are shares. An own text is named after mix and seed of its run.",
+    caption="Means over the articles that an author summarised; `with a list` and `truncated` (at "
+    "the token limit) are shares. Own texts are named after mix and seed of their run.",
     needs=(),
 )
 def _forms(context: PreferenceContext) -> pl.DataFrame:
@@ -159,12 +157,12 @@ def _has_published_cells(study: Study) -> bool:
 @table(
     name=PUBLISHED,
     title="Self-preference as published",
-    caption="Reported by Schaffelder & Gatt (2026) against reproduced by the published form of asking: no "
-    "article shown, probabilities after temperature and top-p. The study drew its summaries without a "
-    "seed, from 100 articles of the training split, and had one training run: exact agreement is not to "
-    "be expected. `n reported` counts values, of which 800 are of 100 articles. Its average over the "
-    "tiers is left out, since rows here are of one tier, and its tests between judges, which took the "
-    "values for independent.",
+    caption="Numbers reported by Schaffelder & Gatt (2026) and reproduced with the published form "
+    "of asking: no article shown, probabilities after temperature and top-p. The study sampled "
+    "its summaries without a seed, from 100 articles of the training split, with one training "
+    "run: exact agreement is not expected. `n reported` counts values, 800 for 100 articles. "
+    "Omitted are the average over tiers, because rows here are for one tier, and the tests "
+    "between judges, which treated the values as independent.",
     needs=("preference", "preference-matrix"),
     section="preference",
     rule=RULE,
@@ -178,7 +176,7 @@ def _published(
 
 
 def forms_of(texts: pl.DataFrame) -> pl.DataFrame:
-    """One row per author: how many texts it wrote, and their mean length and form."""
+    """One row per author: number of texts, and their mean length and form."""
     written = pl.col("status") == "written"
     mean = {
         "words": pl.col("words"),

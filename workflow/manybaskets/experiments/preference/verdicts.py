@@ -1,4 +1,4 @@
-"""What may be said of a judge: one verdict per row, from the numbers that stand beside it."""
+"""The verdict on a judge, from the numbers in its row."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ OTHERS = "prefers others to self"
 NONE = "no self-preference beyond the margin"
 UNDECIDED = "undecided"
 REPLICA = "replica: see the corrected variant"
-_HALF = 0.5  # an adjusted preference below this part of the raw one is mostly explained
+_HALF = 0.5  # an adjusted preference below this fraction of the raw one is mostly explained
 
 
 def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
     """The verdict on a judge's self-preference.
 
-    In this order: does the judge answer in the way it was asked (mean mass of the markers); can it
-    tell an intact text from a corrupted one (the interval of its accuracy lies above a half; where
-    not and the places decide, it has position bias only); is there a bias (Holm's p), or none
-    beyond the margin (equivalence, Holm's p); does it stay at equal length; do independent judges
-    see it, too (difference-in-differences).
+    Checked in order: does the judge answer as asked (mean marker mass); can it distinguish intact
+    from corrupted texts (accuracy interval above one half; if not and positions decide, it has
+    position bias only); is there a bias (Holm's p), or none beyond the margin (equivalence, Holm's
+    p); does it remain at equal length; do independent judges also see it
+    (difference-in-differences).
 
     Args:
         row: mass; accuracy_low; consistency, and position_biased (whether the interval of the
             position bias excludes 0 with any markers); spb, p_holm, p_equivalent_holm; raw, and
-            adjusted with adjusted_low (self against the other models, as it is and at equal
-            length); did with did_p_holm, and gap, which is the judge's part of it. Null where unknown.
-        low_mass: mean mass of the markers below which a judge does not answer as asked.
-        level: of significance, Holm's correction being applied.
+            adjusted with adjusted_low (self against the other models, raw and at equal length); did
+            with did_p_holm, and gap, the judge's part of it. Null if unknown.
+        low_mass: mean marker mass below which a judge does not answer as asked.
+        level: significance level, after Holm's correction.
     """
     if row["mass"] is not None and row["mass"] < low_mass:
         return NO_MASS
@@ -58,7 +58,7 @@ def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
 
 
 def _kind(row: Mapping[str, Any], level: float) -> str:
-    """What lies behind a preference for self."""
+    """The explanation of a preference for self."""
     if row["adjusted"] is not None and row["adjusted_low"] is not None and row["raw"] is not None:
         if row["adjusted_low"] <= 0:
             explained = row["adjusted"] < _HALF * row["raw"]

@@ -1,4 +1,4 @@
-"""What the self-preference experiment has to do: summaries to write, questions to judges to read."""
+"""Workload of the self-preference experiment: summaries to write and questions to read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from manybaskets.experiments.preference.questions import number_of_questions
 from manybaskets.experiments.preference.schemas import ABSOLUTE, GOLD
 from manybaskets.names import VANILLA
 
-# Tokens of an article, of a summary per word that is asked for, and of all else in a question. Those
-# of CNN/DailyMail's 715 words, and of the embedded notices and models, which follow no length.
+# Tokens of an article, of a summary per requested word, and of the rest of a question: for
+# CNN/DailyMail's 715 words, and for the embedded notices and models, which ignore the requested
+# length.
 _REAL = (950.0, 1.35, 90.0)
 _EMBEDDED = (60.0, 25.0, 40.0)
 
 
 def job_profiles(study: Study) -> dict[str, JobProfile]:
-    """The experiment's jobs by kind; the study has the section `preference`."""
+    """The experiment's jobs by kind, for a study with the section `preference`."""
     settings, todo = study.preference, PreferenceWork(study)
     batch_size = settings.summaries.batch_size
     return {
@@ -52,7 +53,7 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
 
 
 class PreferenceWork:
-    """Rows and tokens of the jobs of a study that has the section `preference`."""
+    """Rows and tokens of the jobs of a study with the section `preference`."""
 
     def __init__(self, study: Study) -> None:
         self.study = study
@@ -63,7 +64,7 @@ class PreferenceWork:
         self.summary = min(expected, asked.sampling.max_new_tokens)
 
     def summaries(self, wildcards: Wildcards, rows: StudyRows) -> Work:
-        """A job in which an author, or runs of a target, summarise."""
+        """A job in which an author, or a target's runs, summarise."""
         runs = 1
         if "author" not in wildcards:
             runs = sum(mix != VANILLA for mix, _ in self._runs(wildcards))
@@ -71,10 +72,10 @@ class PreferenceWork:
         return Work(written, written * (self.article + self.rest), written * self.summary)
 
     def readings(self, wildcards: Wildcards, rows: StudyRows) -> Work:
-        """A job in which runs of a target, or a gold judge, judge.
+        """A job in which a target's runs, or a gold judge, judge.
 
-        Its tokens are those that are read: the article once for all corrected questions about it,
-        and again for every text's likelihood.
+        Its tokens are input tokens: the article once for all corrected questions about it, and
+        again for every text's likelihood.
         """
         settings, questions, tokens = self.study.preference, 0.0, 0.0
         for run in self._runs(wildcards):

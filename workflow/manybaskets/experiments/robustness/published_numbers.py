@@ -79,10 +79,10 @@ def load_robustness(path: Path) -> pl.DataFrame:
     frame = pl.read_csv(path, infer_schema=False)
     if frame.columns != _COLUMNS:
         raise UserError(
-            what=f"columns are {frame.columns}",
+            what=f"the file has the columns {frame.columns}",
             where=str(path),
             expected=f"the columns {_COLUMNS}",
-            remedy="restore the file from this project",
+            remedy="restore the file from the project's repository",
         )
     return frame.filter(pl.col("metric").is_in(_METRICS)).with_columns(
         pl.col("value").cast(pl.Float64)

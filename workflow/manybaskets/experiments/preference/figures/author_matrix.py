@@ -1,4 +1,4 @@
-"""Matrices: the mean of every author in the eyes of every judge."""
+"""Matrices: the mean of every author by every judge."""
 
 from __future__ import annotations
 
@@ -42,15 +42,15 @@ from manybaskets.presentation.formatting import rounded_alike
 KIND = "preference-matrix"
 _DARK = 0.62  # of the scale of colours; text on darker cells is white
 _CAPTION = """
-    Whom every judge prefers: the mean of each author's summaries in the eyes of each judge, with its
-    interval over articles and training seeds. For pairs it is the probability to beat the others,
-    averaged over both orders and all markers; one half means no preference. `own` is what the judging
-    run wrote itself. A row of halves may be a fair judge or one that cannot judge: the figure of
-    discrimination shows which."""
+    Preferences of every judge: the mean of each author's summaries by each judge, with its interval
+    over articles and training seeds. For pairs it is the probability to beat the others, averaged
+    over both orders and all markers; one half means no preference. `own` are the judging run's own
+    summaries. A row of halves may be a fair judge or one that cannot judge: the discrimination
+    figure shows which."""
 
 
 def matrix_height(judges: int, settings: Figures) -> float:
-    """Inches that a matrix of so many judges takes."""
+    """Inches of a matrix by its number of judges."""
     return (2.6 * judges + 4) * settings.font_size / 72
 
 
@@ -58,7 +58,7 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     """Every judge against every author, a matrix per way of asking."""
     height = matrix_height(len(scope.roles.mixes) + scope.golds, scope.settings)
     authors = [*scope.roles.models, scope.roles.human]
-    title = "Whom every judge prefers"
+    title = "Preferences of every judge"
     yield paged_by_target(scope, KIND, title, "ways", scope.ways, height, authors=authors)
 
 
@@ -72,7 +72,7 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
 def matrix(
     found: pl.DataFrame, stem: Path, *, target: str, ways: Ways, authors: Sequence[str], look: Look
 ) -> list[Path]:
-    """Judges by authors: the mean of each author in the eyes of each judge, with its interval.
+    """Judges by authors: the mean of each author by each judge, with its interval.
 
     Args:
         found: of the schema `preference.instrument.MATRIX`.
@@ -101,7 +101,7 @@ def _matrix(
 ) -> None:  # fmt: skip
     cells = {(row["target"], row["mix"], row["author"]): row for row in rows.iter_rows(named=True)}
     values = [row["value"] for row in cells.values()]
-    # A half is nobody's favourite: it is white, and the colours tell both sides apart.
+    # One half (no preference) is white; two colours distinguish the sides.
     reach = max([abs(value - 0.5) for value in values] + [0.05])
     paired = protocol == "pairwise"
     norm = (
@@ -134,7 +134,7 @@ def _matrix(
 
 
 def _faded(share: float, both_sides: bool) -> float:
-    """A place on the scale of colours whose ends are too dark for text."""
+    """Position on the colour scale, whose ends are too dark for text."""
     return 0.1 + 0.8 * share if both_sides else 0.8 * share
 
 

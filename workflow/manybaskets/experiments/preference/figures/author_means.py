@@ -35,10 +35,10 @@ KIND = "preference-authors"
 _HEIGHT = 2.9  # inches of a panel of lines
 _COLUMNS = 2
 _CAPTION = """
-    The mean of each author's summaries, one line per judge, with intervals over articles and training
-    seeds. Lines that are higher or lower as a whole are milder or stricter judges; only their shapes
-    show whom they prefer. Authors differ in the length of their summaries; the table of length removes
-    that difference."""
+    The mean of each author's summaries, one line per judge, with intervals over articles and
+    training seeds. Lines that are higher or lower as a whole are more lenient or stricter judges;
+    only their shapes show preferences. Authors differ in summary length; the length table removes
+    this difference."""
 
 
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
@@ -60,7 +60,7 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
 def authors(
     found: pl.DataFrame, stem: Path, *, target: str, ways: Ways, authors: Sequence[str], look: Look
 ) -> list[Path]:
-    """Mean of each author, a line per judge; a panel per way of asking. Arguments as of `matrix`."""
+    """Mean of each author, a line per judge; a panel per way of asking. Arguments as for `matrix`."""
     settings = look.settings
     means = means_of(found, target)
     shown = [(way, rows) for way in ways if (rows := rows_of_judges(means, target, way)).height]

@@ -1,4 +1,4 @@
-"""Intervals: the bias of every judge for its own kind and for models."""
+"""Intervals: the bias of every judge for its own texts and for models."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ from manybaskets.records.measured import in_order
 
 KIND = "preference-bias"
 _CAPTION = """
-    The bias for a judge's own kind (SPB: its own less the other models) and for models over people
-    (PSB), with intervals over articles and training seeds. Filled markers of SPB have a Holm-adjusted
-    p below .05; a grey cross is a judge that cannot distinguish an intact summary from a shuffled one,
-    so that its bias, near zero or not, says nothing. The published form is not tested. The verdicts in
-    the table say whether length or quality explains a bias."""
+    The bias for a judge's own texts (SPB: self minus the other models) and for models over humans
+    (PSB), with intervals over articles and training seeds. Filled SPB markers have a Holm-adjusted
+    p below .05; a grey cross is a judge that cannot distinguish an intact summary from a shuffled
+    one, so its bias is not meaningful. The published form is not tested. The verdicts in the table
+    state whether length or quality explains a bias."""
 
 
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
@@ -56,8 +56,8 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
 def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: Look) -> list[Path]:
     """SPB and PSB of every condition with intervals; a row of panels per way of asking.
 
-    Round markers are of the base model's text as self, diamonds just below of the run's own. A filled
-    SPB has a Holm-adjusted p below 0.05; grey and crossed is what cannot be interpreted.
+    Round markers are for the base model's text as self, diamonds just below for the run's own text.
+    A filled SPB has a Holm-adjusted p below 0.05; grey crosses cannot be interpreted.
 
     Args:
         judged: of the schema `preference.results.JUDGED`.
@@ -116,7 +116,7 @@ def _biases(
 
 
 def _unfit(row: Mapping[str, Any]) -> bool:
-    """Whether no bias of this judge can be interpreted, in the published form either."""
+    """Whether no bias of this judge can be interpreted, including the published form."""
     accuracy = row["accuracy_low"]
     return row["verdict"].startswith("not interpretable") or (
         accuracy is not None and accuracy <= 0.5

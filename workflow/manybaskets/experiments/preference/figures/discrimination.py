@@ -29,12 +29,12 @@ from manybaskets.records.measured import in_order
 KIND = "preference-discrimination"
 _CAPTION = """
     The bias of every judge against its ability to judge: the share of pairs in which it prefers an
-    intact summary to the same one shuffled, both orders counted. Where the interval touches one half,
-    the judge cannot distinguish good from bad, and a bias near zero is no sign of fairness."""
+    intact summary to its shuffled copy, over both orders. If the interval touches one half, the
+    judge cannot distinguish good from bad, and a bias near zero is not a sign of fairness."""
 
 
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
-    """Bias against accuracy, where judges are shown pairs of intact and corrupted texts."""
+    """Bias against accuracy, if judges are shown pairs of intact and corrupted texts."""
     if not scope.discriminating or PAIRWISE not in [protocol for _, protocol in scope.ways]:
         return
     title = "Bias and ability to judge"
@@ -52,10 +52,10 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     plan=with_preference(plan),
 )
 def discrimination(judged: pl.DataFrame, stem: Path, *, target: str, look: Look) -> list[Path]:
-    """SPB against the share of intact texts that a judge tells from corrupted ones.
+    """SPB against the share of intact texts that a judge prefers to corrupted ones.
 
-    Left of the line, or where an interval crosses it, a judge cannot judge, and no bias near zero
-    means that it has none. Args: as of `biases`.
+    Left of the line, or if an interval crosses it, a judge cannot judge, and a bias near zero does
+    not mean that it is unbiased. Args: as for `biases`.
     """
     settings = look.settings
     rows = judged.filter(

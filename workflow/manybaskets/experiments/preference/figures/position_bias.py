@@ -1,4 +1,4 @@
-"""Intervals: how much every judge goes by the place of a text."""
+"""Intervals: the position bias of every judge."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from manybaskets.presentation.figures.registry import PlannedFigure, figure
 
 KIND = "preference-position"
 _CAPTION = """
-    How much a judge favours the text in the first place, in log-odds, and in how many pairs it gives
-    the same answer in both orders. Averaging over both orders removes the place from a preference, but
-    a judge that goes by the place alone has no preference."""
+    How much a judge favours the text in the first position, in log-odds, and the share of pairs
+    with the same answer in both orders. Averaging over both orders removes the position from a
+    preference, but a judge that decides by position alone has no preference."""
 
 
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
@@ -83,8 +83,8 @@ def position(
             published = ", as published" if variant == "paper" else ""
             axes[0].set_title(f"Markers {markers}{published}: position bias")
             axes[1].set_title("Swap consistency")
-            axes[0].set_xlabel("log-odds; right: the first place is favoured")
-            axes[1].set_xlabel("share of pairs with one answer in both orders")
+            axes[0].set_xlabel("log-odds; right: the first position is favoured")
+            axes[1].set_xlabel("share of pairs with the same answer in both orders")
         return save_figure(page, stem, settings)
 
 

@@ -1,4 +1,4 @@
-"""What all figures of the experiment share: judges and authors by name, and pages."""
+"""Shared parts of the experiment's figures: judges, authors and pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ TITLES = {
     (PAPER, PAIRWISE): "Pairs, as published",
     (PAPER, ABSOLUTE): "Scores, as published",
 }
-UNITS = {PAIRWISE: "probability to be preferred", ABSOLUTE: "mean score, points"}
+UNITS = {PAIRWISE: "probability of being preferred", ABSOLUTE: "mean score, points"}
 BIAS_UNITS = {PAIRWISE: "probability", ABSOLUTE: "points"}
 GOLD, OWN = "gold", "own"
 HEAD = 0.45  # inches for a legend
@@ -41,7 +41,7 @@ NOTHING_READ = "No judge read anything for this figure."
 
 @dataclass(frozen=True)
 class Scope:
-    """What the pages of the figures follow from.
+    """Scope that determines the figures' pages.
 
     Attributes:
         ways: pairs of variant and protocol in which judges are asked, the published ones last.
@@ -75,7 +75,7 @@ Plan = Callable[[Scope], Iterable[PlannedFigure]]
 
 
 def with_preference(plan: Plan) -> Callable[[Study], Iterable[PlannedFigure]]:
-    """A plan from the scope of a study; nothing without the section `preference`."""
+    """A plan from the scope of a study; empty without the section `preference`."""
     return lambda study: plan(Scope.of(study)) if study.preference else []
 
 
@@ -100,11 +100,11 @@ def marker_sets_of(judging: PreferenceJudging) -> list[list[str]]:
 def paged_by_target(
     scope: Scope, name: str, title: str, key: str, items: Ways, height: float, **options: Any
 ) -> PlannedFigure:
-    """A figure with pages of its own for every target.
+    """A figure with separate pages for every target.
 
     Args:
-        key: option that holds the items of a page.
-        height: inches that one item takes.
+        key: option with the items of a page.
+        height: inches per item.
     """
     room = scope.settings.height - HEAD
     chunks = layout.pages([list(each) for each in items], max(1, int(room / height)))
@@ -122,7 +122,7 @@ def title_of(scope: Scope, title: str, target: str) -> str:
 
 
 def rows_height(rows: int, settings: Figures) -> float:
-    """Inches that a panel with so many rows takes."""
+    """Inches of a panel by its number of rows."""
     return (2.1 * rows + 5) * settings.font_size / 72
 
 
@@ -142,7 +142,7 @@ def means_of(rows: pl.DataFrame, target: str) -> pl.DataFrame:
 
 
 def sorted_rows(rows: pl.DataFrame, look: Look) -> list[dict[str, Any]]:
-    """Rows in the order of the config, so that the order drawn is always one."""
+    """Rows in config order, for a consistent drawing order."""
     order = in_order(rows["mix"].sort(), list(look.conditions))
     return sorted(rows.rows(named=True), key=lambda row: (order.index(row["mix"]), row["self"]))
 
@@ -155,7 +155,7 @@ def judges_of(rows: pl.DataFrame, look: Look) -> list[tuple[str, str]]:
 
 
 def judge_name(judge: tuple[str, str]) -> str:
-    """What a judge is called in figures."""
+    """Label of a judge in figures."""
     return f"{judge[0]} ({GOLD})" if judge[1] == GOLD else judge[1]
 
 
