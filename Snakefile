@@ -131,7 +131,7 @@ rule report:
         FILES.report,
 
 
-# A target of every experiment, such as `snakemake robustness`; nothing where a study leaves it out.
+# Every experiment is a target under its name; it is empty where a study leaves the experiment out.
 for experiment in EXPERIMENTS:
 
     rule:

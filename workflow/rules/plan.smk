@@ -64,7 +64,7 @@ def print_plan():
         cluster=cluster,
     )
     files = plan_files.write_plan(plan, FILES.plan, STUDY.figures)
-    print(table.as_text(plan), *files, sep="\n")
+    print(table.plan_as_text(plan), *files, sep="\n")
 
 
 def print_status():
@@ -75,7 +75,7 @@ def print_status():
     found = jobs_of_study()
     jobs, stages = graph.read_jobs(found["jobs"]), found["stages"]
     status = study_status.read_status(FILES, NEEDS.models.parameters, jobs, stages)
-    print(text.as_text(status))
+    print(text.status_as_text(status))
 
 
 QUESTION = question()

@@ -1,7 +1,7 @@
 """How much of their question the sources' answers repeat."""
 
 
-rule echo:
+rule echo_count:
     input:
         prompts=FILES.data.prompts("train"),
         answers=[FILES.sources.answers(name) for name in STUDY.described_sources()],
@@ -19,4 +19,4 @@ rule echo:
     message:
         "Counting repeated words"
     script:
-        "count_echoes.py"
+        "echo_count.py"

@@ -72,7 +72,7 @@ class Bill:
     """Money for what is asked over the network, in USD, at the prices of the config.
 
     Args:
-        asked: the source, judge or author.
+        asked: who is asked, such as `judge olmo`.
         to_spend: of the jobs that would run; None where nothing tells how many rows there are.
         spent: of the jobs that are done, as estimated where they recorded no tokens.
         cap: what it may cost; None without a cap.
@@ -92,7 +92,7 @@ def bills(
     works: Mapping[int, Work],
     usages: Mapping[int, Mapping[str, float]],
 ) -> list[Bill]:
-    """What every source, judge or other author costs that is asked over the network.
+    """What everyone costs who is asked over the network: sources, judges and others.
 
     Args:
         works: work of every job, by position.

@@ -1,4 +1,4 @@
-"""Rule `echo`: the mean share of a question's words that recur in its answer, by source."""
+"""Rule `echo_count`: the mean share of a question's words that recur in its answer, by source."""
 
 import re
 from pathlib import Path
