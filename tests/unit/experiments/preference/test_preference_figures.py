@@ -53,29 +53,29 @@ NAMES = list(planned())
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_numbers_give_the_same_bytes_in_any_order(name, frames, tmp_path):
-    (picture,) = planned()[name]
+    (figure,) = planned()[name]
     files = []
     for turn, folder in ((lambda f: f, "one"), (lambda f: f.reverse(), "two")):
         (tmp_path / folder).mkdir()
-        tables = {table: turn(frames[table]) for table in picture.tables}
-        files.append(draw(picture.kind, tmp_path / folder / name, tables, picture.options, LOOK))
+        tables = {table: turn(frames[table]) for table in figure.tables}
+        files.append(draw(figure.kind, tmp_path / folder / name, tables, figure.options, LOOK))
     assert [path.suffix for path in files[0]] == [".svg", ".png"]
     assert [path.read_bytes() for path in files[0]] == [path.read_bytes() for path in files[1]]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_to_draw_still_gives_files(name, frames, tmp_path):
-    (picture,) = planned()[name]
-    tables = {table: frames[table].clear() for table in picture.tables}
-    for path in draw(picture.kind, tmp_path / name, tables, picture.options, LOOK):
+    (figure,) = planned()[name]
+    tables = {table: frames[table].clear() for table in figure.tables}
+    for path in draw(figure.kind, tmp_path / name, tables, figure.options, LOOK):
         assert path.stat().st_size > 0
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_judges_without_numbers_are_drawn(name, frames, tmp_path):
-    (picture,) = planned()[name]
+    (figure,) = planned()[name]
     tables = {}
-    for table in picture.tables:
+    for table in figure.tables:
         frame = frames[table]
         floats = [column for column in frame.columns if frame[column].dtype == pl.Float64]
         of_multi = pl.col("mix") == "multi"
@@ -83,7 +83,7 @@ def test_judges_without_numbers_are_drawn(name, frames, tmp_path):
             pl.when(of_multi).then(None).otherwise(pl.col(column)).alias(column)
             for column in floats
         )
-    for path in draw(picture.kind, tmp_path / name, tables, picture.options, LOOK):
+    for path in draw(figure.kind, tmp_path / name, tables, figure.options, LOOK):
         assert path.stat().st_size > 0
 
 
