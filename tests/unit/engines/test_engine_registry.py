@@ -15,7 +15,7 @@ from extension_files import EXTENSIONS, extended
 from planned_jobs import planned
 from repository import LIBRARY, ROOT
 
-from manybaskets.config.documentation import json_schema, markdown
+from manybaskets.config.documentation import configuration_page, json_schema
 from manybaskets.config.engine_kinds import ENGINES, EngineSettings, Opening, engine
 from manybaskets.config.engines import OpenAISettings, TransformersSettings, VllmSettings
 from manybaskets.config.loading import parse_study
@@ -108,8 +108,8 @@ def test_schema_and_documentation_list_it(phrases):
     assert "PhrasesSettings" in schema["$defs"]
     (names, _) = schema["$defs"]["Source"]["properties"]["engine"]["anyOf"]
     assert "transformers" in names["enum"] and "phrases" not in names["enum"]  # it has a needed key
-    assert "## `sources.<name>.engine`, kind `phrases`" in markdown()
-    assert "| `phrases` | list of text | required | The answers. |" in markdown()
+    assert "## `engine`, kind `phrases`" in configuration_page()
+    assert "| `phrases` | list of text | required | The answers. |" in configuration_page()
 
 
 def test_without_its_file_it_is_unknown():

@@ -10,7 +10,7 @@ import yaml
 from extension_files import extended
 from repository import ROOT
 
-from manybaskets.config.documentation import json_schema, markdown
+from manybaskets.config.documentation import configuration_page, json_schema
 from manybaskets.config.loading import parse_study
 from manybaskets.config.mixes import (
     MIX_KINDS,
@@ -126,7 +126,7 @@ def test_schema_and_documentation_list_it(coin):
     schema = json.loads(json_schema())
     (kinds,) = schema["properties"]["mixes"]["patternProperties"].values()
     assert "coin" in kinds["discriminator"]["mapping"] and "CoinMix" in schema["$defs"]
-    assert "## `mixes.<name>`, kind `coin`" in markdown()
+    assert "## `mixes.<name>`, kind `coin`" in configuration_page()
 
 
 def test_it_assigns_every_prompt_one_of_its_sources(coin):
