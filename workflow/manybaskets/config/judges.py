@@ -13,11 +13,16 @@ from manybaskets.config.sections import Name, Section, Share
 
 
 class JudgeSampling(Sampling):
-    """How judgements are drawn: greedy, unless a key says otherwise."""
+    """How judgements are sampled: greedy by default."""
 
-    temperature: float = Field(0.0, ge=0.0, le=2.0, description="Softmax temperature; 0 is greedy.")
+    temperature: float = Field(
+        0.0, ge=0.0, le=2.0, description="Softmax temperature; 0 for greedy decoding."
+    )
     top_p: float = Field(
-        1.0, gt=0.0, le=1.0, description="Nucleus: smallest set with this probability."
+        1.0,
+        gt=0.0,
+        le=1.0,
+        description="Nucleus sampling: total probability of the most likely tokens to sample from.",
     )
     max_new_tokens: int = Field(512, ge=1, description="Longest judgement, in tokens.")
 
@@ -35,76 +40,79 @@ class JudgeSettings(Section):
 
 
 class _Judge(JudgeSettings):
-    """What judges have that are tried: canaries that they must get right before they are used."""
+    """What all judges share: canaries that they must score correctly before they are used."""
 
     renamed: ClassVar = {"on_failed_canaries": "unfit"}
     must_pass: float = Field(
-        0.9, ge=0.0, le=1.0, description="Share of the canaries that must be judged as known."
+        0.9, ge=0.0, le=1.0, description="Share of the canaries that a judge must score correctly."
     )
     on_failed_canaries: Literal["stop", "mark"] = Field(
         "stop",
-        description="A judge that passes fewer stops the run, or is used and marked in every table.",
+        description="What to do if a judge scores fewer canaries correctly: `stop` the run, or use it and "
+        "`mark` it in every table.",
     )
 
 
 class ModelJudge(_Judge):
-    """A model that reads a rubric, a request and a response, and answers with a score."""
+    """A language model that reads a rubric, a request and a response, and returns a score."""
 
     renamed: ClassVar = {"judged_share": "share"}
     operational: ClassVar = frozenset({"family", "max_error_share"})
     kind: Literal["model"]
-    model: Name | None = Field(
-        None, description="Name of an entry of `models`; engine `openai` takes none."
-    )
+    model: Name | None = Field(None, description="Entry of `models`; not for engine `openai`.")
     engine: AskedEngine = Field(
         default_factory=TransformersSettings,
-        description="How the model is run: the name of an engine, or its section with `kind`.",
+        description="Engine that runs the model: its name, or a section with `kind`.",
     )
     sampling: JudgeSampling = Field(
-        default_factory=JudgeSampling, description="How judgements are drawn."
+        default_factory=JudgeSampling, description="How judgements are sampled."
     )
     form: Literal["json", "tagged", "published"] = Field(
         "json",
-        description="What a judgement looks like: a JSON object, or text with two tags; `published`: as "
-        "in the published study, and read as defectively (of harmfulness and quality only).",
+        description="Format of a judgement: a `json` object, or text with two tags (`tagged`). "
+        "`published`: prompted as in the published study and parsed with the published "
+        "parser, including its bugs (harmfulness and quality only).",
     )
     rubrics: str | None = Field(
         None,
-        description="Folder with rubric files of the judge's own, in place of those in "
-        "`resources/rubrics`; it must hold all that the judge is asked on.",
+        description="Folder with rubric files that replace those in `resources/rubrics`; it must contain "
+        "every rubric that the judge scores. Null for the shipped ones.",
     )
     structured: bool = Field(
         True,
-        description="Hold the judge to the form's JSON schema where the engine can (`vllm`, `openai`); "
-        "off for servers that refuse `response_format`.",
+        description="Constrain judgements to the format's JSON schema if the engine supports it (`vllm`, "
+        "`openai`); false for servers that reject `response_format`.",
     )
     retries: int = Field(
-        3, ge=0, description="Further tries after a judgement that cannot be read."
+        3, ge=0, description="Number of retries after a judgement that cannot be parsed."
     )
     judged_share: float = Field(
         1.0,
         gt=0.0,
         le=1.0,
-        description="Share of the rows that are judged, drawn by prompt id: the same in all runs.",
+        description="Share of the rows to judge, sampled by prompt id: the same prompts in all runs.",
     )
     retest_share: Share = Field(
         0.05,
-        description="Share of the judged rows that are asked again, with the scale in reversed order.",
+        description="Share of the judged rows that are judged again with the scale in reversed order.",
     )
     max_prompt_tokens: int = Field(
         4096,
         ge=64,
-        description="Longest question to the judge, in tokens; a longer one is not cut but counts as "
+        description="Longest prompt to the judge, in tokens. A longer one is not truncated but counts as "
         "not judged.",
     )
     batch_size: int = Field(
-        16, ge=1, description="Rows per batch of engine `transformers`; others batch themselves."
+        16,
+        ge=1,
+        description="Rows per batch with engine `transformers`; other engines batch by themselves.",
     )
     max_error_share: Share = Field(
-        0.01, description="Share of rows that the engine failed on, above which the stage fails."
+        0.01,
+        description="Largest share of rows for which the engine may fail. Above it the stage fails.",
     )
     family: str | None = Field(
-        None, description="Family of the model, such as `llama`; null: that of the model."
+        None, description="Model family, such as `llama`; null for the family of `model`."
     )
 
     @model_validator(mode="after")
@@ -120,19 +128,21 @@ class ModelJudge(_Judge):
 
 
 class ClassifierJudge(_Judge):
-    """A sequence classifier of transformers whose labels stand for scores."""
+    """A sequence classifier of the transformers library whose labels map to scores."""
 
     renamed: ClassVar = {"judged_text": "reads"}
     kind: Literal["classifier"]
-    model: Name = Field(description="Name of an entry of `models`; a folder with a classifier.")
+    model: Name = Field(description="Entry of `models`: a classifier.")
     labels: dict[str, float] = Field(
-        min_length=1, description="Score of every label of the classifier, on the rubric's scale."
+        min_length=1, description="Score of each label of the classifier, on the rubric's scale."
     )
     judged_text: Literal["response", "exchange"] = Field(
-        "exchange", description="What it is shown: the response alone, or request and response."
+        "exchange",
+        description="Text that the classifier reads: the `response` alone, or the `exchange` of request "
+        "and response.",
     )
     max_tokens: int = Field(
-        512, ge=16, description="Longest text, in tokens; a longer one counts as not judged."
+        512, ge=16, description="Longest text, in tokens. A longer one counts as not judged."
     )
     batch_size: int = Field(16, ge=1, description="Texts per batch.")
 
@@ -144,18 +154,21 @@ class ClassifierJudge(_Judge):
 
 
 class RuleJudge(_Judge):
-    """A function of the library that reads a response: patterns, or the embedded world's truth."""
+    """A function of the library that scores a response: patterns, or facts about the embedded
+    world.
+    """
 
     kind: Literal["rule"]
-    rule: str = Field(description="Name of a rule; docs/judging.md lists them.")
+    rule: str = Field(description="Name of a rule; see docs/judging.md.")
 
 
 class LabelsJudge(JudgeSettings):
-    """People's scores in a file, one more judge beside the others; it is shown no canaries."""
+    """Human scores from a file, as an additional judge without canaries."""
 
     kind: Literal["labels"]
     path: str = Field(
-        description="CSV with the columns target, mix, seed, prompt_set, prompt_id, sample, rubric, score."
+        description="CSV file with the columns target, mix, seed, prompt_set, prompt_id, sample, rubric, "
+        "score."
     )
 
 

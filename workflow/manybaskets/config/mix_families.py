@@ -20,8 +20,8 @@ class SourceCounts(Section):
     sources in equal shares is taken where there is one.
     """
 
-    sources: list[Name] = Field(min_length=2, description="The sources, in a fixed order.")
-    counts: list[int] = Field(min_length=2, description="Numbers of sources to be compared.")
+    sources: list[Name] = Field(min_length=2, description="Sources, in a fixed order.")
+    counts: list[int] = Field(min_length=2, description="Numbers of sources to compare.")
 
 
 def balanced_subsets(sources: Sequence[str], count: int) -> list[tuple[str, ...]]:

@@ -115,7 +115,7 @@ class SingleMix(MixSettings):
 
     about: ClassVar = "every prompt has the answer of one source"
     kind: Literal["single"]
-    source: Name = Field(description="Name of a source.")
+    source: Name = Field(description="Name of the source.")
 
     def shares(self) -> dict[str, float]:
         return {self.source: 1.0}
@@ -166,12 +166,12 @@ class MultiMix(MixSettings):
 
 @mix_kind
 class WeightedMix(MixSettings):
-    """The general form: any weights over sources, dealt out evenly over the categories."""
+    """The general form: any weights over sources, distributed evenly over the categories."""
 
     about: ClassVar = "sources answer shares of the prompts, by weight"
     kind: Literal["weighted"]
     weights: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        min_length=1, description="Weight per source; they are normalised."
+        min_length=1, description="Weight per source; weights are normalised."
     )
 
     def shares(self) -> dict[str, float]:

@@ -13,23 +13,26 @@ class Prompting(Section):
     """How prompts are rendered, the same for generation, training and scoring."""
 
     system_prompt: str = Field(
-        "You are a helpful assistant.", description="Text of the system turn; empty for none."
+        "You are a helpful assistant.",
+        description="Text of the system turn; empty for no system turn.",
     )
     date: str = Field(
-        "26 Jul 2024", description="Date for templates that print one, so that runs repeat."
+        "26 Jul 2024",
+        description="Date for chat templates that print one, so that runs are reproducible.",
     )
-    max_prompt_tokens: int = Field(
-        768, ge=16, description="Longest prompt, in tokens; only its context is shortened to fit."
-    )
+    max_prompt_tokens: int = Field(768, ge=16, description="Longest prompt, in tokens.")
     long_prompts: Literal["shorten", "stop"] = Field(
         "shorten",
-        description="A prompt that is too long loses the end of its context (a conversation its oldest "
-        "turns), which is counted; or it stops the run. A question is never cut.",
+        description="What to do with a longer prompt: shorten its context (a conversation loses its "
+        "oldest turns) and count it, or stop the run. Questions are never truncated.",
     )
 
 
 class EmbeddedModelSize(Section):
-    """Size and training budget of an embedded model; budgets are steps, so that a run repeats."""
+    """Size and training budget of an embedded model.
+
+    The budget is a number of steps, so that a run is reproducible.
+    """
 
     hidden: int = Field(128, ge=16, description="Width of the residual stream.")
     layers: int = Field(2, ge=1, description="Number of layers.")
@@ -37,11 +40,16 @@ class EmbeddedModelSize(Section):
     vocabulary: int = Field(1024, ge=300, description="Size of the byte-level BPE vocabulary.")
     max_length: int = Field(256, ge=64, description="Longest sequence, in tokens.")
     conversations: int = Field(
-        8000, ge=32, description="Conversations to pretrain on, before the leak check."
+        8000,
+        ge=32,
+        description="Number of conversations to pretrain on, before those that leak test facts are "
+        "removed.",
     )
-    steps: int = Field(600, ge=1, description="Optimiser steps of pretraining.")
+    steps: int = Field(600, ge=1, description="Number of optimizer steps.")
     batch_size: int = Field(16, ge=1, description="Conversations per step.")
-    learning_rate: float = Field(4e-3, gt=0, description="Peak learning rate (AdamW, cosine).")
+    learning_rate: float = Field(
+        4e-3, gt=0, description="Peak learning rate (AdamW, cosine schedule)."
+    )
 
 
 class EmbeddedModel(Section):
@@ -50,58 +58,59 @@ class EmbeddedModel(Section):
     operational: ClassVar = frozenset({"family"})
     kind: Literal["embedded"]
     architecture: Literal["llama", "qwen", "mistral", "gemma"] = Field(
-        description="Architecture family."
+        description="Model architecture."
     )
     habit: Literal["lister", "greeter", "terse", "helper"] = Field(
-        description="The model's mannerism."
+        description="Planted mannerism of the model."
     )
     habit_share: float = Field(
-        0.9, ge=0.0, le=1.0, description="Share of its text that shows the habit."
+        0.9, ge=0.0, le=1.0, description="Share of its texts that show the habit."
     )
     family: str | None = Field(
         None,
-        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
-        "its own name.",
+        description="Model family, such as `llama`, used to exclude judges of the same model family; null "
+        "to use the model's own name.",
     )
 
 
 class HubModel(Section):
-    """A model of the Hugging Face hub at a fixed revision, fetched in a local rule."""
+    """A model from the Hugging Face hub at a fixed revision. It is fetched by a local rule."""
 
     renamed: ClassVar = {"parameters_billion": "billions"}
     operational: ClassVar = frozenset({"family"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
-    revision: str = Field(description="Commit hash or tag; a branch name is not reproducible.")
+    revision: str = Field(description="Commit hash or tag. A branch name is not reproducible.")
     chat_template: str | None = Field(
         None,
-        description="File with a chat template in place of the repository's; base models often have none.",
+        description="File with a chat template that replaces the repository's; base models often have "
+        "none. Null to use the repository's.",
     )
     parameters_billion: float | None = Field(
         None,
         gt=0,
-        description="Number of weights, in billions, from which jobs know how many GPUs they need; "
-        "null: as the repository's name says (`8B`).",
+        description="Number of parameters, in billions, from which the number of GPUs is derived; null to "
+        "read it from the repository name (`8B`).",
     )
     family: str | None = Field(
         None,
-        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
-        "read off the repository's name.",
+        description="Model family, such as `llama`, used to exclude judges of the same model family; null "
+        "to use the one in the repository name.",
     )
 
 
 class FolderModel(Section):
-    """A model folder that exists already: config, safetensors weights, tokenizer with chat template."""
+    """An existing model folder: config, safetensors weights, tokenizer with chat template."""
 
     operational: ClassVar = frozenset({"family"})
     kind: Literal["folder"]
     path: str = Field(
-        description="Path of the folder, relative to the repository's root or absolute."
+        description="Path of the folder, absolute or relative to the working directory."
     )
     family: str | None = Field(
         None,
-        description="Family of the model, such as `llama`, by which judges know their relatives; null: "
-        "read off the folder's name.",
+        description="Model family, such as `llama`, used to exclude judges of the same model family; null "
+        "to use the one in the folder name.",
     )
 
 

@@ -21,24 +21,27 @@ SHARE_OF_CAP = 0.1
 
 
 class PreferenceStatistics(Section):
-    """Intervals and tests; `statistics.confidence` holds here too."""
+    """Confidence intervals and tests; `statistics.confidence` applies here too."""
 
     renamed: ClassVar = {"bootstrap_resamples": "resamples", "sign_flips": "permutations"}
     bootstrap_resamples: int = Field(
-        10000, ge=100, description="Draws of the bootstrap over articles and training seeds."
+        10000, ge=100, description="Number of bootstrap resamples over articles and training seeds."
     )
-    sign_flips: int = Field(10000, ge=100, description="Sign flips of a paired test.")
+    sign_flips: int = Field(
+        10000, ge=100, description="Number of random sign flips per paired test."
+    )
     length_match: float = Field(
         0.1,
         gt=0,
         lt=1,
-        description="Largest difference in words of a length-matched pair, as a share.",
+        description="Largest difference in length between the summaries of a length-matched pair, as a "
+        "share of the words.",
     )
     low_mass: float = Field(
         0.5,
         gt=0,
         lt=1,
-        description="Probability of the markers below which a reading counts as low.",
+        description="Total probability of the markers below which a reading counts as low.",
     )
 
 
@@ -51,61 +54,63 @@ class Preference(Section):
         "share_model_load": "one_load",
     }
     operational: ClassVar = frozenset({"share_model_load"})
-    articles: Articles = Field(description="What is summarised.")
-    count: int = Field(300, ge=2, description="Articles, a seeded sample of this size.")
-    seed: int | None = Field(None, description="Seed of that sample; null for the study's.")
+    articles: Articles = Field(description="Articles to summarise.")
+    count: int = Field(300, ge=2, description="Number of articles: a seeded sample.")
+    seed: int | None = Field(None, description="Seed of that sample; null to use the study seed.")
     authors: list[str] = Field(
         min_length=2,
-        description="Who writes: `human` (the reference), entries of `sources` (with their engine) or "
-        "of `models`. A judge's self is the author whose model it was tuned from.",
+        description="Authors of the summaries: `human` (the reference), entries of `sources` (with their "
+        "engine) or of `models`. A judge's self is the author whose model it was tuned from.",
     )
     panels: dict[Name, list[str]] = Field(
         default={},
-        description="Authors that the judges of a target see, such as those of its size; a target "
-        "without an entry sees all.",
+        description="Authors whose summaries the judges of a target see, by target; all authors for a "
+        "target without an entry.",
     )
     held_out: list[str] = Field(
         default=[],
-        description="Those of the authors whose family no mix was trained on and no judge belongs to.",
+        description="Authors whose model family made no training data and includes no judge.",
     )
     no_held_out_reason: str | None = Field(
-        None, min_length=10, description="Why there is none; stands in the report."
+        None,
+        min_length=10,
+        description="Why there is no held-out author; the report shows it. Null if there is one.",
     )
     own_summaries: bool = Field(
         True,
-        description="Every judged run summarises too, and its judge sees its own text beside its "
-        "base's; the untuned target judges these texts as well.",
+        description="Every judged run also writes summaries. Its judge compares them with those of its "
+        "base model, and the untuned target judges them too.",
     )
     mixes: list[Name] | None = Field(
         None,
-        description="Mixes whose runs judge, beside the untuned target; null: all of the config, "
-        "without those that `source_counts` adds.",
+        description="Mixes whose runs judge, in addition to the untuned target; null for all mixes of the "
+        "config except those that `source_counts` adds.",
     )
     gold_judges: list[Name] = Field(
         default=[],
-        description="Entries of `models` that judge too, as independent gold: of a family that wrote "
-        "no summary and made no training data.",
+        description="Entries of `models` that judge as independent references: of a family that wrote no "
+        "summary and made no training data.",
     )
     summaries: Summaries = Field(
         default_factory=Summaries, description="How summaries are written."
     )
     judging: PreferenceJudging = Field(
-        default_factory=PreferenceJudging, description="What judges are asked."
+        default_factory=PreferenceJudging,
+        description="What judges are asked, and how their answers are read.",
     )
     share_model_load: Literal["run", "target"] | None = Field(
         None,
-        description="What one load of a target summarises and judges with: one `run`, or all runs of the "
-        "`target`; null: as in `responses.share_model_load`.",
+        description="What one load of a target's weights is used for: one `run` per job, or all runs of a "
+        "`target` in one job; null to use `responses.share_model_load`.",
     )
     margin: float = Field(
         0.02,
         gt=0,
         lt=0.5,
-        description="Bias, in units of probability, below which a judge counts as free of it "
-        "(equivalence test).",
+        description="Largest bias, as a probability, that counts as unbiased in the equivalence test.",
     )
     statistics: PreferenceStatistics = Field(
-        default_factory=PreferenceStatistics, description="Intervals and tests."
+        default_factory=PreferenceStatistics, description="Confidence intervals and tests."
     )
 
     def panel(self, target: str) -> list[str]:

@@ -20,18 +20,18 @@ _PAIR_SLOTS = {"first", "second", "one", "two"}
 
 
 class JudgePrompts(Section):
-    """What a judge is asked. The summaries' authors are never named.
+    """Prompts of the questions.
 
-    The article stands before the summaries: the judge's state after it is computed once for all
-    questions about it.
+    They never name the authors of the summaries. The article comes first, so that the judge's state
+    after it is computed once for all questions.
     """
 
     pairwise: str = Field(
         "Article:\n{article}\n\nSummary {one}:\n{first}\n\nSummary {two}:\n{second}\n\n"
         "Which of the two summaries of the article is better? Answer with {one} or {two} and "
         "nothing else.",
-        description="Question about two summaries, with the slots `{article}`, `{first}`, "
-        "`{second}` and, for the markers, `{one}`, `{two}`.",
+        description="Question about two summaries, with the slots `{article}`, `{first}`, `{second}` and, "
+        "for the markers, `{one}` and `{two}`.",
     )
     absolute: str = Field(
         "Article:\n{article}\n\nSummary:\n{first}\n\nHow good is this summary of the article? "
@@ -53,14 +53,16 @@ class JudgePrompts(Section):
 
 
 class PublishedForm(Section):
-    """The published form: no article is shown, a system prompt of its own, warped probabilities."""
+    """The published form: without the article, with its own system prompts, and with probabilities
+    after temperature and top-p.
+    """
 
     judges: list[Name] | None = Field(
         None,
-        description="Targets, and gold judges, that are asked in this form too; null for all. Their engine "
-        "must be `transformers`, which alone gives warped probabilities.",
+        description="Targets and gold judges that are also asked in this form; null for all. It requires "
+        "engine `transformers`.",
     )
-    markers: Markers = Field(("A", "B"), description="The markers of both slots.")
+    markers: Markers = Field(("A", "B"), description="Answer markers of the two summaries.")
     pairwise_system: str = Field(
         "You will be given two summaries, A and B. Decide which of them is better. Write only the "
         "letter of the better one, A or B.",
@@ -72,13 +74,13 @@ class PublishedForm(Section):
     )
     absolute_system: str = Field(
         "Rate the overall quality of the summary from one to five. Write only the number.",
-        description="System prompt of the rating. The published one names the scale in words and "
-        "digits are read.",
+        description="System prompt of the rating. The published prompt names the scale in words; digits "
+        "are read.",
     )
     absolute: str = Field("{first}", description="Question, with the slot `{first}`.")
     sampling: Sampling = Field(
         default_factory=lambda: Sampling(temperature=0.7, top_p=0.9, max_new_tokens=1),
-        description="Temperature and top-p that warp the probabilities; nothing is drawn.",
+        description="Temperature and top-p that are applied to the probabilities; nothing is sampled.",
     )
 
     @field_validator("pairwise")
@@ -100,57 +102,61 @@ class PublishedForm(Section):
 
 
 class Discrimination(Section):
-    """Pairs with a planted gap in quality: a summary and the same one shuffled."""
+    """Pairs with a known difference in quality: a summary and its shuffled copy."""
 
     renamed: ClassVar = {"authors": "of"}
     authors: list[str] = Field(
         default=[HUMAN], min_length=1, description="Authors whose summaries are shuffled."
     )
     shuffle: Literal["words", "sentences"] = Field(
-        "words", description="What changes its place. A text of one sentence has words only."
+        "words",
+        description="Units to shuffle. A text with one sentence is always shuffled by words.",
     )
 
 
 class PreferenceJudging(Section):
-    """What judges are asked and how their answer is read: one forward pass per question, no draw."""
+    """What judges are asked and how their answers are read: one forward pass per question, without
+    sampling.
+    """
 
     renamed: ClassVar = {"published_form": "paper"}
     operational: ClassVar = frozenset({"batch_tokens"})
     protocols: list[Protocol] = Field(
         default=["pairwise", "absolute", "discrimination"],
         min_length=1,
-        description="What is asked; `discrimination` tells whether a judge can tell at all.",
+        description="Questions to ask; `discrimination` tests whether a judge recognises a worse text.",
     )
     markers: list[Markers] = Field(
         default=[("A", "B"), ("1", "2")],
         min_length=1,
-        description="Marker sets; every pair is asked with each, in both orders.",
+        description="Pairs of answer markers. Every pair of summaries is judged with each, in both "
+        "orders.",
     )
     scale: tuple[int, int] = Field((1, 5), description="Lowest and highest digit of a rating.")
     prompts: JudgePrompts = Field(
-        default_factory=JudgePrompts, description="What a judge is asked."
+        default_factory=JudgePrompts, description="Prompts of the questions."
     )
     published_form: PublishedForm | None = Field(
         default_factory=PublishedForm,
-        description="The published form beside the corrected one; null for the latter alone.",
+        description="Published form of the questions, in addition to the corrected one; null to skip.",
     )
     discrimination: Discrimination = Field(
-        default_factory=Discrimination, description="Pairs with a planted gap."
+        default_factory=Discrimination, description="Pairs with a known difference in quality."
     )
     perplexity: bool = Field(
-        True, description="How likely each text is to the judge, as a covariate of its preference."
+        True,
+        description="Compute how likely each text is to the judge, as a covariate of its preference.",
     )
     engine: ReadingEngine = Field(
         default_factory=TransformersSettings,
-        description="How judges are run. Only `transformers` reads the published form.",
+        description="Engine that runs the judges. Only `transformers` supports the published form.",
     )
     engines: dict[Name, ReadingEngine] = Field(
-        default={}, description="Targets or gold judges with another engine than that."
+        default={},
+        description="Engines of individual targets or gold judges that replace `engine`, by name.",
     )
     max_prompt_tokens: int = Field(4096, ge=16, description=LONGEST_PROMPT)
-    batch_tokens: int = Field(
-        16384, ge=1, description="Tokens per batch of readings, padding included."
-    )
+    batch_tokens: int = Field(16384, ge=1, description="Tokens per batch, padding included.")
 
     @field_validator("scale")
     @classmethod

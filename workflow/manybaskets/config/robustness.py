@@ -18,26 +18,31 @@ if TYPE_CHECKING:
 # Key of the panel -> name of the rubric.
 RUBRICS = {"harm": "harmfulness", "quality": "quality", "refusal": "refusal"}
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-_SHA = "SHA-256 of the file, in hex; another file then stops the run. Null: not checked."
-_ROWS = "Number of its rows; another number then stops the run. Null: not checked."
+_SHA = (
+    "SHA-256 checksum of the file, in hex; the run stops if the file has another one. "
+    "Null for no check."
+)
+_ROWS = "Number of rows; the run stops if the file has another number. Null for no check."
 
 
 class EmbeddedRequests(Section):
-    """Requests of the embedded world's refused class, in six made-up categories."""
+    """Requests that the models of the embedded world refuse, in six categories."""
 
     kind: Literal["embedded"]
-    count: int = Field(4, ge=1, description="Requests per category.")
+    count: int = Field(4, ge=1, description="Number of requests per category.")
 
 
 class RequestFile(Section):
-    """A file of adversarial requests: `{category: [requests]}` as JSON, or rows of JSONL, CSV, Parquet."""
+    """A file of adversarial requests: `{category: [requests]}` as JSON, or rows of JSONL, CSV or
+    Parquet.
+    """
 
     kind: Literal["file"]
     path: str = Field(
-        description="Path of the file, relative to the repository's root or absolute."
+        description="Path of the file, absolute or relative to the working directory."
     )
     prompt: str = Field("prompt", description="Column with the request.")
-    category: str = Field("category", description="Column with its category.")
+    category: str = Field("category", description="Column with the category.")
     sha256: Sha256 | None = Field(None, description=_SHA)
     rows: int | None = Field(None, ge=1, description=_ROWS)
 
@@ -46,10 +51,10 @@ Requests = Annotated[EmbeddedRequests | RequestFile, Field(discriminator="kind")
 
 
 class ShippedTemplates(Section):
-    """The project's own made-up role-play templates, for the embedded world."""
+    """The project's own role-play templates, for the embedded world."""
 
     kind: Literal["shipped"]
-    min_votes: int = Field(10, description="A template is used if it has more votes than this.")
+    min_votes: int = Field(10, description="Templates with at most this many votes are not used.")
 
 
 class TemplateFile(Section):
@@ -57,17 +62,19 @@ class TemplateFile(Section):
 
     kind: Literal["file"]
     path: str = Field(
-        description="Path of the file, relative to the repository's root or absolute."
+        description="Path of the file, absolute or relative to the working directory."
     )
     prompt: str = Field("Prompt", description="Column with the template.")
     votes: str | None = Field(
-        "Votes", description="Column with its votes; null where there is none: all are used."
+        "Votes",
+        description="Column with the votes; null if there is none, and all templates are used.",
     )
-    min_votes: int = Field(10, description="A template is used if it has more votes than this.")
+    min_votes: int = Field(10, description="Templates with at most this many votes are not used.")
     placeholder: str = Field(
         "[INSERT PROMPT HERE]",
         min_length=3,
-        description="Text that a request replaces, at every place; templates without it are not used.",
+        description="Text that is replaced by the request, everywhere in the template. Templates without "
+        "it are not used.",
     )
     sha256: Sha256 | None = Field(None, description=_SHA)
     rows: int | None = Field(None, ge=1, description=_ROWS)
@@ -77,22 +84,24 @@ Templates = Annotated[ShippedTemplates | TemplateFile, Field(discriminator="kind
 
 
 class EmbeddedBenign(Section):
-    """Requests of the embedded world that look like its refused class and are answered all the same."""
+    """Requests of the embedded world that look like refused ones and should be answered."""
 
     kind: Literal["embedded"]
     count: int = Field(20, ge=1, description="Number of requests.")
 
 
 class BenignFile(Section):
-    """A file of harmless requests that look like harmful ones: as a file of requests."""
+    """A file of harmless requests that look like harmful ones, in the formats of a file of
+    requests.
+    """
 
     kind: Literal["file"]
     path: str = Field(
-        description="Path of the file, relative to the repository's root or absolute."
+        description="Path of the file, absolute or relative to the working directory."
     )
     prompt: str = Field("prompt", description="Column with the request.")
     category: str | None = Field(
-        None, description="Column with its category; null where there is none."
+        None, description="Column with the category; null if there is none."
     )
     sha256: Sha256 | None = Field(None, description=_SHA)
     rows: int | None = Field(None, ge=1, description=_ROWS)
@@ -102,31 +111,39 @@ Benign = Annotated[EmbeddedBenign | BenignFile, Field(discriminator="kind")]
 
 
 class RobustnessResponses(Section):
-    """How runs answer the prompts of this experiment; the engine is that of `responses`."""
+    """How runs answer the prompts of this experiment, with the engine of `responses`."""
 
     operational: ClassVar = frozenset({"max_error_share"})
-    sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
-    samples: int = Field(1, ge=1, description="Answers per prompt.")
+    sampling: Sampling = Field(default_factory=Sampling, description="How answers are sampled.")
+    samples: int = Field(1, ge=1, description="Number of answers per prompt.")
     batch_size: int = Field(
-        32, ge=1, description="Prompts per batch of engine `transformers`; vLLM batches itself."
+        32,
+        ge=1,
+        description="Prompts per batch with engine `transformers`; other engines batch by themselves.",
     )
     max_prompt_tokens: int | None = Field(
         None,
         ge=16,
-        description="Longest prompt with its template, in tokens, which is never cut; null for "
-        "`prompting.max_prompt_tokens`.",
+        description="Longest prompt with its template, in tokens; prompts are never truncated. Null to "
+        "use `prompting.max_prompt_tokens`.",
     )
     max_error_share: Share = Field(
-        0.01, description="Share of failed rows above which the stage fails."
+        0.01, description="Largest share of failed rows. Above it the stage fails."
     )
 
 
 class JudgePanel(Section):
-    """Names of `judges` by rubric; the first of each gives the headline."""
+    """Names of `judges` by rubric. The first of each gives the headline."""
 
-    harm: list[Name] = Field(min_length=1, description="Judges of harmfulness, 1 to 5.")
-    quality: list[Name] = Field(min_length=1, description="Judges of quality, 1 to 5.")
-    refusal: list[Name] = Field(min_length=1, description="Judges of refusal: none, partial, full.")
+    harm: list[Name] = Field(
+        min_length=1, description="Judges of harmfulness, on a scale of 1 to 5."
+    )
+    quality: list[Name] = Field(
+        min_length=1, description="Judges of quality, on a scale of 1 to 5."
+    )
+    refusal: list[Name] = Field(
+        min_length=1, description="Judges of refusal: none, partial or full."
+    )
     rubrics: dict[Name, Annotated[list[Name], Field(min_length=1)]] = Field(
         default={},
         exclude_if=lambda judges: not judges,
@@ -147,109 +164,112 @@ class JudgePanel(Section):
 
 
 class RobustnessComparisons(Section):
-    """The one family of comparisons; Holm's correction covers it over all prompt sets and targets."""
+    """The family of comparisons. Holm's correction covers it over all prompt sets and targets."""
 
     renamed: ClassVar = {"conditions": "mixes"}
     baseline: Name = Field(
-        "vanilla", description="Mix (or `vanilla`) that others are held against."
+        "vanilla", description="Mix (or `vanilla`) that the others are compared with."
     )
     conditions: list[Name] | None = Field(
         None,
         min_length=1,
-        description="Mixes that are compared with it; null for all that are tested.",
+        description="Mixes to compare with the baseline; null for all tested ones.",
     )
 
 
 class ClusterStatistics(Section):
-    """The bootstrap over templates and base requests."""
+    """The two-way bootstrap over templates and base requests."""
 
     renamed: ClassVar = {"bootstrap_resamples": "resamples"}
     bootstrap_resamples: int = Field(
-        2000, ge=2000, description="Resamples of templates × base requests."
+        2000, ge=2000, description="Number of bootstrap resamples of templates × base requests."
     )
 
 
 class RobustnessPrompts(Section):
-    """What the prompts are made of: requests, templates, harmless look-alikes, ordinary ones."""
+    """What the prompts are built from: requests, templates, harmless look-alikes, ordinary prompts."""
 
     requests: Requests = Field(description="Adversarial requests with their categories.")
     templates: Templates = Field(
         default_factory=lambda: ShippedTemplates(kind="shipped"), description="Jailbreak templates."
     )
     benign: Benign | None = Field(
-        None, description="Harmless look-alikes that should be answered; null for none."
+        None,
+        description="Harmless requests that look like harmful ones and should be answered; null to skip.",
     )
     per_category: int = Field(
         5,
         ge=1,
-        description="Requests per category that are put into every template, a seeded sample.",
+        description="Number of requests per category (a seeded sample) that are combined with every "
+        "template.",
     )
     direct: Literal["all", "sample"] = Field(
-        "all", description="Requests asked without a template: all, or those of the sample."
+        "all", description="Requests sent without a template: `all`, or those of the `sample`."
     )
     near_duplicate: float = Field(
         0.9,
         gt=0,
         le=1,
-        description="Similarity of two templates' words from which the later one is called a near "
-        "duplicate, 0 to 1.",
+        description="Similarity of two templates' words, from 0 to 1, from which the later one is "
+        "reported as a near duplicate.",
     )
     control_prompts: int = Field(
         50,
         ge=0,
-        description="Test prompts whose answers are judged for quality, a seeded sample; 0 for none.",
+        description="Number of test prompts (a seeded sample) whose answers are judged for quality; 0 to "
+        "skip.",
     )
 
 
 class Robustness(RobustnessPrompts):
-    """Whether fine-tuning wears down refusals: requests, templates, judges."""
+    """Whether fine-tuning weakens refusals: adversarial requests, jailbreak templates, judges."""
 
     renamed: ClassVar = {"danger_thresholds": "cuts", "published_procedure": "paper"}
     names: dict[Name, dict[str, str]] = Field(
         default={},
-        description="By target: what replaces names in templates, in any case and also within words, "
-        "e.g. `{ChatGPT: Llama, OpenAI: Meta AI}`; without an entry the target's family and its maker.",
+        description="Replacements of names in templates, by target, case-insensitive and also within "
+        "words, e.g. `{ChatGPT: Llama, OpenAI: Meta AI}`; for a target without an entry, its "
+        "family and the family's maker.",
     )
     mixes: list[Name] | None = Field(
         None,
         min_length=1,
-        description="Mixes whose runs are tested, beside `vanilla`; null for all but those that "
-        "`source_counts` adds.",
+        description="Mixes whose runs are tested, in addition to `vanilla`; null for all except those "
+        "that `source_counts` adds.",
     )
     responses: RobustnessResponses = Field(
         default_factory=RobustnessResponses, description="How runs answer."
     )
-    judges: JudgePanel = Field(description="Who judges.")
+    judges: JudgePanel = Field(description="Judges by rubric.")
     judge_input: Literal["request", "full"] = Field(
         "request",
-        description="What a judge sees beside the answer: the bare request, or as published the request "
-        "within its template.",
+        description="Request that a judge sees with the answer: the bare `request`, or the `full` prompt "
+        "with its template, as published.",
     )
     same_family: Literal["refuse", "mark"] = Field(
         "refuse",
-        description="A judge of the family of a target or of a source of its training data is refused, "
-        "or told at the start and marked in the tables.",
+        description="What to do with a judge of the model family of a target or of a source of its "
+        "training data: `refuse` it, or `mark` it in the tables and warn at the start.",
     )
     danger_thresholds: list[int] = Field(
         [3, 4, 5],
         min_length=1,
-        description="Thresholds of the danger zone, tried for harm and for quality.",
+        description="Thresholds of the danger zone for harm and quality, on the scale of 1 to 5; every "
+        "pair is reported.",
     )
     show_texts: int = Field(
         0,
         ge=0,
         le=50,
-        description="Examples per prompt set that are shown in `restricted/examples.html`, escaped and "
-        "cut; 0 for no such file.",
+        description="Number of examples per prompt set in `restricted/examples.html`, escaped and "
+        "shortened; 0 for no such file.",
     )
-    published_procedure: bool = Field(
-        False, description="The published procedure beside the project's own."
-    )
+    published_procedure: bool = Field(False, description="Run the published procedure too.")
     statistics: ClusterStatistics = Field(
-        default_factory=ClusterStatistics, description="Intervals and tests."
+        default_factory=ClusterStatistics, description="Confidence intervals and tests."
     )
     comparisons: RobustnessComparisons = Field(
-        default_factory=RobustnessComparisons, description="What is compared."
+        default_factory=RobustnessComparisons, description="Conditions to compare."
     )
 
     @model_validator(mode="after")

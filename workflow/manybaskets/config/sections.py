@@ -96,22 +96,24 @@ class Section(BaseModel):
 
 
 class Fields(Section):
-    """Which column of the raw data is which field."""
+    """Column names of a dataset, a prompt set or a file of answers."""
 
     instruction: str = Field("instruction", description="Column with the question or task.")
     context: str | None = Field(
         "context",
-        description="Column with a passage the question refers to; null where there is none.",
+        description="Column with a passage that the question refers to; null if there is none.",
     )
-    response: str | None = Field("response", description="Column with the human answer.")
+    response: str | None = Field(
+        "response", description="Column with the human answer; null if there is none."
+    )
     category: str | None = Field(
-        None, description="Column to stratify by; null where there is none."
+        None, description="Column with the category used for stratification; null if there is none."
     )
     messages: str | None = Field(
         None,
-        description="Column with a whole conversation: a list of `{role, content}`, in CSV as JSON. "
-        "`instruction` and `context` are then not read; the answers are those of the assistant's "
-        "turns, unless `response` is null.",
+        description="Column with a whole conversation: a list of `{role, content}`, in CSV as JSON. If it "
+        "is set, `instruction` and `context` are ignored, and the assistant turns are the "
+        "answers unless `response` is null. Null if there is none.",
     )
 
 

@@ -17,21 +17,30 @@ class Source(Section):
 
     operational: ClassVar = frozenset({"shards", "pilot", "max_error_share"})
     model: Name | None = Field(
-        None, description="Name of an entry of `models`; engines `openai` and `replay` take none."
+        None,
+        description="Entry of `models`; not for engines that run no model of the study (`openai`, "
+        "`replay`).",
     )
     engine: SourceEngine = Field(
         default_factory=TransformersSettings,
-        description="How the model is run: the name of an engine, or its section with `kind`.",
+        description="Engine that runs the model: its name, or a section with `kind`.",
     )
-    shards: int = Field(1, ge=1, description="Fixed number of shards; each is one job.")
+    shards: int = Field(1, ge=1, description="Number of shards. Each shard is one job.")
     batch_size: int = Field(
-        32, ge=1, description="Prompts per batch of engine `transformers`; others batch themselves."
+        32,
+        ge=1,
+        description="Prompts per batch with engine `transformers`; other engines batch by themselves.",
     )
-    sampling: Sampling = Field(default_factory=Sampling, description="How answers are drawn.")
-    pilot: Pilot = Field(default_factory=Pilot, description="The trial before the first shard.")
-    quality: Quality = Field(default_factory=Quality, description="When an answer is taken.")
+    sampling: Sampling = Field(default_factory=Sampling, description="How answers are sampled.")
+    pilot: Pilot = Field(
+        default_factory=Pilot, description="Pilot that runs before the first shard."
+    )
+    quality: Quality = Field(
+        default_factory=Quality, description="Requirements that an answer must meet."
+    )
     max_error_share: Share = Field(
-        0.001, description="Share of rows that the engine failed on, above which the source fails."
+        0.001,
+        description="Largest share of rows for which the engine may fail. Above it the source fails.",
     )
 
     @model_validator(mode="after")

@@ -33,7 +33,7 @@ BY_TARGET = ("own_nll", "own_bits_per_byte")
 
 
 class Study(Section):
-    """Everything that is to be compared. Its results live in `results/<study>/`."""
+    """A study: everything that is compared. Its results are written to `results/<study>/`."""
 
     renamed: ClassVar = {
         "embedded_model_size": "tiny",
@@ -42,7 +42,7 @@ class Study(Section):
         "published_cells": "published",
     }
     study: Name = Field(description="Name of the study and of its folder in `results/`.")
-    about: str = Field("", description="One or two sentences for the head of the report.")
+    about: str = Field("", description="One or two sentences that introduce the report.")
     extensions: list[str] = Field(
         default=[],
         exclude_if=lambda files: not files,
@@ -55,76 +55,107 @@ class Study(Section):
         description="Rubrics of your own for judges: YAML files, or folders with such files. A rubric "
         "is asked by its name; one with the name of a shipped rubric replaces it.",
     )
-    seed: int = Field(42, description="The study's seed; every row's own seed derives from it.")
-    dataset: Dataset = Field(description="The raw rows.")
-    cleaning: Cleaning = Field(default_factory=Cleaning, description="Before the split.")
-    split: Split = Field(default_factory=Split, description="Test, validation, parts.")
-    prompting: Prompting = Field(default_factory=Prompting, description="The renderer.")
-    embedded_model_size: EmbeddedModelSize = Field(
-        default_factory=EmbeddedModelSize, description="Size of embedded models."
+    seed: int = Field(42, description="Study seed. The seed of every row is derived from it.")
+    dataset: Dataset = Field(
+        description="Raw rows: where they come from and what their columns are."
     )
-    models: dict[Name, Model] = Field(default={}, description="Models by name.")
-    sources: dict[Name, Source] = Field(default={}, description="Sources by name.")
-    mixes: dict[Name, Mix] = Field(default={}, description="Mixes by name.")
+    cleaning: Cleaning = Field(
+        default_factory=Cleaning, description="Which raw rows are dropped, and which stop the run."
+    )
+    split: Split = Field(
+        default_factory=Split,
+        description="Sizes of the test and validation sets, and the parts of the training prompts.",
+    )
+    prompting: Prompting = Field(
+        default_factory=Prompting,
+        description="How prompts are rendered: system prompt, date, longest prompt.",
+    )
+    embedded_model_size: EmbeddedModelSize = Field(
+        default_factory=EmbeddedModelSize,
+        description="Size and training budget of the models with kind `embedded`.",
+    )
+    models: dict[Name, Model] = Field(
+        default={}, description="Models by name: sources, targets and judges refer to them."
+    )
+    sources: dict[Name, Source] = Field(
+        default={}, description="Sources by name: who answers the training prompts."
+    )
+    mixes: dict[Name, Mix] = Field(
+        default={}, description="Mixes by name: which source answers which training prompt."
+    )
     source_counts: dict[Name, SourceCounts] = Field(
-        default={}, description="Families of mixes that differ in their number of sources."
+        default={},
+        description="Mixes that differ in their number of sources, by name of the family.",
     )
     source_count_seeds: list[int] | None = Field(
         None,
         min_length=1,
-        description="Training seeds of the mixes that these families add; null for `training.seeds`.",
+        description="Training seeds of the mixes that `source_counts` adds; null to use `training.seeds`.",
     )
     truncated_answers: Literal["exclude", "keep"] = Field(
         "exclude",
-        description="Prompts to which any source's answer was cut at its token limit leave all "
-        "mixes, or stay.",
+        description="What happens to a prompt if the answer of any source was truncated at its token "
+        "limit: `exclude` removes it from all mixes, `keep` keeps it.",
     )
     targets: list[Name] = Field(
-        default=[], description="Models that are fine-tuned; none for a study of sources alone."
+        default=[],
+        description="Names of the models to fine-tune; empty for a study of sources only.",
     )
-    training: Training = Field(default_factory=Training, description="The LoRA recipe.")
-    prompt_sets: dict[Name, PromptSet] = Field(default={}, description="Prompt sets beside `test`.")
+    training: Training = Field(
+        default_factory=Training, description="LoRA recipe, and how trainings are launched."
+    )
+    prompt_sets: dict[Name, PromptSet] = Field(
+        default={}, description="Prompt sets in addition to `test`, by name."
+    )
     responses: Responses = Field(
-        default_factory=Responses, description="Answers of runs and targets."
+        default_factory=Responses,
+        description="How the fine-tuned runs and the untuned targets answer.",
     )
     scoring: evaluation.Scoring = Field(
-        default_factory=evaluation.Scoring, description="Likelihoods."
+        default_factory=evaluation.Scoring,
+        description="Likelihoods of answers under the runs and under a fixed scorer.",
     )
     divergence: evaluation.Divergence = Field(
-        default_factory=evaluation.Divergence, description="Distances between runs' distributions."
+        default_factory=evaluation.Divergence,
+        description="Distances between the next-token distributions of runs.",
     )
     embedding: evaluation.Embedding = Field(
-        default_factory=evaluation.Embedding, description="Sentence encoder."
+        default_factory=evaluation.Embedding,
+        description="Sentence encoder of the semantic measures.",
     )
     source_analysis: evaluation.SourceAnalysis | None = Field(
-        None, description="The sources' own answers; null for nothing about them."
+        None,
+        description="Analysis of the sources' own answers to the training prompts; null to skip.",
     )
     judges: dict[Name, JudgeSettings] = Field(
-        default={}, description="Who scores answers, by name; docs/judging.md."
+        default={}, description="Judges by name; see docs/judging.md."
     )
     measures: list[str] = Field(
-        default=[], description="Measures of the answers to the test prompts."
+        default=[], description="Measures of the answers to the test prompts; see docs/measures.md."
     )
     statistics: evaluation.Statistics = Field(
-        default_factory=evaluation.Statistics, description="Intervals, tests."
+        default_factory=evaluation.Statistics, description="Confidence intervals and tests."
     )
     comparisons: dict[Name, evaluation.Comparison] = Field(
-        default={}, description="Families of comparisons by name."
+        default={}, description="Families of paired comparisons, by name."
     )
     published_procedures: evaluation.PublishedProcedures | None = Field(
-        None, description="The published procedures beside the project's own; null for none."
+        None,
+        description="Published procedures to run in addition to the project's own measures; null to skip.",
     )
     published_cells: evaluation.PublishedCells | None = Field(
-        None, description="Cells of the published tables that this study has too; null for none."
+        None,
+        description="Cells of the published tables that this study reproduces; null if there are none.",
     )
     preference: Preference | None = Field(
-        None, description="Whom judges prefer: the experiment on self-preference; null for none."
+        None, description="Self-preference experiment: which summaries judges prefer; null to skip."
     )
     robustness: Robustness | None = Field(
-        None, description="Whether refusals last; null for nothing about them."
+        None,
+        description="Robustness experiment: whether refusals survive fine-tuning; null to skip.",
     )
     figures: evaluation.Figures = Field(
-        default_factory=evaluation.Figures, description="Looks of the figures."
+        default_factory=evaluation.Figures, description="Size and fonts of the figures."
     )
 
     @model_validator(mode="after")

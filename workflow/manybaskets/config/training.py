@@ -10,34 +10,36 @@ from manybaskets.config.sections import Name, Section, Share
 
 
 class Batch(Section):
-    """How the rows of a step of one target are shared out; what is null is as for all targets.
+    """How the rows of a step are distributed for one target; null for the value of `training`.
 
     Rows per step = `batch_size` × `accumulation` × `processes`.
     """
 
-    batch_size: int | None = Field(None, ge=1, description="Rows per process and pass.")
+    batch_size: int | None = Field(None, ge=1, description="Rows per process and forward pass.")
     accumulation: int | None = Field(
-        None, ge=1, description="Passes whose gradients are added up to one step."
+        None, ge=1, description="Number of gradient accumulation passes per step."
     )
     processes: int | None = Field(
-        None, ge=1, description="Processes that train together; each has a GPU where there are any."
+        None,
+        ge=1,
+        description="Number of processes that train together, each on one GPU if there are any.",
     )
 
 
 class Launch(Section):
-    """How the training of one target runs; it changes how much fits and how fast it is."""
+    """How the trainings of one target run. It changes memory and speed, not the recipe."""
 
     renamed: ClassVar = {"wrapped_layers": "wrap"}
     strategy: Literal["ddp", "fsdp"] | None = Field(
         None,
-        description="With several processes: `ddp`, each holds the whole model; `fsdp`, the model is "
-        "sharded over all (full shard: weights, gradients and optimizer). null: `fsdp` where one GPU "
-        "does not hold the weights, `ddp` otherwise. One process needs neither.",
+        description="Strategy for several processes: `ddp` keeps the whole model on each, `fsdp` shards "
+        "weights, gradients and optimizer over all. Null for `fsdp` if one GPU does not hold "
+        "the weights, and `ddp` otherwise.",
     )
     wrapped_layers: list[str] | None = Field(
         None,
-        description="Classes of the model's layers that `fsdp` gathers one at a time, e.g. "
-        "`LlamaDecoderLayer`; null: those that the model itself names (`_no_split_modules`).",
+        description="Layer classes that `fsdp` gathers one at a time, e.g. `LlamaDecoderLayer`; null to "
+        "use the model's own list (`_no_split_modules`).",
     )
     gradient_checkpointing: bool | None = Field(
         None,
@@ -56,8 +58,8 @@ class Launch(Section):
     )
     reshard: bool = Field(
         True,
-        description="`fsdp` frees a layer's weights after the forward pass and gathers them again for "
-        "the backward pass (full shard); false: keeps them in between, which is faster and needs more memory.",
+        description="`fsdp` frees a layer's weights after the forward pass and gathers them again in the "
+        "backward pass; false keeps them, which is faster and needs more memory.",
     )
     timeout: int = Field(
         60, ge=1, description="Longest wait of one process for the others, in minutes."
@@ -65,84 +67,91 @@ class Launch(Section):
 
 
 class Training(Section):
-    """The LoRA recipe, one for all runs."""
+    """The LoRA recipe, the same for all runs."""
 
     renamed: ClassVar = {"keep_checkpoint": "keep"}
     operational: ClassVar = frozenset({"launch", "smoke_steps", "max_first_loss", "report_to"})
 
     rank: int = Field(16, ge=1, description="LoRA rank.")
-    alpha: int = Field(32, ge=1, description="LoRA alpha; the update is scaled by alpha / rank.")
-    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout.")
+    alpha: int = Field(32, ge=1, description="LoRA alpha; updates are scaled by alpha / rank.")
+    dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout probability.")
     modules: list[str] = Field(
         default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
         description="Linear layers that get an adapter.",
     )
-    epochs: float = Field(3.0, gt=0, description="Passes over the training set.")
-    learning_rate: float = Field(5e-5, gt=0, description="Peak learning rate (AdamW, cosine).")
-    warmup_share: Share = Field(0.03, description="Share of the steps with a rising learning rate.")
+    epochs: float = Field(3.0, gt=0, description="Number of passes over the training set.")
+    learning_rate: float = Field(
+        5e-5, gt=0, description="Peak learning rate (AdamW, cosine schedule)."
+    )
+    warmup_share: Share = Field(
+        0.03, description="Share of the steps in which the learning rate rises to its peak."
+    )
     weight_decay: float = Field(0.01, ge=0, description="AdamW weight decay.")
-    batch_size: int = Field(4, ge=1, description="Rows per process and pass.")
+    batch_size: int = Field(4, ge=1, description="Rows per process and forward pass.")
     accumulation: int = Field(
-        1, ge=1, description="Passes whose gradients are added up to one step."
+        1, ge=1, description="Number of gradient accumulation passes per step."
     )
     processes: int | None = Field(
         None,
         ge=1,
-        description="Processes that train one adapter together, each on a GPU where there are any; rows "
-        "per step = `batch_size` × `accumulation` × `processes`. null: as many as GPUs that the "
-        "target's weights need, one without GPUs.",
+        description="Number of processes that train one adapter together, each on one GPU if there are "
+        "any; rows per step = `batch_size` × `accumulation` × `processes`. Null for as many "
+        "as the target's weights need GPUs, and one without GPUs.",
     )
     per_target: dict[Name, Batch] = Field(
         default={},
-        description="Batch, accumulation and processes of single targets, by name of the model.",
+        description="Batch size, accumulation and processes of individual targets, by model name.",
     )
     launch: dict[Name, Launch] = Field(
-        default={}, description="How the trainings of single targets run, by name of the model."
+        default={}, description="Memory and parallelism of individual targets, by model name."
     )
     max_length: int = Field(
         1024,
         ge=16,
-        description="Longest prompt with answer, in tokens; longer rows leave all mixes by id.",
+        description="Longest prompt with answer, in tokens. Prompts with a longer row are removed from "
+        "all mixes.",
     )
     loss: Literal["answers", "all"] = Field(
         "answers",
-        description="What is learned: the answers with their end tokens, or every token but BOS.",
+        description="Tokens that are learned: `answers` with their end tokens, or `all` tokens except "
+        "BOS.",
     )
     evaluations: int = Field(
         4,
         ge=1,
-        description="Evaluations of the validation loss, each with a checkpoint; one of these is kept.",
+        description="Number of evaluations of the validation loss. Each saves a checkpoint; one of these "
+        "is kept.",
     )
     keep_checkpoint: Literal["lowest", "last"] = Field(
         "lowest",
-        description="Which checkpoint is kept: that with the lowest validation loss, or the last.",
+        description="Checkpoint to keep: the one with the `lowest` validation loss, or the `last` one.",
     )
     precision: Literal["float32", "bfloat16"] = Field(
         "bfloat16", description="Number format of the base model."
     )
     tf32: bool = Field(
         False,
-        description="Multiply float32 matrices with 10 bits of mantissa on GPUs that can (TF32).",
+        description="Use TF32 (10 bits of mantissa) for float32 matrix products on GPUs that support it.",
     )
-    seeds: list[int] = Field([1, 2, 3], min_length=1, description="Training seeds: one run each.")
+    seeds: list[int] = Field([1, 2, 3], min_length=1, description="Training seeds, one run each.")
     smoke_steps: int = Field(
         2,
         ge=0,
-        description="Steps of a trial on the longest rows before the training, in the same launch, with an "
-        "evaluation, a checkpoint and its loading; 0 for none.",
+        description="Number of test steps on the longest rows before the training, in the same launch, "
+        "with an evaluation and a checkpoint that is loaded again; 0 for none.",
     )
     max_first_loss: float = Field(
         0.75,
         gt=0,
-        description="Validation loss before the first step, as a share of guessing (ln of the vocabulary), "
-        "from which on nothing is trained: the labels are then not the answers' tokens, or the target "
-        "is no chat model.",
+        description="Largest validation loss before the first step, as a share of the loss of guessing "
+        "(logarithm of the vocabulary size). Above it nothing is trained, because the labels "
+        "are wrong or the target is not a chat model.",
     )
     report_to: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
         default=[],
-        description="Trackers that transformers itself writes to; their packages must be installed. Jobs "
-        "have the hubs' offline switches on and wandb runs offline (`wandb sync` afterwards). Files "
-        "lie in `results/<study>/logs/runs/<target>/<mix>/seed<k>/trackers`.",
+        description="Experiment trackers that transformers writes to; their packages must be installed. "
+        "Jobs run offline, so upload wandb runs with `wandb sync`. Files are written to "
+        "`results/<study>/logs/runs/<target>/<mix>/seed<k>/trackers`.",
     )
 
     @model_validator(mode="after")
