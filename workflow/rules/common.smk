@@ -36,6 +36,7 @@ from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.published.splitting import check_paper, splitter_files
 from manybaskets.records.measured import SOURCES
 from manybaskets.report.all_tables import needed_frames, table_names
+from manybaskets.report.experiment_sections import experiment_inputs
 from manybaskets.report.outputs import StudyOutputs
 from manybaskets.report.study_tables import Order
 from manybaskets.source_analysis.style_inheritance import source_shares
@@ -124,14 +125,3 @@ def named(load):
     if load.whole:
         return "all runs of {wildcards.target}"
     return "{wildcards.target}, run {wildcards.mix}, seed {wildcards.seed}"
-
-
-def experiment_inputs():
-    """What the report reads for the experiments besides their statistics."""
-    return {
-        f"{each.name}_{name}": [
-            shipped(file) if file.is_absolute() else file for file in files
-        ]
-        for each in STUDY_EXPERIMENTS
-        for name, files in each.report_inputs(STUDY).items()
-    }

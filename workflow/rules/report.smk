@@ -160,7 +160,10 @@ rule figure:
 rule write_report:
     """Everything on one page that opens offline."""
     input:
-        **experiment_inputs(),
+        **{
+            name: [shipped(file) if file.is_absolute() else file for file in files]
+            for name, files in experiment_inputs(STUDY).items()
+        },
         statistics=OUTPUTS.statistics(),
         pilots=[
             pilot

@@ -24,7 +24,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         gpus=snakemake.resources.get("devices", 0),
         share_of_cap=shard_share_of_cap(source, prompts.height),
     )
-    how = answering(
+    settings = answering(
         name,
         source,
         params,
@@ -32,4 +32,6 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         quarantine=Path(snakemake.output.quarantine),
         usage=Path(snakemake.output.usage),
     )
-    answer_prompts(shard_of(prompts, shard, shards), engine, how, Path(snakemake.output.responses))
+    answer_prompts(
+        shard_of(prompts, shard, shards), engine, settings, Path(snakemake.output.responses)
+    )

@@ -5,30 +5,23 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
-from manybaskets.config.sources import Source
-from manybaskets.experiments.preference.summaries import prompting_of, summarise_by_runs
+from manybaskets.experiments.preference.summaries import open_writer, summarise_by_runs
 from manybaskets.jobs.job import job
 
-with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
-    from manybaskets.engines.factory import open_engine
+params, devices = snakemake.params, snakemake.resources.get("devices", 0)
+target, operations = snakemake.wildcards.target, snakemake.config["operations"]["preference"]
 
-    target, params = snakemake.wildcards.target, snakemake.params
-    operations = snakemake.config["operations"]["preference"]
+with job(snakemake.log[0], devices):
     settings = Summaries.assembled(params.summaries, operations["summaries"])
-    # An engine's settings are read as those of a source: both have the same kinds.
-    source = Source.assembled({"model": target, "engine": params.engine}, operations["own"])
-    opening = Opening(
-        name=target,
-        folder=Path(snakemake.input.model),
-        prompting=prompting_of(Prompting(**params.prompting), settings),
-        sampling=settings.sampling,
-        precision=params.precision,
+    engine = open_writer(
+        target,
+        settings,
+        params,
+        operations["own"],
+        model=snakemake.input.model,
         threads=snakemake.threads,
-        gpus=snakemake.resources.get("devices", 0),
+        gpus=devices,
     )
-    engine = open_engine(source.engine, opening)
     summarise_by_runs(
         pl.read_parquet(snakemake.input.articles),
         engine,

@@ -16,8 +16,8 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     author, params = snakemake.wildcards.author, snakemake.params
     operations = snakemake.config["operations"]["preference"]
     source = Source.assembled(params.writer, operations["writers"][author])
-    how = Summaries.assembled(params.summaries, operations["summaries"])
-    prompting = prompting_of(Prompting(**params.prompting), how)
+    settings = Summaries.assembled(params.summaries, operations["summaries"])
+    prompting = prompting_of(Prompting(**params.prompting), settings)
     engine = engine_of(
         author,
         source,
@@ -31,7 +31,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         pl.read_parquet(snakemake.input.articles),
         engine,
         author,
-        how,
+        settings,
         study_seed=params.seed,
         work=Path(params.work),
         output=Path(snakemake.output[0]),

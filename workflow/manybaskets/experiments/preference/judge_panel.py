@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
@@ -82,26 +83,30 @@ def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
 
 
 def open_judge_engine(
-    how: PreferenceJudging,
-    folder: Path,
+    settings: PreferenceJudging,
     name: str,
+    params: Mapping[str, Any],
     *,
-    prompting: Prompting,
-    precision: str,
+    model: str,
     threads: int,
     gpus: int,
 ) -> LocalEngine:
-    """A judge's engine. Prompts are never truncated; system prompt and date are as in training."""
+    """A judge's engine. Prompts are never truncated; system prompt and date are as in training.
+
+    Args:
+        params: `prompting` and `precision` from the config.
+        model: folder of the judge.
+        gpus: GPUs of the job.
+    """
+    never_cut = {"max_prompt_tokens": settings.max_prompt_tokens, "long_prompts": "stop"}
     opening = Opening(
         name=name,
-        folder=folder,
-        prompting=prompting.model_copy(
-            update={"max_prompt_tokens": how.max_prompt_tokens, "long_prompts": "stop"}
-        ),
+        folder=Path(model),
+        prompting=Prompting(**params["prompting"]).model_copy(update=never_cut),
         # Room for the answer's first token.
         sampling=Sampling(temperature=0.0, max_new_tokens=1),
-        precision=precision,
+        precision=params["precision"],
         threads=threads,
         gpus=gpus,
     )
-    return open_engine(how.engine_of(name), opening)
+    return open_engine(settings.engine_of(name), opening)

@@ -11,9 +11,12 @@ import polars as pl
 
 from manybaskets.chat import prompts_of
 from manybaskets.config.articles import Summaries
+from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
+from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
+from manybaskets.engines.factory import open_engine
 from manybaskets.experiments.preference.questions import filled
 from manybaskets.experiments.preference.schemas import TEXTS
 from manybaskets.generation.answering import Answering, answer_prompts
@@ -46,6 +49,38 @@ def prompting_of(prompting: Prompting, how: Summaries) -> Prompting:
     return prompting.model_copy(
         update=changes | ({} if system is None else {"system_prompt": system})
     )
+
+
+def open_writer(
+    target: str,
+    settings: Summaries,
+    params: Mapping[str, Any],
+    operations: Mapping[str, Any],
+    *,
+    model: str,
+    threads: int,
+    gpus: int,
+) -> LocalEngine:
+    """Load a target whose runs write summaries.
+
+    Args:
+        params: `engine` (the keys that determine answers), `prompting` and `precision`.
+        operations: the other keys of the engine.
+        model: folder of the target.
+        gpus: GPUs of the job.
+    """
+    # Its engine is read as that of a source, which has the same kinds.
+    source = Source.assembled({"model": target, "engine": params["engine"]}, operations)
+    opening = Opening(
+        name=target,
+        folder=Path(model),
+        prompting=prompting_of(Prompting(**params["prompting"]), settings),
+        sampling=settings.sampling,
+        precision=params["precision"],
+        threads=threads,
+        gpus=gpus,
+    )
+    return open_engine(source.engine, opening)
 
 
 def sampling_room(sampling: Sampling, context: int | None, longest: int) -> int:
