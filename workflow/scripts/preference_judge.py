@@ -12,7 +12,7 @@ inputs, params, devices = snakemake.input, snakemake.params, snakemake.resources
 settings, operations = params.asked, snakemake.config["operations"]["preference"]["judging"]
 
 with job(snakemake.log[0], devices):
-    from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge
+    from manybaskets.experiments.preference.judge_panel import judges_of_load, open_judge_engine
     from manybaskets.experiments.preference.readout import read_judges
 
     judging = PreferenceJudging.assembled(settings["judging"], operations)
@@ -26,7 +26,7 @@ with job(snakemake.log[0], devices):
         published=params.published,
         outputs=[Path(file) for file in snakemake.output],
     )
-    engine = open_judge(
+    engine = open_judge_engine(
         judging, target, settings, model=inputs.model, threads=snakemake.threads, gpus=devices
     )
     read_judges(

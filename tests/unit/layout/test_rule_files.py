@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from importlib import import_module
 
 import pytest
 from repository import ROOT
@@ -57,3 +59,13 @@ def test_no_rule_file_spells_a_path_of_a_result(file):
 def test_only_shared_rule_files_have_functions(file):
     if file.stem not in WITH_FUNCTIONS:
         assert not re.search(r"^\s*def ", file.read_text(), re.M)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.stem)
+def test_what_a_script_imports_exists(script):
+    for node in ast.walk(ast.parse(script.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            module = import_module(node.module)
+            for name in (each.name for each in node.names):
+                if not hasattr(module, name):
+                    import_module(f"{node.module}.{name}")
