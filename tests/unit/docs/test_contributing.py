@@ -13,7 +13,7 @@ from documents import text_of
 from repository import LIBRARY, ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
-from copy_examples import BLOCK, with_examples
+from copy_examples import BLOCK, EXTENSIONS, with_examples
 
 
 def blocks() -> list[tuple[str, str, str]]:
@@ -66,6 +66,9 @@ def python(folder, *arguments):
 def test_every_example_is_the_file_that_the_tests_of_its_seam_use():
     page = text_of("CONTRIBUTING.md")
     assert page == with_examples(page), "run `make docs`"
+    named = {name for _, name, _ in blocks()}
+    kept = {file.relative_to(EXTENSIONS).as_posix() for file in EXTENSIONS.rglob("*.*")}
+    assert kept - named == set(), "CONTRIBUTING.md shows every file of tests/extensions"
 
 
 def test_every_extension_of_an_example_is_written_down():
@@ -84,5 +87,7 @@ def test_a_study_with_all_examples_is_planned(folder):
     snakemake = ["-m", "snakemake", "-n", "--snakefile", str(ROOT / "Snakefile")]
     done = python(folder, *snakemake, "--configfile", "study.yaml")
     assert done.returncode == 0, done.stdout + done.stderr
-    for file in ("tables/words.csv", "figures/words.svg"):
+    made = ["sources/phrases/train.parquet", "mixes/coin/train.jsonl", "statistics/echo.parquet",
+            "tables/echo.csv", "tables/words.csv", "figures/words.svg"]  # fmt: skip
+    for file in made:
         assert f"results/embedded/{file}" in done.stdout
