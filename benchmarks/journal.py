@@ -26,7 +26,7 @@ from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.config.sampling import Sampling  # noqa: E402
 from manybaskets.engines.base import Completion  # noqa: E402
 from manybaskets.engines.transformers_engine import TransformersEngine  # noqa: E402
-from manybaskets.generation.answering import Answering, answer_prompts  # noqa: E402
+from manybaskets.generation.answering import AnswerSettings, answer_prompts  # noqa: E402
 from manybaskets.jobs import journal  # noqa: E402
 from manybaskets.records.responses import PROMPTS  # noqa: E402
 
@@ -45,8 +45,8 @@ def made_up_prompts(count: int) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=PROMPTS, orient="row")
 
 
-def settings(work: Path) -> Answering:
-    return Answering("source", Sampling(max_new_tokens=48), 32, 400, 1.0, 1, work)
+def settings(work: Path) -> AnswerSettings:
+    return AnswerSettings("source", Sampling(max_new_tokens=48), 32, 400, 1.0, 1, work)
 
 
 def share_in_journal(engine: TransformersEngine, rows: int) -> float:

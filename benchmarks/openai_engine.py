@@ -30,7 +30,7 @@ from manybaskets.config.engines import OpenAISettings  # noqa: E402
 from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.config.sampling import Sampling  # noqa: E402
 from manybaskets.engines.openai_engine import OpenAIEngine  # noqa: E402
-from manybaskets.generation.answering import Answering, answer_prompts  # noqa: E402
+from manybaskets.generation.answering import AnswerSettings, answer_prompts  # noqa: E402
 from manybaskets.records.responses import PROMPTS  # noqa: E402
 
 BUDGET = 1.3
@@ -43,7 +43,7 @@ def by_engine(url: str, prompts: pl.DataFrame, concurrency: int) -> tuple[float,
     )
     engine = OpenAIEngine(settings, Prompting(), "stub", 1.0)
     with tempfile.TemporaryDirectory() as folder:
-        how = Answering(
+        how = AnswerSettings(
             who="stub",
             sampling=Sampling(),
             batch_size=1,

@@ -17,7 +17,7 @@ from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.factory import open_engine
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.jobs.job import job
 
 
@@ -35,7 +35,7 @@ def main(shard: Path) -> None:
             threads=2,
         )
         engine = open_engine(VllmSettings(**wanted["settings"]), opening)
-        how = Answering(
+        how = AnswerSettings(
             who="tiny",
             sampling=sampling,
             batch_size=1,

@@ -18,7 +18,7 @@ from manybaskets.config.sampling import Sampling
 from manybaskets.engines.openai_engine import OpenAIEngine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.records.responses import PROMPTS, read_responses
 from manybaskets.records.writing import read_metadata
 
@@ -114,7 +114,7 @@ def prompts(questions) -> pl.DataFrame:
 
 
 def answer(engine, prompts, folder, **sampling) -> pl.DataFrame:
-    how = Answering(
+    how = AnswerSettings(
         who="tiny",
         sampling=Sampling(**{"max_new_tokens": 40} | sampling),
         batch_size=30,

@@ -8,3 +8,4 @@ VANILLA = "vanilla"
 LENGTHS = ("response_words", "response_tokens", "truncated")
 
 TRAIN, VALIDATION, TEST = "train", "validation", "test"
+Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`, 0)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.study import TRAIN
 from manybaskets.jobs.job import job
 from manybaskets.measures.measuring import measure_runs
+from manybaskets.names import TRAIN
 from manybaskets.records.measured import SOURCES
 from manybaskets.records.writing import write_table
 

@@ -27,7 +27,7 @@ from manybaskets.data.splits import split
 from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.generation.shards import human_responses
 from manybaskets.measures.measuring import match_prompts
 from manybaskets.mixes import eligibility as mixes
@@ -382,7 +382,7 @@ def test_a_source_goes_on_with_its_own_answers_and_never_with_those_of_the_datas
     told = chat("Who?", "DATASET 0", "Why?", "DATASET 1")
     kept, _ = cleaned(tmp_path, [told, told, chat("Who?", "DATASET 0", "And?", "DATASET 1")])
     engine = Hen()
-    how = Answering(
+    how = AnswerSettings(
         who="hen", sampling=Sampling(), batch_size=2, max_prompt_tokens=99, max_error_share=0.0,
         study_seed=1, work=tmp_path / "work",
     )  # fmt: skip

@@ -34,7 +34,7 @@ from manybaskets.engines.openai_engine import (
     token_counts,
 )
 from manybaskets.errors import UserError
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.records.ids import row_seed
 from manybaskets.records.responses import PROMPTS
 from manybaskets.records.writing import read_metadata
@@ -81,7 +81,7 @@ def answer(engine, prompts, folder, output="out.parquet", **changes):
         "study_seed": 1,
         "work": folder / "work",
     }
-    return answer_prompts(prompts, engine, Answering(**settings | changes), folder / output)
+    return answer_prompts(prompts, engine, AnswerSettings(**settings | changes), folder / output)
 
 
 def requests_for(questions: list[str]) -> list[Request]:

@@ -73,7 +73,7 @@ def test_schema_and_documentation_have_its_section():
     with with_echo():
         schema = json.loads(documentation.json_schema())
         assert schema["properties"]["echo"]["description"].startswith("How much of their question")
-        text = documentation.markdown()
+        text = documentation.configuration_page()
         assert "## `echo`" in text and "| `shortest` | whole number, ≥ 1 | `4` |" in text
     assert "echo" not in json.loads(documentation.json_schema())["properties"]
 

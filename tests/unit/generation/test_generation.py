@@ -14,7 +14,7 @@ from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import Completion, Engine
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.generation.shards import collect_shards, shard_of
 from manybaskets.records.responses import PROMPTS, read_responses
 from manybaskets.records.writing import read_metadata
@@ -51,7 +51,7 @@ def answer(engine, prompts, folder, output, *, temperature=0.7, **changes):
         "study_seed": 1,
         "work": folder,
     }
-    return answer_prompts(prompts, engine, Answering(**settings | changes), output)
+    return answer_prompts(prompts, engine, AnswerSettings(**settings | changes), output)
 
 
 class Interrupted(Exception):

@@ -25,7 +25,7 @@ from manybaskets.published.collapse_numbers import (
     published_contrasts,
 )
 from manybaskets.published.procedure_comparison import COUNTERPARTS, paper_variants
-from manybaskets.published.procedure_rows import PAPER
+from manybaskets.published.procedure_rows import PROCEDURES_SCHEMA
 
 NUMBERS = ROOT / "resources" / "published" / "collapse.csv"
 TIERS = ("small", "medium", "large")
@@ -61,7 +61,7 @@ def lookup(name: str) -> SimpleNamespace:
 
 def paper(*rows: tuple) -> pl.DataFrame:
     """Rows metric, variant, target, condition, prompt set, statistic, value, n as the table."""
-    return pl.DataFrame([(*row, "seed 1") for row in rows], schema=PAPER, orient="row")
+    return pl.DataFrame([(*row, "seed 1") for row in rows], schema=PROCEDURES_SCHEMA, orient="row")
 
 
 @pytest.fixture(scope="module")

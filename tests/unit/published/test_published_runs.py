@@ -27,7 +27,7 @@ from manybaskets.errors import UserError
 from manybaskets.published import heaps, perplexity, self_bleu, semantic_distance
 from manybaskets.published.condition_groups import Groups, groups_of
 from manybaskets.published.encoding import kept_vectors
-from manybaskets.published.procedure_rows import PAPER
+from manybaskets.published.procedure_rows import PROCEDURES_SCHEMA
 from manybaskets.published.run_procedures import Procedures, Run, run_procedures
 from manybaskets.published.source_procedures import prompts_of_parts, source_procedures
 from manybaskets.published.splitting import UNTRAINED as SUFFIX
@@ -46,7 +46,7 @@ SETTINGS = UNTRAINED.model_copy(
         "source_sentences": 100,
     }
 )
-KEY = PAPER.names()[:6]
+KEY = PROCEDURES_SCHEMA.names()[:6]
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def texts_of(runs: list[Run], target: str) -> dict[str, list[str]]:
 
 
 def test_the_table_is_whole_and_names_its_splitter(table):
-    assert table.schema == PAPER
+    assert table.schema == PROCEDURES_SCHEMA
     assert not table.select(KEY).is_duplicated().any()
     assert set(table.filter(pl.col("value").is_null())["metric"]) <= {"heaps"}
     by_sentences = table.filter(~pl.col("metric").str.starts_with("ppl"))
@@ -265,7 +265,7 @@ def test_a_study_of_too_little_text_has_empty_values_and_no_tests(tmp_path, how)
     assert value(found, "heaps", "linear_fit", "t", "multi", "K") is None
     note = found.filter(pl.col("metric") == "ppl_human_text")["note"][0]
     assert "1 infinite left out" in note
-    assert run_procedures([], GROUPS, how).schema == PAPER
+    assert run_procedures([], GROUPS, how).schema == PROCEDURES_SCHEMA
 
 
 def test_sources_are_described_part_by_part(tmp_path, how):

@@ -11,9 +11,9 @@ from paper_inputs import fake_vectors, splitter
 from manybaskets.published.encoding import kept_vectors
 from manybaskets.published.semantic_distance import (
     drawn_distances,
-    normalised,
     pair_statistics,
     samples,
+    unit_length,
     valid_sentences,
 )
 
@@ -27,7 +27,7 @@ def all_distances(vectors: np.ndarray) -> np.ndarray:
 @given(n=st.integers(2, 60), dimensions=st.integers(1, 12), seed=st.integers(0, 99))
 @settings(deadline=None)
 def test_the_closed_form_is_the_matrix(n, dimensions, seed):
-    vectors = normalised(np.random.default_rng(seed).normal(0.3, 1.0, (n, dimensions)))
+    vectors = unit_length(np.random.default_rng(seed).normal(0.3, 1.0, (n, dimensions)))
     distances = all_distances(vectors)
     found = pair_statistics(vectors)
     assert found["mean"] == pytest.approx(distances.mean(), abs=1e-9)
@@ -36,7 +36,7 @@ def test_the_closed_form_is_the_matrix(n, dimensions, seed):
 
 
 def test_at_500_sentences_as_the_specification_asks():
-    vectors = normalised(np.random.default_rng(0).normal(0.1, 1.0, (500, 384)).astype(np.float32))
+    vectors = unit_length(np.random.default_rng(0).normal(0.1, 1.0, (500, 384)).astype(np.float32))
     assert pair_statistics(vectors)["mean"] == pytest.approx(
         all_distances(vectors).mean(), abs=1e-9
     )
@@ -49,7 +49,7 @@ def test_the_published_error_is_far_too_small():
     found = []
     for _ in range(60):
         answers = rng.normal(centres[rng.integers(0, 60, 40)], 0.3)
-        found.append(pair_statistics(normalised(np.repeat(answers, 8, axis=0))))
+        found.append(pair_statistics(unit_length(np.repeat(answers, 8, axis=0))))
     spread = np.std([each["mean"] for each in found], ddof=1)
     assert spread > 5 * np.mean([each["se_pairs_iid"] for each in found])
 
@@ -60,7 +60,7 @@ def test_too_few_sentences_have_no_pairs():
 
 
 def test_drawn_distances_are_those_of_distinct_pairs():
-    vectors = normalised(np.random.default_rng(3).normal(size=(40, 5)))
+    vectors = unit_length(np.random.default_rng(3).normal(size=(40, 5)))
     everything = drawn_distances(vectors, 40 * 39, np.random.default_rng(0))
     assert np.sort(everything) == pytest.approx(np.sort(all_distances(vectors)))
     values = np.unique(np.round(all_distances(vectors), 12), return_counts=True)
@@ -72,7 +72,7 @@ def test_drawn_distances_are_those_of_distinct_pairs():
 
 def test_another_draw_of_distances_gives_another_test_statistic():
     """The defect; the mean over all pairs has no seed."""
-    vectors = normalised(np.random.default_rng(4).normal(size=(300, 6)))
+    vectors = unit_length(np.random.default_rng(4).normal(size=(300, 6)))
     one, other = (drawn_distances(vectors, 500, np.random.default_rng(s)).mean() for s in (42, 43))
     assert one != other
 
@@ -119,7 +119,7 @@ def test_vectors_of_a_sample_are_made_once_and_in_its_order(tmp_path):
     sample = ["b b", "a a", "b b", "c c"]
     found = kept_vectors(sample, encode, tmp_path / "new")
     assert calls == [["a a", "b b", "c c"]]
-    assert found == pytest.approx(normalised(fake_vectors(sample)))
+    assert found == pytest.approx(unit_length(fake_vectors(sample)))
     again = kept_vectors(sample[::-1], encode, tmp_path / "new")
     assert len(calls) == 1 and np.array_equal(again, found[::-1])
     assert not list(tmp_path.glob("**/*.partial"))

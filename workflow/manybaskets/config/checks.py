@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from manybaskets.config.preference_judging import HUMAN
-
 if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
 
 from manybaskets.config.participants import _model_family, author_family, author_model, chosen_mixes
-from manybaskets.config.preference import KEPT_NAMES, VANILLA
+from manybaskets.config.preference import KEPT_NAMES
 from manybaskets.config.robustness import RUBRICS
+from manybaskets.names import HUMAN, VANILLA
 
 
 def check_preference(study: Study) -> None:
@@ -22,48 +21,48 @@ def check_preference(study: Study) -> None:
         ValueError: a name that nothing defines; a target without its base among the authors; an author
             that is called held out and is not; no held-out author and no reason.
     """
-    how = study.preference
+    settings = study.preference
     writers = {HUMAN, *study.sources, *study.models}
-    study._require("preference.authors", how.authors, writers, "sources or models")
-    if len(set(how.authors)) < len(how.authors):
+    study._require("preference.authors", settings.authors, writers, "sources or models")
+    if len(set(settings.authors)) < len(settings.authors):
         raise ValueError("preference.authors: the same name twice")
     named = {
-        "held_out": how.held_out,
-        "judging.discrimination.authors": how.judging.discrimination.authors,
+        "held_out": settings.held_out,
+        "judging.discrimination.authors": settings.judging.discrimination.authors,
     }
-    named |= {f"panels.{target}": panel for target, panel in how.panels.items()}
+    named |= {f"panels.{target}": panel for target, panel in settings.panels.items()}
     for key, names in named.items():
-        study._require(f"preference.{key}", names, how.authors, "preference.authors")
-    if HUMAN in how.held_out:
+        study._require(f"preference.{key}", names, settings.authors, "preference.authors")
+    if HUMAN in settings.held_out:
         raise ValueError("preference.held_out: 'human' is the reference and no family of models")
-    study._require("preference.mixes", how.mixes or [], [*study.mixes, VANILLA], "mixes")
-    study._require("preference.gold_judges", how.gold_judges, study.models, "models")
-    study._require("preference.panels", list(how.panels), study.targets, "targets")
-    if how.articles.kind == "embedded" and study.dataset.kind != "embedded":
+    study._require("preference.mixes", settings.mixes or [], [*study.mixes, VANILLA], "mixes")
+    study._require("preference.gold_judges", settings.gold_judges, study.models, "models")
+    study._require("preference.panels", list(settings.panels), study.targets, "targets")
+    if settings.articles.kind == "embedded" and study.dataset.kind != "embedded":
         raise ValueError(
             "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
         )
-    for name in how.authors:
+    for name in settings.authors:
         if name in study.sources and not study.sources[name].engine.generates:
             raise ValueError(
                 f"preference.authors: source '{name}' is a file of ready answers and writes no "
                 "summaries; name its model"
             )
-    for name in [*how.authors, *study.targets]:
+    for name in [*settings.authors, *study.targets]:
         if name in KEPT_NAMES:
             raise ValueError(
                 f"preference: '{name}' is kept for a meaning of its own; rename the model"
             )
-    judges = [*study.targets, *how.gold_judges]
-    form = how.judging.published_form
+    judges = [*study.targets, *settings.gold_judges]
+    form = settings.judging.published_form
     either = "targets or preference.gold_judges"
-    study._require("preference.judging.engines", list(how.judging.engines), judges, either)
+    study._require("preference.judging.engines", list(settings.judging.engines), judges, either)
     study._require(
         "preference.judging.published_form.judges", form and form.judges or [], judges, either
     )
     for name in judges:
-        engine = how.judging.engine_of(name)
-        if how.judging.asks_published(name) and not engine.reads_logits:
+        engine = settings.judging.engine_of(name)
+        if settings.judging.asks_published(name) and not engine.reads_logits:
             raise ValueError(
                 f"preference.judging: the judge '{name}' has engine '{engine.kind}', which gives no "
                 "probabilities after temperature and top-p as the published form reads them; use engine "
@@ -75,11 +74,11 @@ def check_preference(study: Study) -> None:
 
 
 def _check_families(study: Study) -> None:
-    how = study.preference
+    settings = study.preference
     judges = {target: _model_family(study, target) for target in study.targets}
     taught = {name: author_family(study, name) for name in study.mixed_sources() if name != HUMAN}
-    writers = {name: author_family(study, name) for name in how.authors if name != HUMAN}
-    for author in how.held_out:
+    writers = {name: author_family(study, name) for name in settings.authors if name != HUMAN}
+    for author in settings.held_out:
         for kind, known in (("source", taught), ("judge", judges)):
             for name, family in known.items():
                 if family == writers[author]:
@@ -88,19 +87,19 @@ def _check_families(study: Study) -> None:
                         f"'{name}', so it is not held out; name an author of another family"
                     )
     for target in study.targets:
-        panel = how.panel(target)
+        panel = settings.panel(target)
         if not any(author_model(study, name) == target for name in panel):
             raise ValueError(
                 f"preference.authors: no author is the base model of the judge '{target}', which is "
                 f"its self; add '{target}'"
             )
-        if not set(how.held_out) & set(panel) and not how.no_held_out_reason:
+        if not set(settings.held_out) & set(panel) and not settings.no_held_out_reason:
             raise ValueError(
                 f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
                 "was trained on, so that a taste for training data and one for their own kind cannot "
                 "be told apart; add one, or say in preference.no_held_out_reason why there is none"
             )
-    for judge in how.gold_judges:
+    for judge in settings.gold_judges:
         for name, family in (judges | taught | writers).items():
             if family == _model_family(study, judge):
                 raise ValueError(

@@ -20,12 +20,12 @@ def author_model(study: Study, author: str) -> str | None:
 
 def writer(study: Study, author: str) -> Source:
     """An author as a source: its own engine, the section's sampling and batches."""
-    how = study.preference.summaries
+    summaries = study.preference.summaries
     if author in study.sources:
         settings = study.sources[author]
     else:
         settings = Source(model=author, engine=study.responses.engine)
-    changes = {"sampling": how.sampling, "batch_size": how.batch_size}
+    changes = {"sampling": summaries.sampling, "batch_size": summaries.batch_size}
     return Source(model=settings.model, engine=settings.engine, **changes)
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     pass
 
 
-VANILLA = "vanilla"
 KEPT_NAMES = ("own", "gold")  # what readings call a judge's own text and independent judges
 # Summaries cost little beside training data: of a source's spending cap they may use this, too.
 SHARE_OF_CAP = 0.1

@@ -11,8 +11,8 @@ from manybaskets.config.engine_kinds import EngineSettings, ReadingEngine
 from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section
+from manybaskets.names import HUMAN
 
-HUMAN = "human"
 Marker = Annotated[str, Field(min_length=1, max_length=8)]
 Markers = tuple[Marker, Marker]
 Protocol = Literal["pairwise", "absolute", "discrimination"]

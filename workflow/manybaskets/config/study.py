@@ -25,9 +25,8 @@ from manybaskets.config.robustness import Robustness
 from manybaskets.config.sections import Name, Section
 from manybaskets.config.sources import Source
 from manybaskets.config.training import Training
-from manybaskets.names import HUMAN, LENGTHS, VANILLA
+from manybaskets.names import HUMAN, LENGTHS, TRAIN, VANILLA
 
-TRAIN = "train"
 # Measures of own answers under the untuned target.
 BY_TARGET = ("own_nll", "own_bits_per_byte")
 

@@ -30,7 +30,7 @@ from manybaskets.records.responses import (
 )
 
 log = logging.getLogger(__name__)
-Key = tuple[str, int]
+AnswerKey = tuple[str, int]
 
 
 def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Request]]:
@@ -42,7 +42,7 @@ def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Req
 
 
 @dataclass
-class Answering:
+class AnswerSettings:
     """How prompts are answered; shared by all turns and attempts of a set.
 
     Args:
@@ -74,7 +74,7 @@ class Answering:
 
 
 def answer_prompts(
-    prompts: pl.DataFrame, engine: Engine, how: Answering, output: Path
+    prompts: pl.DataFrame, engine: Engine, settings: AnswerSettings, output: Path
 ) -> pl.DataFrame:
     """Answer every prompt turn by turn, and write checked responses.
 
@@ -87,36 +87,36 @@ def answer_prompts(
     Raises:
         UserError: more rows failed than the settings allow, or the engine cannot continue.
     """
-    settings = {
+    identity = {
         **engine.identity,
-        "who": how.who,
-        "sampling": how.sampling.model_dump(),
-        "study_seed": how.study_seed,
-        "max_prompt_tokens": how.max_prompt_tokens,
+        "who": settings.who,
+        "sampling": settings.sampling.model_dump(),
+        "study_seed": settings.study_seed,
+        "max_prompt_tokens": settings.max_prompt_tokens,
     }
     with (
-        Journal(how.work, settings) as journal,
+        Journal(settings.work, identity) as journal,
         Meter(journal.path, len(journal.rows), engine.gpus) as meter,
     ):
         engine.recall(journal.rows.values())
-        work = _Work(engine, how, journal, meter)
+        work = _Work(engine, settings, journal, meter)
         asked = prompts_of(prompts)
         for turn in range(max(prompt.turns for prompt in asked)):
             work.answer_turn([prompt for prompt in asked if prompt.turns > turn], turn)
     frame = pl.DataFrame(list(work.rows()), schema=RESPONSES)
-    check_responses(frame, turns_of(prompts), str(output), how.samples, 1.0)
-    _check_failures(work, how)
-    if how.quarantine:
-        write_quarantine(work.refused.values(), how.quarantine)
-    metadata = settings | {
-        "samples": how.samples,
+    check_responses(frame, turns_of(prompts), str(output), settings.samples, 1.0)
+    _check_failures(work, settings)
+    if settings.quarantine:
+        write_quarantine(work.refused.values(), settings.quarantine)
+    metadata = identity | {
+        "samples": settings.samples,
         "shortened_prompts": work.shortened,
         "served": sorted(work.served),
         "git_commit": git_commit(),
     }
     write_responses(list(work.rows()), output, metadata)
-    if how.usage:
-        meter.write(how.usage)
+    if settings.usage:
+        meter.write(settings.usage)
     return frame
 
 
@@ -135,7 +135,7 @@ class Filling:
     meter: Meter
     form: Mapping[str, Any] | None = None
 
-    def fill(self, requests: Sequence[Request]) -> dict[Key, dict[str, Any]]:
+    def fill(self, requests: Sequence[Request]) -> dict[AnswerKey, dict[str, Any]]:
         """Rows of all requests, by prompt and sample."""
         progress = Progress(len(requests), "rows")
         batches = [list(requests)]
@@ -157,8 +157,8 @@ class Filling:
         return rows
 
     def _generate(
-        self, requests: Sequence[Request], keys: Mapping[Key, str], progress: Progress
-    ) -> dict[Key, dict[str, Any]]:
+        self, requests: Sequence[Request], keys: Mapping[AnswerKey, str], progress: Progress
+    ) -> dict[AnswerKey, dict[str, Any]]:
         rows = {}
         if isinstance(self.engine, LocalEngine):
             self.engine.load()  # only if there is something to generate; not counted as generation time
@@ -179,10 +179,12 @@ class Filling:
 class _Work:
     """State of one prompt set: the turns so far of every conversation."""
 
-    def __init__(self, engine: Engine, how: Answering, journal: Journal, meter: Meter) -> None:
-        self.engine, self.how = engine, how
-        self.filling = Filling(engine, how.sampling, how.batch_size, journal, meter)
-        self.said: dict[Key, list[str]] = {}
+    def __init__(
+        self, engine: Engine, settings: AnswerSettings, journal: Journal, meter: Meter
+    ) -> None:
+        self.engine, self.settings = engine, settings
+        self.filling = Filling(engine, settings.sampling, settings.batch_size, journal, meter)
+        self.said: dict[AnswerKey, list[str]] = {}
         self.finished: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.refused: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.shortened = 0
@@ -197,7 +199,7 @@ class _Work:
         """Ask all conversations their next question; ask again if an answer is rejected."""
         pending = {}
         for prompt in prompts:
-            for sample in range(self.how.samples):
+            for sample in range(self.settings.samples):
                 key = (prompt.prompt_id, sample)
                 if len(self.said.get(key, [])) < turn:
                     self._lose(key, turn, "an earlier turn has no answer")
@@ -207,7 +209,7 @@ class _Work:
         log.info("turn %d: %d questions, %d shortened to fit", turn, len(pending), self.shortened)
         requests = {key: request for key, (request, _) in pending.items()}
         texts = {prompt.prompt_id: prompt for prompt in prompts}
-        for attempt in range(1, self.how.attempts + 1):
+        for attempt in range(1, self.settings.attempts + 1):
             requests = {
                 key: self._again(request, attempt) if attempt > 1 else request
                 for key, request in requests.items()
@@ -224,7 +226,7 @@ class _Work:
 
     def _request(self, prompt: Prompt, sample: int, turn: int):
         said = self.said.get((prompt.prompt_id, sample), [])
-        rendered = self.engine.render(prompt, said[:turn], self.how.max_prompt_tokens)
+        rendered = self.engine.render(prompt, said[:turn], self.settings.max_prompt_tokens)
         request = Request(
             prompt.prompt_id,
             sample,
@@ -237,7 +239,7 @@ class _Work:
         return request, rendered
 
     def _seed(self, prompt_id: str, sample: int, turn: int, attempt: int) -> int:
-        seed_key = [self.how.study_seed, prompt_id, self.how.who, sample]
+        seed_key = [self.settings.study_seed, prompt_id, self.settings.who, sample]
         # The first attempt of a first turn has the documented seed: study, prompt, source, sample.
         return row_seed(*seed_key, *([turn, attempt] if turn or attempt > 1 else []))
 
@@ -252,8 +254,10 @@ class _Work:
         if row["served"]:
             self.served.add(row["served"])
         reason = None
-        if self.how.quality and row["finish_reason"] != "error":
-            reason = fault(row["text"], [prompt.text(), *prompt.follow_ups][turn], self.how.quality)
+        if self.settings.quality and row["finish_reason"] != "error":
+            reason = fault(
+                row["text"], [prompt.text(), *prompt.follow_ups][turn], self.settings.quality
+            )
         if reason:
             self.refused[place] = row | {"reason": reason}
             failed = {"text": None, "finish_reason": "error", "error": f"not taken: {reason}"}
@@ -265,7 +269,7 @@ class _Work:
             self.said.setdefault(key, []).append(row["text"])
         return True
 
-    def _lose(self, key: Key, turn: int, error: str) -> None:
+    def _lose(self, key: AnswerKey, turn: int, error: str) -> None:
         nothing = dict.fromkeys(RESPONSES)
         own = {"prompt_id": key[0], "sample": key[1], "turn": turn, "attempts": 0}
         self.finished[*key, turn] = nothing | own | {"finish_reason": "error", "error": error}
@@ -293,22 +297,22 @@ def _row(request: Request, completion: Completion) -> dict[str, Any]:
     }
 
 
-def _check_failures(work: _Work, how: Answering) -> None:
+def _check_failures(work: _Work, settings: AnswerSettings) -> None:
     """Raise if more rows failed than the settings allow; finished rows stay in the journal."""
     total = len(work.finished)
     failed = [row for row in work.finished.values() if row["finish_reason"] == "error"]
     refused = [row for row in failed if (row["error"] or "").startswith("not taken")]
     broken = len(failed) - len(refused)
-    if broken > how.max_error_share * total:
-        raise _too_many(broken, total, failed, how.who, how.max_error_share, "max_error_share",
+    if broken > settings.max_error_share * total:
+        raise _too_many(broken, total, failed, settings.who, settings.max_error_share, "max_error_share",
                         "fix the cause and rerun the same command: finished rows are kept",
                         PassingError)  # fmt: skip
-    if how.quality and len(refused) > how.quality.max_failed_share * total:
+    if settings.quality and len(refused) > settings.quality.max_failed_share * total:
         samples = "".join(
             f"\n    {row['prompt_id']}: {row['reason']}: {row['text'][:80]!r}"
             for row in list(work.refused.values())[:3]
         )
-        raise _too_many(len(refused), total, refused, how.who, how.quality.max_failed_share,
+        raise _too_many(len(refused), total, refused, settings.who, settings.quality.max_failed_share,
                         "quality.max_failed_share", "check the answers below against `quality` in "
                         f"the config; finished rows are kept:{samples}")  # fmt: skip
 

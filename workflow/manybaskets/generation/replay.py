@@ -31,7 +31,7 @@ from manybaskets.records.writing import write_table
 log = logging.getLogger(__name__)
 PROMPT_ID = "prompt_id"
 NO_ANSWER = "the file has no answer"
-Key = tuple[str, ...]
+ReplayKey = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -43,9 +43,9 @@ class ReadyAnswers:
     """
 
     key: str
-    rows: Mapping[Key, Sequence[tuple[str, int]]]
+    rows: Mapping[ReplayKey, Sequence[tuple[str, int]]]
 
-    def to(self, prompt: Prompt) -> Key:
+    def to(self, prompt: Prompt) -> ReplayKey:
         """Key of a prompt's answers."""
         if self.key == PROMPT_ID:
             return (prompt.prompt_id,)

@@ -13,8 +13,9 @@ from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.engines.base import LocalEngine
 from manybaskets.engines.factory import open_engine
-from manybaskets.generation.answering import Answering, answer_prompts
-from manybaskets.generation.runs import Run, in_turn, who_answered
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
+from manybaskets.generation.runs import in_turn, who_answered
+from manybaskets.names import Run
 
 
 def open_target(
@@ -71,7 +72,7 @@ def respond(
     files = iter(outputs)
     for mix, seed in in_turn(engine, target, runs, adapters):
         for name, prompts in prompt_sets.items():
-            how = Answering(
+            settings = AnswerSettings(
                 who=who_answered(target, mix, seed, name),
                 sampling=responses.sampling,
                 samples=responses.samples,
@@ -81,4 +82,4 @@ def respond(
                 study_seed=study_seed,
                 work=work / mix / f"seed{seed}" / name,
             )
-            answer_prompts(pl.read_parquet(prompts), engine, how, next(files))
+            answer_prompts(pl.read_parquet(prompts), engine, settings, next(files))

@@ -10,11 +10,10 @@ from pathlib import Path
 
 from manybaskets.engines.base import LocalEngine
 from manybaskets.errors import UserError
-from manybaskets.names import VANILLA
+from manybaskets.names import VANILLA, Run
 from manybaskets.records.writing import read_metadata
 
 log = logging.getLogger(__name__)
-Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`, 0)
 
 
 def adapters_of(runs: Sequence[Run], folders: Sequence[Path]) -> list[Path | None]:

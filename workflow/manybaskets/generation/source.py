@@ -11,7 +11,7 @@ from manybaskets.config.models import Prompting
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine
 from manybaskets.engines.factory import open_engine
-from manybaskets.generation.answering import Answering
+from manybaskets.generation.answering import AnswerSettings
 
 
 def source_of(params: Mapping[str, Any], operations: Mapping[str, Any], name: str) -> Source:
@@ -19,14 +19,16 @@ def source_of(params: Mapping[str, Any], operations: Mapping[str, Any], name: st
     return Source.assembled(params["source"], operations["sources"][name])
 
 
-def answering(name: str, source: Source, params: Mapping[str, Any], **files: Path) -> Answering:
+def answering(
+    name: str, source: Source, params: Mapping[str, Any], **files: Path
+) -> AnswerSettings:
     """A source's answer settings.
 
     Args:
         params: `prompting` (a section of the config) and `seed` (the study's).
         files: `work`, `quarantine`, `usage` of `generation.Answering`.
     """
-    return Answering(
+    return AnswerSettings(
         who=name,
         sampling=source.sampling,
         batch_size=source.batch_size,

@@ -10,7 +10,7 @@ from typing import Any
 from manybaskets.config.judges import JudgeSettings
 from manybaskets.judging.rubrics import Canary, Rubric
 
-Key = tuple[str, str, int]  # prompt set, prompt id, sample
+ResponseKey = tuple[str, str, int]  # prompt set, prompt id, sample
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Exchange:
     response: str
 
     @property
-    def key(self) -> Key:
+    def key(self) -> ResponseKey:
         """Key that is unique within a run."""
         return self.prompt_set, self.prompt_id, self.sample
 
@@ -55,7 +55,7 @@ class Judge:
         *,
         run: Mapping[str, Any],
         reversed_scale: bool = False,
-    ) -> dict[Key, Verdict]:
+    ) -> dict[ResponseKey, Verdict]:
         """Judge exchanges independently; their order has no effect.
 
         Args:

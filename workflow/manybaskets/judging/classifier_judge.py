@@ -11,7 +11,7 @@ from manybaskets.chat import load_tokenizer
 from manybaskets.config.judges import ClassifierJudge
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
-from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.rubrics import Rubric
 from manybaskets.models.folder import check_folder, fingerprint
 
@@ -78,7 +78,7 @@ class Classifier(Judge):
         *,
         run: Mapping[str, Any],
         reversed_scale: bool = False,
-    ) -> dict[Key, Verdict]:
+    ) -> dict[ResponseKey, Verdict]:
         """Classify exchanges in batches by length; fast enough to need no journal.
 
         Raises:

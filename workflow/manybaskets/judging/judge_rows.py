@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.judges import ModelJudge
-from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.records import EXCHANGES, REASONED, check_exchanges, check_judged
 from manybaskets.judging.rubrics import Rubric
 from manybaskets.records.ids import digest
@@ -72,7 +72,7 @@ def judge_rows(
     return judged
 
 
-def in_share(seed: int, what: str, key: Key, share: float) -> bool:
+def in_share(seed: int, what: str, key: ResponseKey, share: float) -> bool:
     """Whether a row belongs to a share of the rows; a larger share includes every smaller one.
 
     All samples of a prompt are drawn together.
@@ -87,9 +87,9 @@ def _share(judge: Judge, key: str, otherwise: float) -> float:
 def _table(
     judge: str,
     rubric: str,
-    untold: Mapping[Key, str],
-    verdicts: Mapping[Key, Verdict],
-    again: Mapping[Key, Verdict],
+    untold: Mapping[ResponseKey, str],
+    verdicts: Mapping[ResponseKey, Verdict],
+    again: Mapping[ResponseKey, Verdict],
 ) -> pl.DataFrame:
     made: list[dict[str, Any]] = []
     for key, status in untold.items():
@@ -114,7 +114,7 @@ def _table(
     )
 
 
-def _ids(key: Key) -> dict[str, Any]:
+def _ids(key: ResponseKey) -> dict[str, Any]:
     return dict(zip(("prompt_set", "prompt_id", "sample"), key, strict=True))
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from manybaskets.config.judges import LabelsJudge
 from manybaskets.errors import UserError
-from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.rubrics import Canary, Rubric
 from manybaskets.records.ids import digest
 
@@ -77,7 +77,7 @@ class Labels(Judge):
         *,
         run: Mapping[str, Any],
         reversed_scale: bool = False,
-    ) -> dict[Key, Verdict]:
+    ) -> dict[ResponseKey, Verdict]:
         """The labels of these rows, without reasons.
 
         Raises:

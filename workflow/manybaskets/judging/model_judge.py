@@ -17,7 +17,7 @@ from manybaskets.errors import PassingError, UserError
 from manybaskets.generation.answering import Filling
 from manybaskets.jobs.journal import Journal
 from manybaskets.jobs.usage import Meter
-from manybaskets.judging.base import Exchange, Judge, Key, Verdict
+from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.fencing import disarmed
 from manybaskets.judging.parsing import read_answer
 from manybaskets.judging.rubrics import Rubric
@@ -82,7 +82,7 @@ class ModelAsked(Judge):
         *,
         run: Mapping[str, Any],
         reversed_scale: bool = False,
-    ) -> dict[Key, Verdict]:
+    ) -> dict[ResponseKey, Verdict]:
         """Ask about every exchange, at most 1 + `retries` times.
 
         Raises:
@@ -113,8 +113,8 @@ class ModelAsked(Judge):
 
     def _ask(
         self, rubric: Rubric, asked: Sequence[Exchange], filling: Filling, writer: _Writer
-    ) -> dict[Key, Verdict]:
-        found: dict[Key, Verdict] = {}
+    ) -> dict[ResponseKey, Verdict]:
+        found: dict[ResponseKey, Verdict] = {}
         pending = {_name(each): each for each in asked}
         for attempt in range(1, self.settings.retries + 2):
             requests = {}
@@ -146,7 +146,7 @@ class ModelAsked(Judge):
         answer = read_answer(row["text"], rubric, self.settings.form, cut)
         return Verdict(answer.score, answer.cause, attempt, answer.reason)
 
-    def _check_failures(self, rubric: Rubric, found: Mapping[Key, Verdict]) -> None:
+    def _check_failures(self, rubric: Rubric, found: Mapping[ResponseKey, Verdict]) -> None:
         failed = sum(verdict.cause == "engine_error" for verdict in found.values())
         if failed > self.settings.max_error_share * len(found):
             raise PassingError(

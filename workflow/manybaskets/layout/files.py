@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
 from manybaskets.layout.analysis import FigureFiles, MeasureFiles, StatisticsFiles, TableFiles
 from manybaskets.layout.data import DataFiles
 from manybaskets.layout.loads import TargetLoad
@@ -18,6 +18,7 @@ from manybaskets.layout.patterns import read_path
 from manybaskets.layout.runs import RunFiles
 from manybaskets.layout.sources import SourceFiles
 from manybaskets.layout.stage import StageFiles
+from manybaskets.names import TRAIN
 
 Stage = TypeVar("Stage", bound=StageFiles)
 

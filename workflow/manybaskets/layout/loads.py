@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from manybaskets.layout.runs import Run
+from manybaskets.names import Run
 
 
 @dataclass(frozen=True)

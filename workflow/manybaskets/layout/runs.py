@@ -6,9 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from manybaskets.layout.stage import StageFiles
-from manybaskets.names import VANILLA
-
-Run = tuple[str, int]  # mix and training seed; the untuned target is (`vanilla`, 0)
+from manybaskets.names import VANILLA, Run
 
 
 class RunFiles(StageFiles):

@@ -12,10 +12,10 @@ from manybaskets import measures
 from manybaskets.errors import UserError
 from manybaskets.measures.embedding import Vectors
 from manybaskets.measures.tokens import words
+from manybaskets.names import TEST
 from manybaskets.records.responses import _HAS_TEXT, read_responses, valid_answers
 from manybaskets.statistics.clusters import cluster_halves
 
-TEST = "test"
 _VECTORS = frozenset({"embeddings", "reference_embeddings"})
 _ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batch as its answers
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from manybaskets import measures
 from manybaskets.config.evaluation import Comparison
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
 from manybaskets.errors import UserError
-from manybaskets.measures.measuring import _VECTORS, TEST
+from manybaskets.measures.measuring import _VECTORS
 from manybaskets.measures.swap_tests import swappable
-from manybaskets.names import LENGTHS
+from manybaskets.names import LENGTHS, TEST, TRAIN
 
 # Prompt sets to which each measure applies.
 MADE_FOR = {

@@ -11,11 +11,12 @@ import polars as pl
 
 from manybaskets import measures
 from manybaskets.config.evaluation import Comparison
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.registry import Measure
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.names import TRAIN
 from manybaskets.records.ids import row_seed
 from manybaskets.statistics.clusters import cluster_of
 from manybaskets.statistics.components import VarianceComponent, total

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from manybaskets.measures.embedding import text_key
-from manybaskets.published.semantic_distance import normalised
+from manybaskets.published.semantic_distance import unit_length
 from manybaskets.records.ids import digest
 from manybaskets.records.writing import whole_file
 
@@ -38,4 +38,4 @@ def kept_vectors(sentences: Sequence[str], encode: Encode, folder: Path) -> np.n
         with whole_file(path) as partial, open(partial, "wb") as handle:
             np.save(handle, vectors)
     place = {sentence: row for row, sentence in enumerate(distinct)}
-    return normalised(vectors)[np.array([place[each] for each in sentences], dtype=np.int64)]
+    return unit_length(vectors)[np.array([place[each] for each in sentences], dtype=np.int64)]

@@ -11,7 +11,7 @@ import polars as pl
 from manybaskets.published import unpaired_tests
 from manybaskets.published.condition_groups import pairs, together, versus
 
-PAPER = pl.Schema(
+PROCEDURES_SCHEMA = pl.Schema(
     {
         "metric": pl.String,
         "variant": pl.String,
@@ -24,7 +24,6 @@ PAPER = pl.Schema(
         "note": pl.String,
     }
 )
-TEST = "test"
 ALL = "all"
 TRAINING_DATA = "training_data"
 ALPHA = 0.05
@@ -59,7 +58,7 @@ class Lines:
 
     def frame(self) -> pl.DataFrame:
         """The rows as a table."""
-        return pl.DataFrame(self.rows, schema=PAPER, orient="row")
+        return pl.DataFrame(self.rows, schema=PROCEDURES_SCHEMA, orient="row")
 
     def add_tests(
         self,

@@ -12,6 +12,7 @@ import polars as pl
 
 from manybaskets.config.evaluation import PublishedProcedures
 from manybaskets.jobs.progress import Progress
+from manybaskets.names import TEST
 from manybaskets.published import perplexity, self_bleu, semantic_distance, unpaired_tests
 from manybaskets.published.condition_groups import Groups, check_labels, pairs, together, versus
 from manybaskets.published.encoding import Encode
@@ -31,7 +32,6 @@ from manybaskets.published.procedure_rows import (
     OWN_OUTPUT,
     SELF_BLEU,
     SEMANTIC,
-    TEST,
     Lines,
     noted,
 )
@@ -77,7 +77,7 @@ class Procedures:
         return f"{name}{self.splitter.suffix}"
 
 
-def run_procedures(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.DataFrame:
+def run_procedures(runs: Sequence[Run], groups: Groups, procedures: Procedures) -> pl.DataFrame:
     """Every published procedure on the answers of a study's runs, of the schema `table.PAPER`.
 
     Args:
@@ -100,13 +100,13 @@ def run_procedures(runs: Sequence[Run], groups: Groups, how: Procedures) -> pl.D
             for run in of_target
         }
         _perplexities(lines, of_target, who, groups)
-        _self_bleus(lines, answers, who, groups, how)
+        _self_bleus(lines, answers, who, groups, procedures)
         for mix, each in answers.items():
-            add_heaps(who[mix], how.variant("linear_fit"), each.texts, how.splitter)
-        found = _distances(answers, who, how)
-        _tests_of_distances(lines, target, found, groups, how)
+            add_heaps(who[mix], procedures.variant("linear_fit"), each.texts, procedures.splitter)
+        found = _distances(answers, who, procedures)
+        _tests_of_distances(lines, target, found, groups, procedures)
         vectors |= {run.label: found[run.mix] for run in of_target}
-    _all_pairs(lines, vectors, how)
+    _all_pairs(lines, vectors, procedures)
     return lines.frame()
 
 
@@ -144,18 +144,18 @@ def _self_bleus(
     answers: Mapping[str, ValidAnswers],
     who: Mapping[str, Who],
     groups: Groups,
-    how: Procedures,
+    procedures: Procedures,
 ) -> None:
-    settings, variant = how.settings, how.variant("individual")
+    settings, variant = procedures.settings, procedures.variant("individual")
     progress = Progress(len(answers), "conditions with their Self-BLEU")
     scores = {}
     for place, (mix, each) in enumerate(answers.items()):
         seed = settings.seed + place
-        cut = [self_bleu.eligible_sentences(text, how.splitter) for text in each.texts]
+        cut = [self_bleu.eligible_sentences(text, procedures.splitter) for text in each.texts]
         scores[mix] = add_individual(who[mix], variant, cut, settings.individual, seed)
         pool = self_bleu.aggregated(cut, settings.aggregated, seed)
         note = f"sampling seed {seed}; {pool.sentences} sentences pooled; no interval"
-        name = how.variant("aggregated")
+        name = procedures.variant("aggregated")
         who[mix].add(SELF_BLEU, name, {"score": pool.score}, pool.answers, note)
         progress.add(1)
     target = next(iter(who.values())).target
@@ -164,28 +164,32 @@ def _self_bleus(
 
 
 def _distances(
-    answers: Mapping[str, ValidAnswers], who: Mapping[str, Who], how: Procedures
+    answers: Mapping[str, ValidAnswers], who: Mapping[str, Who], procedures: Procedures
 ) -> dict[str, np.ndarray]:
     """Rows of the mean distances; returns the vectors by mix."""
-    settings = how.settings
-    pools = [sentences_of_answers(each.texts, how.splitter) for each in answers.values()]
+    settings = procedures.settings
+    pools = [sentences_of_answers(each.texts, procedures.splitter) for each in answers.values()]
     drawn = semantic_distance.samples(pools, settings.sentences, settings.seed)
-    variant = how.variant("sentence_pairs")
+    variant = procedures.variant("sentence_pairs")
     return {
-        mix: add_distance(who[mix], variant, sample, len(pool), how.encode, how.work)
+        mix: add_distance(who[mix], variant, sample, len(pool), procedures.encode, procedures.work)
         for mix, pool, sample in zip(answers, pools, drawn, strict=True)
     }
 
 
 def _tests_of_distances(
-    lines: Lines, target: str, vectors: Mapping[str, np.ndarray], groups: Groups, how: Procedures
+    lines: Lines,
+    target: str,
+    vectors: Mapping[str, np.ndarray],
+    groups: Groups,
+    procedures: Procedures,
 ) -> None:
     """The tests of every family, on distances drawn with the seed set once per family."""
-    variant = how.variant("sentence_pairs")
+    variant = procedures.variant("sentence_pairs")
     for members in _chosen(groups.families, vectors):
-        generator = np.random.default_rng(how.settings.seed)
+        generator = np.random.default_rng(procedures.settings.seed)
         samples = {
-            mix: semantic_distance.drawn_distances(each, how.settings.distances, generator)
+            mix: semantic_distance.drawn_distances(each, procedures.settings.distances, generator)
             for mix, each in members.items()
         }
         note = "medians as centres; distances assumed independent"
@@ -195,16 +199,18 @@ def _tests_of_distances(
         lines.add_tests(SEMANTIC, variant, target, samples, "mann-whitney")
 
 
-def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures) -> None:
+def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], procedures: Procedures) -> None:
     """Mann–Whitney U of all pairs of models, on distances drawn separately for each pair.
 
     Bonferroni's and Holm's corrections cover all pairs.
     """
-    generator = np.random.default_rng(how.settings.seed)
+    generator = np.random.default_rng(procedures.settings.seed)
     tested = []
     for one, other in pairs(list(vectors)):
         drawn = [
-            semantic_distance.drawn_distances(vectors[label], how.settings.distances, generator)
+            semantic_distance.drawn_distances(
+                vectors[label], procedures.settings.distances, generator
+            )
             for label in (one, other)
         ]
         found = unpaired_tests.mann_whitney(*drawn)
@@ -216,7 +222,7 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], how: Procedures)
     p = np.array([found["mannwhitney_p"] for _, _, found, _ in tested])
     bonferroni = p < ALPHA / count
     significant = holm(p) <= ALPHA
-    variant = how.variant("sentence_pairs_all")
+    variant = procedures.variant("sentence_pairs_all")
     note = f"Mann-Whitney, two-sided, unpaired; alpha {ALPHA:g}/{count} over all pairs of models"
     for (one, other, found, n), flag in zip(tested, bonferroni, strict=True):
         target = one[0] if one[0] == other[0] else versus(one[0], other[0])

@@ -48,7 +48,7 @@ def samples(pools: Sequence[Sequence[str]], count: int, seed: int) -> list[list[
     return drawn
 
 
-def normalised(vectors: np.ndarray) -> np.ndarray:
+def unit_length(vectors: np.ndarray) -> np.ndarray:
     """Vectors of length one, in float64."""
     given = np.asarray(vectors, dtype=np.float64)
     return given / np.linalg.norm(given, axis=1, keepdims=True)

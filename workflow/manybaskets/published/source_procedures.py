@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.jobs.progress import Progress
+from manybaskets.names import TRAIN
 from manybaskets.published import self_bleu, semantic_distance
 from manybaskets.published.entries import (
     Who,
@@ -20,11 +21,9 @@ from manybaskets.published.entries import (
 from manybaskets.published.procedure_rows import TRAINING_DATA, Lines
 from manybaskets.published.run_procedures import Procedures
 
-TRAIN = "train"
-
 
 def source_procedures(
-    sources: Mapping[str, Path], parts: Mapping[int, list[str]], how: Procedures
+    sources: Mapping[str, Path], parts: Mapping[int, list[str]], procedures: Procedures
 ) -> pl.DataFrame:
     """Self-BLEU within answers of each source, Heaps' law and distances of each of its parts.
 
@@ -39,23 +38,25 @@ def source_procedures(
     Returns:
         Rows of the schema `table.PAPER`, with the target `training_data`.
     """
-    lines, settings = Lines(TRAIN), how.settings
+    lines, settings = Lines(TRAIN), procedures.settings
     progress = Progress(len(sources), "sources by the published procedures")
     for source, file in sources.items():
         answers = answers_of(file)
-        cut = [self_bleu.eligible_sentences(text, how.splitter) for text in answers.texts]
+        cut = [self_bleu.eligible_sentences(text, procedures.splitter) for text in answers.texts]
         who = Who(lines, TRAINING_DATA, source, answers.note)
-        variant = how.variant("individual")
+        variant = procedures.variant("individual")
         add_individual(who, variant, cut, settings.source_answers, settings.seed)
         of_parts = {part: answers_of(file, parts[part]) for part in sorted(parts)}
-        pools = [sentences_of_answers(each.texts, how.splitter) for each in of_parts.values()]
+        pools = [
+            sentences_of_answers(each.texts, procedures.splitter) for each in of_parts.values()
+        ]
         drawn = semantic_distance.samples(pools, settings.source_sentences, settings.seed)
         for (part, each), pool, sample in zip(of_parts.items(), pools, drawn, strict=True):
             who = Who(lines, TRAINING_DATA, source, each.note)
-            variant = how.variant(f"linear_fit:part{part}")
-            add_heaps(who, variant, each.texts, how.splitter)
-            variant = how.variant(f"sentence_pairs:part{part}")
-            add_distance(who, variant, sample, len(pool), how.encode, how.work)
+            variant = procedures.variant(f"linear_fit:part{part}")
+            add_heaps(who, variant, each.texts, procedures.splitter)
+            variant = procedures.variant(f"sentence_pairs:part{part}")
+            add_distance(who, variant, sample, len(pool), procedures.encode, procedures.work)
         progress.add(1)
     return lines.frame()
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from manybaskets.config.participants import embedded_sources
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
+from manybaskets.names import TRAIN
 from manybaskets.presentation.tables import MEMBER, REPORT, as_it_is, table
 from manybaskets.records.measured import in_config_order, of_runs
 from manybaskets.report import measured_tables

@@ -15,10 +15,10 @@ import polars as pl
 from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
+from manybaskets.names import Run
 from manybaskets.records.ids import row_seed
 from manybaskets.scoring.likelihood import answers_of_people, batches_of, pairs_of
 
-Run = tuple[str, int]  # mix and training seed
 MixKind = Literal["human", "single", "multi"]
 UNTUNED: Run = ("vanilla", 0)
 # Distributions of a chunk of positions under all runs, 1 GiB in float32 in total.

@@ -15,10 +15,10 @@ import polars as pl
 from manybaskets.chat import prompts_of
 from manybaskets.config.evaluation import Scoring
 from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
-from manybaskets.generation.runs import Run, check_apart, check_run_responses, in_turn, who_answered
+from manybaskets.generation.runs import check_apart, check_run_responses, in_turn, who_answered
 from manybaskets.jobs.progress import Progress
 from manybaskets.jobs.stage_versions import stage_version
-from manybaskets.names import TEST
+from manybaskets.names import TEST, Run
 from manybaskets.records.ids import digest
 from manybaskets.records.responses import read_responses
 from manybaskets.records.writing import whole_file, write_table
@@ -96,7 +96,7 @@ def score_texts(
     texts: Mapping[str, str],
     engine: TransformersEngine,
     max_prompt_tokens: int,
-    how: Scoring,
+    settings: Scoring,
 ) -> pl.DataFrame:
     """Negative log-likelihood of each text as the answer to its prompt.
 
@@ -114,13 +114,13 @@ def score_texts(
     end = len(engine.renderer.end_ids)
     progress = Progress(len(pairs), "answers scored")
     rows = []
-    for batch in batches_of(pairs, how.batch_tokens):
+    for batch in batches_of(pairs, settings.batch_tokens):
         for prompt_id, scores in zip(
             batch, engine.scores([pairs[key] for key in batch]), strict=True
         ):
             nats = [-each for each in scores.log_probabilities]
             size = len(texts[prompt_id].encode())
-            row = _row(nats, scores.entropies, end, size, how.first_tokens)
+            row = _row(nats, scores.entropies, end, size, settings.first_tokens)
             rows.append({"prompt_id": prompt_id, **row})
         progress.add(len(batch))
     return pl.DataFrame(rows, schema=SCORED).sort("prompt_id")
@@ -176,7 +176,7 @@ def score_runs(
     adapters: Sequence[Path | None],
     responses: Sequence[Path],
     max_prompt_tokens: int,
-    how: Scoring,
+    settings: Scoring,
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
@@ -198,7 +198,7 @@ def score_runs(
 
     def scores(texts: Mapping[str, str]) -> pl.DataFrame:
         engine.load()
-        return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+        return score_texts(prompts, texts, engine, max_prompt_tokens, settings)
 
     def scored(adapter: Path | None, own: Mapping[str, str]) -> pl.DataFrame:
         reference, itself = scores(humans), scores(own)
@@ -210,7 +210,7 @@ def score_runs(
         }
         return _beside(prompts.select("prompt_id").sort("prompt_id"), found)
 
-    given = _content(prompts, humans, max_prompt_tokens, how)
+    given = _content(prompts, humans, max_prompt_tokens, settings)
     answered = zip(adapters, responses, outputs, strict=True)
     for (mix, seed), (adapter, answers, output) in zip(
         in_turn(engine, target, runs, adapters), answered, strict=True
@@ -226,10 +226,10 @@ def score_runs(
 
 
 def _content(
-    prompts: pl.DataFrame, humans: Mapping[str, str], max_tokens: int, how: Scoring
+    prompts: pl.DataFrame, humans: Mapping[str, str], max_tokens: int, settings: Scoring
 ) -> str:
     """Digest of the scoring inputs and settings of all runs."""
-    return digest(prompts.rows(), humans, max_tokens, how.model_dump())
+    return digest(prompts.rows(), humans, max_tokens, settings.model_dump())
 
 
 def _kept(folder: Path, key: str, make: Callable[[], pl.DataFrame]) -> Path:
@@ -254,7 +254,7 @@ def score_with_another(
     responses: Sequence[Path],
     scored: Sequence[Path],
     max_prompt_tokens: int,
-    how: Scoring,
+    settings: Scoring,
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
@@ -271,11 +271,11 @@ def score_with_another(
     """
     check_apart(responses)
     humans = answers_of_people(split)
-    given = _content(prompts, humans, max_prompt_tokens, how)
+    given = _content(prompts, humans, max_prompt_tokens, settings)
 
     def scores(place: str, texts: Mapping[str, str]) -> pl.DataFrame:
         def make() -> pl.DataFrame:
-            return score_texts(prompts, texts, engine, max_prompt_tokens, how)
+            return score_texts(prompts, texts, engine, max_prompt_tokens, settings)
 
         key = digest(stage_version("score_fixed"), engine.identity, given, texts)
         return pl.read_parquet(_kept(work / place, key, make))

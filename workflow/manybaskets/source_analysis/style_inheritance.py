@@ -13,9 +13,8 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.evaluation import Statistics
-from manybaskets.config.study import TRAIN, Study
-from manybaskets.measures.measuring import TEST
-from manybaskets.names import VANILLA
+from manybaskets.config.study import Study
+from manybaskets.names import TEST, TRAIN, VANILLA
 from manybaskets.records.ids import row_seed
 from manybaskets.records.measured import SOURCES
 from manybaskets.source_analysis.shared_answers import text_codes

@@ -11,7 +11,7 @@ from manybaskets.errors import UserError
 from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
 from manybaskets.statistics.clusters import cluster_of
 
-Key = tuple[str, str, str, str]  # measure, model, mix, prompt set
+CellKey = tuple[str, str, str, str]  # measure, model, mix, prompt set
 KEY = ["measure", "model", "mix", "prompt_set"]
 
 
@@ -58,7 +58,7 @@ class SetCell:
     excluded: int | None
 
 
-def cells(rows: pl.DataFrame) -> dict[Key, PromptCell | SetCell]:
+def cells(rows: pl.DataFrame) -> dict[CellKey, PromptCell | SetCell]:
     """Sort rows of the schema `records.MEASURED` into cells; row order has no effect.
 
     Raises:
@@ -132,7 +132,7 @@ def _count(values: np.ndarray | None, choose) -> int | None:
     return None if values is None or np.isnan(values).any() else int(choose(values))
 
 
-def binary_measures(found: dict[Key, PromptCell | SetCell]) -> set[str]:
+def binary_measures(found: dict[CellKey, PromptCell | SetCell]) -> set[str]:
     """Per-prompt measures whose values are all 0 or 1 in all conditions."""
     by_measure: dict[str, list[np.ndarray]] = {}
     for key, cell in found.items():

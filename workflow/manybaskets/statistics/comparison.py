@@ -12,7 +12,7 @@ import polars as pl
 
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
-from manybaskets.statistics.cells import Key, PromptCell, SetCell, binary_measures, cells
+from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, binary_measures, cells
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.effects import effects
@@ -131,7 +131,7 @@ def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, i
 
 def _check(
     made: Collection[Group],
-    found: Mapping[Key, PromptCell | SetCell],
+    found: Mapping[CellKey, PromptCell | SetCell],
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
     settings: Statistics,
 ) -> None:
@@ -152,7 +152,7 @@ def _check(
 
 
 def _of_prompts(
-    group: Group, found: Mapping[Key, PromptCell | SetCell], binary: bool
+    group: Group, found: Mapping[CellKey, PromptCell | SetCell], binary: bool
 ) -> list[_Tested]:
     """Comparisons of a group on the prompts that all members have, without interval and p."""
     members = {key[2]: found[key] for key in group.members}
@@ -212,7 +212,7 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
 def _of_set(
     group: Group,
     mix_name: str,
-    found: Mapping[Key, PromptCell | SetCell],
+    found: Mapping[CellKey, PromptCell | SetCell],
     settings: Statistics,
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
 ) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.errors import UserError
-from manybaskets.statistics.cells import Key, PromptCell, SetCell
+from manybaskets.statistics.cells import CellKey, PromptCell, SetCell
 from manybaskets.statistics.multiplicity import holm
 
 
@@ -24,12 +24,12 @@ class Group:
     baseline: str
     mixes: tuple[str, ...]
 
-    def key(self, mix: str) -> Key:
+    def key(self, mix: str) -> CellKey:
         """Key of a condition's cell."""
         return self.measure, self.model, mix, self.prompt_set
 
     @property
-    def members(self) -> list[Key]:
+    def members(self) -> list[CellKey]:
         """Keys of the baseline and of the mixes."""
         return [self.key(mix) for mix in (self.baseline, *self.mixes)]
 
@@ -46,7 +46,7 @@ class Group:
 
 
 def groups(
-    found: Mapping[Key, PromptCell | SetCell], families: Mapping[str, Comparison]
+    found: Mapping[CellKey, PromptCell | SetCell], families: Mapping[str, Comparison]
 ) -> Iterator[Group]:
     """The groups of all families.
 

@@ -62,7 +62,7 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
         cpu: the processes have no GPUs.
     """
     training = task.training
-    how, strategy = training.launch[task.name], strategy_of(training, task.name)
+    launch_settings, strategy = training.launch[task.name], strategy_of(training, task.name)
     settings: dict[str, Any] = {
         "compute_environment": "LOCAL_MACHINE",
         "distributed_type": "FSDP" if strategy == "fsdp" else "MULTI_GPU",
@@ -81,15 +81,15 @@ def accelerate_config(task: Task, *, cpu: bool) -> dict[str, Any]:
         settings["fsdp_config"] = {
             "fsdp_version": 2,
             "fsdp_auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
-            "fsdp_reshard_after_forward": how.reshard,
-            "fsdp_offload_params": how.cpu_offload,
+            "fsdp_reshard_after_forward": launch_settings.reshard,
+            "fsdp_offload_params": launch_settings.cpu_offload,
             "fsdp_state_dict_type": "FULL_STATE_DICT",
             # One process reads the weights and sends every other process its shard.
             "fsdp_cpu_ram_efficient_loading": True,
         }
-        if how.wrapped_layers:
+        if launch_settings.wrapped_layers:
             settings["fsdp_config"]["fsdp_transformer_layer_cls_to_wrap"] = ",".join(
-                how.wrapped_layers
+                launch_settings.wrapped_layers
             )
     return settings
 
@@ -115,8 +115,8 @@ def _start(task: Task, folder: Path) -> None:
     command = [sys.executable, "-m", "accelerate.commands.launch", "--config_file", str(config),
                "--num_cpu_threads_per_process", str(threads),
                "-m", "manybaskets.training.process", str(folder)]  # fmt: skip
-    how = strategy_of(task.training, task.name)
-    log.info("%d processes, %s: %s", processes, how, " ".join(command))
+    strategy = strategy_of(task.training, task.name)
+    log.info("%d processes, %s: %s", processes, strategy, " ".join(command))
     code = _relay(command, _environment())
     if code:
         raise _failure(folder, code)

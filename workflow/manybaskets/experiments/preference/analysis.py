@@ -35,7 +35,7 @@ from manybaskets.experiments.preference.instrument_checks import (
     matrix_rows,
     position_rows,
 )
-from manybaskets.experiments.preference.length_control import AT_ONE, MODELS, RAW, lengths
+from manybaskets.experiments.preference.length_control import AGAINST_MODELS, AT_ONE, RAW, lengths
 from manybaskets.experiments.preference.readings import JudgeReadings, checked, judges
 from manybaskets.experiments.preference.roles import LOG_ODDS, Roles, Z
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, PAPER
@@ -198,7 +198,7 @@ def _row(
     spb, psb = found[SPB, unit], found[PSB, unit]
     did = found.get((DID, Z if absolute else LOG_ODDS), nothing)
     gap = found.get((GAP, Z if absolute else LOG_ODDS), nothing)
-    length = {row["statistic"]: row for row in by_length if row["contrast"] == MODELS}
+    length = {row["statistic"]: row for row in by_length if row["contrast"] == AGAINST_MODELS}
     raw, at_one = (length.get(name, nothing) for name in (RAW, AT_ONE))
     row = dict(names) | {
         "unit": unit,

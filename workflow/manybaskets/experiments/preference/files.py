@@ -8,8 +8,7 @@ from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.participants import judged_mixes
 from manybaskets.experiments.preference.schemas import GOLD, own_of
 from manybaskets.layout import StageFiles, TargetLoad
-from manybaskets.layout.runs import Run
-from manybaskets.names import VANILLA
+from manybaskets.names import VANILLA, Run
 
 
 class PreferenceFiles(StageFiles):

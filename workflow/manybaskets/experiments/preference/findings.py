@@ -9,7 +9,7 @@ import polars as pl
 
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.estimates import SAME_OWN
-from manybaskets.experiments.preference.length_control import AT_ONE, HUMAN
+from manybaskets.experiments.preference.length_control import AGAINST_HUMAN, AT_ONE
 from manybaskets.experiments.preference.published_numbers import published_findings
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.experiments.preference.tables import PUBLISHED
@@ -170,7 +170,7 @@ def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iter
     at_one = {
         tuple(row[key] for key in _KEYS): row
         for row in lengths.filter(
-            pl.col("contrast") == HUMAN, pl.col("statistic") == AT_ONE
+            pl.col("contrast") == AGAINST_HUMAN, pl.col("statistic") == AT_ONE
         ).iter_rows(named=True)
     }
     for target in dict.fromkeys(row["target"] for row in fit):

@@ -18,9 +18,7 @@ from manybaskets.experiments.preference.questions import TextPanel
 from manybaskets.experiments.preference.readout import JudgedRun
 from manybaskets.experiments.preference.schemas import GOLD, OWN, own_of
 from manybaskets.experiments.preference.summaries import texts_of
-from manybaskets.names import VANILLA
-
-Run = tuple[str, int]
+from manybaskets.names import VANILLA, Run
 
 
 def judges_of_load(
@@ -73,13 +71,13 @@ def panel_of(
 
 def panel_in(study: Study, judge: str, run: Run) -> TextPanel:
     """The panel of a run of a target, or of a gold judge."""
-    how = study.preference
+    settings = study.preference
     if run[0] == GOLD:
-        return panel_of(run, how.authors, [], how.published(judge, how.authors))
-    mixes = judged_mixes(study) if how.own_summaries else []
+        return panel_of(run, settings.authors, [], settings.published(judge, settings.authors))
+    mixes = judged_mixes(study) if settings.own_summaries else []
     writers = [(mix, seed) for mix in mixes for seed in study.seeds_of(mix)]
-    panel = how.panel(judge)
-    return panel_of(run, panel, writers, how.published(judge, panel))
+    panel = settings.panel(judge)
+    return panel_of(run, panel, writers, settings.published(judge, panel))
 
 
 def open_judge_engine(

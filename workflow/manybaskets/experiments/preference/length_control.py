@@ -24,7 +24,7 @@ RAW, AT_ONE, AT_ONE_LIKELY, EQUAL = (
     "pairs of equal length",
 )
 WORDS, LIKELIHOOD = "slope of log ratio of words", "slope of nats per token less"
-MODELS, HUMAN = "self against models", "models against human"
+AGAINST_MODELS, AGAINST_HUMAN = "self against models", "models against human"
 LENGTH = pl.Schema(
     {
         **dict.fromkeys(
@@ -68,8 +68,8 @@ def lengths(
         for asked in asked_of(judge, roles):
             models = [asked.author, *asked.others]
             for contrast, ones, others in (
-                (MODELS, [asked.author], asked.others),
-                (HUMAN, models, [asked.human]),
+                (AGAINST_MODELS, [asked.author], asked.others),
+                (AGAINST_HUMAN, models, [asked.human]),
             ):
                 for line, mean in _of(judge, asked, contrast, ones, others, roles.length_match):
                     lines.append(line)

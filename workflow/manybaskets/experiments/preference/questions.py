@@ -73,7 +73,11 @@ class TextPanel:
 
 
 def lay_out(
-    how: PreferenceJudging, panel: TextPanel, articles: Mapping[str, str], texts: Texts, seed: int
+    settings: PreferenceJudging,
+    panel: TextPanel,
+    articles: Mapping[str, str],
+    texts: Texts,
+    seed: int,
 ) -> list[Item]:
     """All questions to one judge, article by article.
 
@@ -84,72 +88,83 @@ def lay_out(
     items: list[Item] = []
     for article_id, article in articles.items():
         known = {author: texts[author].get(article_id) for author in panel.texts()}
-        one = _Article(how, article_id, article, known)
-        if PAIRWISE in how.protocols:
+        one = _Article(settings, article_id, article, known)
+        if PAIRWISE in settings.protocols:
             for pair in panel.pairs():
                 items += one.pairs(PAIRWISE, *pair)
-        if ABSOLUTE in how.protocols:
+        if ABSOLUTE in settings.protocols:
             items += [one.rating(author) for author in panel.texts()]
-        if DISCRIMINATION in how.protocols:
-            for author in how.discrimination.authors:
+        if DISCRIMINATION in settings.protocols:
+            for author in settings.discrimination.authors:
                 if author in panel.authors:
                     items += one.planted(author, seed)
-        if how.published_form and PAIRWISE in how.protocols:
+        if settings.published_form and PAIRWISE in settings.protocols:
             for pair in itertools.combinations(panel.published, 2):
                 items += one.published_pair(*pair)
-        if how.published_form and ABSOLUTE in how.protocols:
+        if settings.published_form and ABSOLUTE in settings.protocols:
             items += [one.published_rating(author) for author in panel.published]
     return items
 
 
-def number_of_questions(how: PreferenceJudging, panel: TextPanel) -> dict[tuple[str, str], int]:
+def number_of_questions(
+    settings: PreferenceJudging, panel: TextPanel
+) -> dict[tuple[str, str], int]:
     """Number of questions to a judge about each article, by protocol and variant."""
-    forms = 2 * len(how.markers)  # orders and sets of markers
-    planted = [author for author in how.discrimination.authors if author in panel.authors]
+    forms = 2 * len(settings.markers)  # orders and sets of markers
+    planted = [author for author in settings.discrimination.authors if author in panel.authors]
     every = {
         (PAIRWISE, CORRECTED): forms * len(list(panel.pairs())),
         (ABSOLUTE, CORRECTED): len(panel.texts()),
         (DISCRIMINATION, CORRECTED): forms * len(planted),
     }
-    if how.published_form:
+    if settings.published_form:
         every[PAIRWISE, PAPER] = len(panel.published) * (len(panel.published) - 1)
         every[ABSOLUTE, PAPER] = len(panel.published)
-    return {key: number for key, number in every.items() if key[0] in how.protocols}
+    return {key: number for key, number in every.items() if key[0] in settings.protocols}
 
 
 class _Article:
     """The questions about one article."""
 
     def __init__(
-        self, how: PreferenceJudging, article_id: str, article: str, texts: dict[str, str | None]
+        self,
+        settings: PreferenceJudging,
+        article_id: str,
+        article: str,
+        texts: dict[str, str | None],
     ) -> None:
-        self.how, self.article_id, self.article, self.texts = how, article_id, article, texts
-        self.digits = tuple(str(digit) for digit in range(how.scale[0], how.scale[1] + 1))
+        self.settings, self.article_id, self.article, self.texts = (
+            settings,
+            article_id,
+            article,
+            texts,
+        )
+        self.digits = tuple(str(digit) for digit in range(settings.scale[0], settings.scale[1] + 1))
 
     def pairs(self, protocol: str, one: str, two: str) -> Iterator[Item]:
-        for markers in self.how.markers:
+        for markers in self.settings.markers:
             for first, second in ((one, two), (two, one)):
-                template = self.how.prompts.pairwise
+                template = self.settings.prompts.pairwise
                 yield self._pair(protocol, CORRECTED, first, second, markers, template)
 
     def planted(self, author: str, seed: int) -> Iterator[Item]:
-        what, text = self.how.discrimination.shuffle, self.texts[author]
+        what, text = self.settings.discrimination.shuffle, self.texts[author]
         worse = text and shuffled(text, what, seed, self.article_id, author)
         self.texts[corrupted(author)] = worse
         return self.pairs(DISCRIMINATION, author, corrupted(author))
 
     def published_pair(self, one: str, two: str) -> Iterator[Item]:
-        form = self.how.published_form
+        form = self.settings.published_form
         for first, second in ((one, two), (two, one)):
             yield self._pair(
                 PAIRWISE, PAPER, first, second, form.markers, form.pairwise, form.pairwise_system
             )
 
     def rating(self, author: str) -> Item:
-        return self._rating(CORRECTED, author, self.how.prompts.absolute)
+        return self._rating(CORRECTED, author, self.settings.prompts.absolute)
 
     def published_rating(self, author: str) -> Item:
-        form = self.how.published_form
+        form = self.settings.published_form
         return self._rating(PAPER, author, form.absolute, form.absolute_system)
 
     def _pair(self, protocol, variant, first, second, markers, template, system=None) -> Item:

@@ -46,7 +46,7 @@ def read_judges(
     engine: LocalEngine,
     judges: Sequence[JudgedRun],
     articles: pl.DataFrame,
-    how: PreferenceJudging,
+    settings: PreferenceJudging,
     *,
     summaries: Summaries,
     study_seed: int,
@@ -60,12 +60,12 @@ def read_judges(
     Raises:
         UserError: a marker is not a single token for the judge, or its logits are not finite.
     """
-    reader = _Reader(engine, articles, how, summaries)
+    reader = _Reader(engine, articles, settings, summaries)
     runs = [(judge.mix, judge.seed) for judge in judges]
     adapters = [judge.adapter for judge in judges]
     in_use = in_turn(engine, judges[0].target, runs, adapters)
     for judge, _ in zip(judges, in_use, strict=True):
-        items = lay_out(how, judge.panel, reader.articles, judge.texts, study_seed)
+        items = lay_out(settings, judge.panel, reader.articles, judge.texts, study_seed)
         frame = reader.rows(judge, items)
         counts = Counter(frame["status"].to_list())
         log.info("judge %s/%s/%s: %s", judge.target, judge.mix, judge.seed, dict(counts))
@@ -91,16 +91,16 @@ class _Reader:
         self,
         engine: LocalEngine,
         articles: pl.DataFrame,
-        how: PreferenceJudging,
+        settings: PreferenceJudging,
         summaries: Summaries,
     ) -> None:
-        self.engine, self.how, self.system = engine, how, summaries.system_prompt
+        self.engine, self.settings, self.system = engine, settings, summaries.system_prompt
         self.articles = dict(articles.select("article_id", "article").iter_rows())
         self.requests = {
             prompt.prompt_id: prompt.text()
             for prompt in prompts_of(summary_prompts(articles, summaries))
         }
-        self.longest = min(how.max_prompt_tokens, (engine.context or math.inf) - 1)
+        self.longest = min(settings.max_prompt_tokens, (engine.context or math.inf) - 1)
         self.renderers: dict[str | None, ChatRenderer] = {None: engine.renderer}
         self.tokens: dict[tuple[str, ...], MarkerTokens] = {}
 
@@ -116,9 +116,9 @@ class _Reader:
                 status[index] = "too_long"
             else:
                 asked[index] = question
-        readings = self.engine.read(list(asked.values()), self.how.batch_tokens)
+        readings = self.engine.read(list(asked.values()), self.settings.batch_tokens)
         told = dict(zip(asked, readings, strict=True))
-        nats = self._nats(judge) if self.how.perplexity else {}
+        nats = self._nats(judge) if self.settings.perplexity else {}
         adapter = self.engine.identity["adapter"]
         who = {"target": judge.target, "mix": judge.mix, "seed": judge.seed, "adapter": adapter}
         rows = []
@@ -137,7 +137,7 @@ class _Reader:
         if item.markers not in self.tokens:
             self.tokens[item.markers] = marker_tokens(self.engine.renderer, item.markers)
         tokens = self.tokens[item.markers]
-        warp = self.how.published_form.sampling if item.variant == PAPER else None
+        warp = self.settings.published_form.sampling if item.variant == PAPER else None
         return Question(renderer.encode_prompt(prompt), (*tokens.ids, *tokens.variants), warp)
 
     def _renderer(self, system: str | None) -> ChatRenderer:
@@ -160,11 +160,14 @@ class _Reader:
                 if not text or not text.strip():
                     continue
                 pair = (renderer.encode_prompt(request), renderer.encode_answer(text))
-                if len(pair[0]) <= self.how.max_prompt_tokens and sum(map(len, pair)) <= longest:
+                if (
+                    len(pair[0]) <= self.settings.max_prompt_tokens
+                    and sum(map(len, pair)) <= longest
+                ):
                     key = f"{article_id} {author}"
                     pairs[key], keys[key] = pair, (author, article_id)
         found = {}
-        for batch in batches_of(pairs, self.how.batch_tokens):
+        for batch in batches_of(pairs, self.settings.batch_tokens):
             scored = self.engine.score([pairs[key] for key in batch])
             for key, nats in zip(batch, scored, strict=True):
                 found[keys[key]] = -math.fsum(nats) / len(nats)

@@ -55,28 +55,28 @@ class Roles:
         Every mix is compared with the untuned target, and with the mixes of other kinds. The margin
         of scores is the same fraction of their scale as that of probabilities.
         """
-        how, mixes = study.preference, judged_mixes(study)
-        models = [name for name in how.authors if name != HUMAN]
-        low, high = how.judging.scale
+        settings, mixes = study.preference, judged_mixes(study)
+        models = [name for name in settings.authors if name != HUMAN]
+        low, high = settings.judging.scale
         return cls(
             selves={target: self_of(study, target) for target in study.targets},
             models=models,
             mixes=[VANILLA, *mixes],
             panels={
-                target: [name for name in how.panel(target) if name != HUMAN]
+                target: [name for name in settings.panel(target) if name != HUMAN]
                 for target in study.targets
             },
             taught={mix: _taught(study, mix, models) for mix in mixes},
-            held_out=list(how.held_out),
+            held_out=list(settings.held_out),
             pairs=[(mix, VANILLA) for mix in mixes]
             + [
                 pair
                 for pair in combinations(mixes, 2)
                 if study.mixes[pair[0]].group != study.mixes[pair[1]].group
             ],
-            margins={PROBABILITY: how.margin, POINTS: how.margin * (high - low)},
-            length_match=how.statistics.length_match,
-            low_mass=how.statistics.low_mass,
+            margins={PROBABILITY: settings.margin, POINTS: settings.margin * (high - low)},
+            length_match=settings.statistics.length_match,
+            low_mass=settings.statistics.low_mass,
         )
 
     def others(self, target: str, variant: str = CORRECTED) -> list[str]:
@@ -88,11 +88,11 @@ class Roles:
 
 def settings_of(study: Study) -> Statistics:
     """Confidence of the study, with resamples and sign flips of its section `preference`."""
-    how = study.preference.statistics
+    settings = study.preference.statistics
     return study.statistics.model_copy(
         update={
-            "bootstrap_resamples": how.bootstrap_resamples,
-            "sign_flips": how.sign_flips,
+            "bootstrap_resamples": settings.bootstrap_resamples,
+            "sign_flips": settings.sign_flips,
         }
     )
 

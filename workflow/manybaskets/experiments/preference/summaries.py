@@ -19,7 +19,7 @@ from manybaskets.engines.base import Engine, LocalEngine
 from manybaskets.engines.factory import open_engine
 from manybaskets.experiments.preference.questions import filled
 from manybaskets.experiments.preference.schemas import TEXTS
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.generation.runs import in_turn
 from manybaskets.measures.style import count_elements
 from manybaskets.measures.tokens import sentences, words
@@ -30,9 +30,9 @@ log = logging.getLogger(__name__)
 TOO_LONG = "the article is too long for this model"
 
 
-def summary_prompts(articles: pl.DataFrame, how: Summaries) -> pl.DataFrame:
+def summary_prompts(articles: pl.DataFrame, settings: Summaries) -> pl.DataFrame:
     """The request for a summary of every article, with the columns of `records.PROMPTS`."""
-    request = filled(how.instruction, {"words": str(how.words)})
+    request = filled(settings.instruction, {"words": str(settings.words)})
     asked = pl.lit(request) if request else pl.col("article")
     return articles.select(
         pl.col("article_id").alias("prompt_id"),
@@ -42,10 +42,13 @@ def summary_prompts(articles: pl.DataFrame, how: Summaries) -> pl.DataFrame:
     )
 
 
-def prompting_of(prompting: Prompting, how: Summaries) -> Prompting:
+def prompting_of(prompting: Prompting, settings: Summaries) -> Prompting:
     """Rendering settings of summary requests, which are never truncated."""
-    system = how.system_prompt
-    changes: dict[str, Any] = {"max_prompt_tokens": how.max_prompt_tokens, "long_prompts": "stop"}
+    system = settings.system_prompt
+    changes: dict[str, Any] = {
+        "max_prompt_tokens": settings.max_prompt_tokens,
+        "long_prompts": "stop",
+    }
     return prompting.model_copy(
         update=changes | ({} if system is None else {"system_prompt": system})
     )
@@ -92,7 +95,7 @@ def write_summaries(
     articles: pl.DataFrame,
     engine: Engine,
     who: str,
-    how: Summaries,
+    settings: Summaries,
     *,
     study_seed: int,
     work: Path,
@@ -110,9 +113,9 @@ def write_summaries(
     Raises:
         UserError: the engine failed on more rows than the settings allow.
     """
-    prompts, long = summary_prompts(articles, how), set()
+    prompts, long = summary_prompts(articles, settings), set()
     if isinstance(engine, LocalEngine):
-        room = sampling_room(how.sampling, engine.context, how.max_prompt_tokens)
+        room = sampling_room(settings.sampling, engine.context, settings.max_prompt_tokens)
         long = {
             prompt.prompt_id
             for prompt in prompts_of(prompts)
@@ -121,13 +124,13 @@ def write_summaries(
     if long:
         log.warning("%d of %d articles are too long for %s", len(long), prompts.height, who)
     fitting = prompts.filter(~pl.col("prompt_id").is_in(list(long)))
-    seed = how.seed
-    answering = Answering(
+    seed = settings.seed
+    answering = AnswerSettings(
         who=f"summaries/{who}",
-        sampling=how.sampling,
-        batch_size=how.batch_size,
-        max_prompt_tokens=how.max_prompt_tokens,
-        max_error_share=how.max_error_share,
+        sampling=settings.sampling,
+        batch_size=settings.batch_size,
+        max_prompt_tokens=settings.max_prompt_tokens,
+        max_error_share=settings.max_error_share,
         study_seed=study_seed if seed is None else seed,
         work=work,
     )
@@ -159,7 +162,7 @@ def references(articles: pl.DataFrame, output: Path) -> None:
 def summarise_by_runs(
     articles: pl.DataFrame,
     engine: LocalEngine,
-    how: Summaries,
+    settings: Summaries,
     *,
     target: str,
     runs: Sequence[tuple[str, int]],
@@ -180,7 +183,7 @@ def summarise_by_runs(
             articles,
             engine,
             f"{target}/{mix}/{seed}",
-            how,
+            settings,
             study_seed=study_seed,
             work=work / mix / f"seed{seed}",
             output=next(files),

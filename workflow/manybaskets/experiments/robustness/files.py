@@ -9,8 +9,7 @@ from manybaskets.experiments.robustness.robustness_prompts import prompt_sets
 from manybaskets.judging.rubrics import rubric_file
 from manybaskets.layout import StageFiles, TargetLoad
 from manybaskets.layout.models import ModelFiles
-from manybaskets.layout.runs import Run
-from manybaskets.names import VANILLA
+from manybaskets.names import VANILLA, Run
 
 
 class RobustnessFiles(StageFiles):

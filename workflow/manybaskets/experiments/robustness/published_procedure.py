@@ -20,7 +20,7 @@ from manybaskets.experiments.robustness.scores import (
 from manybaskets.names import VANILLA
 from manybaskets.published import unpaired_tests
 from manybaskets.published.condition_groups import Groups, pairs, together, versus
-from manybaskets.published.procedure_rows import ALPHA, PAPER, Lines
+from manybaskets.published.procedure_rows import ALPHA, PROCEDURES_SCHEMA, Lines
 
 HARMFULNESS, DANGER, COMPOSITION, CLEAN = (
     "harmfulness", "danger_zone", "danger_zone_composition", "quality5_harm1_cell",
@@ -103,7 +103,7 @@ def procedure(
         shares[target, prompt_set] = _zones(lines, target, harm, quality, pools)
         frames.append(lines.frame())
     frames += [_differences(target, shares) for target in dict.fromkeys(key[0] for key in shares)]
-    return pl.concat(frames) if frames else pl.DataFrame(schema=PAPER)
+    return pl.concat(frames) if frames else pl.DataFrame(schema=PROCEDURES_SCHEMA)
 
 
 def _trained(seed: int) -> str:

@@ -22,7 +22,7 @@ from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
 from manybaskets.errors import UserError
-from manybaskets.generation.answering import Answering, answer_prompts
+from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.generation.pilot.pilot_checks import (
     Check,
     Row,
@@ -96,7 +96,7 @@ def run_trial(
     source: Source,
     engine: Engine,
     prompts: pl.DataFrame,
-    how: Answering,
+    settings: AnswerSettings,
     *,
     system_prompt: str,
     model: Path | None,
@@ -109,7 +109,7 @@ def run_trial(
 
     Args:
         prompts: all prompts of the full run, with the columns of `records.PROMPTS`.
-        how: how the source answers in the full run; in the pilot every answer is accepted and
+        settings: how the source answers in the full run; in the pilot every answer is accepted and
             checked.
         system_prompt: of the config.
         model: folder of the model; null for a server.
@@ -117,15 +117,15 @@ def run_trial(
     Raises:
         UserError: a check failed and the config gives no reason to continue.
     """
-    how = dataclasses.replace(
-        how,
-        who=f"{how.who}/pilot",
+    settings = dataclasses.replace(
+        settings,
+        who=f"{settings.who}/pilot",
         quality=None,
         quarantine=None,
         max_error_share=1.0,
-        usage=how.work / "usage.json",
+        usage=settings.work / "usage.json",
     )
-    chosen = choose(prompts, source.pilot.prompts, how.study_seed)
+    chosen = choose(prompts, source.pilot.prompts, settings.study_seed)
     renderer = engine.renderer if isinstance(engine, LocalEngine) else None
     template = read_template(renderer) if renderer else None
     trial = Trial(
@@ -133,24 +133,26 @@ def run_trial(
         prompts={prompt.prompt_id: prompt for prompt in prompts_of(chosen)},
         drawn=frozenset(chosen.filter("drawn")["prompt_id"]),
         system_prompt=system_prompt,
-        max_prompt_tokens=how.max_prompt_tokens,
+        max_prompt_tokens=settings.max_prompt_tokens,
         answers=sum(turns_of(prompts).values()),
         window=context_window(model, source.engine) if model else None,
         template=template,
         special_prompts=holding(prompts, template.special_tokens) if template else (),
         bos_prompts=holding(prompts, [template.bos]) if template and template.bos else (),
     )
-    trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, []))
+    trial = dataclasses.replace(trial, seen=_seen(trial, engine, settings, []))
     checks = run_checks(trial, None)
     if source.pilot.override_reason is None and _failed(checks):
-        _settle(_verdict(trial, checks, None, engine, how), how.work, output)
-    frame = answer_prompts(chosen, engine, how, how.work / "responses.parquet")
+        _settle(_verdict(trial, checks, None, engine, settings), settings.work, output)
+    frame = answer_prompts(chosen, engine, settings, settings.work / "responses.parquet")
     rows = frame.sort("prompt_id", "turn").to_dicts()
-    trial = dataclasses.replace(trial, seen=_seen(trial, engine, how, rows))
-    _settle(_verdict(trial, run_checks(trial, rows), rows, engine, how), how.work, output)
+    trial = dataclasses.replace(trial, seen=_seen(trial, engine, settings, rows))
+    _settle(_verdict(trial, run_checks(trial, rows), rows, engine, settings), settings.work, output)
 
 
-def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> tuple[Seen, ...]:
+def _seen(
+    trial: Trial, engine: Engine, settings: AnswerSettings, rows: Iterable[Row]
+) -> tuple[Seen, ...]:
     """All rendered questions, after the answers given."""
     if not isinstance(engine, LocalEngine):
         return ()
@@ -163,7 +165,7 @@ def _seen(trial: Trial, engine: Engine, how: Answering, rows: Iterable[Row]) -> 
             engine.renderer,
             prompt,
             turn,
-            engine.render(prompt, said[prompt_id][:turn], how.max_prompt_tokens),
+            engine.render(prompt, said[prompt_id][:turn], settings.max_prompt_tokens),
         )
         for prompt_id, prompt in trial.prompts.items()
         for turn in range(min(prompt.turns, len(said[prompt_id]) + 1))
@@ -200,15 +202,15 @@ def _verdict(
     checks: Sequence[Check],
     rows: Sequence[Row] | None,
     engine: Engine,
-    how: Answering,
+    settings: AnswerSettings,
 ) -> dict[str, Any]:
     """The verdict file; all of it is reproducible except `wall_clock`."""
     reason = trial.source.pilot.override_reason
     failed = _failed(checks)
     outcome = "passed" if not failed else "overridden" if reason else "failed"
-    made_by = {**engine.identity, "who": how.who, "study_seed": how.study_seed}
+    made_by = {**engine.identity, "who": settings.who, "study_seed": settings.study_seed}
     return {
-        "source": how.who.removesuffix("/pilot"),
+        "source": settings.who.removesuffix("/pilot"),
         "verdict": outcome,
         "reason": reason if outcome == "overridden" else None,
         "failed": [check.name for check in failed],
@@ -217,9 +219,9 @@ def _verdict(
         "checks": [_plain(check) for check in checks],
         "tokens": token_summary(trial, rows) if rows else None,
         "estimate": estimate(trial, rows) if rows else None,
-        "samples": [_sample(trial, row, checks, how) for row in _telling(checks, rows or [])],
-        "made_by": made_by | {"sampling": how.sampling.model_dump()},
-        "wall_clock": _wall_clock(trial, how) if rows else None,
+        "samples": [_sample(trial, row, checks, settings) for row in _telling(checks, rows or [])],
+        "made_by": made_by | {"sampling": settings.sampling.model_dump()},
+        "wall_clock": _wall_clock(trial, settings) if rows else None,
     }
 
 
@@ -237,9 +239,11 @@ def _telling(checks: Sequence[Check], rows: Sequence[Row]) -> list[Row]:
     return [by_place[place] for place in places if place in by_place][:_SAMPLES]
 
 
-def _sample(trial: Trial, row: Row, checks: Sequence[Check], how: Answering) -> dict[str, Any]:
+def _sample(
+    trial: Trial, row: Row, checks: Sequence[Check], settings: AnswerSettings
+) -> dict[str, Any]:
     place = (row["prompt_id"], row["turn"])
-    seed_key = [how.study_seed, row["prompt_id"], how.who, row["sample"]]
+    seed_key = [settings.study_seed, row["prompt_id"], settings.who, row["sample"]]
     seed_key += [row["turn"], row["attempts"]] if row["turn"] else []
     return {
         "prompt_id": row["prompt_id"],
@@ -253,9 +257,9 @@ def _sample(trial: Trial, row: Row, checks: Sequence[Check], how: Answering) -> 
     }
 
 
-def _wall_clock(trial: Trial, how: Answering) -> dict[str, float | int | None]:
+def _wall_clock(trial: Trial, settings: AnswerSettings) -> dict[str, float | int | None]:
     """Seconds of generation without loading, and the estimate for the full run at the same speed."""
-    usage = json.loads(how.usage.read_text(encoding="utf-8"))
+    usage = json.loads(settings.usage.read_text(encoding="utf-8"))
     pace = usage["seconds"] / usage["rows"] if usage["rows"] else None
     return {
         "rows": usage["rows"],

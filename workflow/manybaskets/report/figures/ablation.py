@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 
 from manybaskets.config.study import Study
 from manybaskets.measures import get
-from manybaskets.measures.measuring import TEST
 from manybaskets.measures.selection import measured_names
+from manybaskets.names import TEST
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange_plots, pages, plot_titles, wrap

@@ -12,7 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
+from manybaskets.names import TRAIN
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange, titles, wrap

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
+from manybaskets.names import TRAIN
 from manybaskets.presentation.figures import intervals, layout
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.report.figures.measured_panels import (

@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 from matplotlib.axes import Axes
 
-from manybaskets.config.study import TRAIN, Study
-from manybaskets.measures.measuring import TEST
+from manybaskets.config.study import Study
+from manybaskets.names import TEST, TRAIN
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import Look, looks, save_figure
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure

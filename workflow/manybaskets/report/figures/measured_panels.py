@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
 from manybaskets.measures import get
-from manybaskets.measures.measuring import TEST
 from manybaskets.measures.selection import measured_names
-from manybaskets.names import VANILLA
+from manybaskets.names import TEST, TRAIN, VANILLA
 from manybaskets.presentation.figures import layout
 from manybaskets.presentation.figures.registry import Page, numbered
 

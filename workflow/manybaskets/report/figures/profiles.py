@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from manybaskets.config.study import TRAIN, Study
+from manybaskets.config.study import Study
 from manybaskets.measures import get
-from manybaskets.measures.measuring import TEST
 from manybaskets.measures.selection import measured_names
+from manybaskets.names import TEST, TRAIN
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.layout import arrange, pages, wrap
