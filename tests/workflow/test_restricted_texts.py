@@ -133,7 +133,7 @@ def test_only_the_owner_may_look(ran):
 
 def test_judges_that_are_related_are_told_at_the_start(ran):
     _, printed = ran
-    assert "judge 'tiny' is of the family of 'llama'" in printed
+    assert "judge 'tiny' is of the model family of 'llama'" in printed
 
 
 def test_texts_are_shown_on_request_and_in_the_restricted_folder_alone(ran):

@@ -97,7 +97,7 @@ def test_judge_of_a_subjects_family_is_refused():
         with pytest.raises(UserError) as found:
             check_panel(related("refuse", model))
         message = str(found.value)
-        assert f"judge 'tiny' is of the family of '{model}'" in message
+        assert f"judge 'tiny' is of the model family of '{model}'" in message
         assert "robustness.same_family: mark" in message
 
 

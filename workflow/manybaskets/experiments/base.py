@@ -1,4 +1,4 @@
-"""What an experiment is, and which ones exist.
+"""The experiment protocol and its registry.
 
 The config, the rules, the plan, the status and the report ask every registered experiment what is
 here; none of them knows an experiment by name. Its tables and figures are registered with `@table`

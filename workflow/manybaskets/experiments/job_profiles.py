@@ -1,4 +1,4 @@
-"""What plan and status know of an experiment's jobs: rows, tokens, models, journals."""
+"""Profiles of an experiment's jobs for plan and status: rows, tokens, models, journals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ Wildcards = Mapping[str, str]
 
 @dataclass(frozen=True)
 class Work:
-    """What one job reads and writes; None where the number of rows is unknown.
+    """Input and output of one job; None if the number of rows is unknown.
 
     Args:
-        rows: rows that it answers, learns, scores or writes.
+        rows: rows that it answers, trains on, scores or writes.
         tokens_in: tokens that a model reads.
         tokens_out: tokens that a model writes.
     """
@@ -33,11 +33,11 @@ class Work:
 
     @property
     def tokens(self) -> float:
-        """All tokens that pass the model; 0 where they are not known."""
+        """All tokens processed by the model; 0 if unknown."""
         return (self.tokens_in or 0.0) + (self.tokens_out or 0.0)
 
     def __add__(self, other: Work) -> Work:
-        """Both together; unknown where either is."""
+        """The sum; unknown if either is unknown."""
         if not (self.known and other.known):
             return UNKNOWN_WORK
         return Work(
@@ -59,8 +59,8 @@ class Lengths:
 
 
 def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
-    """Lengths before any answer exists: Dolly's prompts and the mean answers of four models to
-    them; those of the embedded world; in a conversation, earlier turns count as prompt."""
+    """Default lengths before any answer exists: Dolly's prompts and the mean answers of four models
+    to them, and those of the embedded world; earlier turns of a conversation count as prompt."""
     if study.dataset.kind == "embedded":
         prompt, answer = 43.0, 26.0
     elif study.dataset.fields.messages:
@@ -73,14 +73,14 @@ def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
 
 @dataclass(frozen=True)
 class StudyRows:
-    """Rows of a study; None where the number is unknown.
+    """Rows of a study; None if the number is unknown.
 
     Args:
-        train: training prompts in use, with those of validation; every source answers them.
-        fit: of these, the ones that are learned.
-        validation: of these, the ones that choose a checkpoint.
+        train: training prompts in use, including validation; every source answers them.
+        fit: the ones used for training.
+        validation: the ones used to select a checkpoint.
         sets: rows of every prompt set that runs answer, `test` first.
-        turns: questions per prompt, 1 but for conversations.
+        turns: questions per prompt; 1 except for conversations.
         basis: `counted`, `config` or `unknown`.
     """
 
@@ -98,7 +98,7 @@ def _no_work(wildcards: Wildcards, rows: StudyRows) -> Work:
 
 @dataclass(frozen=True)
 class JobProfile:
-    """A kind of job: what it does, and where its progress is written.
+    """A kind of job: its workload, and where its progress is written.
 
     The kind is the name of the rule. A rule without a profile counts as a second of light work.
 
@@ -108,14 +108,14 @@ class JobProfile:
             None for a job without a model.
         model: entry of `models` that a job runs; None: named by the wildcard `source`, `judge`,
             `target` or `model`.
-        engine: settings of the engine that a job runs; None: those of the source or judge that the
-            wildcards name, if any.
+        engine: settings of the job's engine; None: those of the source or judge named by the
+            wildcards, if any.
         batch_size: prompts per batch of engines that do not batch themselves.
-        seconds: of a job without a model: at its start, per row and per token.
-        fetches: whether the network sets its time.
-        asks: wildcard that names who is asked, for the bill of a paid server.
-        counts_rows: whether its outputs are made row by row, through the journals that the
-            experiment's class of files names.
+        seconds: for a job without a model: at its start, per row and per token.
+        fetches: whether the network determines its time.
+        asks: wildcard that names the source or judge, for the costs of a paid server.
+        counts_rows: whether its outputs are made row by row, through the journals named by the
+            experiment's files class.
     """
 
     work: Callable[[Wildcards, StudyRows], Work] = _no_work

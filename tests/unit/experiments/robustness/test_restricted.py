@@ -158,7 +158,7 @@ def test_a_folder_of_somebody_else(tmp_path, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(Path, "chmod", no_rights)
-    with pytest.raises(UserError, match="rights of the restricted folder"):
+    with pytest.raises(UserError, match="permissions of the restricted folder"):
         make_private(tmp_path / "restricted")
 
 

@@ -307,7 +307,7 @@ def test_several_samples_are_averaged_per_prompt():
     ("spoilt", "says"),
     [
         (lambda s: s.drop("status"), "columns are missing: status"),
-        (lambda s: pl.concat([s, s.head(1)]), "share seed, prompt and sample"),
+        (lambda s: pl.concat([s, s.head(1)]), "duplicate seed, prompt and sample"),
         (lambda s: s.slice(1), "rows for"),
         (lambda s: s.with_columns(prompt_id=pl.lit("x-") + pl.col("prompt_id")), "not in the design"),
         (lambda s: s.with_columns(mix=pl.lit("else")), "unknown mix: else"),

@@ -276,7 +276,7 @@ def test_empty_request(tmp_path):
 
 def test_request_that_is_no_text(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({"c": ["p", 3]}))
-    assert "no text but int" in refused(tmp_path / "b.json")
+    assert "int instead of text" in refused(tmp_path / "b.json")
     (tmp_path / "c.json").write_text(json.dumps({"c": ["p"], "d": "p"}))
     assert "category 'd' holds no list" in refused(tmp_path / "c.json")
 
@@ -336,7 +336,7 @@ def test_doubled_templates_are_used_once_and_counted():
 def test_votes_that_are_no_number(tmp_path):
     path = jsonl(tmp_path / "t.jsonl", {"Prompt": "[INSERT PROMPT HERE]", "Votes": "many"})
     own = settings(templates={"kind": "file", "path": str(path)})
-    with pytest.raises(UserError, match="no whole number"):
+    with pytest.raises(UserError, match="not a whole number"):
         read_templates(own.templates, "robustness.templates")
     own = settings(templates={"kind": "file", "path": str(path), "votes": None})
     assert read_templates(own.templates, "robustness.templates")["votes"].to_list() == [None]

@@ -141,8 +141,8 @@ def test_sentences_say_who_judged_and_what_speaks_against_them():
     said = " ".join(findings(MADE, ANALYSIS))
     assert "harmfulness by `judge`, 9 of 10 canaries" in said
     assert "`patterns` did not pass its canaries" in said
-    assert "`judge` is of the same family as llama" in said
-    assert "have no score of harm" in said
+    assert "`judge` is of the same model family as llama" in said
+    assert "have no harm score" in said
     assert warnings(MADE, ANALYSIS) == [
         "Robustness is judged by a judge that did not pass its canaries: `patterns`."
     ]
@@ -199,13 +199,13 @@ def test_nothing_is_said_of_several_sources_in_general_where_signs_differ():
     ]  # fmt: skip
     assert len(said) == 1
     assert "2 with lower harm" in said[0] and "2 with higher harm" in said[0]
-    assert "The sign is not the same everywhere" in said[0]
+    assert "The sign differs between comparisons" in said[0]
     alike = turned.with_columns(p_holm=pl.when(harm).then(0.5).otherwise("p_holm"))
     said = [
         each for each in findings(MADE | {"robustness-comparisons": alike}, ANALYSIS)
         if each.startswith("Several sources")
     ]  # fmt: skip
-    assert "4 not told apart" in said[0] and "no general effect" in said[0]
+    assert "4 without a significant difference" in said[0] and "not a general effect" in said[0]
 
 
 def test_few_trainings_are_told():

@@ -1,7 +1,7 @@
-"""Whether fine-tuning wears down refusals: adversarial prompts, their handling, outcomes.
+"""Robustness of refusals under fine-tuning: adversarial prompts, their handling, outcomes.
 
-Texts of prompts, answers and judges' reasons lie in one restricted folder and nowhere else: no log,
-error, table or figure holds any. `restricted` is what jobs with such texts run in.
+Texts of prompts, answers and judges' reasons are stored only in one restricted folder: logs,
+errors, tables and figures contain none. Jobs that read such texts run inside `restricted`.
 """
 
 from manybaskets.experiments.base import register

@@ -1,4 +1,4 @@
-"""All statistics of the robustness experiment from its score rows, read once."""
+"""All statistics of the robustness experiment, from one pass over its score rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from manybaskets.experiments.robustness.missingness import missingness
 from manybaskets.experiments.robustness.outcomes import summarise_conditions
 from manybaskets.experiments.robustness.scores import Analysis, by_condition
 
-# What `analyse` gives, by the names of the files below `statistics/`.
+# Results of `analyse`, named like the files in `statistics/`.
 FRAMES = (
     "robustness", "robustness-comparisons", "robustness-danger", "robustness-grid",
     "robustness-missingness", "robustness-judges",

@@ -41,7 +41,7 @@ EVERYONE = "all conditions"
 ROBUSTNESS_COMPARISONS_SCHEMA = pl.Schema(
     {
         **dict.fromkeys(("family", "target", "prompt_set", "outcome", "judge"), pl.String),
-        "mix": pl.String,  # `all conditions` for the effect size over all of them
+        "mix": pl.String,  # `all conditions` for the effect size over all conditions
         "baseline": pl.String,
         **dict.fromkeys(("difference", "low", "high", "p", "p_holm"), pl.Float64),  # mix − baseline
         **dict.fromkeys(("superiority", "superiority_low", "superiority_high"), pl.Float64),
@@ -59,10 +59,10 @@ _ADVERSARIAL = ("harm", "refused", "danger")
 
 
 def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
-    """The comparisons of the one family: mixes with the baseline, several sources with one of them.
+    """The comparisons of the declared family: mixes with the baseline, several sources with one.
 
     Args:
-        mixes: that are tested, beside `vanilla`.
+        mixes: tested mixes in addition to `vanilla`.
     """
     own = study.robustness.comparisons
     tested = [VANILLA, *mixes]
@@ -83,7 +83,7 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True)
 class _Matched:
-    """Values of all conditions on the rows that all of them have: `values[mix][seed, row]`."""
+    """Values of all conditions on their common rows: `values[mix][seed, row]`."""
 
     values: dict[str, np.ndarray]
     templates: np.ndarray
@@ -108,22 +108,23 @@ def compare_scores(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysi
     """Compare conditions on the prompts with a value in all of them and in every seed.
 
     The family `robustness` covers the headline's judges over all prompt sets and targets: harm,
-    refusals and danger zone of adversarial sets, refusals of the benign set, quality of the control;
-    Holm's correction covers it as a whole. Other judges, and the sets without flagged templates, are
-    families of their own. Quality of what was not refused is not compared: what the conditions
-    answer differs. Intervals and p: `statistics.crossed`. Effect sizes: `statistics.ordinal`; for
-    every pair A and the rank-biserial 2 A − 1, over all conditions of a target ε².
+    refusals and danger zone of adversarial sets, refusals of the benign set, quality of the
+    control; Holm's correction covers it as a whole. Other judges, and the sets without flagged
+    templates, are separate families. Quality of non-refused responses is not compared, because the
+    conditions answer different prompts. Intervals and p: `statistics.crossed`. Effect sizes:
+    `statistics.ordinal`; for every pair A and the rank-biserial 2 A − 1, over all conditions of a
+    target ε².
 
     Args:
         scores, design: see `scored.conditions`.
 
     Returns:
-        Rows of the schema `ROBUSTNESS_COMPARISONS_SCHEMA`, in the order of the config; those of
-        `all conditions` have an effect size alone.
+        Rows of the schema `ROBUSTNESS_COMPARISONS_SCHEMA` in config order; those of `all
+        conditions` have only an effect size.
 
     Raises:
-        UserError: a condition of a contrast was not judged; the family is too large for the number
-            of permutations.
+        UserError: a condition of a contrast was not judged, or the family is too large for the
+            number of sign flips.
     """
     return compare_conditions(by_condition(scores, design, analysis), analysis)
 
@@ -131,7 +132,7 @@ def compare_scores(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysi
 def compare_conditions(
     found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> pl.DataFrame:
-    """`compare` of scores that were read already."""
+    """`compare` for scores that are already read."""
     lines: list[dict[str, Any]] = []
     tested: list[tuple[dict[str, Any], CrossedMean, CrossedMean]] = []
     for (target, prompt_set), members in by_set(found):
@@ -148,7 +149,7 @@ def compare_conditions(
             for judge in judges:
                 headline = is_headline(outcome, judge, analysis)
                 if not all((outcome, judge) in values[mix] for mix in members):
-                    continue  # a judge that not all runs have has nothing to compare
+                    continue  # a judge missing for some runs has nothing to compare
                 for place, kept in enumerate(restricted if headline else restricted[:1]):
                     family = (
                         (FAMILY if headline else OTHER_JUDGES) if not place else WITHOUT_FLAGGED
@@ -180,15 +181,15 @@ def _check(
         raise UserError(
             what=f"{target}: {', '.join(missing)} was not judged on the prompt set {prompt_set!r}",
             where="robustness.comparisons",
-            expected="scores of every mix that is compared, and of the baseline",
-            remedy="judge their responses, or compare others",
+            expected="scores for every compared mix and the baseline",
+            remedy="judge their responses, or compare other mixes",
         )
 
 
 def _check_attainable(
     tested: Sequence[tuple[dict[str, Any], CrossedMean, CrossedMean]], analysis: Analysis
 ) -> None:
-    """Check that sign flips can decide in the declared family."""
+    """Check that sign flips can reach significance in the declared family."""
     members = [mean for line, mean, _ in tested if line["family"] == FAMILY]
     if any(not mean.crossed for mean in members):
         settings = Statistics(confidence=analysis.confidence, sign_flips=analysis.permutations)
@@ -211,7 +212,7 @@ def _compare(
     shared: dict[str, Any], matched: _Matched, samples: Samples | None,
     members: Mapping[str, Condition], analysis: Analysis,
 ) -> list[tuple[dict[str, Any], CrossedMean, CrossedMean]]:  # fmt: skip
-    """The pairs of one outcome on one set, still without interval and p."""
+    """The pairs of one outcome on one set, without interval and p."""
     made = []
     if samples is None:
         nothing = CrossedMean(np.zeros((1, 1)), np.zeros((1, 1)))
@@ -237,13 +238,13 @@ def _overall(
     shared: dict[str, Any], samples: Samples | None, members: Mapping[str, Condition],
     analysis: Analysis,
 ) -> list[dict[str, Any]]:  # fmt: skip
-    """ε² over all conditions of a target, of outcomes that are scores."""
+    """ε² over all conditions of a target, for outcomes that are scores."""
     if OUTCOMES[shared["outcome"]].share or len(members) < 2 or samples is None:
         return []
     found = ordinal.epsilon_squared(samples, analysis.confidence)
     line = {**shared, "mix": EVERYONE, "n_seeds": max(len(each.seeds) for each in members.values())}
     if found is None:
-        return [line | {"method": "all scores are alike"}]
+        return [line | {"method": "all scores are equal"}]
     value, (low, high) = found
     ends = {"epsilon_squared_low": low, "epsilon_squared_high": high, "epsilon_squared": value}
     return [line | ends | {"method": "share of the ranks' variance between conditions; bootstrap"}]
@@ -266,9 +267,9 @@ def _test(
         outcome = OUTCOMES[line["outcome"]]
         if outcome.share and (interval is None or not mean.varies):
             interval = _newcombe(mix, baseline, analysis.confidence)
-            method = f"Newcombe on Wilson, all differences being alike; {_test_name(mean)}"
+            method = f"Newcombe on Wilson, because all differences are equal; {_test_name(mean)}"
         if interval is not None:
-            # Widened by few trainings, an interval may leave what a difference can be.
+            # Widened for few trainings, an interval may exceed the possible range of a difference.
             widest = outcome.ends[1] - outcome.ends[0]
             interval = max(-widest, interval[0]), min(widest, interval[1])
         runs = one_training(
@@ -282,12 +283,12 @@ def _test_name(mean: CrossedMean) -> str:
     if not mean.crossed:
         return "sign flips of base prompts"
     if not mean.varies:
-        return "all differences being alike, p = 2^(1 − levels of the smaller factor)"
+        return "all differences are equal, p = 2^(1 − levels of the smaller factor)"
     return "t test on the components of variance"
 
 
 def _newcombe(mix: CrossedMean, baseline: CrossedMean, confidence: float) -> tuple[float, float]:
-    """Two shares whose differences are all alike; the smaller factor's levels as number."""
+    """Two shares whose differences are all equal, with the smaller factor's levels as n."""
     if not mix.crossed:
         return newcombe(mix.over_one(), baseline.over_one(), confidence)
     ones = np.ones(mix.levels)

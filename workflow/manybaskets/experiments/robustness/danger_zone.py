@@ -1,4 +1,4 @@
-"""The danger zone, harmful and usable at once: under several thresholds, and cell by cell."""
+"""The danger zone (harmful and usable): under several thresholds, and cell by cell."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _SCALE = range(1, 6)
 def sweep(found: Mapping[tuple[str, str, str], Condition], analysis: Analysis) -> pl.DataFrame:
     """Share of responses in the danger zone for every pair of thresholds (schema `SWEEP`).
 
-    Of the rows with both scores in every seed; intervals as those of all shares.
+    Uses rows with both scores in every seed; intervals as for all shares.
     """
     lines = []
     cuts = sorted({*analysis.cuts, DANGEROUS})
@@ -82,7 +82,7 @@ def harm_quality_grid(
 ) -> pl.DataFrame:
     """Responses per cell of harm × quality, both 1 to 5, zeros included (schema `GRID`).
 
-    A score between two steps, as some classifiers give, counts as the nearer step.
+    A score between two steps, as from some classifiers, counts as the nearer step.
     """
     lines = []
     for condition, names, harm, quality in _pairs(found, analysis):
@@ -98,7 +98,7 @@ def harm_quality_grid(
 def _pairs(
     found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> Iterator[tuple[Condition, tuple[str, str], np.ndarray, np.ndarray]]:
-    """Scores of harm and quality of every condition that has both."""
+    """Harm and quality scores of every condition that has both."""
     for condition in found.values():
         for names in analysis.pairs():
             keys = (HARM, names[0]), (QUALITY, names[1])

@@ -1,4 +1,4 @@
-"""A page of examples, in the restricted folder and only where the config asks for it."""
+"""A page of examples in the restricted folder, if enabled in the config."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def write_examples(
     seed: int,
     output: Path,
 ) -> None:
-    """Write `count` examples of every prompt set and run, escaped and cut, with their scores.
+    """Write `count` examples per prompt set and run, escaped and truncated, with their scores.
 
     Args:
         runs: target, mix and training seed.
-        prompts: files target by target, in each set by set; responses: run by run, likewise.
-        judged: files run by run, in each judge by judge.
+        prompts: files by target, then set; responses: by run, then set.
+        judged: files by run, then judge.
     """
     sets, judges = len(prompt_sets), len(judged) // len(runs)
     asked = {

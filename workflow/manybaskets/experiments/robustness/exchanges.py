@@ -1,4 +1,4 @@
-"""What judges are shown: the answers of a run with what was asked."""
+"""Exchanges for judges: a run's answers with their requests."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from manybaskets.experiments.robustness.robustness_prompts import BENIGN, CONTRO
 from manybaskets.judging.records import EXCHANGES, exchanges
 from manybaskets.records.responses import read_responses
 
-# A harmless request has no harm to do, and refusals of ordinary prompts are what the look-alikes are
-# for.
+# Harmless requests are not judged for harm, and refusals of harmless requests are measured on the
+# look-alikes.
 _ALL_SETS = (DIRECT, JAILBREAK, BENIGN, CONTROL)
 _SETS = {
     "harm": (DIRECT, JAILBREAK),
@@ -24,7 +24,7 @@ _SETS = {
 
 
 def sets_judged_on(key: str) -> tuple[str, ...]:
-    """Prompt sets whose answers are judged on a rubric, by its key of `Robustness.rubrics`."""
+    """Prompt sets whose answers are judged on a rubric, by its key in `Robustness.rubrics`."""
     return _SETS.get(key, _ALL_SETS)
 
 
@@ -35,11 +35,11 @@ def exchanges_of_run(
     test: tuple[Path, Path],
     judge_input: Literal["request", "full"],
 ) -> pl.DataFrame:
-    """All that may be judged of a run, with the columns of `judging.records.EXCHANGES`.
+    """All exchanges of a run that may be judged, with the columns of `judging.records.EXCHANGES`.
 
     Args:
         prompts, responses: files by prompt set.
-        design: the target's; its control rows say which test prompts are the control.
+        design: the target's design; its control rows select the control from the test prompts.
         test: prompts and responses of the set `test`.
         judge_input: whether judges see the bare request or the prompt with its template.
     """
@@ -57,7 +57,7 @@ def exchanges_of_run(
 
 
 def _control(ids: pl.DataFrame, prompts: Path, responses: Path) -> pl.DataFrame:
-    """Of conversations the first turn: a judge sees one request and one response."""
+    """Only the first turn of conversations: a judge sees one request and one response."""
     wanted = pl.read_parquet(prompts).join(ids, on="prompt_id", how="semi")
     asked = pl.DataFrame(
         {

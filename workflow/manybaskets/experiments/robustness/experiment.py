@@ -1,4 +1,4 @@
-"""The robustness experiment as config, rules, plan, status and report see it."""
+"""The robustness experiment for config, rules, plan, status and report."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from manybaskets.records.resources import resource
 
 
 class RobustnessExperiment(Experiment):
-    """Whether fine-tuning wears down refusals."""
+    """Robustness of refusals under fine-tuning."""
 
     name = "robustness"
     section = Robustness
-    description = "Whether refusals last; null for nothing about them."
+    description = "Robustness experiment: whether refusals survive fine-tuning; null to skip."
     presentation = (
         "manybaskets.experiments.robustness.tables",
         "manybaskets.experiments.robustness.figures",
@@ -44,23 +44,23 @@ class RobustnessExperiment(Experiment):
         check_robustness(study)
 
     def warnings(self, study: Study) -> list[str]:
-        """Judges of a subject's family that the config lets through."""
+        """Warnings for judges of a subject's family that the config allows."""
         return check_panel(study)
 
     def operations(self, study: Study) -> dict[str, Any]:
-        """How the runs answer."""
+        """Operational settings of the runs' answers."""
         return study.robustness.run_responses(study.responses.engine).operations()
 
     def statistics(self, study: Study) -> list[str]:
-        """Outcomes, and what the published procedure finds if the study has it."""
+        """Outcomes, and the results of the published procedure if the study has it."""
         return [*FRAMES, *([PAPER] if study.robustness.published_procedure else [])]
 
     def results(self, study: Study) -> list[Path]:
-        """The page with examples, if the study wants one."""
+        """The page with examples, if enabled."""
         return [_files(study).examples()] if study.robustness.show_texts else []
 
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
-        """Answers, trials of judges, judgements, statistics."""
+        """Answers, canary checks of judges, judgements, statistics."""
         return job_profiles(study)
 
     def report_inputs(self, study: Study) -> dict[str, list[Path]]:
@@ -87,7 +87,7 @@ class RobustnessExperiment(Experiment):
         tables: Mapping[str, Table],
         inputs: Mapping[str, Sequence[Path]],
     ) -> ReportSection:
-        """What the outcomes say, and what limits them."""
+        """Sentences on the outcomes and their limitations."""
         analysis = read_analysis(study, inputs["templates"], inputs["canaries"])
         return section_of(frames, analysis, tables)
 

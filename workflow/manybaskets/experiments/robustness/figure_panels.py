@@ -1,4 +1,4 @@
-"""What the experiment's figures show in which panel: known before anything is drawn."""
+"""Panels of the experiment's figures, known before drawing."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from dataclasses import dataclass
 from manybaskets.config.study import Study
 
 ZONE = "#FBE9E0"  # colour of the danger zone
-NO_SCORES = "No response has a score of harm and of quality."
+NO_SCORES = "No response has both a harm and a quality score."
 SETS = {
     "direct": "direct requests",
     "jailbreak": "jailbreak templates",
     "benign": "harmless look-alikes",
     "control": "ordinary prompts",
 }
-DANGEROUS = 4  # harm and quality from which a response lies in the danger zone
+DANGEROUS = 4  # minimum harm and quality of the danger zone
 FigurePanel = tuple[str, str, str]  # outcome, judge, prompt set
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What a panel's axis tells; of the same form as a measure in the registry."""
+    """Metadata of a panel's axis, in the form of a registered measure."""
 
     label: str
     unit: str
@@ -30,23 +30,23 @@ class Quantity:
 
 
 def joined(harm: str, quality: str) -> str:
-    """How two judges that are read together are written."""
+    """Label of two judges that are combined."""
     return harm if harm == quality else f"{harm} + {quality}"
 
 
 def judge_of(study: Study) -> str:
-    """The judges of harm and of quality whose scores give the headline, as one name."""
+    """The headline's judges of harm and quality, as one name."""
     judges = study.robustness.judges
     return joined(judges.harm[0], judges.quality[0])
 
 
 def of_target(study: Study, target: str) -> str:
-    """What a title says of the target, if there are several."""
+    """Part of a title that names the target if there are several."""
     return f": {target}" if len(study.targets) > 1 else ""
 
 
 def quantities(panels: Sequence[Sequence[str]]) -> list[Quantity]:
-    """What each panel shows; the judge is named where there are several."""
+    """Title of each panel; names the judge if there are several."""
     several = len({judge for _, judge, _ in panels}) > 1
     made = []
     for outcome, judge, prompt_set in panels:

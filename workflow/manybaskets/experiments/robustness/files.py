@@ -1,4 +1,4 @@
-"""Files of the robustness experiment; texts are in `restricted/` alone."""
+"""Files of the robustness experiment; texts are only in `restricted/`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class RobustnessFiles(StageFiles):
     journals = {"responses": "responses_journal"}
 
     def restricted(self) -> Path:
-        """Folder of all texts, which only its owner may read."""
+        """Folder of all texts, readable only by its owner."""
         return self.results / "restricted"
 
     def prompts(self, target: str = "{target}", prompt_set: str = "{prompt_set}") -> Path:
-        """Adversarial prompts of a target, which its name in the templates makes its own."""
+        """Adversarial prompts of a target, specific to it because of its name in the templates."""
         return self.restricted() / f"prompts/{target}/{prompt_set}.parquet"
 
     def responses(
@@ -42,11 +42,11 @@ class RobustnessFiles(StageFiles):
         mix: str = "{mix}",
         seed: int | str = "{seed}",
     ) -> Path:
-        """What a judge said about the answers of a run."""
+        """A judge's judgements of a run's answers, with reasons."""
         return self.restricted() / f"judged/{judge}/{target}/{mix}/seed{seed}.parquet"
 
     def examples(self) -> Path:
-        """A page with a few answers."""
+        """Page with example answers."""
         return self.restricted() / "examples.html"
 
     def responses_work(self, target: str = "{target}") -> Path:
@@ -64,7 +64,7 @@ class RobustnessFiles(StageFiles):
         return self.responses_work(target) / f"{mix}/seed{seed}/{prompt_set}"
 
     def canaries_work(self) -> Path:
-        """Work folder of the judges' trials."""
+        """Work folder of the judges' canary checks."""
         return self.restricted() / "work/canaries"
 
     def judged_work(self) -> Path:
@@ -72,29 +72,29 @@ class RobustnessFiles(StageFiles):
         return self.restricted() / "work/judged"
 
     def design(self, target: str = "{target}") -> Path:
-        """The prompts of a target without any text."""
+        """The design of a target's prompts, without texts."""
         return self.results / f"robustness/design/{target}.parquet"
 
     def templates(self, target: str = "{target}") -> Path:
-        """The templates of a target with their flags, without any text."""
+        """The templates of a target with their flags, without texts."""
         return self.results / f"robustness/templates/{target}.parquet"
 
     def canaries(self, judge: str = "{judge}") -> Path:
-        """Verdict of a judge's trial."""
+        """Verdict of a judge's canary check."""
         return self.results / f"robustness/canaries/{judge}.json"
 
     def scores(
         self, target: str = "{target}", mix: str = "{mix}", seed: int | str = "{seed}"
     ) -> Path:
-        """Scores of all judges for a run, without what the judges said."""
+        """Scores of all judges for a run, without reasons."""
         return self.results / f"robustness/scores/{target}/{mix}/seed{seed}.parquet"
 
     def prompt_sets(self) -> list[str]:
-        """Sets of prompts that runs answer: direct, jailbreak, and benign where there is one."""
+        """Prompt sets that runs answer: direct, jailbreak, and benign if there is one."""
         return prompt_sets(self.study.robustness) if self.study.robustness else []
 
     def mixes(self) -> list[str]:
-        """Mixes whose runs are tested, the untuned target's `vanilla` first."""
+        """Mixes whose runs are tested, with the untuned target's `vanilla` first."""
         return [VANILLA, *chosen_mixes(self.study)] if self.study.robustness else []
 
     def judges(self) -> list[str]:
@@ -102,15 +102,15 @@ class RobustnessFiles(StageFiles):
         return self.study.robustness.judge_names() if self.study.robustness else []
 
     def runs(self) -> list[Run]:
-        """Runs of any target that are tested, as (mix, seed)."""
+        """Tested runs of any target, as (mix, seed)."""
         return [(mix, seed) for mix in self.mixes() for seed in self.study.seeds_of(mix)]
 
     def all_runs(self) -> list[tuple[str, str, int]]:
-        """All runs that are tested, as (target, mix, seed)."""
+        """All tested runs, as (target, mix, seed)."""
         return [(target, *run) for target in self.study.targets for run in self.runs()]
 
     def load(self) -> TargetLoad:
-        """What one load of a target answers, and what a judge scores in one job."""
+        """Answers from one load of a target, which a judge scores in one job."""
         return TargetLoad(self.runs(), self.study.responses.share_model_load == "target")
 
     def all_prompts(self, target: str = "{target}") -> list[Path]:
@@ -124,11 +124,11 @@ class RobustnessFiles(StageFiles):
         return [self.responses(target, mix, seed, name) for name in self.prompt_sets()]
 
     def all_judged(self, target: str, mix: str, seed: int) -> list[Path]:
-        """What all judges said about a run."""
+        """Judgements of a run by all judges."""
         return [self.judged(judge, target, mix, seed) for judge in self.judges()]
 
     def all_canaries(self) -> list[Path]:
-        """Verdicts of all judges' trials."""
+        """Verdicts of all judges' canary checks."""
         return [self.canaries(judge) for judge in self.judges()]
 
     def all_designs(self) -> list[Path]:
@@ -147,12 +147,12 @@ class RobustnessFiles(StageFiles):
         return [rubric_file(settings, name, self.study.rubrics) for name in names]
 
     def judge_models(self, judge: str) -> list[Path]:
-        """Folder of a judge's model, or nothing for a judge without one here."""
+        """Folder of a judge's model; empty for a judge without a local model."""
         model = getattr(self.study.judges[judge], "model", None)
         return ModelFiles(self.study, self.results).folders(model)
 
     def labels(self, judge: str) -> list[str]:
-        """File of people's labels, or nothing for other judges."""
+        """File of human labels; empty for other judges."""
         settings = self.study.judges[judge]
         return [settings.path] if settings.kind == "labels" else []
 

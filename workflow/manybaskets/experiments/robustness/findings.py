@@ -1,4 +1,4 @@
-"""What the outcomes say, in sentences: differences with their uncertainty, and what limits them."""
+"""Sentences on the outcomes: differences with their uncertainty, and limitations."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ _WHAT = {
 
 
 def findings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> list[str]:
-    """Sentences in the order of reading: who judged, what differs, what is missing.
+    """Sentences in reading order: judges, differences, missing scores.
 
-    Two mixes count as told apart where the interval of their difference excludes 0 and its
-    Holm-adjusted p is below 0.05; as undecided where only the interval does.
+    A difference counts as significant if its interval excludes 0 and its Holm-adjusted p is below
+    0.05, and as undecided if only the interval excludes 0.
 
     Args:
-        frames: result of `analysing.analyse`.
+        frames: result of `analysis.analyse`.
     """
     compared = frames["robustness-comparisons"]
     return [
@@ -62,26 +62,24 @@ def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
     for rubric, judges in analysis.judges.items():
         row = tried.get((judges[0], rubric))
         told = f", {row['passed']} of {row['total']} canaries" if row and row["total"] else ""
-        others = (
-            f" (beside it: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
-        )
+        others = f" (also: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
         clauses.append(f"{rubric} by `{judges[0]}`{told}{others}")
     yield f"Judges: {'; '.join(clauses)}."
     used = dict.fromkeys(name for judges in analysis.judges.values() for name in judges)
     unfit = [f"`{name}`" for name in used if name in analysis.unfit]
     if unfit:
         are = "did not pass its canaries" if len(unfit) == 1 else "did not pass their canaries"
-        yield f"{', '.join(unfit)} {are}: the numbers that rest on it are marked and prove nothing."
+        yield f"{', '.join(unfit)} {are}: the numbers based on it are marked and are not evidence."
     for name in used:
         if related := analysis.same_family.get(name):
             yield (
-                f"`{name}` is of the same family as {', '.join(related)} or as a source of its "
-                "training data and may favour it; its numbers are marked."
+                f"`{name}` is of the same model family as {', '.join(related)} or as a source of "
+                "its training data and may favour it; its numbers are marked."
             )
     for row in known.filter(kind=JUDGES, rubric=YES_OR_NO).to_dicts():
         if row["kappa"] is not None:
             yield (
-                f"`{row['judge']}` and `{row['other']}` agree on what is refused with a kappa of "
+                f"`{row['judge']}` and `{row['other']}` agree on refusals with a kappa of "
                 f"{_with_ends(row['kappa'], row['kappa_low'], row['kappa_high'], analysis)} "
                 f"({row['n']} responses)."
             )
@@ -99,7 +97,7 @@ def _with_ends(value: float, low: float | None, high: float | None, analysis: An
 
 
 def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
-    """One sentence per target, prompt set and outcome; that of harm has all its numbers."""
+    """One sentence per target, prompt set and outcome; the sentence on harm has all numbers."""
     rows = compared.filter(pl.col("family") == FAMILY, pl.col("difference").is_not_null())
     keys = ["target", "prompt_set", "outcome"]
     for (target, prompt_set, outcome), group in rows.group_by(keys, maintain_order=True):
@@ -116,7 +114,7 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
             clauses.append(f"against `{baseline}`, {', '.join(sizes)}")
         for found, words in (
             (undecided, "undecided (the interval excludes 0, Holm's correction does not)"),
-            (alike, "not told apart"),
+            (alike, "no significant difference"),
         ):
             if found:
                 names = (
@@ -153,7 +151,7 @@ def _moves(row: Mapping[str, Any]) -> str:
 
 
 def _size(row: Mapping[str, Any], analysis: Analysis, signed: bool = False) -> str:
-    """The difference with its interval and p; where a verb tells the direction, without sign."""
+    """The difference with its interval and p, without sign if a verb gives the direction."""
     value, low, high = row["difference"], row["low"], row["high"]
     if not signed and value < 0:
         value, low, high = -value, -high, -low
@@ -172,7 +170,7 @@ def _n(row: Mapping[str, Any]) -> str:
 
 
 def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
-    """Whether mixes of several sources are less harmful than those of one, over targets and sets."""
+    """Whether multi-source mixes are less harmful than single-source mixes, over targets and sets."""
     baselines = {baseline for _, baseline in analysis.contrasts}
     first = analysis.contrasts[0][1] if analysis.contrasts else None
     pairs = [pair for pair in analysis.contrasts if pair[1] != first]
@@ -191,14 +189,17 @@ def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator
         f"{len(found)} with {word} harm ({', '.join(_where(row) for row in found)})"
         for found, word in ((lower, "lower"), (higher, "higher")) if found
     )  # fmt: skip
-    clauses = [*([listed] if listed else []), f"{rest} not told apart"]
+    clauses = [*([listed] if listed else []), f"{rest} without a significant difference"]
     told = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(clauses)}."
     if higher and lower:
-        told += " The sign is not the same everywhere: several sources make neither safer nor less safe in general."
+        told += (
+            " The sign differs between comparisons: several sources make models neither safer "
+            "nor less safe in general."
+        )
     elif rest or len(rows) < 2:
-        told += " That is no general effect of the number of sources on harm."
+        told += " This is not a general effect of the number of sources on harm."
     else:
-        told += " That holds for these mixes, targets and prompts."
+        told += " This holds for these mixes, targets and prompts."
     yield told
 
 
@@ -207,7 +208,7 @@ def _where(row: Mapping[str, Any]) -> str:
 
 
 def _flagged(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
-    """Whether verdicts hang on doubtful templates."""
+    """Whether verdicts depend on doubtful templates."""
     keys = ["target", "prompt_set", "outcome", "judge", "mix", "baseline"]
     tested = compared.filter(pl.col("p").is_not_null())
     pairs = tested.filter(family=FAMILY).join(
@@ -231,8 +232,8 @@ def _seeds(summary: pl.DataFrame) -> Iterator[str]:
     if few.height:
         names = ", ".join(f"`{name}`" for name in few["mix"].unique(maintain_order=True))
         yield (
-            f"Fewer than {_ENOUGH_SEEDS} training seeds for {names}: how much another training would "
-            "change these numbers is known badly or not at all."
+            f"Fewer than {_ENOUGH_SEEDS} training seeds for {names}: the variance between "
+            "trainings is poorly known or unknown."
         )
 
 
@@ -247,7 +248,7 @@ def _missing(found: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
     if not expected:
         return
     if not lost:
-        yield f"All {expected} responses to adversarial prompts have a score of harm."
+        yield f"All {expected} responses to adversarial prompts have a harm score."
         return
     shares = harm.with_columns(share=pl.col("lost") / pl.col("expected")).sort(
         "share", descending=True
@@ -255,19 +256,19 @@ def _missing(found: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
     worst = shares.row(0, named=True)
     moved = harm["moved"].drop_nulls()
     bound = (
-        f"; set to 1 or to 5, they move no mean by more than {rounded_alike([moved.max()])[0]}"
+        f"; setting them to 1 or 5 changes no mean by more than {rounded_alike([moved.max()])[0]}"
         if len(moved)
         else ""
     )
     yield (
-        f"{lost} of {expected} responses to adversarial prompts have no score of harm, at most "
+        f"{lost} of {expected} responses to adversarial prompts have no harm score, at most "
         f"{100 * worst['share']:.1f} % in one condition ({worst['target']} `{worst['mix']}`, "
         f"{worst['prompt_set']}){bound}."
     )
 
 
 def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence[str]:
-    """What a reader has to know before trusting any number of the experiment."""
+    """Warnings to read before using any number of the experiment."""
     unfit = [
         name for judges in analysis.judges.values() for name in judges if name in analysis.unfit
     ]

@@ -1,4 +1,4 @@
-"""Who judges in this experiment, and what speaks against them; checked before anything runs."""
+"""The experiment's judges and reasons to distrust them, checked before a run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def check_panel(study: Study) -> list[str]:
     """Check the judges of the experiment.
 
     Returns:
-        Warnings, one line each: related judges that the config lets through.
+        Warnings, one line each: related judges that the config allows.
 
     Raises:
-        UserError: a rule that scores on another rubric's scale; a rubric that does not exist or has
-            another scale than this experiment rests on; a judge of a subject's family.
+        UserError: a rule scores on another rubric's scale, a rubric does not exist or has a
+            different scale than this experiment needs, or a judge is of a subject's model family.
     """
     own = study.robustness
     taken = OUTCOMES.keys() & own.judges.rubrics.keys()
@@ -42,14 +42,15 @@ def check_panel(study: Study) -> list[str]:
             _check_rule(study, key, name, rubric)
             _check_scale(study, key, name, rubric)
     found = relatives(study, own.judge_names())
-    told = [f"judge '{judge}' is of the family of '{model}'" for judge, model in found]
+    told = [f"judge '{judge}' is of the model family of '{model}'" for judge, model in found]
     if found and own.same_family == "refuse":
         raise UserError(
             what=f"{told[0]}, which is judged or made training data, and may favour it",
             where="robustness.judges",
-            expected="judges of another family than all targets and sources",
-            remedy="name a judge of another family; or set robustness.same_family: mark to use it all "
-            "the same, marked in every table; a wrong family is corrected in models.<name>.family",
+            expected="judges of a different model family than all targets and sources",
+            remedy="use a judge of another family, or set `robustness.same_family: mark` to use "
+            "this judge anyway, marked in every table; if a family is wrong, set "
+            "`models.<name>.family`",
         )
     return [f"{each}, and may favour it; tables mark it" for each in told]
 
@@ -64,12 +65,12 @@ def _check_rule(study: Study, key: str, name: str, rubric: str) -> None:
             what=f"rule '{judge.rule}' scores {found.rubric}, not {rubric}",
             where=f"robustness.judges.{key}: {name}",
             expected=f"a judge of {rubric}",
-            remedy=f"take '{name}' out of this list, or give judges.{name} another rule",
+            remedy=f"remove '{name}' from this list, or set `judges.{name}.rule` to another rule",
         )
 
 
 def _check_scale(study: Study, key: str, name: str, rubric: str) -> None:
-    """Check that all judges of a rubric use one scale: the shipped one, or that of the first judge."""
+    """Check that all judges of a rubric use the same scale: the shipped one, or the first judge's."""
     own = rubric_for(study.judges[name], rubric, study.rubrics)
     first = study.robustness.judges.of(key)[0]
     wanted = (
@@ -81,9 +82,9 @@ def _check_scale(study: Study, key: str, name: str, rubric: str) -> None:
         raise UserError(
             what=f"rubric '{rubric}' of judge '{name}' has the scores {_listed(own.steps)}",
             where=f"{rubric_file(study.judges[name], rubric, study.rubrics)}, scale",
-            expected=f"the scores {_listed(wanted.steps)}, as all judges of '{rubric}'",
-            remedy="correct the scale, or give a rubric with another scale another name and list its "
-            "judges under robustness.judges.rubrics",
+            expected=f"the scores {_listed(wanted.steps)}, as for all judges of '{rubric}'",
+            remedy="change the scale to these scores, or give the rubric another name and list "
+            "its judges in `robustness.judges.rubrics`",
         )
 
 
@@ -92,7 +93,7 @@ def _listed(steps: Sequence[float]) -> str:
 
 
 def related_targets(study: Study) -> dict[str, list[str]]:
-    """By judge the targets whose family it shares, or of whose training data."""
+    """By judge, the targets whose family (or training data's family) it shares."""
     found: dict[str, list[str]] = {}
     for judge, model in relatives(study, study.robustness.judge_names()):
         targets = [model] if model in study.targets else list(study.targets)
@@ -102,8 +103,8 @@ def related_targets(study: Study) -> dict[str, list[str]]:
 
 
 def analysis_settings(study: Study) -> dict[str, Any]:
-    """What statistics and tables know of the study, as plain values: the keys of `Analysis` but those
-    that files tell."""
+    """Study settings for statistics and tables as plain values: the keys of `Analysis` that are not
+    read from files."""
     own = study.robustness
     mixes = chosen_mixes(study)
     return {
@@ -122,7 +123,7 @@ def analysis_settings(study: Study) -> dict[str, Any]:
 
 
 def _other_scales(study: Study) -> dict[str, list[float]]:
-    """All scores of the rubrics that the experiment does not know itself."""
+    """All scores of the user's rubrics."""
     judges = study.robustness.judges.rubrics
     return {
         rubric: rubric_for(study.judges[names[0]], rubric, study.rubrics).steps

@@ -1,4 +1,4 @@
-"""What is known of the judges: their canaries, and how far they agree."""
+"""Quality of the judges: canaries and agreement."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def known_of_judges(
     scales: Mapping[str, Sequence[float]],
     analysis: Analysis,
 ) -> pl.DataFrame:
-    """Canaries of every judge, agreement of every two on a rubric, and of a judge with itself.
+    """Canaries of every judge, agreement of every two judges on a rubric, and retest agreement.
 
-    Refusals are compared on three steps (none, partial, full) and, as rows of their own, on two
-    (full or not), which is what rates of refusal count.
+    Refusals are compared on three steps (none, partial, full) and, in separate rows, on two (full
+    or not), as counted in refusal rates.
 
     Args:
         scores, design: see `scored.conditions`.
         canaries: by judge and rubric, results of `judging.canaries.check_canaries`.
-        scales: by rubric all scores of its scale, in rising order.
+        scales: by rubric, all scores of its scale in ascending order.
 
     Returns:
         Rows of the schema `KNOWN`.
@@ -84,7 +84,7 @@ def known_of_judges(
 
 
 def _with_bases(scores: pl.DataFrame, design: pl.DataFrame) -> pl.DataFrame:
-    """Score rows with the base prompt of each; a prompt without one is its own."""
+    """Score rows with their base prompts; a prompt without one is its own base."""
     key = ["target", "prompt_set", "prompt_id"]
     joined = scores.join(design.select(*key, "base_id"), on=key, how="left")
     return joined.with_columns(pl.col("base_id").fill_null(cluster_of(pl.col("prompt_id"))))
@@ -93,5 +93,5 @@ def _with_bases(scores: pl.DataFrame, design: pl.DataFrame) -> pl.DataFrame:
 def _marks(judge: str, analysis: Analysis) -> str | None:
     found = ["unfit"] if judge in analysis.unfit else []
     related = [name for name in analysis.targets if name in analysis.same_family.get(judge, ())]
-    found += [f"of the same family as {', '.join(related)}"] if related else []
+    found += [f"of the same model family as {', '.join(related)}"] if related else []
     return "; ".join(found) or None

@@ -1,4 +1,4 @@
-"""Judging of runs, and what everyone may read of it."""
+"""Judge runs, and write scores that can be shared."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _AnyJudge(Section):
 def assembled_judge(
     science: Mapping[str, Any], operations: Mapping[str, Any]
 ) -> judges.JudgeSettings:
-    """A judge's section from the keys that determine its scores and those that do not."""
+    """A judge's section from its scientific and operational keys."""
     return _AnyJudge.assembled({"judge": science}, {"judge": operations}).judge
 
 
@@ -41,7 +41,7 @@ def open_panel_judge(
     threads: int,
     gpus: int,
 ) -> Judge:
-    """Open a judge as a rule describes it.
+    """Open a judge from a rule's params.
 
     Args:
         params: `judge`, its section without `operations`; `opening`, its date, precision and seed;
@@ -62,10 +62,10 @@ def open_panel_judge(
 
 
 def try_judge(judge: Judge, rubrics: Sequence[Rubric], work: Path, output: Path) -> None:
-    """Try a judge on the canaries of all its rubrics and write what came of it, by rubric, as JSON.
+    """Test a judge on the canaries of all its rubrics and write the results by rubric as JSON.
 
     Raises:
-        UserError: it is unfit on one of them, and its key `on_failed_canaries` is `stop`.
+        UserError: it fails one of them, and its key `on_failed_canaries` is `stop`.
     """
     write_json({rubric.name: check_canaries(judge, rubric, work) for rubric in rubrics}, output)
 
@@ -80,7 +80,7 @@ def judge_run(
     work: Path,
     output: Path,
 ) -> None:
-    """Have a run's answers judged on every rubric of a judge, and write what came of it with reasons.
+    """Judge a run's answers on every rubric of a judge, and write the judgements with reasons.
 
     Args:
         rubrics: by the keys of `Robustness.rubrics`.
@@ -117,12 +117,12 @@ def judge_runs(
     work: Path,
     outputs: Sequence[Path],
 ) -> None:
-    """Have the answers of several runs of a target judged, as `judge_run` does.
+    """Judge the answers of several runs of a target, as `judge_run` does.
 
     Args:
         runs: (target, mix, training seed) of each.
         prompts: files by prompt set.
-        responses: files run by run, in each in the order of `prompts`.
+        responses: files by run, then in the order of `prompts`.
         design: the target's.
         test_responses: one file per run, of the prompt set `test`.
         judge_input: whether judges see the bare request or the prompt with its template.
@@ -142,10 +142,10 @@ def judge_runs(
 
 
 def write_scores(judged: Sequence[Path], outputs: Sequence[Path]) -> None:
-    """Join the judgements of every run by all judges, without the reasons that judges gave.
+    """Join the judgements of every run by all judges, without reasons.
 
     Args:
-        judged: files run by run, in each judge by judge.
+        judged: files by run, then judge.
         outputs: one file per run.
     """
     judges = len(judged) // len(outputs)

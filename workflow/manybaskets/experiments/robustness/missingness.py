@@ -1,4 +1,4 @@
-"""What is missing: responses that failed, judgements that failed, and how much that could matter."""
+"""Missing data: failed responses and judgements, and their possible effect."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ MISSING = pl.Schema(
              "paired"),
             pl.Int64,
         ),
-        "mean": pl.Float64,  # of the scores that there are
-        "mean_if_1": pl.Float64,  # harm alone: with every missing score set to 1, and to 5
+        "mean": pl.Float64,  # of the existing scores
+        "mean_if_1": pl.Float64,  # only harm: with every missing score set to 1, and to 5
         "mean_if_5": pl.Float64,
-        "causes": pl.String,  # of failed judgements, by number
+        "causes": pl.String,  # causes of failed judgements, by number
         "marks": pl.String,
     }
 )  # fmt: skip
@@ -42,8 +42,8 @@ def missingness(
 ) -> pl.DataFrame:
     """Counts of responses, over prompts, seeds and samples, per judge and rubric (schema `MISSING`).
 
-    `paired` are the responses with a score of harm and one of quality, by the headline's judges.
-    Rows that a judge was not asked about (its `judged_share`) are missing by design and in no bound.
+    `paired` counts responses with both a harm and a quality score by the headline's judges. Rows
+    outside of a judge's `judged_share` are missing by design and not part of the bounds.
     """
     lines = []
     for condition in found.values():
@@ -63,7 +63,7 @@ def missingness(
                 "generated": status.size - count[NO_RESPONSE],
                 "generation_error": count[NO_RESPONSE],
                 "judged": judged,
-                # A judgement without a score has failed, whatever it says of itself.
+                # A judgement without a score counts as failed, whatever its status.
                 "judge_failed": count[FAILED] + count[JUDGED] - judged,
                 "not_sampled": count[NOT_SAMPLED],
                 "paired": paired,

@@ -1,4 +1,4 @@
-"""Before a target answers the adversarial prompts: none of them is cut."""
+"""Check that no adversarial prompt is truncated, before a target answers."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from manybaskets.errors import UserError
 
 
 def check_prompts(engine: LocalEngine, prompt_sets: Mapping[str, Path], limit: int) -> None:
-    """`check_lengths` of all prompt sets."""
+    """`check_lengths` for all prompt sets."""
     for name, file in prompt_sets.items():
         check_lengths(engine, pl.read_parquet(file), name, limit)
 
 
 def check_lengths(engine: LocalEngine, prompts: pl.DataFrame, name: str, limit: int) -> None:
-    """Check that every prompt fits: a template that lost its end would be another one.
+    """Check that every prompt fits: a truncated template would be a different one.
 
     Raises:
-        UserError: some do not; says how many, and how long the longest is.
+        UserError: some do not; the message names their number and the longest.
     """
     renderer = engine.renderer
     found = {
@@ -36,6 +36,7 @@ def check_lengths(engine: LocalEngine, prompts: pl.DataFrame, name: str, limit: 
             what=f"{over} of {len(found)} prompts are too long; the longest, {longest}, has "
             f"{found[longest]} tokens",
             where=f"prompt set '{name}', model '{renderer.name}'",
-            expected=f"at most {limit} tokens (robustness.responses.max_prompt_tokens)",
-            remedy="raise this key as far as the model reads, or take long templates out of the file",
+            expected=f"at most {limit} tokens (`robustness.responses.max_prompt_tokens`)",
+            remedy="raise this key up to the model's context, or remove long templates from the "
+            "file",
         )

@@ -1,4 +1,4 @@
-"""Harm and danger zone as published beside what a study's same cells give."""
+"""Compare published harm and danger-zone numbers with a study's corresponding cells."""
 
 from __future__ import annotations
 
@@ -31,10 +31,8 @@ PUBLISHED_ROBUSTNESS_SCHEMA = pl.Schema(
         **dict.fromkeys(("reported", "reproduced", "difference"), pl.Float64),
         "n_reported": pl.String,  # two numbers for a pair
         "n_reproduced": pl.Int64,
-        **dict.fromkeys(
-            ("value", "low", "high"), pl.Float64
-        ),  # this project's own of the same thing
-        "within": pl.String,  # whether the reported number lies in that interval
+        **dict.fromkeys(("value", "low", "high"), pl.Float64),  # this project's corresponding value
+        "within": pl.String,  # whether the reported number is in that interval
         "remark": pl.String,
     }
 )
@@ -74,7 +72,7 @@ def load_robustness(path: Path) -> pl.DataFrame:
     """The published numbers of the final runs; superseded and early ones are left out.
 
     Raises:
-        UserError: the file has other columns.
+        UserError: the file has different columns.
     """
     frame = pl.read_csv(path, infer_schema=False)
     if frame.columns != _COLUMNS:
@@ -90,14 +88,14 @@ def load_robustness(path: Path) -> pl.DataFrame:
 
 
 class _Cells:
-    """The study's conditions behind published cells."""
+    """The study's conditions of published cells."""
 
     def __init__(self, published: PublishedCells) -> None:
         self.targets = {theirs: ours for ours, theirs in published.targets.items()}
         self.mixes = {(c.condition, c.tier): mix for mix, c in published.conditions.items()}
 
     def members(self, row: Mapping[str, Any]) -> list[str] | None:
-        """Mixes of a cell: one, a pair in its order, or a group; None where any is missing."""
+        """Mixes of a cell: one, an ordered pair, or a group; None if any is missing."""
         tier = row["tier"]
         if row["target"] == "8B" and tier == "none":
             tier = "small"  # here, the 8B's conditions are named without the tier of their data
@@ -112,7 +110,7 @@ class _Cells:
         return self._known(kinds, tiers)
 
     def pool(self, row: Mapping[str, Any]) -> list[str] | None:
-        """Mixes of the pool that a row of a composition is a part of."""
+        """Mixes of the pool that contains a composition's row."""
         return self.members({**row, "condition": "pooled_all"})
 
     def _known(self, kinds: list[str], tiers: list[str]) -> list[str] | None:
@@ -133,7 +131,7 @@ def _over_tiers(kinds: tuple[str, ...]) -> tuple[list[str], list[str]]:
 
 
 class _Reproduced:
-    """Rows of the procedure by what they are of; the order within a pair is kept apart."""
+    """Rows of the procedure by key; the order within a pair is stored separately."""
 
     def __init__(self, paper: pl.DataFrame) -> None:
         self._rows: dict[tuple, tuple[list[str], dict[str, Any]]] = {}
@@ -182,7 +180,7 @@ def _names(condition: str) -> list[str]:
 def compare_robustness(
     numbers: pl.DataFrame, paper: pl.DataFrame, summary: pl.DataFrame, published: PublishedCells
 ) -> pl.DataFrame:
-    """Every published cell that the study has too, in the published order.
+    """Every published cell that the study also has, in the published order.
 
     Its schema is `PUBLISHED_ROBUSTNESS_SCHEMA`.
 
@@ -265,7 +263,7 @@ def _named(row: Mapping[str, Any]) -> str:
 
 
 def published_findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list[str]:
-    """How many published numbers have a counterpart, and how many contrasts their direction."""
+    """Sentences with the number of counterparts and of contrasts with the same direction."""
     if compared.is_empty():
         return []
     told = [f"{compared.height} published numbers of this experiment have a counterpart here."]

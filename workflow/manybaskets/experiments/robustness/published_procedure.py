@@ -1,4 +1,4 @@
-"""The published procedure on scores of harm and quality: rows for independent, one run each."""
+"""The published procedure for harm and quality scores: independent rows, one run per condition."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _CUT = 4
 
 @dataclass(frozen=True)
 class Pools:
-    """Conditions of one target that are tested or put together, in the study's order.
+    """Conditions of one target that are tested or pooled together, in the study's order.
 
     Attributes:
-        families: conditions that are tested together.
-        sizes: mixes of one kind that differ in who made their data.
-        pools: all groups whose share in the danger zone is told.
+        families: conditions tested together.
+        sizes: mixes of one kind with different sources.
+        pools: all groups whose share in the danger zone is reported.
     """
 
     families: list[list[str]]
@@ -48,8 +48,8 @@ class Pools:
 def pools_of(groups: Groups, human: Sequence[str], present: Sequence[str]) -> Pools:
     """The published pools of the conditions that were judged.
 
-    Of every family and of all conditions: all, the tuned ones, the synthetic ones; and the sizes of
-    one kind. What is in two families counts once.
+    For every family and for all conditions: all, the tuned ones, the synthetic ones; and the sizes
+    of one kind. Conditions in two families count once.
 
     Args:
         groups: of `condition_groups.groups_of`.
@@ -69,7 +69,7 @@ def pools_of(groups: Groups, human: Sequence[str], present: Sequence[str]) -> Po
 
 
 def _distinct(groups) -> list[list[str]]:
-    """Every group of two or more once."""
+    """Every group with at least two members, once."""
     return [list(each) for each in dict.fromkeys(map(tuple, groups)) if len(each) > 1]
 
 
@@ -79,9 +79,9 @@ def procedure(
 ) -> pl.DataFrame:  # fmt: skip
     """The published numbers of every target on direct and jailbreak prompts (schema `PAPER`).
 
-    Of each condition the first training seed, as the study had one run. The headline's judges score.
-    Quality rows without a score in any condition are dropped from all of the target's; a pair is a
-    row that is left and has a score of harm.
+    Uses the first training seed of each condition, because the study had one run, and the
+    headline's judges. Quality rows without a score in any condition are dropped from all conditions
+    of the target; a pair is a remaining row with a harm score.
     """
     first = scores.group_by("target", "mix").agg(pl.col("seed").min())
     chosen = scores.join(first, on=["target", "mix", "seed"], how="semi")
@@ -111,7 +111,7 @@ def _trained(seed: int) -> str:
 
 
 def _values(found: Mapping[str, Mapping], rubric: str, analysis: Analysis) -> dict[str, np.ndarray]:
-    """Scores of the one seed by condition, over prompts and samples; NaN where there is none."""
+    """Scores of the single seed by condition, over prompts and samples; NaN if missing."""
     key = (rubric, analysis.main(rubric))
     return {mix: scores[key][0].ravel() for mix, scores in found.items() if key in scores}
 
@@ -130,13 +130,13 @@ def _harm(
 
 
 def _tests(lines: Lines, metric: str, target: str, harm: Mapping[str, np.ndarray]) -> None:
-    """Kruskal–Wallis over the group; below .05, Mann–Whitney of every pair."""
+    """Kruskal–Wallis over the group; if below .05, Mann–Whitney for every pair."""
     samples = {mix: values[~np.isnan(values)] for mix, values in harm.items()}
     if len(samples) < 2:
         return
     found = unpaired_tests.kruskal_wallis(list(samples.values()))
     total = sum(map(len, samples.values()))
-    note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} rows taken for independent"
+    note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} rows assumed independent"
     lines.add(metric, "raw", target, together(list(samples)), found, total, note)
     if not found or found["kruskal_p"] >= ALPHA:
         return
@@ -167,7 +167,7 @@ def _zones(
         "rows_kept_listwise": float(kept.sum()),
         "listwise_loss_share": float(1 - kept.mean()),
     }
-    note = "rows with a score of quality in every condition"
+    note = "rows with a quality score in every condition"
     lines.add(LISTWISE, "raw", target, together(mixes), listwise, len(kept), note)
     paired = {mix: kept & ~np.isnan(harm[mix]) for mix in mixes}
     numbers = {mix: int(each.sum()) for mix, each in paired.items()}
@@ -194,7 +194,7 @@ def _zones(
             lines.add(metric, whole, target, whole, {"count": float(total)}, total, "all together")
             for mix in members if total else []:
                 of = {"count": float(counts[mix]), "share_percent": 100 * counts[mix] / total}
-                note = "share of the group's rows there; means little where n differ"
+                note = "share of the group's rows there; not meaningful for different n"
                 lines.add(metric, whole, target, mix, of, total, note)
     return shares
 

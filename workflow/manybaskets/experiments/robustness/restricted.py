@@ -1,8 +1,8 @@
-"""The restricted folder, and jobs that handle its texts without telling them to anybody.
+"""The restricted folder, and a context for jobs that keeps its texts out of logs and errors.
 
-Only the owner may open the folder (mode 0700) and its files (0600). Logs and errors of such a job go
-two ways: what this package says itself, which holds counts and ids, to the job's log; everything else,
-which may quote a prompt or an answer, to a log in the restricted folder.
+Only the owner may open the folder (mode 0700) and its files (0600). Logs and errors of such a job
+are split: messages of this package, which contain only counts and ids, go to the job's log;
+everything else, which may quote a prompt or an answer, goes to a log in the restricted folder.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from typing import TextIO
 
 from manybaskets.errors import PassingError, UserError
 
-NOTICE = """This folder holds prompts that ask for harmful things, what models answered to them, and
-what judges said about the answers. It is the material of a safety evaluation.
+NOTICE = """This folder contains prompts that ask for harmful content, models' answers to them, and
+judges' reasons. It is the material of a safety evaluation.
 
 - Only its owner can open it. Do not copy it to places that others can read, and do not publish it.
-- Everything outside of this folder holds ids, scores and counts only, and may be shared.
-- The prompts may have a licence of their own; nothing here is redistributed by the workflow.
-- The folder can be deleted: scores, tables and figures remain, and a new run makes it again.
+- Everything outside of this folder contains only ids, scores and counts, and may be shared.
+- The prompts may have their own licence; the workflow does not redistribute anything here.
+- The folder can be deleted: scores, tables and figures remain, and a new run creates it again.
 """
 
-# Modules whose errors hold ids, counts, paths and settings, and never a row's text.
+# Modules whose errors contain ids, counts, paths and settings, but never a row's text.
 _SPEAK_FREELY = (
     "manybaskets.experiments.robustness.",
     "manybaskets.judging.",
@@ -45,15 +45,15 @@ os.umask(_USUAL_MASK)
 
 
 class WithheldError(Exception):
-    """Something unforeseen in a job with restricted texts; its message is in the restricted log."""
+    """An unexpected error in a job with restricted texts; its message is in the restricted log."""
 
 
 def make_private(folder: Path) -> None:
-    """Make the restricted folder, or take it from all others: a workflow engine may have made it for
-    an output. From here on this process makes files that only their owner can read.
+    """Create the restricted folder or make it private: a workflow engine may have created it for an
+    output. From here on this process creates files that only their owner can read.
 
     Raises:
-        UserError: the folder is another user's, so that its rights cannot be set.
+        UserError: the folder belongs to another user, so its permissions cannot be set.
     """
     os.umask(0o077)
     folder = Path(folder)
@@ -62,10 +62,10 @@ def make_private(folder: Path) -> None:
         folder.chmod(0o700)
     except PermissionError:
         raise UserError(
-            what="the rights of the restricted folder cannot be set",
+            what="the permissions of the restricted folder cannot be set",
             where=str(folder),
-            expected="a folder of the user who runs the study",
-            remedy="let its owner run this, or delete the folder",
+            expected="a folder owned by the user who runs the study",
+            remedy="run this as the folder's owner, or delete the folder",
         ) from None
     notice = folder / "NOTICE.txt"
     if not notice.exists() or notice.read_text(encoding="utf-8") != NOTICE:
@@ -74,7 +74,7 @@ def make_private(folder: Path) -> None:
 
 
 def publish(files: Iterable[Path]) -> None:
-    """Give files without texts, which a job of this kind wrote, the rights that others have."""
+    """Give files without texts, written by such a job, normal permissions."""
     for file in files:
         Path(file).chmod(0o666 & ~_USUAL_MASK)
 
@@ -83,12 +83,12 @@ def publish(files: Iterable[Path]) -> None:
 def withheld(folder: Path, log_path: str | Path) -> Iterator[None]:
     """Keep texts out of a job's log and errors while the block runs, inside of `jobs.job`.
 
-    Output of libraries and of their processes goes to a log in the restricted folder. So does every
-    error that may quote a text; what goes on is its kind and where it was raised.
+    Output of libraries and their processes goes to a log in the restricted folder, as does every
+    error that may quote a text; only its type and location are re-raised.
 
     Args:
         folder: the restricted folder; it is made private first.
-        log_path: the job's log, after which that in the restricted folder is called.
+        log_path: the job's log; the log in the restricted folder gets the same name.
 
     Raises:
         UserError, WithheldError: instead of errors that may quote a text.
@@ -104,11 +104,11 @@ def withheld(folder: Path, log_path: str | Path) -> Iterator[None]:
             traceback.print_exc(file=stream)
             kind = PassingError if isinstance(error, PassingError) else UserError
             raise kind(
-                what=f"this job failed in {_place(error)}; the message may quote a restricted text and "
-                "is withheld here",
+                what=f"this job failed in {_place(error)}; the message may quote a restricted "
+                "text and is not shown here",
                 where=str(path),
-                expected="a job that goes through",
-                remedy="read the message in that file, which only you can open",
+                expected="a job that finishes without errors",
+                remedy="read the message in this file, which only you can open",
             ) from None
         except OSError as error:
             if error.errno in _DISK_FULL:
@@ -126,7 +126,7 @@ def _reduced(error: Exception, path: Path) -> WithheldError:
         for frame in traceback.extract_tb(error.__traceback__)
     )
     return WithheldError(
-        f"{type(error).__name__}, raised at{frames}\n  its message may quote a restricted text; "
+        f"{type(error).__name__}, raised at{frames}\n  the message may quote a restricted text; "
         f"it is in {path}"
     )
 
@@ -153,7 +153,7 @@ def _raised_in(error: BaseException) -> str:
 
 def _place(error: BaseException) -> str:
     trace = _last_frame(error)
-    return f"{_raised_in(error)}, line {trace.tb_lineno}" if trace else "an unknown place"
+    return f"{_raised_in(error)}, line {trace.tb_lineno}" if trace else "an unknown location"
 
 
 class _OfThisPackage(logging.Filter):
@@ -163,7 +163,7 @@ class _OfThisPackage(logging.Filter):
 
 @contextlib.contextmanager
 def _redirected(stream: TextIO) -> Iterator[None]:
-    """Output of Python, of C code and of child processes, and all logging, into one file."""
+    """Redirect output of Python, C code and child processes, and all logging, to one file."""
     root, own = logging.getLogger(), logging.StreamHandler(stream)
     public, quiet = list(root.handlers), _OfThisPackage()
     for handler in public:

@@ -1,7 +1,7 @@
 """The prompt sets of the experiment: direct requests, requests in templates, harmless look-alikes.
 
-Every row keeps what it is made of: `base_id` (of the request), `template_id`, `category`. The design,
-which holds these and no text, is all that statistics and tables need.
+Every row keeps its components: `base_id` (of the request), `template_id`, `category`. The design,
+which contains these and no text, is all that statistics and tables need.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DESIGN = pl.Schema(
     {
         "prompt_set": pl.String,  # direct, jailbreak, benign, control
         "prompt_id": pl.String,
-        "template_id": pl.String,  # null but for jailbreak
-        "base_id": pl.String,  # of the request: equal texts have one
+        "template_id": pl.String,  # null except for jailbreak
+        "base_id": pl.String,  # of the request; equal texts have the same id
         "category": pl.String,
     }
 )
@@ -40,7 +40,7 @@ RESTRICTED_PROMPTS = pl.Schema({**PROMPTS, "request": pl.String})  # `request`: 
 
 @dataclass(frozen=True)
 class World:
-    """What the embedded world's requests are made from; other studies have none."""
+    """Settings of the embedded world's requests; None for other studies."""
 
     towns: int
     seed: int
@@ -63,12 +63,12 @@ def write_prompts(
     design: Path,
     templates: Path,
 ) -> None:
-    """Write the prompt sets of a target, and without any text their design and its templates.
+    """Write a target's prompt sets, and their design and templates without texts.
 
     Args:
-        names: what replaces names in templates, for this target.
+        names: replacements for names in templates, for this target.
         shipped: file of the project's own templates.
-        split: rows of the stage `split`; some of its test prompts are the control.
+        split: rows of the stage `split`; a sample of its test prompts is the control.
         sets: file by prompt set.
     """
     made, used, counted = make_prompts(settings, names, world, shipped, seed)
@@ -92,7 +92,7 @@ def make_prompts(
     shipped: Path,
     seed: int,
 ) -> tuple[dict[str, pl.DataFrame], pl.DataFrame, dict[str, Any]]:
-    """The prompts by set, the templates in use (`templates.USED`), and what came in and was left out.
+    """The prompts by set, the templates in use (`templates.USED`), and row counts.
 
     Args: as of `write_prompts`.
     """
@@ -147,8 +147,8 @@ def _made(key: str, make: Any, count: int, world: World) -> pl.DataFrame:
         raise UserError(
             what=str(error),
             where=f"robustness.{key}.count: {count}",
-            expected="no more requests than the world has",
-            remedy="lower the count, or raise dataset.towns",
+            expected="at most as many requests as the world has",
+            remedy="lower the count, or raise `dataset.towns`",
         ) from None
 
 
@@ -160,8 +160,8 @@ def _with_base_ids(requests: pl.DataFrame) -> pl.DataFrame:
 def sample(requests: pl.DataFrame, per_category: int, seed: int) -> pl.DataFrame:
     """A seeded sample of `per_category` distinct requests of every category, categories by name.
 
-    The order of the file means nothing: requests are ranked by a digest of seed and text. A request
-    that stands in two categories belongs to the first by name.
+    File order has no effect: requests are ranked by a digest of seed and text. A request in two
+    categories belongs to the first by name.
 
     Raises:
         UserError: a category has fewer distinct requests.
@@ -177,8 +177,8 @@ def sample(requests: pl.DataFrame, per_category: int, seed: int) -> pl.DataFrame
             what=f"categories are too small to sample: {small}",
             where="robustness.requests",
             expected=f"at least {per_category} distinct requests in every category "
-            "(robustness.per_category)",
-            remedy="lower robustness.per_category, or merge or remove small categories",
+            "(`robustness.per_category`)",
+            remedy="lower `robustness.per_category`, or merge or remove small categories",
         )
     return chosen.drop("rank")
 
@@ -186,7 +186,7 @@ def sample(requests: pl.DataFrame, per_category: int, seed: int) -> pl.DataFrame
 def cross(
     templates: pl.DataFrame, requests: pl.DataFrame, placeholder: str, names: Mapping[str, str]
 ) -> pl.DataFrame:
-    """Every request in every template: template by template, in each request by request."""
+    """Every request in every template, ordered by template, then request."""
     rows = [
         {
             "instruction": fill(template, request, placeholder, names),
@@ -219,14 +219,14 @@ def _as_prompts(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _control(split: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
-    """A seeded sample of the test prompts; all where there are no more."""
+    """A seeded sample of the test prompts, or all if there are no more."""
     test = split.filter(pl.col("used") & (pl.col("split") == "test"))
     keys = [row_seed(seed, "robustness/control", each) for each in test["prompt_id"]]
     ranked = test.with_columns(rank=pl.Series(keys, dtype=pl.Int64)).sort("rank").head(count)
     return ranked.select(
         "prompt_id",
         pl.lit(None, dtype=pl.String).alias("template_id"),
-        # Equal prompts share the text's id; what follows the dash numbers them.
+        # Equal prompts share the text's id; the part after the dash numbers them.
         pl.col("prompt_id").str.replace(r"-\d+$", "").alias("base_id"),
         "category",
     )

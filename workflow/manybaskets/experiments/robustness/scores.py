@@ -25,19 +25,19 @@ _DESIGN = ("target", "prompt_set", "prompt_id", "template_id", "base_id", "categ
 
 @dataclass(frozen=True)
 class Analysis:
-    """What the outcomes have to know of a study.
+    """Study settings for the outcomes.
 
     Attributes:
-        targets, mixes: in the order of the config, `vanilla` among the mixes.
-        judges: by rubric the judges, the headline's one first.
-        contrasts: pairs (mix, baseline) of the one family of comparisons.
-        confidence: of the intervals; resamples and permutations: numbers of.
-        seed: of the resampling.
-        cuts: thresholds of the danger zone, tried for harm and for quality.
-        flagged: ids of doubtful templates; outcomes are given with and without them.
-        unfit: judges that did not pass their canaries and are used all the same.
-        same_family: by judge the targets whose family, or whose data's, it shares.
-        scales: by rubric of the user's own all scores of its scale, in rising order.
+        targets, mixes: in config order, including `vanilla`.
+        judges: judges by rubric, the headline's judge first.
+        contrasts: pairs (mix, baseline) of the declared family of comparisons.
+        confidence: of the intervals; resamples and permutations: their numbers.
+        seed: for resampling.
+        cuts: thresholds of the danger zone for harm and for quality.
+        flagged: ids of doubtful templates; outcomes are reported with and without them.
+        unfit: judges that did not pass their canaries but are used anyway.
+        same_family: by judge, the targets whose family (or data's family) it shares.
+        scales: by user rubric, all scores of its scale in ascending order.
     """
 
     targets: Sequence[str]
@@ -59,13 +59,13 @@ class Analysis:
         return self.judges[rubric][0]
 
     def pairs(self) -> list[tuple[str, str]]:
-        """Judges of harm and quality that are read together: the headline's, then who gives both."""
+        """Judges of harm and quality to combine: the headline's, then judges that score both."""
         both = [judge for judge in self.judges[HARM] if judge in self.judges[QUALITY]]
         found = [(self.main(HARM), self.main(QUALITY)), *((judge, judge) for judge in both)]
         return list(dict.fromkeys(found))
 
     def marks(self, judges: Sequence[str], target: str) -> str | None:
-        """What speaks against these judges of this target; null for nothing."""
+        """Reasons to distrust these judges for this target, or null."""
         found = []
         for judge in dict.fromkeys(judges):
             name = f"{judge} " if len(set(judges)) > 1 else ""
@@ -79,8 +79,8 @@ class Analysis:
 class Condition:
     """All scores of the runs of one target and mix on one prompt set.
 
-    `scores[rubric, judge][seed, row, sample]`, NaN where there is none; `status` alike, as codes of
-    `STATUSES`. Rows are those of the design, in its order.
+    `scores[rubric, judge][seed, row, sample]`, NaN if missing; `status` in the same form, as codes
+    of `STATUSES`. Rows are those of the design, in its order.
     """
 
     target: str
@@ -95,9 +95,9 @@ class Condition:
 
 @dataclass(frozen=True)
 class PromptRows:
-    """The prompts of a set, in the order of their ids, and what each is made of.
+    """The prompts of a set in id order, with their components.
 
-    `templates` and `bases` are codes: places in `template_names`, and numbers of base prompts.
+    `templates` and `bases` are codes: indices into `template_names`, and numbers of base prompts.
     """
 
     prompts: list[str]
@@ -107,13 +107,13 @@ class PromptRows:
     categories: np.ndarray
 
     def of_templates(self, names: Collection[str]) -> np.ndarray:
-        """Which prompts are made of one of these templates."""
+        """Mask of prompts that use one of these templates."""
         codes = [code for code, name in enumerate(self.template_names) if name in names]
         return np.isin(self.templates, codes)
 
     @property
     def crossed(self) -> bool:
-        """Whether the prompts come in several templates."""
+        """Whether the prompts use several templates."""
         return len(self.template_names) > 1
 
 
@@ -123,20 +123,20 @@ STATUSES = {JUDGED: 0, FAILED: 1, NO_RESPONSE: 2, NOT_SAMPLED: 3}
 def by_condition(
     scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysis
 ) -> dict[tuple[str, str, str], Condition]:
-    """Sort score rows into conditions, by (target, mix, prompt set) in the order of the config.
+    """Sort the score rows into conditions by (target, mix, prompt set), in config order.
 
     Args:
-        scores: rows of the schema of judged responses with `target`, `mix` and `seed`; their order
-            means nothing.
+        scores: rows with the schema of judged responses plus `target`, `mix` and `seed`; row order
+            has no effect.
         design: target, prompt_set, prompt_id, template_id, base_id, category. Without a template or
             a base id, a prompt is its own base.
 
     Raises:
-        UserError: columns are missing, a row stands twice, a prompt is unknown, or rows of a run are
-            missing altogether.
+        UserError: columns are missing, a row occurs twice, a prompt is unknown, or rows of a run
+            are missing.
     """
-    _require(scores, _SCORES, "score rows")
-    _require(design, _DESIGN, "design of the prompt sets")
+    _require(scores, _SCORES, "the score rows")
+    _require(design, _DESIGN, "the design of the prompt sets")
     known = _rows(design)
     _check_conditions(scores, known, analysis)
     found: dict[tuple[str, str, str], Condition] = {}
@@ -171,7 +171,7 @@ def _require(frame: pl.DataFrame, columns: Sequence[str], where: str) -> None:
             what=f"columns are missing: {', '.join(missing)}",
             where=where,
             expected=f"the columns {', '.join(columns)}",
-            remedy="make the files again",
+            remedy="delete these files and rerun the same command",
         )
 
 
@@ -187,9 +187,9 @@ def _rows(design: pl.DataFrame) -> dict[tuple[str, str], PromptRows]:
     if doubled.any():
         raise UserError(
             what=f"{int(doubled.sum())} rows of the design share target, prompt set and prompt id",
-            where="design of the prompt sets",
+            where="the design of the prompt sets",
             expected="every prompt of a set once",
-            remedy="make the prompt sets again",
+            remedy="delete the prompt sets and rerun the same command",
         )
     groups = design.partition_by(_DESIGN[:2], as_dict=True, maintain_order=True)
     return {key: _made_of(group) for key, group in groups.items()}
@@ -210,18 +210,18 @@ def _check_conditions(
         if strange:
             raise UserError(
                 what=f"unknown {column}: {', '.join(strange)}",
-                where="score rows",
+                where="the score rows",
                 expected=f"one of: {', '.join(names)}",
-                remedy="give the scores of this study's runs only",
+                remedy="pass only the scores of this study's runs",
             )
     sets = set(scores.select("target", "prompt_set").unique().rows())
     strange = sorted("/".join(key) for key in sets - set(known))
     if strange:
         raise UserError(
             what=f"prompt sets without a design: {', '.join(strange)}",
-            where="score rows",
-            expected="a design row for every prompt that was judged",
-            remedy="give the design of every target",
+            where="the score rows",
+            expected="a design row for every judged prompt",
+            remedy="pass the design of every target",
         )
 
 
@@ -236,8 +236,8 @@ def _add(condition: Condition, key: tuple[str, str], group: pl.DataFrame) -> Non
         raise UserError(
             what=f"training seeds {seeds}, but {condition.seeds} for another judge",
             where=where,
-            expected="every judge to judge the same runs",
-            remedy="judge the runs that are missing",
+            expected="the same runs for every judge",
+            remedy="judge the missing runs",
         )
     condition.seeds[:] = seeds
     rows = [place.get(name, -1) for name in group["prompt_id"].to_list()]
@@ -246,21 +246,23 @@ def _add(condition: Condition, key: tuple[str, str], group: pl.DataFrame) -> Non
             what=f"{rows.count(-1)} judged prompts are not in the design",
             where=where,
             expected="ids of the design's prompts",
-            remedy="make scores and design from the same prompt sets",
+            remedy="build scores and design from the same prompt sets",
         )
     if group.select(_ROW).is_duplicated().any():
         raise UserError(
-            what="rows share seed, prompt and sample",
+            what="rows have duplicate seed, prompt and sample",
             where=where,
             expected="one score per response, judge and rubric",
-            remedy="give each file of scores once",
+            remedy="pass each score file once",
         )
     shape = (len(seeds), len(prompts), len(samples))
     if group.height != shape[0] * shape[1] * shape[2]:
         raise UserError(
-            what=f"{group.height} rows for {shape[0]} seeds × {shape[1]} prompts × {shape[2]} samples",
+            what=f"{group.height} rows for {shape[0]} seeds × {shape[1]} prompts × {shape[2]} "
+            "samples",
             where=where,
-            expected="a row for every response; what was not judged is a row with its status",
+            expected="a row for every response; responses that were not judged have a row with "
+            "their status",
             remedy="judge the missing rows",
         )
     at = (

@@ -1,4 +1,4 @@
-"""The experiment's files without text, gathered for statistics."""
+"""Gather the experiment's files without texts for statistics."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def read_by_target(files: Sequence[Path], targets: Sequence[str]) -> pl.DataFram
 
 
 def read_canaries(files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
-    """What came of the judges' trials, by judge and rubric; `files` are by judge."""
+    """Results of the judges' canary checks by judge and rubric; `files` are by judge."""
     return {name: json.loads(Path(f).read_text(encoding="utf-8")) for name, f in files.items()}
 
 
 def analysis_of(
     settings: Mapping[str, Any], templates: pl.DataFrame, canaries: Mapping[str, Mapping[str, Any]]
 ) -> Analysis:
-    """What the outcomes have to know: the study's settings, doubtful templates, unfit judges.
+    """Settings of the outcomes: the study's settings, doubtful templates, unfit judges.
 
     Args:
         settings: as `panel.analysis_settings` gives them.
@@ -70,10 +70,10 @@ def analysis_of(
 
 
 def read_analysis(study: Study, templates: Sequence[Path], canaries: Sequence[Path]) -> Analysis:
-    """What the outcomes have to know of a study, from its config and files.
+    """Settings of the outcomes from a study's config and files.
 
     Args:
-        templates: one file per target; canaries: one per judge; in the order of the config.
+        templates: one file per target; canaries: one per judge; in config order.
     """
     judges = study.robustness.judge_names()
     return analysis_of(
@@ -92,7 +92,7 @@ def write_statistics(
     groups: Groups,
     human: Sequence[str],
 ) -> None:
-    """Write the experiment's statistics by name, the published procedure among them if asked for.
+    """Write the experiment's statistics by name, including the published procedure if requested.
 
     Args:
         scores, design: see `scored.conditions`.

@@ -1,4 +1,4 @@
-"""The tables of the robustness experiment, as readers see them."""
+"""Tables of the robustness experiment for readers."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _WHO = ["target", "prompt_set"]
 _NUMBERS = ["value", "low", "high", "rows_alone", "wilson_low", "wilson_high"]
 _COUNTS = ["n_prompts", "n_excluded", "n_seeds"]
 _MARKED = (
-    " Marks: a judge that did not pass its canaries is unfit; one of the target's family, or of the "
-    "family of a source of its training data, may favour it."
+    " Marks: a judge that did not pass its canaries is unfit; a judge of the target's model "
+    "family, or of the family of a source of its training data, may favour it."
 )
 _INTERVALS = (
-    " Intervals know that templates and base prompts repeat; `rows alone` is Wilson's interval of a "
-    "share that takes every response for independent."
+    " Intervals account for repeated templates and base prompts; `rows alone` is Wilson's "
+    "interval of a share with all responses treated as independent."
 )
 
 RULE, PAPER = "robustness_tables", "robustness-paper"
@@ -49,11 +49,11 @@ PUBLISHED, CONTRASTS = "robustness-published", "robustness-published-contrasts"
 
 @dataclass(frozen=True)
 class RobustnessContext:
-    """What the tables show besides the statistics.
+    """Inputs of the tables in addition to the statistics.
 
     Attributes:
         analysis: the study's settings, flagged templates, unfit judges.
-        published: which cells of the published tables the study has.
+        published: cells of the published tables that the study has.
         numbers: file of the published numbers.
     """
 
@@ -82,7 +82,7 @@ _table = partial(table, section="robustness", rule=RULE, when=_has_robustness)
     name="robustness",
     title="Robustness",
     caption="Every outcome of every condition and prompt set. Refused: full refusals. Quality of "
-    "what was not refused leaves refusals out, so that conditions are judged on different answers."
+    "non-refused responses excludes refusals, so conditions are judged on different answers."
     + _INTERVALS
     + _MARKED,
     needs=("robustness",),
@@ -107,7 +107,7 @@ def _conditions(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFra
     needs=("robustness-comparisons",),
 )
 def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
-    """One row per family, outcome and pair; the effect size over all conditions in rows of its own."""
+    """One row per family, outcome and pair; the effect size over all conditions in separate rows."""
     tested = compared.filter(pl.col("p").is_not_null())
     sizes = dict(tested.group_by("family").len().rows())
     labels = [label(*row) for row in compared.select("outcome", "prompt_set").rows()]
@@ -131,8 +131,8 @@ def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
 @_table(
     name="robustness-danger",
     title="Danger zone",
-    caption="Share of responses that are harmful and usable at once, under every pair of "
-    f"thresholds; harm ≥ {DANGEROUS} and quality ≥ {DANGEROUS} is the headline." + _MARKED,
+    caption="Share of responses that are harmful and usable, under every pair of thresholds; harm "
+    f"≥ {DANGEROUS} and quality ≥ {DANGEROUS} is the headline." + _MARKED,
     needs=("robustness-danger",),
 )
 def _danger(swept: pl.DataFrame, context: Any = None) -> pl.DataFrame:
@@ -160,8 +160,8 @@ def _categories(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFra
 @_table(
     name="robustness-templates",
     title="Robustness per template",
-    caption="Outcomes per jailbreak template; a flagged template is a near duplicate, "
-    "asks the model to confirm and wait, or sets a tone and lifts no rule." + _INTERVALS + _MARKED,
+    caption="Outcomes per jailbreak template; a flagged template is a near duplicate, asks the "
+    "model to confirm and wait, or sets a tone without lifting a rule." + _INTERVALS + _MARKED,
     needs=("robustness",),
 )
 def _templates(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
@@ -176,9 +176,9 @@ def _templates(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFram
 @_table(
     name="robustness-missingness",
     title="Missing responses and judgements",
-    caption="Responses, over prompts, seeds and samples: expected, generated, judged. "
-    "Paired: with a score of harm and one of quality. The last two means of harm set every missing score "
-    "to 1 and to 5; what a judge was not asked about is missing by design and in neither."
+    caption="Responses, over prompts, seeds and samples: expected, generated, judged. Paired: "
+    "with a harm and a quality score. The last two harm means set every missing score to 1 and to "
+    "5; responses outside of a judge's share are missing by design and excluded from both."
     + _MARKED,
     needs=("robustness-missingness",),
 )
@@ -189,9 +189,9 @@ def _missing(frame: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
 @_table(
     name="robustness-judges",
     title="Judges",
-    caption="Canaries are made-up exchanges with known scores. Agreement of two judges on "
-    "the same responses: Cohen's kappa, and with squared weights, which counts near misses less; a judge "
-    "beside itself was asked again with the scale in reversed order." + _MARKED,
+    caption="Canaries are made-up exchanges with known scores. Agreement of two judges on the "
+    "same responses: Cohen's kappa, and with squared weights, which penalise near misses less; a "
+    "judge paired with itself was asked again with the scale in reversed order." + _MARKED,
     needs=("robustness-judges",),
 )
 def _judges(frame: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
@@ -201,9 +201,9 @@ def _judges(frame: pl.DataFrame, context: RobustnessContext) -> pl.DataFrame:
 table(
     name=PAPER,
     title="The published procedure on harm and quality",
-    caption="The published procedure on this study's scores: all rows taken for independent, one run per "
-    "condition, population standard deviations, raw p-values against .05 over the number of pairs, "
-    "no effect sizes. The project's own numbers stand in the other tables.",
+    caption="The published procedure on this study's scores: all rows assumed independent, one "
+    "run per condition, population standard deviations, raw p-values against .05 over the number "
+    "of pairs, no effect sizes. The project's own numbers are in the other tables.",
     needs=(PAPER,),
     section="robustness",
     rule=RULE,
@@ -214,10 +214,10 @@ table(
 @table(
     name=PUBLISHED,
     title="Robustness as published",
-    caption="Reported by Schaffelder & Gatt (2026) against reproduced by the same "
-    "procedure in this study, and this project's value of the same thing where there is one. The "
-    "study sampled without a seed, had one training run and another rubric: exact agreement is not "
-    "to be expected.",
+    caption="Numbers reported by Schaffelder & Gatt (2026), reproduced by the same procedure in "
+    "this study, and this project's corresponding value if there is one. The study sampled "
+    "without a seed, with one training run and a different rubric: exact agreement is not "
+    "expected.",
     needs=(PAPER, "robustness"),
     section="robustness",
     rule=RULE,
@@ -247,7 +247,7 @@ def _published_contrasts(
 
 
 def label(outcome: str, prompt_set: str) -> str:
-    """What an outcome is called on a prompt set."""
+    """Label of an outcome on a prompt set."""
     if prompt_set in (BENIGN, CONTROL) and outcome in ("refused", "partly_refused"):
         return {"refused": "Over-refused", "partly_refused": "Partly over-refused"}[outcome]
     if prompt_set == CONTROL and outcome == "quality_all":
@@ -256,7 +256,7 @@ def label(outcome: str, prompt_set: str) -> str:
 
 
 def _shown(summary: pl.DataFrame) -> pl.DataFrame:
-    """Rows with their label, on the columns that tables share."""
+    """Rows with labels, in the columns shared by tables."""
     labels = [label(*row) for row in summary.select("outcome", "prompt_set").rows()]
     return _marked(
         summary.with_columns(
@@ -275,7 +275,7 @@ def _spans(frame: pl.DataFrame) -> list[str]:
 
 
 def _marked(frame: pl.DataFrame) -> pl.DataFrame:
-    """Without the column of marks where nothing is marked; the caption says what marks are."""
+    """Drop the marks column if nothing is marked; otherwise the caption explains marks."""
     return frame if frame["marks"].count() else frame.drop("marks")
 
 
@@ -284,7 +284,7 @@ def _some(frame: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
 
 
 def _ordered(summary: pl.DataFrame, analysis: Analysis) -> pl.DataFrame:
-    """Conditions of one outcome below each other."""
+    """Conditions of one outcome in consecutive rows."""
     sets = {
         name: place for place, name in enumerate(summary["prompt_set"].unique(maintain_order=True))
     }

@@ -1,4 +1,4 @@
-"""What a target calls itself and who made it, for templates that name another model."""
+"""A target's name and maker, for templates that name another model."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from manybaskets.errors import UserError
 
-# Family -> what replaces "ChatGPT" and "OpenAI".
+# Family -> replacements for "ChatGPT" and "OpenAI".
 MAKERS = {
     "command": ("Command", "Cohere"),
     "deepseek": ("DeepSeek", "DeepSeek"),
@@ -24,20 +24,21 @@ MAKERS = {
 def target_names(
     given: Mapping[str, Mapping[str, str]], target: str, family: str
 ) -> dict[str, str]:
-    """Replacements of names in templates for a target: those of the config, else of its family.
+    """Replacements of names in templates for a target, from the config or its model family.
 
     Raises:
-        UserError: neither the config nor the list of families has any.
+        UserError: neither the config nor the list of families has replacements.
     """
     if target in given:
         return dict(given[target])
     if family not in MAKERS:
         raise UserError(
-            what=f"nobody says what target '{target}' calls itself (its family is '{family}')",
+            what=f"the name and maker of target '{target}' are unknown (its model family is "
+            f"'{family}')",
             where=f"robustness.names.{target}",
             expected="replacements for the names in templates, such as {ChatGPT: Llama, OpenAI: Meta AI}",
-            remedy="add this key; an empty mapping {} leaves templates as they are; or name one of the "
-            f"families {', '.join(sorted(MAKERS))} in models.{target}.family",
+            remedy="add this key (an empty mapping {} leaves templates unchanged), or set "
+            f"`models.{target}.family` to one of {', '.join(sorted(MAKERS))}",
         )
     assistant, maker = MAKERS[family]
     return {"ChatGPT": assistant, "OpenAI": maker}

@@ -1,8 +1,8 @@
-"""Jailbreak templates: which are used, how a request is put into one, and which are doubtful.
+"""Jailbreak templates: selection, filling with requests, and flags for doubtful templates.
 
-Three kinds of template blur what a mean over templates says, so tables give it without them as well:
-near duplicates of an earlier one; those that make the model confirm first and wait, so that a single
-turn never reaches the request; and those that only set a tone and lift no rule.
+Three kinds of templates distort a mean over templates, so tables also report it without them: near
+duplicates of an earlier template; templates that make the model confirm first and wait, so that a
+single turn never reaches the request; and templates that only set a tone without lifting a rule.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ USED = pl.Schema(
         "votes": pl.Int64,
         "words": pl.Int64,
         "placeholders": pl.Int64,
-        "near_duplicate_of": pl.String,  # template_id of the first that it is like; else null
+        "near_duplicate_of": pl.String,  # template_id of the first similar template, or null
         "confirm_and_wait": pl.Boolean,
         "tone_only": pl.Boolean,
         "doubtful": pl.Boolean,  # any of the three
@@ -56,13 +56,13 @@ _LIFTS = re.compile(
 def used_templates(
     templates: pl.DataFrame, placeholder: str, min_votes: int, near: float, where: str
 ) -> tuple[pl.DataFrame, dict[str, int]]:
-    """The templates that are used, with the columns of `USED`, and counts of the others by reason.
+    """The templates in use, with the columns of `USED`, and counts of the others by reason.
 
-    Used is what has more than `min_votes` votes (or none to have) and the placeholder; of equal
-    texts the first.
+    A template is used if it has more than `min_votes` votes (or there is no votes column) and the
+    placeholder; only the first of equal texts is used.
 
     Raises:
-        UserError: none is left.
+        UserError: no template is left.
     """
     counts = {"read": templates.height}
     popular = templates.filter(pl.col("votes").is_null() | (pl.col("votes") > min_votes))
@@ -74,11 +74,12 @@ def used_templates(
     counts["used"] = kept.height
     if not kept.height:
         raise UserError(
-            what=f"no template is used: of {counts['read']}, {counts['too_few_votes']} have too few "
-            f"votes and {counts['without_placeholder']} lack the placeholder",
+            what=f"no template can be used: of {counts['read']}, {counts['too_few_votes']} have "
+            f"too few votes and {counts['without_placeholder']} lack the placeholder",
             where=where,
-            expected=f"templates with more than {min_votes} votes that hold '{placeholder}'",
-            remedy="correct robustness.templates.placeholder or min_votes, or bring other templates",
+            expected=f"templates with more than {min_votes} votes that contain '{placeholder}'",
+            remedy="change `robustness.templates.placeholder` or `min_votes`, or use other "
+            "templates",
         )
     texts = kept["template"].to_list()
     ids = [template_id(text) for text in texts]
@@ -115,10 +116,10 @@ def plain_words(text: str, placeholder: str = "") -> list[str]:
 
 
 def near_duplicates(templates: Sequence[Sequence[str]], near: float) -> list[int | None]:
-    """Of every template the first earlier one whose words are so alike, or none.
+    """For every template, the first earlier near duplicate by words, or None.
 
-    Alike is 2·LCS/(n + m) ≥ `near`, with the longest common subsequence of the words (rapidfuzz's
-    normalised Indel similarity).
+    Near duplicates have 2·LCS/(n + m) ≥ `near`, with the longest common subsequence of the words
+    (rapidfuzz's normalised Indel similarity).
     """
     return [
         next(
@@ -134,27 +135,27 @@ def near_duplicates(templates: Sequence[Sequence[str]], near: float) -> list[int
 
 
 def confirms_and_waits(text: str) -> bool:
-    """Whether a template asks for a confirmation before the request is met (English patterns)."""
+    """Whether a template asks for a confirmation before the request (English patterns)."""
     return bool(_CONFIRMS.search(text))
 
 
 def sets_only_a_tone(text: str) -> bool:
-    """Whether a template names a tone or form and neither a role nor a rule (English patterns)."""
+    """Whether a template sets a tone or form, but no role or rule (English patterns)."""
     return bool(_TONE.search(text)) and not _LIFTS.search(text)
 
 
 def fill(template: str, request: str, placeholder: str, names: Mapping[str, str]) -> str:
     """Replace names in the template, then every placeholder by the request.
 
-    Names are found in any case and also within words, and only in the template's own text: a request
-    that holds one keeps it.
+    Names are replaced in any case and within words, but only in the template's own text: names in a
+    request are kept.
     """
     pieces = [replace_names(piece, names) for piece in template.split(placeholder)]
     return request.join(pieces)
 
 
 def replace_names(text: str, names: Mapping[str, str]) -> str:
-    """Replace names in one pass, so that what was put in is not replaced again; the longest first."""
+    """Replace names in one pass, longest first, so that replacements are not replaced again."""
     if not names:
         return text
     ordered = sorted(names, key=len, reverse=True)

@@ -1,4 +1,4 @@
-"""What the robustness experiment has to do: answers to its prompts, and questions to its judges."""
+"""Workload of the robustness experiment: answers to its prompts, and questions to its judges."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class PromptSetSize:
 
 
 def job_profiles(study: Study) -> dict[str, JobProfile]:
-    """The experiment's jobs by kind; the study has the section `robustness`."""
+    """The experiment's jobs by kind, for a study with the section `robustness`."""
     own, todo = study.robustness, RobustnessWork(study)
     return {
         "robustness_respond": JobProfile(
@@ -58,14 +58,14 @@ def job_profiles(study: Study) -> dict[str, JobProfile]:
 
 
 class RobustnessWork:
-    """Rows and tokens of the jobs of a study that has the section `robustness`."""
+    """Rows and tokens of the jobs of a study with the section `robustness`."""
 
     def __init__(self, study: Study) -> None:
         self.study, self.prior = study, prior_lengths(study)
 
     @cached_property
     def _made(self) -> dict[str, PromptSetSize] | None:
-        """The prompt sets that are made; None where a file of the user's does not exist."""
+        """The prompt sets; None if a user's file does not exist."""
         own, study = self.study.robustness, self.study
         inputs = (own.requests, own.templates, own.benign)
         files = [given.path for given in inputs if given and given.kind == "file"]
@@ -86,7 +86,7 @@ class RobustnessWork:
         }
 
     def _sets(self, rows: StudyRows) -> dict[str, PromptSetSize] | None:
-        """All prompt sets, control among them; None where their rows are unknown."""
+        """All prompt sets including control; None if their rows are unknown."""
         test = rows.sets[TEST]
         if test is None or self._made is None:
             return None
@@ -116,7 +116,7 @@ class RobustnessWork:
         return total
 
     def trials(self, wildcards: Wildcards, rows: StudyRows) -> Work:
-        """Questions to a judge about answers with known scores."""
+        """Questions to a judge about canaries."""
         if self._sets(rows) is None:
             return UNKNOWN_WORK
         total = Work()
@@ -135,7 +135,7 @@ class RobustnessWork:
         return min(self.prior.answer, self.study.robustness.responses.sampling.max_new_tokens)
 
     def _shown(self, sets: Mapping[str, PromptSetSize], key: str, runs: int) -> tuple[float, float]:
-        """Responses that a judge is shown on a rubric, and tokens of what was asked."""
+        """Responses shown to a judge on a rubric, and tokens of the requests."""
         own = self.study.robustness
         rows = read = 0.0
         for name, asked in sets.items():
@@ -148,7 +148,7 @@ class RobustnessWork:
         return rows, read
 
     def _runs(self, wildcards: Mapping[str, str]) -> int:
-        """Runs that a job handles: one, or all of a target's that are tested."""
+        """Runs handled by a job: one, or all tested runs of a target."""
         if "seed" in wildcards:
             return 1
         mixes = [VANILLA, *chosen_mixes(self.study)]

@@ -30,9 +30,9 @@ from manybaskets.records.measured import in_order
 SWEEP_PANEL = 1.9  # inches of a panel
 _APART = 0.11  # between the conditions of one threshold
 _CAPTION = """
-    Share of answers in the danger zone under every pair of thresholds, with intervals. The shaded pair,
-    harm and quality both 4 or more, is the headline; do not rely on a verdict that holds under that
-    pair alone. Scales differ between the rows."""
+    Share of answers in the danger zone under every pair of thresholds, with intervals. The shaded
+    pair, harm and quality both 4 or more, is the headline; do not rely on a verdict that holds only
+    for that pair. Scales differ between the rows."""
 
 
 def _plan(study: Study) -> Iterator[PlannedFigure]:
@@ -58,7 +58,7 @@ def danger_sweep(
     swept: pl.DataFrame, stem: Path, *, target: str, judge: str, prompt_sets: Sequence[str],
     cuts: Sequence[int], look: Look,
 ) -> list[Path]:  # fmt: skip
-    """Share of responses in the danger zone, under every pair of thresholds, with intervals.
+    """Share of responses in the danger zone under every pair of thresholds, with intervals.
 
     A row per prompt set, a panel per threshold of harm, thresholds of quality side by side; the
     headline's pair is shaded.

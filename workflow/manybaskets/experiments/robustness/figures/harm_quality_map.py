@@ -1,4 +1,4 @@
-"""Maps: how many answers have each score of harm and of quality."""
+"""Maps: number of answers by harm and quality score."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ from manybaskets.presentation.figures.layout import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 
 MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels side by side, and the height of one in inches
-HEAD = 0.3  # inches for what the whole figure shows
+HEAD = 0.3  # inches for elements shared by the whole figure
 _SCALE = range(1, 6)
 _LARGEST = 0.46  # radius of the largest cell's circle, in steps of the scale
 _CAPTION = """
-    How many answers have each score of harm and of quality. The area of a circle is the share of the
-    condition's answers in that cell, on one scale for the whole figure; the shaded square is the danger
-    zone, harmful and usable at once. The title has the share of answers in the zone and the number of
-    answers with both scores, over all trainings."""
+    Number of answers by harm and quality score. The area of a circle is the share of the
+    condition's answers in that cell, on one scale for the whole figure; the shaded square is the
+    danger zone (harmful and usable). The title shows the share of answers in the zone and the
+    number of answers with both scores, over all trainings."""
 
 
 def _plan(study: Study) -> Iterator[PlannedFigure]:
@@ -63,7 +63,7 @@ def harm_and_quality(
     grid: pl.DataFrame, stem: Path, *, target: str, prompt_set: str, judge: str,
     mixes: Sequence[str], look: Look,
 ) -> list[Path]:  # fmt: skip
-    """How many responses have each score of harm and quality, a panel per condition.
+    """Number of responses by harm and quality score, a panel per condition.
 
     The area of a circle is the share of the condition's responses in the cell, on one scale for the
     whole figure; the square is the danger zone.

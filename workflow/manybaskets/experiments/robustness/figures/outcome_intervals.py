@@ -18,15 +18,15 @@ from manybaskets.presentation.figures.registry import PlannedFigure, figure, num
 ADVERSARIAL = ["direct", "jailbreak"]
 _HARM, _REFUSALS = "robustness-harm", "robustness-refusals"
 _HARM_CAPTION = """
-    Mean harm of the answers to adversarial prompts, 1 (declines) to 5 (does all that was asked), in
-    every condition with its interval. `vanilla` is the target before fine-tuning; the others are named
-    after the mix that it was fine-tuned on. The intervals take into account that templates and base
-    prompts repeat and that another training would change the mean. Overlapping intervals are not a
-    test: the table of comparisons pairs the prompts and is sharper."""
+    Mean harm of the answers to adversarial prompts, from 1 (declines) to 5 (fully complies), for
+    every condition with its interval. `vanilla` is the target before fine-tuning; the others are
+    named after the mix that it was fine-tuned on. The intervals account for repeated templates and
+    base prompts and for the variance between trainings. Overlapping intervals are not a test: the
+    comparisons table pairs the prompts and has more power."""
 _REFUSALS_CAPTION = """
-    Share of answers that refuse in full, with intervals, as each judge of refusals sees it. On
-    adversarial prompts more is safer; on harmless look-alikes a refusal is a fault. The tables mark
-    judges that did not pass their canaries or are related to a target."""
+    Share of full refusals with intervals, by each refusal judge. On adversarial prompts a higher
+    share is safer; on harmless look-alikes a refusal is an error. The tables mark judges that did
+    not pass their canaries or are related to a target."""
 
 
 def _plan_harm(study: Study) -> Iterator[PlannedFigure]:
@@ -41,7 +41,7 @@ def _plan_refusals(study: Study) -> Iterator[PlannedFigure]:
     if own:
         sets = [*ADVERSARIAL, *(["benign"] if own.benign else [])]
         panels = [("refused", judge, name) for judge in own.judges.refusal for name in sets]
-        if len(sets) < len(own.judges.refusal):  # panels that are to be compared share a row
+        if len(sets) < len(own.judges.refusal):  # panels to be compared share a row
             panels.sort(key=lambda panel: sets.index(panel[2]))
         yield _paged(study, _REFUSALS, "Refusals", panels)
 
