@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from documents import hand_written, text_of
+from documents import hand_written, pages, text_of
 from repository import LIBRARY, ROOT
 
 from manybaskets.experiments import EXPERIMENTS
@@ -12,6 +12,20 @@ from manybaskets.experiments.preference import verdicts
 from manybaskets.status import failures
 
 RULES = re.compile(r"^\s*(?:use rule \w+(?: from \w+)? as|rule|checkpoint) (\w+)", re.MULTILINE)
+
+
+def test_paths_on_the_pages_exist():
+    """Files and folders of the repository, and modules of the library."""
+    folders = "workflow|tests|benchmarks|config|docs|resources|envs|slurm|workstation|profiles"
+    path = re.compile(rf"`((?:{folders}|manybaskets)/[\w./-]+|manybaskets\.[\w.]+)`")
+    ignored = {"resources/external/"}  # users put published prompts there
+    for page in [*pages(), "README.md", "resources/README.md", "resources/published/README.md"]:
+        named = set(path.findall(text_of(page))) - ignored
+        for name in named:
+            place = name.replace(".", "/") if name.startswith("manybaskets.") else name
+            under = LIBRARY if place.startswith("manybaskets/") else ROOT
+            found = (under / place).exists() or (under / f"{place}.py").is_file()
+            assert found, f"{page}: {name}"
 
 
 def test_the_readme_lists_the_targets_of_the_snakefile():
