@@ -201,7 +201,7 @@ def test_a_source_stands_hollow_beside_the_run_made_of_it(tmp_path, points):
 def cells(frame, tmp_path, monkeypatch):
     """Texts in the cells of a matrix of sources, with their slant."""
     figures = []
-    monkeypatch.setattr(heatmaps, "save", lambda figure, *_: figures.append(figure))
+    monkeypatch.setattr(heatmaps, "save_figure", lambda figure, *_: figures.append(figure))
     heatmaps.source_distances(frame, tmp_path / "matrix", kinds=["meteor"], look=LOOK)
     return [(text.get_text(), text.get_fontstyle()) for text in figures[0].axes[0].texts]
 
