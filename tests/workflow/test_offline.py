@@ -30,7 +30,7 @@ def test_only_local_rules_go_online():
         for file in (REPOSITORY / "workflow/scripts").glob("*.py")
         if any(switch in file.read_text() for switch in SWITCHES)
     }
-    assert online == {"fetch_model", "fetch_dataset", "fetch_answers"}
+    assert online == {"fetch_model", "fetch_gguf", "fetch_dataset", "fetch_answers"}
     rules = "".join(file.read_text() for file in (REPOSITORY / "workflow/rules").glob("*.smk"))
     for name in online:
         body = re.search(rf"^( *)rule {name}:\n(.*?\n)(?=\1\S|\Z)", rules, re.M | re.S)[2]

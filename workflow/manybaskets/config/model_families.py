@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 
 from manybaskets.config.judges import ClassifierJudge, ModelJudge
-from manybaskets.config.models import FolderModel, HubModel
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
 
@@ -42,9 +41,7 @@ def family_of(study: Study, model: str) -> str:
     settings = study.models[model]
     if settings.family:
         return settings.family.casefold()
-    place = settings.repo if isinstance(settings, HubModel) else ""
-    place = settings.path if isinstance(settings, FolderModel) else place
-    return known_family(place) or model
+    return known_family(settings.origin) or model
 
 
 def family_of_judge(study: Study, judge: str) -> str | None:

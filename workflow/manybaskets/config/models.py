@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from manybaskets.config.sections import Section
 
@@ -72,6 +72,11 @@ class EmbeddedModel(Section):
         "to use the model's own name.",
     )
 
+    @property
+    def origin(self) -> str:
+        """Nothing: the workflow makes the model."""
+        return ""
+
 
 class HubModel(Section):
     """A model from the Hugging Face hub at a fixed revision. It is fetched by a local rule."""
@@ -98,6 +103,11 @@ class HubModel(Section):
         "to use the one in the repository name.",
     )
 
+    @property
+    def origin(self) -> str:
+        """The repository."""
+        return self.repo
+
 
 class FolderModel(Section):
     """An existing model folder: config, safetensors weights, tokenizer with chat template."""
@@ -113,5 +123,49 @@ class FolderModel(Section):
         "to use the one in the folder name.",
     )
 
+    @property
+    def origin(self) -> str:
+        """The folder."""
+        return self.path
 
-Model = Annotated[EmbeddedModel | HubModel | FolderModel, Field(discriminator="kind")]
+
+class GgufModel(Section):
+    """A model in a GGUF file, local or on the Hugging Face Hub, converted once to safetensors."""
+
+    operational: ClassVar = frozenset({"family"})
+    kind: Literal["gguf"]
+    path: str | None = Field(
+        None, description="Path of the GGUF file, relative to the repository's root or absolute."
+    )
+    repo: str | None = Field(None, description="Hub repository that contains the file.")
+    file: str | None = Field(None, description="Name of the file in `repo`.")
+    revision: str | None = Field(None, description="Commit hash or tag of `repo`.")
+    parameters_billion: float | None = Field(
+        None,
+        gt=0,
+        description="Number of parameters, in billions; null: as the file's name says (`135M`, `8B`).",
+    )
+    family: str | None = Field(
+        None,
+        description="Family of the model, such as `llama`, used to exclude judges of the same model family; "
+        "null: read off the file's name.",
+    )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> GgufModel:
+        on_hub = (self.repo, self.file, self.revision)
+        local = self.path is not None and not any(on_hub)
+        if local or (self.path is None and all(on_hub)):
+            return self
+        raise ValueError(
+            "name either `path`, or all of `repo`, `file` and `revision`; an example: "
+            "path: models/SmolLM2-135M-Instruct.Q4_1.gguf"
+        )
+
+    @property
+    def origin(self) -> str:
+        """Path or name of the file."""
+        return self.path or str(self.file)
+
+
+Model = Annotated[EmbeddedModel | HubModel | FolderModel | GgufModel, Field(discriminator="kind")]

@@ -16,6 +16,8 @@ STAGES = {
     "prompt_sets": 2,
     "pretrain": 1,
     "fetch_model": 1,
+    "fetch_gguf": 1,
+    "convert_gguf": 1,
     "human_source": 2,
     "pilot": 1,
     "generate": 2,

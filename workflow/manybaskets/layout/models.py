@@ -19,6 +19,15 @@ class ModelFiles(StageFiles):
         """Work folder of the making of an embedded model."""
         return self.results / f"work/models/{model}"
 
+    def gguf(self, model: str = "{model}") -> Path:
+        """GGUF file of a model that the workflow fetches."""
+        return self.results / f"work/gguf/{model}.gguf"
+
+    def gguf_of(self, model: str) -> Path:
+        """GGUF file of a model: the user's own, or the one that the workflow fetches."""
+        settings = self.study.models[model]
+        return Path(settings.path) if settings.path else self.gguf(model)
+
     def folder(self, model: str) -> Path:
         """Folder of any model of the study: the user's own, or the one that the workflow makes."""
         settings = self.study.models[model]

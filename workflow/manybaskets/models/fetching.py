@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from manybaskets.config.models import HubModel
+from manybaskets.config.models import GgufModel, HubModel
 from manybaskets.errors import PassingError, UserError
 from manybaskets.models.folder import check_folder
 from manybaskets.records.writing import write_json
@@ -41,13 +41,7 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
             ignore_patterns=UNWANTED,
         )
     except (HfHubHTTPError, OSError) as error:
-        raise PassingError(
-            what=f"the model '{name}' could not be fetched: {error}",
-            where=f"models.{name}: {model.repo} at {model.revision}",
-            expected="a Hub repository that this machine can reach and has permission to read",
-            remedy="check the name, the revision and the network; for gated models log in with "
-            "`hf auth login`",
-        ) from None
+        raise _unreachable(model, name, error) from None
     if model.chat_template:
         _place_template(Path(model.chat_template), partial, name)
     check_folder(partial, name)
@@ -55,6 +49,36 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
     write_json(made, partial / "source.json")
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
+
+
+def fetch_gguf(model: GgufModel, name: str, output: Path) -> None:
+    """Download a GGUF file of the Hub to a file created atomically; an interrupted download resumes.
+
+    Raises:
+        UserError: the Hub cannot be reached or has no such file or revision.
+    """
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    partial = output.with_name(f".{output.name}.partial")
+    try:
+        file = hf_hub_download(
+            str(model.repo), str(model.file), revision=model.revision, local_dir=partial
+        )
+    except (HfHubHTTPError, OSError) as error:
+        raise _unreachable(model, name, error) from None
+    Path(file).rename(output)
+    shutil.rmtree(partial)
+
+
+def _unreachable(model: GgufModel | HubModel, name: str, error: Exception) -> PassingError:
+    return PassingError(
+        what=f"the model '{name}' could not be fetched: {error}",
+        where=f"models.{name}: {model.repo} at {model.revision}",
+        expected="a Hub repository that this machine can reach and has permission to read",
+        remedy="check the name, the revision and the network; for gated models log in with "
+        "`hf auth login`",
+    )
 
 
 def _place_template(template: Path, folder: Path, name: str) -> None:

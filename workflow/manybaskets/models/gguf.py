@@ -55,9 +55,7 @@ def convert_gguf(file: Path, folder: Path, name: str) -> None:
     arguments = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(file.parent, **arguments)
-        model = AutoModelForCausalLM.from_pretrained(
-            file.parent, dtype=torch.float32, **arguments
-        )
+        model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(file.parent, **arguments)
     except Exception as error:  # gguf and transformers raise what their readers meet
         raise _unreadable(file, name, error) from None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.models import FolderModel
+from manybaskets.config.models import FolderModel, GgufModel
 from manybaskets.config.study import Study
 from manybaskets.models.folder import check_folder
+from manybaskets.models.gguf import check_gguf
 
 
 def given_folder(study: Study, name: str) -> Path | None:
@@ -16,12 +17,14 @@ def given_folder(study: Study, name: str) -> Path | None:
 
 
 def check_given_models(study: Study) -> None:
-    """Check the folders of all existing models.
+    """Check the folders and GGUF files of all existing models.
 
     Raises:
         UserError: weights, tokenizer or chat template are missing or do not match.
     """
-    for name in study.models:
+    for name, model in study.models.items():
+        if isinstance(model, GgufModel) and model.path:
+            check_gguf(Path(model.path), name)
         folder = given_folder(study, name)
         if folder is not None:
             check_folder(folder, name)

@@ -7,20 +7,20 @@ import math
 import re
 from pathlib import Path
 
-from manybaskets.config.models import EmbeddedModel, HubModel
+from manybaskets.config.models import EmbeddedModel, FolderModel
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 
-_SIZE_IN_NAME = re.compile(r"(?<![\d.])(?:(\d+)x)?(\d+(?:\.\d+)?)[bB](?![A-Za-z0-9])")
+_SIZE_IN_NAME = re.compile(r"(?<![\d.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bBmM])(?![A-Za-z0-9])")
 
 
 def parameters_from_name(name: str) -> float | None:
-    """Number of parameters in a model's name (`Llama-3.1-8B`, `Mixtral-8x7B`), or None."""
+    """Number of parameters in a model's name (`Llama-3.1-8B`, `Mixtral-8x7B`, `135M`), or None."""
     found = _SIZE_IN_NAME.findall(name)
     if not found:
         return None
-    copies, size = found[-1]
-    return float(copies or 1) * float(size) * 1e9
+    copies, size, unit = found[-1]
+    return float(copies or 1) * float(size) * (1e9 if unit in "bB" else 1e6)
 
 
 def model_sizes(study: Study) -> dict[str, float | None]:
@@ -35,23 +35,23 @@ def model_sizes(study: Study) -> dict[str, float | None]:
     for name, model in study.models.items():
         if isinstance(model, EmbeddedModel):
             sizes[name] = None
-        elif isinstance(model, HubModel):
+        elif isinstance(model, FolderModel):
+            sizes[name] = float(count_parameters(Path(model.path)))
+        else:
             told = (
                 model.parameters_billion * 1e9
                 if model.parameters_billion
-                else parameters_from_name(model.repo)
+                else parameters_from_name(Path(model.origin).name)
             )
             if told is None:
                 raise UserError(
-                    what=f"the number of parameters of '{model.repo}' cannot be determined from "
+                    what=f"the number of parameters of '{model.origin}' cannot be determined from "
                     "its name",
                     where=f"models.{name}.parameters_billion",
                     expected="a number such as 8 for a model with 8 billion parameters",
                     remedy="add this key; see the model's Hub page for the number",
                 )
             sizes[name] = told
-        else:
-            sizes[name] = float(count_parameters(Path(model.path)))
     return sizes
 
 

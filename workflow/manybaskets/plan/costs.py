@@ -34,7 +34,7 @@ class Disk:
         """Bytes that a job leaves behind when it is done."""
         rows, out = work.rows or 0.0, work.tokens_out or 0.0
         kind = job.rule
-        if kind in ("fetch_model", "pretrain"):
+        if kind in ("fetch_model", "convert_gguf", "pretrain"):
             return {MODELS: self.priors.weight_bytes(job.wildcards["model"])}
         if kind == "train":
             return {ADAPTERS: self.adapter_bytes(job.wildcards["target"])}

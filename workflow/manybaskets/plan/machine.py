@@ -187,6 +187,10 @@ class ModelNeeds:
         slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
         return ResourceRequest(gpus, self.memory_mb(model, precision, gpus), slowness)
 
+    def conversion_mb(self, model: str) -> int:
+        """Main memory of a conversion, in MB: the weights as read and as written, in float32."""
+        return BASE_MB + math.ceil(2.4 * _BYTES["float32"] * (self.parameters[model] or 0.0) / 1e6)
+
     def memory_mb(self, model: str, precision: str, gpus: int) -> int:
         """Main memory in MB: that of any job, and the weights, which pass through it once."""
         size = self.parameters[model]

@@ -45,7 +45,7 @@ TASKS = {
 }  # fmt: skip
 
 # Jobs that fetch: what holds them up is the network.
-FETCHES = {"fetch_model", "fetch_dataset", "fetch_answers"}
+FETCHES = {"fetch_model", "fetch_gguf", "fetch_dataset", "fetch_answers"}
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
 EMBEDDED = {
@@ -129,7 +129,7 @@ class Priors:
     def __call__(self, job: PlannedJob, work: Work) -> Seconds:
         """Prior seconds of a job."""
         task, rate = self.task_of(job), 1.0
-        if job.rule == "fetch_model":
+        if job.rule in ("fetch_model", "fetch_gguf"):
             return Seconds(
                 10.0, self.weight_bytes(job.wildcards["model"]) / BYTES_PER_SECOND_FETCHED
             )

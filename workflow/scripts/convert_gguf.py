@@ -1,0 +1,13 @@
+"""Rule `convert_gguf`: a GGUF file as a model folder."""
+
+from pathlib import Path
+
+from manybaskets.jobs.job import job
+
+with job(snakemake.log[0]):
+    from manybaskets.models.folder import check_folder
+    from manybaskets.models.gguf import convert_gguf
+
+    name, folder = snakemake.wildcards.model, Path(snakemake.output[0])
+    convert_gguf(Path(snakemake.input[0]), folder, name)
+    check_folder(folder, name)
