@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from contextlib import contextmanager
+from typing import Annotated, Literal
 
 import pytest
 from extension_files import extended
+from pydantic import Field
 from repository import ROOT
 
 from manybaskets.config import documentation
 from manybaskets.config.experiment_sections import EXPERIMENT_SECTIONS
 from manybaskets.config.loading import parse_study, read_yaml
+from manybaskets.config.sections import Section
 from manybaskets.errors import UserError
 from manybaskets.experiments import EXPERIMENTS, Experiment, experiments_of, job_profiles, register
 from manybaskets.jobs.stage_versions import STAGES
@@ -48,6 +51,27 @@ def test_its_section_is_validated_by_its_own_class():
             study(echo={"longest": 9})
     with pytest.raises(UserError, match="echo: no such key"):
         study(echo={})
+
+
+def test_a_mistake_in_a_union_is_told_without_its_kind():
+    """Of a section whose kinds nobody but the experiment knows."""
+
+    class FromFile(Section):
+        kind: Literal["file"]
+        rows: int
+
+    class FromHub(Section):
+        kind: Literal["hub"]
+
+    class WithUnion(Section):
+        tasks: dict[str, Annotated[FromFile | FromHub, Field(discriminator="kind")]]
+
+    with with_echo():
+        register(
+            type("Tasks", (Experiment,), {"name": "t", "section": WithUnion, "description": ""})()
+        )
+        with pytest.raises(UserError, match=r"\n    t\.tasks\.file\.rows: this key is missing\n"):
+            study(t={"tasks": {"file": {"kind": "file"}}})
 
 
 def test_its_section_is_checked_against_the_rest_of_the_study():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         return study
     except ValueError as error:
         wrong = isinstance(error, ValidationError)
-        lines = [_line(problem) for problem in error.errors()] if wrong else [str(error)]
+        lines = [_line(problem, settings) for problem in error.errors()] if wrong else [str(error)]
         raise UserError(
             what=f"the config has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:\n    "
             + "\n    ".join(lines),
@@ -40,22 +40,8 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         ) from None
 
 
-def _line(problem: Mapping[str, Any]) -> str:
-    # Discriminated unions add the chosen kind to the path; the file has no such level.
-    kinds = {"embedded", "file", "hub", "folder", "refused"}
-    kinds |= {
-        "model",
-        "classifier",
-        "rule",
-        "labels",
-        "shipped",
-    }
-    steps = [str(step) for step in problem["loc"]]
-    path = [
-        step
-        for index, step in enumerate(steps)
-        if not (index >= 1 and step in kinds and _is_tag(steps, index))
-    ]
+def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    path = _keys(problem["loc"], settings)
     message = problem["msg"].removeprefix("Value error, ")
     if not path:
         return message
@@ -72,14 +58,22 @@ def _line(problem: Mapping[str, Any]) -> str:
     return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
 
 
-def _is_tag(steps: list[str], index: int) -> bool:
-    """Whether a step of an error's path is the kind of a union and not a name of the user's."""
-    return (
-        (index == 1 and steps[0] == "dataset")
-        or (index == 2 and steps[0] in {"models", "prompt_sets", "judges"})
-        or (index == 2 and steps[:2] == ["preference", "articles"])
-        or (index == 2 and steps[0] == "robustness")
-    )
+def _keys(steps: Sequence[int | str], settings: Any) -> list[str]:
+    """The keys that lead to a mistake: its path without the kinds of unions.
+
+    A union adds the chosen kind to the path, a level that the file does not have.
+    """
+    keys, value, entered = [], settings, True
+    for step in steps:
+        section = value if isinstance(value, Mapping) else {}
+        if entered and section.get("kind") == step:
+            entered = False
+            continue
+        keys.append(str(step))
+        entered = True
+        entry = value[step] if isinstance(value, list) and isinstance(step, int) else None
+        value = section.get(step, entry)
+    return keys
 
 
 def load_study(path: Path) -> Study:
