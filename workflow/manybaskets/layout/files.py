@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +13,6 @@ from manybaskets.layout.data import DataFiles
 from manybaskets.layout.loads import TargetLoad
 from manybaskets.layout.mixes import MixFiles
 from manybaskets.layout.models import ModelFiles
-from manybaskets.layout.patterns import read_path
 from manybaskets.layout.runs import RunFiles
 from manybaskets.layout.sources import SourceFiles
 from manybaskets.layout.stage import StageFiles
@@ -139,28 +137,6 @@ class Files:
         """Measured rows of all runs and of all described sources."""
         sources = [self.sources.measures(name) for name in self.study.described_sources()]
         return self.measures.of_runs() + sources
-
-    def identify(
-        self, path: Path, others: Sequence[StageFiles] = ()
-    ) -> tuple[str, dict[str, str]] | None:
-        """What a file is: the stage and method that name it, and the names in its path.
-
-        Args:
-            others: files of further stages, such as those of experiments.
-
-        Returns:
-            Such as `("SourceFiles.answers", {"source": "llama"})`; None for a file of no stage. Where
-            several patterns fit, the one with the fewest names.
-        """
-        if path == self.report:
-            return "Files.report", {}
-        found = []
-        for stage in (*self.stages, *others):
-            for name, pattern in stage.patterns().items():
-                names = read_path(pattern, path)
-                if names is not None:
-                    found.append((f"{type(stage).__name__}.{name}", names))
-        return min(found, key=lambda each: len(each[1]), default=None)
 
     @property
     def stages(self) -> tuple[StageFiles, ...]:

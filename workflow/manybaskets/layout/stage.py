@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,14 +29,6 @@ class StageFiles:
     # Files that are made row by row, and the folders of their journals, by the names of methods.
     journals: ClassVar[Mapping[str, str]] = {}
 
-    def patterns(self) -> dict[str, Path]:
-        """The pattern of every kind of file, by the name of its method."""
-        return {
-            name: getattr(self, name)()
-            for name, method in inspect.getmembers(type(self), inspect.isfunction)
-            if _gives_a_path(name, method)
-        }
-
     def journal_of(self, file: Path) -> Path | None:
         """Folder of the journal of a file that is made row by row; None for other files."""
         for made, journal in self.journals.items():
@@ -49,14 +40,3 @@ class StageFiles:
     def given(self) -> dict[str, str]:
         """Files of the user's that the stage reads, by their keys in the config."""
         return {}
-
-
-def _gives_a_path(name: str, method: object) -> bool:
-    """Whether a method names one file, with a pattern where no argument is given."""
-    signature = inspect.signature(method)
-    left_out = [each.default for each in list(signature.parameters.values())[1:]]
-    return (
-        not name.startswith("_")
-        and signature.return_annotation in ("Path", Path)
-        and inspect.Parameter.empty not in left_out
-    )

@@ -10,12 +10,6 @@ from manybaskets.models.folder import check_folder
 from manybaskets.models.gguf import check_gguf
 
 
-def given_folder(study: Study, name: str) -> Path | None:
-    """Folder of a model provided by the user, or None if the workflow makes or fetches it."""
-    model = study.models[name]
-    return Path(model.path) if isinstance(model, FolderModel) else None
-
-
 def check_given_models(study: Study) -> None:
     """Check the folders and GGUF files of all existing models.
 
@@ -25,6 +19,5 @@ def check_given_models(study: Study) -> None:
     for name, model in study.models.items():
         if isinstance(model, GgufModel) and model.path:
             check_gguf(Path(model.path), name)
-        folder = given_folder(study, name)
-        if folder is not None:
-            check_folder(folder, name)
+        if isinstance(model, FolderModel):
+            check_folder(Path(model.path), name)
