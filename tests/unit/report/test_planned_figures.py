@@ -12,7 +12,7 @@ from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.measures import all_measures
 from manybaskets.measures.selection import measured_names
-from manybaskets.presentation.figures import layout
+from manybaskets.presentation.figures import panel_grid
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.report.figures import planned_figures
 
@@ -86,19 +86,19 @@ def test_every_measure_of_a_long_list_is_drawn_once_and_pages_stay_low():
 
 @pytest.mark.parametrize("count", [1, 2, 5, 9, 10, 31])
 def test_pages_hold_everything_in_order_and_no_more_than_fits(count):
-    chunks = layout.pages(list(range(count)), 9, 3)
+    chunks = panel_grid.pages(list(range(count)), 9, 3)
     assert [item for chunk in chunks for item in chunk] == list(range(count))
     assert max(map(len, chunks)) <= 9 and len(chunks) == -(-count // 9)
-    assert layout.pages([], 9) == []
+    assert panel_grid.pages([], 9) == []
 
 
 def test_a_page_is_not_higher_than_the_config_allows():
     settings = study().figures
     names = [f"condition-{index}" for index in range(12)]
-    arranged = layout.arrange(["A title that is long enough to be broken twice"] * 70, names,
+    arranged = panel_grid.arrange(["A title that is long enough to be broken twice"] * 70, names,
                               settings)  # fmt: skip
     assert arranged.height * arranged.per_page / arranged.columns <= settings.height
-    thirteen = layout.arrange_cells(5, [f"source-{i}" for i in range(13)], settings)
+    thirteen = panel_grid.arrange_cells(5, [f"source-{i}" for i in range(13)], settings)
     assert thirteen.height * thirteen.per_page / thirteen.columns <= settings.height
 
 

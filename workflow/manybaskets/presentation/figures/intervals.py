@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import arrange, titles, wrap
+from manybaskets.presentation.figures.panel_grid import arrange, titles, wrap
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
 

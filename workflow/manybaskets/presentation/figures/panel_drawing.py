@@ -14,7 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLoca
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, new_figure, save_figure
-from manybaskets.presentation.figures.layout import Arrangement, row_names, wrap
+from manybaskets.presentation.figures.panel_grid import Arrangement, row_names, wrap
 from manybaskets.presentation.formatting import shown_unit
 from manybaskets.records.measured import in_order
 

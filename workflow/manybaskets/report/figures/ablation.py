@@ -16,7 +16,7 @@ from manybaskets.measures.selection import measured_names
 from manybaskets.names import TEST
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import arrange_plots, pages, plot_titles, wrap
+from manybaskets.presentation.figures.panel_grid import arrange_plots, pages, plot_titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order

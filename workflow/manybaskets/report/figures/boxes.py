@@ -16,7 +16,7 @@ from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import arrange, titles, wrap
+from manybaskets.presentation.figures.panel_grid import arrange, titles, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose

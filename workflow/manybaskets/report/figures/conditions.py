@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
-from manybaskets.presentation.figures import intervals, layout
+from manybaskets.presentation.figures import intervals, panel_grid
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.report.figures.measured_panels import (
     measured_panels,
@@ -36,7 +36,7 @@ def _plan_differences(study: Study) -> Iterator[PlannedFigure]:
         if of_sources and not study.source_analysis:
             continue
         panels = [(measure, family.prompt_set) for measure in family.measures]
-        rows = layout.row_names(family.conditions, [] if of_sources else study.targets)
+        rows = panel_grid.row_names(family.conditions, [] if of_sources else study.targets)
         yield PlannedFigure(
             f"differences-{name}",
             paged(study, f"Differences: {name}", panels, rows, family=name),

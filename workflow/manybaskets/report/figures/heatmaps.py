@@ -18,7 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from manybaskets.config.study import Study
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import FigureCells, arrange_cells, pages
+from manybaskets.presentation.figures.panel_grid import FigureCells, arrange_cells, pages
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import rounded_alike
 from manybaskets.records.measured import in_order

@@ -9,7 +9,7 @@ from manybaskets.config.study import Study
 from manybaskets.measures import get
 from manybaskets.measures.selection import measured_names
 from manybaskets.names import TEST, TRAIN, VANILLA
-from manybaskets.presentation.figures import layout
+from manybaskets.presentation.figures import panel_grid
 from manybaskets.presentation.figures.registry import Page, numbered
 
 Panel = tuple[str, str]  # measure and prompt set
@@ -55,21 +55,21 @@ def paged(
         rows: names of the rows of every panel.
         options: what every page shows besides its panels.
     """
-    titles = layout.titles(panels, get)
-    arrangement = layout.arrange(titles, rows, study.figures)
+    titles = panel_grid.titles(panels, get)
+    arrangement = panel_grid.arrange(titles, rows, study.figures)
     listed = [list(panel) for panel in panels]
-    chunks = layout.pages(listed, arrangement.per_page, arrangement.columns)
+    chunks = panel_grid.pages(listed, arrangement.per_page, arrangement.columns)
     return numbered(title, [{**options, "panels": chunk} for chunk in chunks])
 
 
 def rows_of_runs(study: Study) -> list[str]:
     """Row names of panels that show all conditions."""
-    return layout.row_names([VANILLA, *study.mixes], study.targets)
+    return panel_grid.row_names([VANILLA, *study.mixes], study.targets)
 
 
 def rows_of_sources(study: Study) -> list[str]:
     """Row names of panels that show the sources."""
-    return layout.row_names(study.described_sources(), [])
+    return panel_grid.row_names(study.described_sources(), [])
 
 
 def _shown_elsewhere(measure: str, prompt_set: str) -> bool:

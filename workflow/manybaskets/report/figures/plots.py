@@ -15,7 +15,7 @@ from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import fitting, pages, row_height, wrap
+from manybaskets.presentation.figures.panel_grid import fitting, pages, row_height, wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order

@@ -17,7 +17,7 @@ from manybaskets.measures.selection import measured_names
 from manybaskets.names import TEST, TRAIN
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import arrange, pages, wrap
+from manybaskets.presentation.figures.panel_grid import arrange, pages, wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order, of_runs, of_sources

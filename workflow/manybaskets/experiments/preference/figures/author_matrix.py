@@ -35,7 +35,7 @@ from manybaskets.presentation.figures.figure_style import (
     new_figure,
     save_figure,
 )
-from manybaskets.presentation.figures.layout import wrap
+from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.formatting import rounded_alike
 

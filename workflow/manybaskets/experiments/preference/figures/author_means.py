@@ -28,7 +28,7 @@ from manybaskets.experiments.preference.figures.scope import (
 )
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import wrap
+from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 
 KIND = "preference-authors"

@@ -20,7 +20,7 @@ from manybaskets.experiments.preference.schemas import (
     PAIRWISE,
     PAPER,
 )
-from manybaskets.presentation.figures import layout
+from manybaskets.presentation.figures import panel_grid
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look
 from manybaskets.presentation.figures.registry import Page, PlannedFigure
 from manybaskets.records.measured import in_order
@@ -107,7 +107,7 @@ def paged_by_target(
         height: inches per item.
     """
     room = scope.settings.height - HEAD
-    chunks = layout.pages([list(each) for each in items], max(1, int(room / height)))
+    chunks = panel_grid.pages([list(each) for each in items], max(1, int(room / height)))
     pages = [
         Page(title_of(scope, title, target), {"target": target, key: chunk, **options})
         for target in scope.roles.selves

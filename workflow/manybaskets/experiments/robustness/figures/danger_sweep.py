@@ -23,7 +23,7 @@ from manybaskets.experiments.robustness.figure_panels import (
 from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSARIAL
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import GREY, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import wrap
+from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.records.measured import in_order
 

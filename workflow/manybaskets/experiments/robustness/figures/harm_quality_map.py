@@ -22,9 +22,9 @@ from manybaskets.experiments.robustness.figure_panels import (
 )
 from manybaskets.experiments.robustness.figures.outcome_intervals import ADVERSARIAL
 from manybaskets.names import VANILLA
-from manybaskets.presentation.figures import layout, panel_drawing
+from manybaskets.presentation.figures import panel_drawing, panel_grid
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
-from manybaskets.presentation.figures.layout import wrap
+from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 
 MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels side by side, and the height of one in inches
@@ -43,7 +43,7 @@ def _plan(study: Study) -> Iterator[PlannedFigure]:
         return
     rows = max(1, int((study.figures.height - HEAD) / MAP_PANEL))
     mixes = [VANILLA, *chosen_mixes(study)]
-    chunks = layout.pages(mixes, rows * MAP_COLUMNS, MAP_COLUMNS)
+    chunks = panel_grid.pages(mixes, rows * MAP_COLUMNS, MAP_COLUMNS)
     for target in study.targets:
         for prompt_set in ADVERSARIAL:
             title = f"Harm and quality, {SETS[prompt_set]}{of_target(study, target)}"

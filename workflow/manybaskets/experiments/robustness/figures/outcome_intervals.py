@@ -11,7 +11,7 @@ from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.figure_panels import FigurePanel, quantities
 from manybaskets.names import VANILLA
-from manybaskets.presentation.figures import intervals, layout
+from manybaskets.presentation.figures import intervals, panel_grid
 from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 
@@ -47,11 +47,11 @@ def _plan_refusals(study: Study) -> Iterator[PlannedFigure]:
 
 
 def _paged(study: Study, name: str, title: str, panels: Sequence[FigurePanel]) -> PlannedFigure:
-    rows = layout.row_names([VANILLA, *chosen_mixes(study)], study.targets)
+    rows = panel_grid.row_names([VANILLA, *chosen_mixes(study)], study.targets)
     titles = [each.label for each in quantities(panels)]
-    arrangement = layout.arrange(titles, rows, study.figures)
+    arrangement = panel_grid.arrange(titles, rows, study.figures)
     listed = [list(panel) for panel in panels]
-    chunks = layout.pages(listed, arrangement.per_page, arrangement.columns)
+    chunks = panel_grid.pages(listed, arrangement.per_page, arrangement.columns)
     return PlannedFigure(name, numbered(title, [{"panels": chunk} for chunk in chunks]))
 
 
