@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from manybaskets.config.kinds import one_of
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Section, Share
 
@@ -54,7 +55,7 @@ class HubArticles(Section):
     )
 
 
-Articles = Annotated[EmbeddedArticles | FileArticles | HubArticles, Field(discriminator="kind")]
+Articles = one_of(EmbeddedArticles, FileArticles, HubArticles)
 
 
 def _slots(template: str) -> set[str]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from manybaskets.config.kinds import one_of
 from manybaskets.config.sections import Fields, Section, Share
 
 
@@ -44,7 +45,7 @@ class HubDataset(Section):
     )
 
 
-Dataset = Annotated[EmbeddedDataset | FileDataset | HubDataset, Field(discriminator="kind")]
+Dataset = one_of(EmbeddedDataset, FileDataset, HubDataset)
 
 
 class Cleaning(Section):
@@ -148,4 +149,4 @@ class RefusedPromptSet(Section):
     )
 
 
-PromptSet = Annotated[FilePromptSet | RefusedPromptSet, Field(discriminator="kind")]
+PromptSet = one_of(FilePromptSet, RefusedPromptSet)

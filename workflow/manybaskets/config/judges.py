@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import AskedEngine, check_model
 from manybaskets.config.engines import TransformersSettings
+from manybaskets.config.kinds import one_of
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sections import Name, Section, Share
 
@@ -172,6 +173,4 @@ class LabelsJudge(JudgeSettings):
     )
 
 
-JudgeSettings = Annotated[
-    ModelJudge | ClassifierJudge | RuleJudge | LabelsJudge, Field(discriminator="kind")
-]
+JudgeSettings = one_of(ModelJudge, ClassifierJudge, RuleJudge, LabelsJudge)

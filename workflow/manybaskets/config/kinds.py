@@ -1,11 +1,11 @@
-"""Sections whose form is chosen by their key `kind`, from a registry that extensions may add to."""
+"""Sections whose form is chosen by their key `kind`; extensions may add to those in a registry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, SerializeAsAny
 from pydantic_core import PydanticCustomError, core_schema
 
 from manybaskets.config.sections import Section
@@ -82,6 +82,14 @@ class Kinds:
         raise PydanticCustomError(
             UNKNOWN, "'{kind}' is none of {listed}", {"kind": kind, "listed": listed}
         )
+
+
+def one_of(*sections: type[Section]) -> Any:
+    """Annotation of a key that takes one of these sections, chosen by `kind`."""
+    registry: Registry[type[Section]] = Registry("kind")
+    for section in sections:
+        registry.add(kind_of(section), section)
+    return Annotated[SerializeAsAny[Section], Kinds(registry)]
 
 
 def kind_of(section: type[Section]) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
+from manybaskets.config.kinds import one_of
 from manybaskets.config.sections import Section
 
 
@@ -168,4 +169,4 @@ class GgufModel(Section):
         return self.path or str(self.file)
 
 
-Model = Annotated[EmbeddedModel | HubModel | FolderModel | GgufModel, Field(discriminator="kind")]
+Model = one_of(EmbeddedModel, HubModel, FolderModel, GgufModel)

@@ -83,5 +83,5 @@ def generating_sources(study: Study) -> list[str]:
     return [
         name
         for name in study.used_sources()
-        if name != HUMAN and study.sources[name].engine.kind != "replay"
+        if name != HUMAN and study.sources[name].engine.generates
     ]

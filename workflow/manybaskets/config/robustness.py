@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import EngineSettings
+from manybaskets.config.kinds import one_of
 from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
 from manybaskets.config.sampling import Sampling
@@ -47,7 +48,7 @@ class RequestFile(Section):
     rows: int | None = Field(None, ge=1, description=_ROWS)
 
 
-Requests = Annotated[EmbeddedRequests | RequestFile, Field(discriminator="kind")]
+Requests = one_of(EmbeddedRequests, RequestFile)
 
 
 class ShippedTemplates(Section):
@@ -80,7 +81,7 @@ class TemplateFile(Section):
     rows: int | None = Field(None, ge=1, description=_ROWS)
 
 
-Templates = Annotated[ShippedTemplates | TemplateFile, Field(discriminator="kind")]
+Templates = one_of(ShippedTemplates, TemplateFile)
 
 
 class EmbeddedBenign(Section):
@@ -107,7 +108,7 @@ class BenignFile(Section):
     rows: int | None = Field(None, ge=1, description=_ROWS)
 
 
-Benign = Annotated[EmbeddedBenign | BenignFile, Field(discriminator="kind")]
+Benign = one_of(EmbeddedBenign, BenignFile)
 
 
 class RobustnessResponses(Section):

@@ -64,9 +64,7 @@ def judge_calls(
         if isinstance(judge, ModelJudge):
             rubric = rubric_for(judge, rubric_name, study.rubrics)
             per_call = question_tokens(study, judge, rubric) + request_tokens + response_tokens
-            free = (
-                not judge.structured or judge.form != "json" or judge.engine.kind == "transformers"
-            )
+            free = not judge.structured or judge.form != "json" or not judge.engine.takes_form
             again = 1 + judge.retest_share
             tries = 1 + (UNREAD_SHARE if free and judge.retries else 0.0)
             calls = (responses * judge.judged_share * again) * tries
