@@ -77,7 +77,7 @@ config["operations"] = operations_of_jobs(STUDY) | {
 config["operations"]["training"] = NEEDS.training_operations()
 
 PROMPT_SETS = STUDY.all_prompt_sets()
-EMBEDDED = STUDY.dataset.kind == "embedded"
+EMBEDDED = STUDY.embedded_world
 SCRIPTS = ROOT / "workflow/scripts"
 LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
 REFUSED_MINUTES = 10  # of a try that stops at once

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from manybaskets.cards.markdown import code
-from manybaskets.config.data import EmbeddedDataset, HubDataset
+from manybaskets.config.data import HubDataset
 from manybaskets.config.engine_kinds import ENGINES
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
@@ -56,7 +56,7 @@ class Origin:
 
 def origin_settings(study: Study, source: str) -> dict[str, Any]:
     """What the config knows of a source: `model`, `languages`, `own` of `Origin`."""
-    embedded = isinstance(study.dataset, EmbeddedDataset)
+    embedded = study.embedded_world
     if source == HUMAN:
         model, languages = None, None
     else:
@@ -73,7 +73,7 @@ def origin_settings(study: Study, source: str) -> dict[str, Any]:
 
 def dataset_settings(study: Study) -> dict[str, Any]:
     """What a card says of the raw dataset; of a user's own file, its name and not where it lies."""
-    if isinstance(study.dataset, EmbeddedDataset):
+    if study.embedded_world:
         return {"kind": "embedded"}
     if isinstance(study.dataset, HubDataset):
         return study.dataset.model_dump(include={"kind", "repo", "revision"})

@@ -38,7 +38,7 @@ def check_preference(study: Study) -> None:
     study._require("preference.mixes", settings.mixes or [], [*study.mixes, VANILLA], "mixes")
     study._require("preference.gold_judges", settings.gold_judges, study.models, "models")
     study._require("preference.panels", list(settings.panels), study.targets, "targets")
-    if settings.articles.kind == "embedded" and study.dataset.kind != "embedded":
+    if settings.articles.kind == "embedded" and not study.embedded_world:
         raise ValueError(
             "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
         )
@@ -136,7 +136,7 @@ def check_robustness(study: Study) -> None:
     for key in own.rubrics():
         where = f"robustness.judges.{key}" if key in RUBRICS else f"robustness.judges.rubrics.{key}"
         study._require(where, own.judges.of(key), study.judges, "judges")
-    if study.dataset.kind != "embedded":
+    if not study.embedded_world:
         for key in ("requests", "benign"):
             if getattr(getattr(own, key), "kind", None) == "embedded":
                 raise ValueError(

@@ -53,9 +53,26 @@ class EmbeddedModelSize(Section):
     )
 
 
-class EmbeddedModel(Section):
+class ModelSettings(Section):
+    """Base of all models' sections."""
+
+    # The workflow pretrains it on the embedded world.
+    embedded: ClassVar[bool] = False
+
+    def given_folder(self) -> str | None:
+        """Folder that the user has; None for a model that the workflow makes or fetches."""
+        return None
+
+    @property
+    def origin(self) -> str:
+        """Where the model comes from, which may tell its family; empty if the workflow makes it."""
+        return ""
+
+
+class EmbeddedModel(ModelSettings):
     """A tiny model that the workflow pretrains on the embedded world."""
 
+    embedded: ClassVar = True
     operational: ClassVar = frozenset({"family"})
     kind: Literal["embedded"]
     architecture: Literal["llama", "qwen", "mistral", "gemma"] = Field(
@@ -73,13 +90,8 @@ class EmbeddedModel(Section):
         "to use the model's own name.",
     )
 
-    @property
-    def origin(self) -> str:
-        """Nothing: the workflow makes the model."""
-        return ""
 
-
-class HubModel(Section):
+class HubModel(ModelSettings):
     """A model from the Hugging Face hub at a fixed revision. It is fetched by a local rule."""
 
     renamed: ClassVar = {"parameters_billion": "billions"}
@@ -110,7 +122,7 @@ class HubModel(Section):
         return self.repo
 
 
-class FolderModel(Section):
+class FolderModel(ModelSettings):
     """An existing model folder: config, safetensors weights, tokenizer with chat template."""
 
     operational: ClassVar = frozenset({"family"})
@@ -124,13 +136,16 @@ class FolderModel(Section):
         "to use the one in the folder name.",
     )
 
+    def given_folder(self) -> str | None:
+        return self.path
+
     @property
     def origin(self) -> str:
         """The folder."""
         return self.path
 
 
-class GgufModel(Section):
+class GgufModel(ModelSettings):
     """A model in a GGUF file, local or on the Hugging Face Hub, converted once to safetensors."""
 
     operational: ClassVar = frozenset({"family"})

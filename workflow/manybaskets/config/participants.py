@@ -70,7 +70,7 @@ def chosen_mixes(study: Study) -> list[str]:
 
 def embedded_sources(study: Study) -> list[str]:
     """Sources in use whose model is an embedded one."""
-    embedded = {name for name, model in study.models.items() if model.kind == "embedded"}
+    embedded = {name for name, model in study.models.items() if model.embedded}
     return [
         name
         for name in study.used_sources()

@@ -276,15 +276,14 @@ class Study(Section):
                 mix.check(self)
             except ValueError as error:
                 raise ValueError(f"mixes.{name}.{error}") from None
-        embedded_world = isinstance(self.dataset, EmbeddedDataset)
         for name, model in self.models.items():
-            if isinstance(model, EmbeddedModel) and not embedded_world:
+            if model.embedded and not self.embedded_world:
                 raise ValueError(
                     f"models.{name}: kind 'embedded' is pretrained on the embedded world; "
                     "use kind 'hub' or 'folder' with this dataset"
                 )
         for name, prompt_set in self.prompt_sets.items():
-            if isinstance(prompt_set, RefusedPromptSet) and not embedded_world:
+            if isinstance(prompt_set, RefusedPromptSet) and not self.embedded_world:
                 raise ValueError(
                     f"prompt_sets.{name}: kind 'refused' belongs to the embedded world; "
                     "use kind 'file' with this dataset"
@@ -325,6 +324,11 @@ class Study(Section):
             if name not in defined:
                 known = ", ".join(sorted(defined)) or "none"
                 raise ValueError(f"{key}: '{name}' is not among {section} ({known})")
+
+    @property
+    def embedded_world(self) -> bool:
+        """Whether the rows are about the embedded world."""
+        return isinstance(self.dataset, EmbeddedDataset)
 
     def mix_sources(self, mix: str) -> list[str]:
         """Sources of a mix, in the order of the config."""

@@ -61,7 +61,7 @@ class Lengths:
 def prior_lengths(study: Study, sampling: Sampling | None = None) -> Lengths:
     """Default lengths before any answer exists: Dolly's prompts and the mean answers of four models
     to them, and those of the embedded world; earlier turns of a conversation count as prompt."""
-    if study.dataset.kind == "embedded":
+    if study.embedded_world:
         prompt, answer = 43.0, 26.0
     elif study.dataset.fields.messages:
         prompt, answer = 900.0, 400.0

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from manybaskets.config.judges import ClassifierJudge, JudgeSettings, ModelJudge
-from manybaskets.config.models import EmbeddedModel
 from manybaskets.config.study import Study
 from manybaskets.judging.rubrics import Rubric, rubric_for
 
@@ -85,5 +84,5 @@ def question_tokens(study: Study, judge: JudgeSettings, rubric: Rubric) -> float
     """Approximate tokens of a rubric's question without request and response."""
     text = rubric.system + rubric.question("", "", getattr(judge, "form", "json"))
     model = study.models.get(judge.model) if getattr(judge, "model", None) else None
-    per_token = EMBEDDED_CHARACTERS if isinstance(model, EmbeddedModel) else CHARACTERS_PER_TOKEN
+    per_token = EMBEDDED_CHARACTERS if model and model.embedded else CHARACTERS_PER_TOKEN
     return len(text) / per_token

@@ -44,7 +44,7 @@ class DataFiles(StageFiles):
 
     def truths(self) -> list[Path]:
         """The file `truth`, or nothing for a dataset that is not the embedded world."""
-        return [self.truth()] if self.study.dataset.kind == "embedded" else []
+        return [self.truth()] if self.study.embedded_world else []
 
     def given(self) -> dict[str, str]:
         """The user's files of rows and of prompts."""

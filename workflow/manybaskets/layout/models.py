@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.models import FolderModel
 from manybaskets.layout.stage import StageFiles
 
 
@@ -30,8 +29,8 @@ class ModelFiles(StageFiles):
 
     def folder(self, model: str) -> Path:
         """Folder of any model of the study: the user's own, or the one that the workflow makes."""
-        settings = self.study.models[model]
-        return Path(settings.path) if isinstance(settings, FolderModel) else self.made(model)
+        given = self.study.models[model].given_folder()
+        return Path(given) if given else self.made(model)
 
     def folders(self, model: str | None) -> list[Path]:
         """Folder of a model, or nothing without one."""

@@ -40,7 +40,7 @@ def check_measures(study: Study) -> None:
     """
     keys = {TEST: "measures", TRAIN: "source_analysis.measures"}
     keys |= {name: f"prompt_sets.{name}.measures" for name in study.prompt_sets}
-    embedded = study.dataset.kind == "embedded"
+    embedded = study.embedded_world
     for prompt_set, key in keys.items():
         for name in study.measures_of(prompt_set):
             wanted = measures.get(name)

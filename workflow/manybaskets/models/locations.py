@@ -1,10 +1,10 @@
-"""Locations of a study's models, and checks of existing folders before a run starts."""
+"""Checks of existing models before a run starts."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.models import FolderModel, GgufModel
+from manybaskets.config.models import GgufModel
 from manybaskets.config.study import Study
 from manybaskets.models.folder import check_folder
 from manybaskets.models.gguf import check_gguf
@@ -19,5 +19,6 @@ def check_given_models(study: Study) -> None:
     for name, model in study.models.items():
         if isinstance(model, GgufModel) and model.path:
             check_gguf(Path(model.path), name)
-        if isinstance(model, FolderModel):
-            check_folder(Path(model.path), name)
+        folder = model.given_folder()
+        if folder is not None:
+            check_folder(Path(folder), name)

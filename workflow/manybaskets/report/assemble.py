@@ -97,7 +97,7 @@ def assemble(
         sections=sections,
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
-        embedded=study.dataset.kind == "embedded",
+        embedded=study.embedded_world,
     )
 
 

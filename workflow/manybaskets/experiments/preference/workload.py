@@ -57,7 +57,7 @@ class PreferenceWork:
 
     def __init__(self, study: Study) -> None:
         self.study = study
-        embedded = study.dataset.kind == "embedded"
+        embedded = study.embedded_world
         self.article, summary, self.rest = _EMBEDDED if embedded else _REAL
         asked = study.preference.summaries
         expected = summary if embedded else summary * asked.words

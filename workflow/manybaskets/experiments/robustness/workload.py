@@ -71,7 +71,7 @@ class RobustnessWork:
         files = [given.path for given in inputs if given and given.kind == "file"]
         if not all(Path(file).is_file() for file in files):
             return None
-        embedded = study.dataset.kind == "embedded"
+        embedded = study.embedded_world
         world = World(study.dataset.towns, study.seed) if embedded else None
         templates = resource("robustness/templates.jsonl")
         made = make_prompts(own.prompts(), {}, world, templates, study.seed)[0]
