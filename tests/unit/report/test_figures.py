@@ -53,10 +53,10 @@ MEMBERS = {"single-llama": ["llama"], "single-qwen": ["qwen"], "multi": ["llama"
 
 # Each figure of planted data, and of tables without rows.
 FIGURES = {
-    "conditions": lambda stem, rows: intervals.conditions(
+    "conditions": lambda stem, rows: intervals.draw_conditions(
         rows(summary()), stem, panels=PANELS, look=LOOK, lookup=lookup
     ),
-    "differences": lambda stem, rows: intervals.differences(
+    "differences": lambda stem, rows: intervals.draw_differences(
         rows(PAIRED), "against-human", stem, panels=PANELS, look=LOOK, lookup=lookup
     ),
     "distributions": lambda stem, rows: boxes.distributions(
@@ -146,7 +146,9 @@ def points(monkeypatch):
 def test_colours_do_not_depend_on_which_mixes_are_drawn(tmp_path, points):
     for mix in CONDITIONS:
         one = summary().filter(pl.col("mix") == mix)
-        intervals.conditions(one, tmp_path / "one", panels=PANELS[:1], look=LOOK, lookup=lookup)
+        intervals.draw_conditions(
+            one, tmp_path / "one", panels=PANELS[:1], look=LOOK, lookup=lookup
+        )
     assert [point[2:4] for point in points] == list(LOOK.conditions.values())
 
 
@@ -154,7 +156,7 @@ def test_targets_stand_in_blocks_below_their_names(tmp_path, points):
     rows = [condition(mix=mix, estimate=e, model=model)
             for e, (model, mix) in enumerate([("mistral", "multi"), ("llama", "human"),
                                               ("mistral", "human"), ("llama", "multi")])]  # fmt: skip
-    intervals.conditions(
+    intervals.draw_conditions(
         summary(*rows), tmp_path / "two", panels=PANELS[:1], look=LOOK, lookup=lookup
     )
     assert {point[1]: point[0] for point in points} == {1: 1, 3: 2, 2: 4, 0: 5}
@@ -163,7 +165,7 @@ def test_targets_stand_in_blocks_below_their_names(tmp_path, points):
 def test_a_figure_draws_its_panels_only(tmp_path, points):
     rows = [condition("entropy", estimate=1.0), condition("words", estimate=2.0),
             condition("entropy", estimate=3.0, prompt_set="refused")]  # fmt: skip
-    intervals.conditions(
+    intervals.draw_conditions(
         summary(*rows), tmp_path / "one", panels=[["entropy", "refused"]], look=LOOK, lookup=lookup
     )
     assert [point[1] for point in points] == [3.0]
@@ -172,7 +174,7 @@ def test_a_figure_draws_its_panels_only(tmp_path, points):
 def test_differences_are_filled_where_holm_tells_them_apart(tmp_path, points):
     rows = [difference(mix="multi", p_holm=0.01), difference(mix="uneven", p_holm=0.2),
             difference(mix="single-llama", p=None, p_holm=None)]  # fmt: skip
-    intervals.differences(
+    intervals.draw_differences(
         compared(*rows), "against-human", tmp_path / "d", panels=PANELS[:1], look=LOOK,
         lookup=lookup,
     )  # fmt: skip

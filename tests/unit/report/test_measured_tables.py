@@ -52,12 +52,12 @@ def row(frame, **wanted):
 
 def test_perplexities_are_shown_as_such_and_compared_as_ratios():
     rows = [condition("own_nll", estimate=2.0, median=1.5), condition("response_words")]
-    shown = row(tables.conditions(summary(*rows), lookup), measure="own_nll")
+    shown = row(tables.condition_rows(summary(*rows), lookup), measure="own_nll")
     assert shown["value"] == pytest.approx(math.exp(2.0))
     assert shown["median"] == pytest.approx(math.exp(1.5))
     assert shown["unit"] == "perplexity"
     assert shown["seed_sd"] == pytest.approx(0.05 * math.exp(2.0))
-    ratio = tables.comparisons(compared(difference("own_nll", value=0.2)), lookup)
+    ratio = tables.comparison_rows(compared(difference("own_nll", value=0.2)), lookup)
     assert ratio["scale"].item() == "ratio"
     assert ratio["value"].item() == pytest.approx(math.exp(0.2))
     assert ratio["trimmed"].item() == pytest.approx(math.exp(0.2))
@@ -77,13 +77,13 @@ def test_every_value_stands_beside_the_length_of_its_own_condition():
         condition("response_words", "human", 12.0, median=9.0),
         condition("response_words", "multi", 3.0, median=2.0, prompt_set="refused"),
     )
-    shown = tables.conditions(frame, lookup)
+    shown = tables.condition_rows(frame, lookup)
     assert row(shown, measure="entropy", mix="multi")["mean_words"] == 30.0
     assert row(shown, measure="entropy", mix="human")["median_words"] == 9.0
     assert row(shown, prompt_set="refused")["mean_words"] == 3.0
     assert shown["mean_tokens"].null_count() == shown.height  # they were not measured here
     with pytest.raises(UserError, match="length of the answers was not measured: llama/multi/test"):
-        tables.conditions(frame.filter(pl.col("measure") != "response_words"), lookup)
+        tables.condition_rows(frame.filter(pl.col("measure") != "response_words"), lookup)
     assert "30.0 / 25.0" in markdown_(shown, "")
 
 
@@ -132,13 +132,13 @@ def test_measures_of_sets_leave_out_what_another_condition_did_not_answer():
 
 def test_a_family_has_as_many_tests_as_have_a_p():
     rows = [difference(mix="a"), difference(mix="b", p=None, p_holm=None), difference(mix="c")]
-    frame = tables.comparisons(compared(*rows, difference(family="other")), lookup)
+    frame = tables.comparison_rows(compared(*rows, difference(family="other")), lookup)
     assert frame["family_size"].to_list() == [2, 2, 2, 1]
     assert "by family: against-human 2, other 1." in note(frame)
 
 
 def test_what_all_rows_share_goes_from_the_columns_to_the_note():
-    frame = tables.comparisons(compared(difference(mix="a"), difference(mix="b")), lookup)
+    frame = tables.comparison_rows(compared(difference(mix="a"), difference(mix="b")), lookup)
     headers, rows, numeric = display(frame)
     assert not {"family", "target", "prompts", "baseline", "scale"} & set(headers)
     assert all(len(cells) == len(headers) == len(numeric) for cells in rows)
@@ -189,7 +189,7 @@ def test_csv_neutralises_formulas_in_text_and_leaves_numbers(tmp_path):
 
 def test_all_three_forms_hold_the_table_and_csv_keeps_the_precision(tmp_path):
     rows = [difference(mix="a_b & <c> | d", p=1.23456789e-9, p_holm=2.46913578e-9)]
-    frame = tables.comparisons(compared(*rows), lookup)
+    frame = tables.comparison_rows(compared(*rows), lookup)
     csv_path, markdown, latex = write_all(frame, tmp_path / "comparisons", "50 % of A_B")
     assert "1.23456789e-9" in csv_path.read_text(encoding="utf-8")
     shown = markdown.read_text(encoding="utf-8")
@@ -225,8 +225,8 @@ def test_names_of_all_measures_can_be_set_in_latex():
 
 def test_empty_frames_give_empty_tables(tmp_path):
     for frame in (
-        tables.conditions(summary().clear(), lookup),
-        tables.comparisons(compared(), lookup),
+        tables.condition_rows(summary().clear(), lookup),
+        tables.comparison_rows(compared(), lookup),
     ):
         assert frame.height == 0
         write_all(frame, tmp_path / "empty", "Empty")

@@ -99,7 +99,7 @@ def page(tmp_path, **other):
     svg = tmp_path / "a.svg"
     svg.write_text(f"<svg xmlns='http://www.w3.org/2000/svg' id='x'>{SCRIPT}</svg>")
     table = Table(SCRIPT, pl.DataFrame({SCRIPT: [SCRIPT, None], "n": [1, 2]}), SCRIPT)
-    shown = tables.comparisons(compared(difference()), lookup)
+    shown = tables.comparison_rows(compared(difference()), lookup)
     content = {
         "title": SCRIPT,
         "about": SCRIPT,

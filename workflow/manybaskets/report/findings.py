@@ -55,7 +55,7 @@ def findings(
     several_targets = summary["model"].n_unique() > 1 or compared["model"].n_unique() > 1
     ranked: list[tuple[float, float, str]] = []
     unclear: dict[Say, list[list[dict[str, Any]]]] = {_undecided: [], _alike: []}
-    shown = measured_tables.comparisons(compared, find)
+    shown = measured_tables.comparison_rows(compared, find)
     for _, group in shown.group_by(_GROUP, maintain_order=True):
         rows = [row for row in group.iter_rows(named=True) if _has_interval(row)]
         apart = [row for row in rows if _excludes_equality(row)]

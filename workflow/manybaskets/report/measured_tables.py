@@ -12,7 +12,7 @@ from manybaskets.presentation.formatting import Lookup, measure_lookup, shown_un
 from manybaskets.presentation.table_forms import display, latex, note, table_markdown, write_all
 from manybaskets.records.measured import of_runs, of_sources
 
-__all__ = ["comparisons", "comparisons_of_sources", "conditions", "conditions_of_sources", "display",
+__all__ = ["comparison_rows", "comparisons_of_sources", "condition_rows", "conditions_of_sources", "display",
            "exclusions", "latex", "table_markdown", "multi_against_singles", "note", "write_all"]  # fmt: skip
 
 _WORDS, _TOKENS, _TRUNCATED = "response_words", "response_tokens", "truncated"
@@ -52,7 +52,7 @@ _EXCLUSIONS = pl.Schema(
 )
 
 
-def conditions(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
+def condition_rows(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
     """One row per measure, prompt set, target and mix, with the length of the condition's answers.
 
     The seed spread of a perplexity is that of its logarithm times the perplexity (first order); its
@@ -104,11 +104,11 @@ def _lengths(summary: pl.DataFrame) -> dict[tuple[str, ...], dict[str, float | N
 
 
 def conditions_of_sources(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
-    """`conditions` of what the sources answered to the training prompts, one row per source."""
-    return _by_source(conditions(of_sources(summary), lookup)).drop("n_seeds", "seed_sd")
+    """`condition_rows` of what the sources answered to the training prompts, one row per source."""
+    return _by_source(condition_rows(of_sources(summary), lookup)).drop("n_seeds", "seed_sd")
 
 
-def comparisons(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
+def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
     """One row per family, measure, target and mix; perplexities are compared as ratios.
 
     `family_size` is the number of tests that Holm's correction covers. Effects are those of
@@ -135,7 +135,7 @@ def comparisons(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.Data
 
 def comparisons_of_sources(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
     """`comparisons` of sources, on what they answered to the training prompts."""
-    return _by_source(comparisons(of_sources(compared), lookup)).drop("n_seeds")
+    return _by_source(comparison_rows(of_sources(compared), lookup)).drop("n_seeds")
 
 
 def _by_source(table: pl.DataFrame) -> pl.DataFrame:

@@ -115,7 +115,7 @@ def _compares(study: Study, sources: bool) -> bool:
     when=_has_targets,
 )
 def _conditions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
-    return measured_tables.conditions(of_runs(summary))
+    return measured_tables.condition_rows(of_runs(summary))
 
 
 @table(
@@ -126,7 +126,7 @@ def _conditions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
     when=lambda study: _has_targets(study) and _compares(study, sources=False),
 )
 def _comparisons(compared: pl.DataFrame, context: TableContext) -> pl.DataFrame:
-    return measured_tables.comparisons(of_runs(compared))
+    return measured_tables.comparison_rows(of_runs(compared))
 
 
 @table(

@@ -20,7 +20,7 @@ from manybaskets.records.measured import whose
 Panels = Sequence[Sequence[str]]  # pairs of measure and prompt set
 
 
-def conditions(
+def draw_conditions(
     summary: pl.DataFrame, stem: Path, *, panels: Panels, look: Look, lookup: Lookup | None = None
 ) -> list[Path]:
     """Every condition with its interval, a panel per measure; targets in blocks one below the other.
@@ -31,7 +31,7 @@ def conditions(
     return _intervals(summary, "estimate", "", stem, panels, look, measure_lookup(lookup))
 
 
-def differences(
+def draw_differences(
     compared: pl.DataFrame,
     family: str,
     stem: Path,

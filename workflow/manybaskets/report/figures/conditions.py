@@ -57,7 +57,7 @@ def _plan_conditions(study: Study) -> Iterator[PlannedFigure]:
 
 figure(
     kind="differences", needs=("comparisons",), caption=_DIFFERENCES, plan=_plan_differences
-)(intervals.differences)  # fmt: skip
+)(intervals.draw_differences)  # fmt: skip
 figure(
     kind="conditions", needs=("summary",), caption=_CONDITIONS, plan=_plan_conditions
-)(intervals.conditions)  # fmt: skip
+)(intervals.draw_conditions)  # fmt: skip

@@ -86,4 +86,4 @@ def outcomes(
     found = {"/".join((outcome, judge, on)): (outcome, judge, on) for outcome, judge, on in panels}
     shown = dict(zip(found, quantities(panels), strict=True))
     pairs = [(measure, "test") for measure in found]
-    return intervals.conditions(rows, stem, panels=pairs, look=look, lookup=shown.__getitem__)
+    return intervals.draw_conditions(rows, stem, panels=pairs, look=look, lookup=shown.__getitem__)
