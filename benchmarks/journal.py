@@ -91,7 +91,7 @@ def seconds_to_resume(engine: TransformersEngine, rows: int) -> float:
         asked += len(requests)
         if asked > rows / 2:
             raise FirstAsked
-        text = "The town stands on the river. " * 8
+        text = "The town is by the river. " * 8
         yield from ((request, Completion(text, "stop", 60)) for request in requests)
 
     def first(requests, sampling):

@@ -16,7 +16,7 @@ from snakemake.settings import types
 REASONS = {
     "nooutput": "it is asked for", "noio": "it is asked for", "forced": "it is forced",
     "_missing_output": "output is missing", "_incomplete_output": "output is incomplete",
-    "_updated_input": "input is newer", "_updated_input_run": "input will be made anew",
+    "_updated_input": "input is newer", "_updated_input_run": "input will be rebuilt",
     "params_changed": "settings changed", "input_changed": "other input files",
     "code_changed": "code changed", "software_stack_changed": "environment changed",
 }  # fmt: skip

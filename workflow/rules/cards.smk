@@ -4,7 +4,7 @@ from manybaskets.cards.origins import dataset_settings, origin_settings
 
 
 rule source_card:
-    """A source's answers beside what they answer, and their card: `load_dataset` takes the folder."""
+    """A source's answers with their prompts, and their card; `load_dataset` loads the folder."""
     input:
         responses=lambda w: FILES.sources.answers(w.source),
         prompts=FILES.data.prompts(TRAIN),

@@ -90,7 +90,7 @@ wildcard_constraints:
 
 def shipped(file):
     """A file that ships with the workflow, as an input: named from the folder of the workflow where
-    Snakemake runs there, so that in a project that was moved it is no other input."""
+    Snakemake runs there, so that it stays the same input if the project is moved."""
     file = ROOT / file
     inside = Path.cwd() == ROOT and file.is_relative_to(ROOT)
     return str(file.relative_to(ROOT) if inside else file)

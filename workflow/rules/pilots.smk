@@ -2,7 +2,7 @@
 
 
 rule pilot:
-    """The trial of a source. It fails where a check fails and the config holds no reason to go on."""
+    """The trial of a source. It fails if a check fails and the config has no reason to continue."""
     input:
         prompts=FILES.data.prompts(TRAIN),
         model=lambda w: FILES.models.folders(STUDY.sources[w.source].model),

@@ -112,5 +112,5 @@ onstart:
 
 
 onerror:
-    # The last word, below what all other jobs have printed since.
+    # Printed last, below the output of all other jobs.
     print(f"\n{failed_in_run(FILES, BEGUN)}\n", file=sys.stderr)

@@ -1,7 +1,7 @@
 """`snakemake plan` and `snakemake status`: answered as soon as the config is read, before any job.
 
-They are no rules: the end of a second Snakemake would take the lock of one that runs. So they start no
-job, take no lock, and may be typed while a run goes on.
+They are not rules, because a second Snakemake would remove the lock of a running one when it ends. So they
+start no job, take no lock, and work during a run.
 """
 
 import contextlib

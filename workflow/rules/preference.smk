@@ -65,7 +65,7 @@ rule preference_articles:
 
 
 rule preference_references:
-    """The references as summaries by people."""
+    """The references as human summaries."""
     input:
         PREFERENCE.articles(),
     output:

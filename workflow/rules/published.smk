@@ -1,4 +1,4 @@
-"""The published procedures beside the project's own values, and reported against reproduced."""
+"""The published procedures with the project's own values, and reported against reproduced numbers."""
 
 
 rule published_procedures:
@@ -40,7 +40,7 @@ rule published_procedures:
 
 
 rule published_variants:
-    """The published procedures' values beside the project's own."""
+    """The published procedures' values with the project's own."""
     input:
         paper=FILES.measures.published_procedures(),
         summary=FILES.statistics.table("summary"),
@@ -53,7 +53,7 @@ rule published_variants:
     params:
         version=stage_version("published_tables"),
     message:
-        "Setting the published procedures beside the project's values"
+        "Comparing the published procedures with the project's values"
     script:
         SCRIPTS / "published_variants.py"
 

@@ -53,7 +53,7 @@ rule knowledge:
 
 
 rule count_stages:
-    """What came in, left and went on at every stage."""
+    """Rows that every stage received, dropped and passed on."""
     input:
         clean=FILES.data.clean_counts(),
         split=FILES.data.split(),

@@ -137,7 +137,7 @@ rule topics:
 
 
 rule distances:
-    """How far apart the vectors of the sources' answers are, beside all other numbers on pairs."""
+    """Distances between the vectors of the sources' answers, with all other numbers on pairs."""
     input:
         responses=FILES.answers_to(TRAIN),
         vectors=FILES.measures.vectors(TRAIN),

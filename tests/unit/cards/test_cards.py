@@ -366,7 +366,7 @@ def test_counts_and_lengths_of_a_source(tmp_path):
         "rows": ["6"],
         "prompts": ["4"],
         "rows without an answer": ["2"],
-        "of these, answers set apart by the checks of quality": ["1"],
+        "of these, answers rejected by the quality checks": ["1"],
         "answers cut at the token limit": ["1"],
         "rows asked more than once": ["1"],
         "prompts shortened to fit": ["3"],

@@ -88,7 +88,7 @@ def test_an_embedded_model_is_no_classifier():
         "targets": ["tiny"],
         "judges": {"bad": {"kind": "classifier", "model": "tiny", "labels": {"a": 1}}},
     }
-    with pytest.raises(UserError, match="no classifier"):
+    with pytest.raises(UserError, match="not a classifier"):
         parse_study(settings, "test")
 
 

@@ -52,13 +52,13 @@ def study(**changes):
         ("judging", {"scale": [1, 10]}, "two digits, the lower first"),
         ("judging", {"prompts": {"pairwise": "{first} {second} {one} {two}"}}, "{article} are missing"),
         ("judging", {"prompts": {"absolute": "{article} {first} 1 to 5"}}, "{high}, {low} are missing"),
-        ("judging", {"published_form": {"absolute": "{article} {first}"}}, "{article} is no slot"),
+        ("judging", {"published_form": {"absolute": "{article} {first}"}}, "{article} is not a slot"),
         ("judging", {"published_form": {"sampling": {"temperature": 0}}}, "0 leaves one token"),
         ("judging", {"discrimination": {"authors": ["falcon"]}}, "preference.judging.discrimination.authors: 'falcon' is not among"),
         ("judging", {"engine": "vllm"}, "use engine 'transformers'"),
         ("judging", {"engines": {"llama": "vllm"}}, "the judge 'llama' has engine 'vllm'"),
         ("judging", {"engines": {"qwen": "vllm"}}, "'qwen' is not among targets or"),
-        ("summaries", {"instruction": "In {length} words."}, "{length} is no slot"),
+        ("summaries", {"instruction": "In {length} words."}, "{length} is not a slot"),
     ],
 )  # fmt: skip
 def test_mistakes_are_told_with_their_key(path, value, message):

@@ -133,5 +133,5 @@ def test_logits_that_are_no_numbers_stop(tiny_models):
     engine = TransformersEngine(tiny_models["qwen"], Prompting(), "float32", 2, "qwen")
     with torch.no_grad():
         engine.base.get_output_embeddings().weight[50] = math.nan
-    with pytest.raises(UserError, match="no finite numbers"):
+    with pytest.raises(UserError, match="are not finite"):
         read(engine, questions()[:2], 1000)

@@ -29,7 +29,7 @@ def test_a_difference_is_stated_with_its_uncertainty():
 
 def test_an_interval_with_zero_cannot_be_told_apart():
     (sentence,) = sentences(difference(value=0.02, p_holm=0.6))
-    assert "multi could not be told apart from human" in sentence
+    assert "multi could not be distinguished from human" in sentence
     assert "−0.080 to 0.120, Holm p = 0.600" in sentence
     assert "lower" not in sentence and "higher" not in sentence
 
@@ -46,7 +46,7 @@ def test_perplexities_are_compared_with_one():
         difference("own_nll", "uneven", 0.3), difference("own_nll", "multi", 0.05, p_holm=0.5)
     )
     assert "uneven is higher than human (ratio 1.35, 95 % interval 1.22 to 1.49" in higher
-    assert "multi could not be told apart" in alike and "0.95 to 1.16" in alike
+    assert "multi could not be distinguished" in alike and "0.95 to 1.16" in alike
 
 
 def test_what_was_told_apart_comes_first():
@@ -75,7 +75,7 @@ def test_many_comparisons_stay_within_the_limit():
     few = sentences(*rows, limit=3)
     assert len(few) == 3
     assert few[1].startswith("2 more")
-    assert few[2].startswith("Could not be told apart from human on `test`")
+    assert few[2].startswith("Could not be distinguished from human on `test`")
 
 
 def test_warnings_name_few_seeds_and_exclusions():

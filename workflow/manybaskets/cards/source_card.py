@@ -118,7 +118,7 @@ def _counts(answers: pl.DataFrame, origin: Origin) -> list[tuple[str, str]]:
         "rows": answers.height,
         "prompts": answers["prompt_id"].n_unique(),
         "rows without an answer": int(failed.sum()),
-        "of these, answers set apart by the checks of quality": int(apart.sum()),
+        "of these, answers rejected by the quality checks": int(apart.sum()),
         "answers cut at the token limit": int((answers["finish_reason"] == "length").sum()),
         "rows asked more than once": int((answers["attempts"] > 1).sum()),
         "prompts shortened to fit": origin.metadata.get("shortened_prompts", 0),

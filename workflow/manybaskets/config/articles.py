@@ -76,7 +76,7 @@ def check_slots(template: str, needed: set[str], allowed: set[str]) -> str:
         raise ValueError(f"the slots {{{'}, {'.join(sorted(needed - found))}}} are missing")
     if found - allowed:
         raise ValueError(
-            f"{{{'}, {'.join(sorted(found - allowed))}}} is no slot; there are "
+            f"{{{'}, {'.join(sorted(found - allowed))}}} is not a slot; the slots are "
             f"{{{'}, {'.join(sorted(allowed))}}}"
         )
     return template

@@ -97,7 +97,7 @@ def _check_families(study: Study) -> None:
             raise ValueError(
                 f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
                 "was trained on, so that a taste for training data and one for their own kind cannot "
-                "be told apart; add one, or say in preference.no_held_out_reason why there is none"
+                "be distinguished; add one, or state in preference.no_held_out_reason why there is none"
             )
     for judge in settings.gold_judges:
         for name, family in (judges | taught | writers).items():

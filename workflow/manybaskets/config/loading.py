@@ -36,7 +36,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
             + "\n    ".join(lines),
             where=where,
             expected="the keys of docs/configuration.md; config/config.yaml is an example that works",
-            remedy="correct the keys named above and type the command again",
+            remedy="correct the keys named above and rerun the same command",
         ) from None
 
 

@@ -239,8 +239,8 @@ class Study(Section):
             )
         if by_target and scorer and not by_scorer:
             raise ValueError(
-                f"measures: {by_target[0]} without own_scorer_nll, the same under scoring.scorer, which "
-                "belongs beside it; add own_scorer_nll"
+                f"measures: {by_target[0]} without own_scorer_nll, its counterpart under scoring.scorer; "
+                "add own_scorer_nll"
             )
         return self
 
@@ -293,7 +293,7 @@ class Study(Section):
                 self.models.get(judge.model), EmbeddedModel
             ):
                 raise ValueError(
-                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is no classifier; "
+                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is not a classifier; "
                     "use kind 'model', or a model of kind 'hub' or 'folder'"
                 )
         fields = getattr(self.dataset, "fields", None)

@@ -89,7 +89,7 @@ class Probes:
                 self._fail(
                     f"the adapter does not act: a fixed text changes by {change:.2g} nats at most",
                     who,
-                    f"more than {self.tolerance:.2g} nats beside the base model",
+                    f"more than {self.tolerance:.2g} nats of difference from the base model",
                     "an adapter with weights of zero does this: look at the run's training curve, "
                     "and train it again",
                 )
@@ -105,7 +105,7 @@ class Probes:
         self.values[weights] = values
         nearest_named = min(changes, key=changes.__getitem__)
         log.info(
-            "%s acts: a fixed text changes by up to %.3g nats, beside the nearest, %s, by %.3g",
+            "%s acts: a fixed text changes by up to %.3g nats, and from the nearest, %s, by %.3g",
             who, changes[BASE], nearest_named, changes[nearest_named],
         )  # fmt: skip
 
@@ -118,7 +118,7 @@ class Probes:
                 "the model gives no numbers",
                 f"model '{self.name}', with {who}",
                 "finite log-probabilities of a fixed text",
-                "look at the run's training curve: weights that are no numbers do this",
+                "look at the run's training curve: weights that are not finite cause this",
             )
 
     @staticmethod

@@ -327,7 +327,7 @@ class _Job:
                 f"{engine.settings.served_model}"
                 if engine.settings.key_variable
                 else "a server that asks for no key (key_variable: null)",
-                "set the key (engine.key_variable names its variable) or mend the account",
+                "set the key (engine.key_variable names its variable) or fix the account",
             )
         if status == 404:
             raise engine.fault(

@@ -207,7 +207,7 @@ class TransformersEngine(LocalEngine):
                 ) from None
             self.torch.cuda.empty_cache()
         half = len(batch) // 2
-        log.warning("out of memory with %d rows; going on with %d", len(batch), half)
+        log.warning("out of memory with %d rows; continuing with %d", len(batch), half)
         return [
             completion
             for half_batch in (batch[:half], batch[half:])

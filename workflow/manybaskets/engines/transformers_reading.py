@@ -119,7 +119,7 @@ def _within_memory(
             ) from None
         torch.cuda.empty_cache()
     half = len(batch) // 2
-    log.warning("out of memory with %d prompts; going on with %d", len(batch), half)
+    log.warning("out of memory with %d prompts; continuing with %d", len(batch), half)
     return _within_memory(engine, questions, batch[:half], shared, cache) | _within_memory(
         engine, questions, batch[half:], shared, cache
     )
@@ -170,7 +170,7 @@ def _readings(
         log_total = float(total[row])
         if not all(map(math.isfinite, [*wanted, log_total])):
             raise UserError(
-                what="the model's logits are no finite numbers",
+                what="the model's logits are not finite",
                 where=f"model '{engine.name}', a prompt of {len(question.ids)} tokens",
                 expected="finite logits",
                 remedy="check the weights and the adapter, or set precision to float32",

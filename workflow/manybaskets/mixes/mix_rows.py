@@ -116,7 +116,7 @@ def read_mix(path: Path) -> list[dict[str, Any]]:
         except ValueError as error:
             _fail(f"the line is not JSON: {error}", f"{path}, line {number}", "a row of a mix")
         if not isinstance(row, dict) or not row.keys() >= _KEYS:
-            _fail("the line is no row of a mix", f"{path}, line {number}",
+            _fail("the line is not a mix row", f"{path}, line {number}",
                   f"an object with the keys {sorted(_KEYS)}")  # fmt: skip
         rows.append(row)
     return rows

@@ -36,7 +36,7 @@ class Gpu(Section):
     memory_gib: float = Field(80.0, gt=0, description="Memory of one GPU, in GiB.")
     cpus: int = Field(8, ge=1, description="CPU cores asked for with each GPU.")
     memory_mb: int = Field(
-        60_000, ge=400, description="Main memory asked for with each GPU, in MB, at the least."
+        60_000, ge=400, description="Minimum main memory requested with each GPU, in MB."
     )
     per_node: int = Field(4, ge=1, description="GPUs of one node; no job asks for more.")
     from_billions: float = Field(

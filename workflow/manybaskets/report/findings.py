@@ -84,7 +84,7 @@ def findings(
     if len(first) > room:
         more = len(first) - room + 1
         first = first[: max(0, room - 1)]
-        first.append(f"{more} more sets of mixes were told apart; see the table of comparisons.")
+        first.append(f"{more} more sets of mixes were distinguished; see the table of comparisons.")
     return [*first, *against, *rest]
 
 
@@ -115,7 +115,7 @@ def _undecided(row: Mapping[str, Any], numbers: str) -> str:
 
 
 def _alike(row: Mapping[str, Any], numbers: str) -> str:
-    return f"{row['mix']} could not be told apart from {row['baseline']} ({numbers})"
+    return f"{row['mix']} could not be distinguished from {row['baseline']} ({numbers})"
 
 
 def _sentence(
@@ -130,7 +130,7 @@ def _names_only(groups: Iterable[Sequence[Mapping[str, Any]]], say: Say) -> list
     """One sentence per family and baseline, where there is no room for the numbers."""
     outcome = {
         _undecided: "Undecided (the interval excludes equality, Holm's p does not) against",
-        _alike: "Could not be told apart from",
+        _alike: "Could not be distinguished from",
     }[say]
     measures: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for row in (row for group in groups for row in group):

@@ -89,7 +89,7 @@ def _lengths(summary: pl.DataFrame) -> dict[tuple[str, ...], dict[str, float | N
             raise UserError(
                 what=f"the length of the answers was not measured: {'/'.join(condition)}",
                 where="statistics/summary.parquet",
-                expected=f"the measure {_WORDS} of every condition beside its other values",
+                expected=f"the measure {_WORDS} for every condition",
                 remedy="compute the measures again",
             )
         words = by_measure[_WORDS]

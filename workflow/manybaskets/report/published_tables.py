@@ -19,10 +19,10 @@ def _has_published_cells(study: Study) -> bool:
 
 computed_table(
     name="paper-variants",
-    title="The published procedures beside this project's",
-    caption="The published procedures (paper) beside this project's values of the same things. The "
-    "paper's have one training run, here that of the first seed, and no interval; what else differs is "
-    "told in the last column.",
+    title="The published procedures and this project's",
+    caption="Values by the published procedures (paper) and this project's values of the same quantities. The "
+    "paper's values are of one training run, here the first seed, without interval; the last column "
+    "names all other differences.",
     section=_SECTION,
     rule="published_variants",
     when=lambda study: bool(study.published_procedures),

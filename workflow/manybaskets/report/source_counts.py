@@ -130,7 +130,7 @@ def _sentence(row: Mapping[str, Any], family: str, confidence: float, several: b
     value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
     alike = 1.0 if ratio else 0.0
     side = "higher" if row["low"] > alike else "lower" if row["high"] < alike else ""
-    said = f"more sources go with {side} values" if side else "no trend was told apart from none"
+    said = f"more sources go with {side} values" if side else "no trend was found"
     kind = "ratio" if ratio else "change"
     return (
         f"{head}: {said} ({kind} per further source {value}{unit}, {confidence * 100:g} % interval "

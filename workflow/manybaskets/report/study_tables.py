@@ -132,7 +132,7 @@ def _comparisons(compared: pl.DataFrame, context: TableContext) -> pl.DataFrame:
 @table(
     name="multi-against-singles",
     title="Several sources against one",
-    caption="A mix of several sources beside every single source, their mean and the best of them.",
+    caption="A mix of several sources compared with every single source, their mean and the best of them.",
     when=_has_singles_and_multis,
 )
 def _against_singles(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
