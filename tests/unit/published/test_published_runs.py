@@ -25,7 +25,7 @@ from statsmodels.stats.multitest import multipletests
 from manybaskets.config.loading import load_study, parse_study, read_yaml
 from manybaskets.errors import UserError
 from manybaskets.published import heaps, perplexity, self_bleu, semantic_distance
-from manybaskets.published.condition_groups import Groups, groups_of
+from manybaskets.published.condition_groups import Groups, first_runs, groups_of
 from manybaskets.published.encoding import kept_vectors
 from manybaskets.published.procedure_rows import PROCEDURES_SCHEMA
 from manybaskets.published.run_procedures import Procedures, Run, run_procedures
@@ -303,6 +303,14 @@ def test_sources_are_described_part_by_part(tmp_path, how):
     expected = semantic_distance.pair_statistics(vectors)["mean"]
     key = ("semantic_diversity", "sentence_pairs:part2", "training_data", "a", "mean")
     assert value(found, *key) == pytest.approx(expected)
+
+
+def test_of_each_condition_the_first_training_seed_is_taken():
+    study = load_study(CONFIG / "synthetic-eggs.yaml")
+    runs = first_runs(study)
+    assert len(runs) == len(study.targets) * (len(study.mixes) + 1)
+    assert runs[0] == (study.targets[0], next(iter(study.mixes)), study.training.seeds[0])
+    assert runs[len(study.mixes)] == (study.targets[0], "vanilla", 0)
 
 
 def test_groups_of_the_published_study_are_its_tiers():
