@@ -186,6 +186,8 @@ def _link(model: type[BaseModel], headings: Mapping[type[BaseModel], str]) -> st
 def _plural(word: str) -> str:
     if word.startswith("section:"):
         return word.replace("section:", "sections:", 1)
+    if word.startswith("list of"):
+        return word.replace("list", "lists", 1)
     return word if word.endswith("`") or word == "text" else f"{word}s"
 
 
