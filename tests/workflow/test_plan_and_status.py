@@ -33,7 +33,7 @@ def jobs_of(project: Project) -> list[dict]:
 def test_the_plan_of_a_study_that_has_not_begun(project):
     printed = project.run("plan", "--cores", "2").stdout
     assert "Plan of the study embedded" in printed and "with 2 cores at a time" in printed
-    assert "800 that sources answer" in printed and "output is missing" in printed
+    assert "800 answered by sources" in printed and "output is missing" in printed
     made = json.loads(project.path("plan/plan.json").read_text())
     announced = project.run("-n", "--quiet", "rules").stdout
     total = next(line.split()[1] for line in announced.splitlines() if line.startswith("total"))
@@ -57,7 +57,7 @@ def test_the_plan_passes_mistakes_in_the_config_on(project):
 
 def test_the_plan_of_the_published_study_knows_the_machine_and_the_price(project):
     printed = project.run("plan", "--configfile", "config/synthetic-eggs.yaml").stdout
-    assert "13,509 that sources answer" in printed and "h100:4" in printed
+    assert "13,509 answered by sources" in printed and "h100:4" in printed
     assert "gpt-4o" in printed and "GPU-h" in printed
     assert not project.path("data", "synthetic-eggs").exists()
 
@@ -107,7 +107,7 @@ def test_after_the_trials_the_rest_is_estimated_from_them(copy_of_finished):
 def test_a_finished_study_has_nothing_to_do(copy_of_finished):
     assert "Nothing to do" in copy_of_finished.run("plan", "--cores", "2").stdout
     printed = copy_of_finished.run("status").stdout
-    assert "Every job's results are there" in printed and "No failures" in printed
+    assert "All results exist" in printed and "No failures" in printed
 
 
 def test_both_answer_while_a_run_holds_the_folder_and_leave_its_lock(project):

@@ -334,7 +334,7 @@ def test_a_card_tells_how_the_answers_were_made(tmp_path):
     assert "`meta-llama/Llama-3.1-8B-Instruct` at revision `0e9e39f`" in card
     for line in (
         "- engine: `vllm`",
-        "- engine's version: `0.32.0`",
+        "- engine version: `0.32.0`",
         "- weights (digest): `0123abcd`",
         "- precision: `bfloat16`",
         "- chat template (digest): `feed0123`",
@@ -367,11 +367,11 @@ def test_counts_and_lengths_of_a_source(tmp_path):
         "prompts": ["4"],
         "rows without an answer": ["2"],
         "of these, answers rejected by the quality checks": ["1"],
-        "answers cut at the token limit": ["1"],
+        "answers truncated at the token limit": ["1"],
         "rows asked more than once": ["1"],
         "prompts shortened to fit": ["3"],
-        "tokens in, of these rows": [str(10 + 10 + 11 + 12 + 10)],
-        "tokens out, of these rows": [str(4 * 5 + 900)],
+        "tokens in, for these rows": [str(10 + 10 + 11 + 12 + 10)],
+        "tokens out, for these rows": [str(4 * 5 + 900)],
     }
     # Answered are a and three turns of b: of 3, 3, 10 and 17 words.
     lengths = table_of(card, "| mean")
@@ -390,9 +390,9 @@ def test_the_human_reference_is_marked_as_such(tmp_path):
     assert data["tags"] == ["many-baskets", "instruction-tuning"]
     assert "language" not in data and data["license"] == "other"
     assert "the humans of the dataset" in card and "How the answers were made" not in card
-    assert "system prompt" not in card and "fall under its licence" in card
+    assert "system prompt" not in card and "under its licence" in card
     counts = table_of(card, "count")
-    assert {counts[f"tokens {way}, of these rows"][0] for way in ("in", "out")} == {"not counted"}
+    assert {counts[f"tokens {way}, for these rows"][0] for way in ("in", "out")} == {"not counted"}
     assert "tokens" not in table_of(card, "| mean")
     assert re.search(r"git commit `([0-9a-f]{40}|unknown|no checkout: [^`]+)`", card)
 
@@ -413,8 +413,8 @@ def test_ready_answers_and_servers_say_what_is_known(tmp_path):
              "sampling": None, "matched_by": "texts", "samples": 1, "served": []}  # fmt: skip
     card = card_of(source_folder(tmp_path / "swan", "swan", metadata=ready))
     assert "ready answers from `nyu/answers` at revision `r7`" in card
-    assert "- sampling: not known\n" in card and "- matched to prompts by: `texts`\n" in card
-    assert "Whether there was a system prompt is not known." in card
+    assert "- sampling: unknown\n" in card and "- matched to prompts by: `texts`\n" in card
+    assert "It is unknown whether there was a system prompt." in card
     served = {"engine": "openai", "model": "gpt-4o-2024-08-06", "base_url": "https://api.example/v1",
               "system_prompt": "", "send_seed": False, "samples": 1, "sampling": {"top_p": 1.0},
               "served": [f"gpt-{number} | [x](y)\n#" for number in range(7)]}  # fmt: skip
@@ -422,9 +422,9 @@ def test_ready_answers_and_servers_say_what_is_known(tmp_path):
     assert "`gpt-4o-2024-08-06` behind the server `https://api.example/v1`" in card
     assert "`gpt-4 | [x](y) #` and 2 more\n" in card and "gpt-5" not in card
     assert "- seed sent with every request: `False`\n" in card
-    assert "the terms of whoever runs `https://api.example/v1`" in card
+    assert "the terms of the operator of `https://api.example/v1`" in card
     card = card_of(source_folder(tmp_path / "duck", "duck"))
-    assert "from a folder of its user's" in card and "secret" not in card
+    assert "from a user's folder" in card and "secret" not in card
     without = METADATA | {"system_prompt": "", "system_turn": False}
     card = card_of(source_folder(tmp_path / "hen", metadata=without))
     assert "The model was given no system prompt." in card and "```text" not in card

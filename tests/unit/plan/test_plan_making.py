@@ -94,7 +94,9 @@ def test_a_cap_that_will_not_do_is_told(tmp_path):
     settings["sources"]["gpt-4o"]["engine"]["spending_cap"] = 0.5
     settings = {"sources": settings["sources"]}
     made = plan(tmp_path, study("synthetic-eggs", **settings))
-    assert any("gpt-4o may cost" in note and "its cap is 0.5" in note for note in made.notes)
+    assert any(
+        "gpt-4o may cost" in note and "its spending cap is 0.5" in note for note in made.notes
+    )
 
 
 def test_a_kind_of_job_that_nobody_timed_is_no_light_job(tmp_path):
@@ -109,13 +111,13 @@ def test_what_is_not_known_is_called_unknown(tmp_path):
     made = plan(tmp_path, study("synthetic-eggs", dataset=dataset))
     text = plan_as_text(made)
     assert made.bills[0].to_spend is None and "≥ " in text
-    assert "Set dataset.rows" in text and "Prompts (unknown)" in text
+    assert "Set `dataset.rows`" in text and "Prompts (unknown)" in text
 
 
 def test_the_text_fits_a_terminal_and_names_the_width(tmp_path):
     text = plan_as_text(plan(tmp_path))
     assert "with 100 jobs at a time" in text and "h100:1" in text and "prior" in text
-    assert max(map(len, text.split("Why they run")[0].splitlines())) <= 120
+    assert max(map(len, text.split("Reasons to run")[0].splitlines())) <= 120
 
 
 def test_a_finished_study_has_nothing_to_do(tmp_path):

@@ -1,4 +1,4 @@
-"""Text of others inside Markdown, quoted so that it stays text."""
+"""Quote untrusted text inside Markdown."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 
 def code(value: Any) -> str:
-    """A value as code within a line of Markdown, whatever it holds."""
+    """Any value as inline code in Markdown."""
     text = " ".join("".join(mark if mark.isprintable() else " " for mark in str(value)).split())
     fence = _fence(text, 1)
-    # Where a text begins or ends with a backtick, or is empty, the fence needs room.
+    # If a text begins or ends with a backtick, or is empty, the fence needs a space.
     room = " " if not text or "`" in (text[0], text[-1]) else ""
     return f"{fence}{room}{text}{room}{fence}"
 
 
 def block(text: str) -> str:
-    """A text as a block of code in Markdown, whatever it holds."""
+    """Any text as a code block in Markdown."""
     fence = _fence(text, 3)
     return f"{fence}text\n{text}\n{fence}"
 

@@ -46,14 +46,15 @@ def write_mix_card(
     """Write the rows of a mix as Parquet and their card.
 
     Args:
-        origins: the mix's sources, in the order of the config.
+        origins: the mix's sources in config order.
         study: name of the study.
-        dataset: what `dataset_settings` gives.
+        dataset: result of `dataset_settings`.
         recipe: the mix's section of the config.
         splits: JSON lines of `train` and `validation`.
-        counts: what `mixes.describe` counted, for every target.
-        lengths: `prompt_id, source, target, answer_tokens`, of all targets.
-        rows: Parquet files of `train` and `validation` to write; the card lies beside them.
+        counts: counts of `mixes.describe` for every target.
+        lengths: `prompt_id, source, target, answer_tokens`, for all targets.
+        rows: Parquet files of `train` and `validation` to write; the card is written to the same
+            folder.
 
     Raises:
         UserError: a line of the mix is damaged.
@@ -116,6 +117,6 @@ def _measured(row: Mapping[str, Any]) -> tuple[str, str, int, int]:
 
 
 def _by_source(counted: pl.DataFrame) -> list[dict[str, Any]]:
-    """Rows and shares by split and source; they are the same for every target."""
+    """Rows and shares by split and source, equal for all targets."""
     rows = counted.unique(["split", "source"], keep="first", maintain_order=True)
     return rows.select("split", "source", "rows", "share").rows(named=True)

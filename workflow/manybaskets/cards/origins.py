@@ -1,7 +1,7 @@
-"""Dataset cards in the form of the Hugging Face hub, and beside each the Parquet that it describes.
+"""Dataset cards in Hugging Face Hub format, each with the Parquet files that it describes.
 
-A card pins its files by name, so that `datasets.load_dataset` on the folder, or on its copy on the hub,
-finds these and nothing else. Of what models wrote, a card holds numbers only.
+A card pins its files by name, so that `datasets.load_dataset` on the folder, or on its copy on the
+Hub, finds only these. A card contains only statistics of model outputs.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ _SERVED_NAMES = 5
 
 @dataclass(frozen=True)
 class Origin:
-    """Who answered: what the config knows of a source, and what its responses say.
+    """Origin of answers: a source's config, and the metadata of its responses.
 
     Args:
         name: the source's name.
-        model: its entry of `models`, as plain values; none for a server, ready answers, a human.
-        languages: what its answers were checked to be in, or are by construction, as ISO 639-1.
-        own: the answers are the project's own: those of the embedded world.
-        metadata: of its file of responses.
+        model: its entry of `models`, as plain values; None for a server, ready answers, or humans.
+        languages: languages of its answers, checked or by construction, as ISO 639-1.
+        own: whether the answers are the project's own (the embedded world).
+        metadata: metadata of its responses file.
     """
 
     name: str
@@ -45,17 +45,17 @@ class Origin:
 
     @property
     def synthetic(self) -> bool:
-        """Whether no human wrote the answers; those of the embedded world come from a grammar."""
+        """Whether the answers are not written by humans; the embedded world's come from a grammar."""
         return self.name != HUMAN or self.own
 
     @property
     def engine(self) -> str | None:
-        """The engine; none for the human reference."""
+        """The engine; None for the human reference."""
         return self.metadata.get("engine")
 
 
 def origin_settings(study: Study, source: str) -> dict[str, Any]:
-    """What the config knows of a source: `model`, `languages`, `own` of `Origin`."""
+    """A source's `model`, `languages` and `own` for `Origin`, from the config."""
     embedded = study.embedded_world
     if source == HUMAN:
         model, languages = None, None
@@ -72,7 +72,7 @@ def origin_settings(study: Study, source: str) -> dict[str, Any]:
 
 
 def dataset_settings(study: Study) -> dict[str, Any]:
-    """What a card says of the raw dataset; of a user's own file, its name and not where it lies."""
+    """A card's description of the raw dataset; for a user's file, its name without its folder."""
     if study.embedded_world:
         return {"kind": "embedded"}
     if isinstance(study.dataset, HubDataset):
@@ -81,15 +81,15 @@ def dataset_settings(study: Study) -> dict[str, Any]:
 
 
 def read_origin(name: str, settings: Mapping[str, Any], responses: Path) -> Origin:
-    """Who answered, from `origin_settings` and a source's file of responses."""
+    """The origin from `origin_settings` and a source's responses file."""
     return Origin(name, **settings, metadata=read_metadata(responses))
 
 
 def _made_by(origin: Origin) -> str:
-    """Who answered, in Markdown."""
+    """The origin in Markdown."""
     model, metadata = origin.model, origin.metadata
     if origin.name == HUMAN:
-        return "a grammar, in the place of humans" if origin.own else "the humans of the dataset"
+        return "a grammar instead of humans" if origin.own else "the humans of the dataset"
     engine = ENGINES.get(origin.engine)
     if not engine.generates:
         at = f" at revision {code(metadata['revision'])}" if metadata["revision"] else ""
@@ -101,12 +101,12 @@ def _made_by(origin: Origin) -> str:
     if model["kind"] == "hub":
         return f"{code(model['repo'])} at revision {code(model['revision'])}"
     if model["kind"] == "embedded":
-        return f"the tiny model {code(metadata['model'])}, which the workflow pretrains itself"
-    return f"the model {code(metadata['model'])} from a folder of its user's"
+        return f"the tiny model {code(metadata['model'])}, pretrained by the workflow itself"
+    return f"the model {code(metadata['model'])} from a user's folder"
 
 
 def _facts(origin: Origin) -> list[tuple[str, str]]:
-    """How the answers were made, as far as the file of responses says: pairs of name and Markdown."""
+    """Generation settings from the responses file, as pairs of name and Markdown."""
     metadata = origin.metadata
 
     def shown(key: str) -> str | None:
@@ -118,20 +118,20 @@ def _facts(origin: Origin) -> list[tuple[str, str]]:
     more = len(served) - _SERVED_NAMES
     facts = {
         "engine": shown("engine"),
-        "engine's version": shown("engine_version"),
+        "engine version": shown("engine_version"),
         "weights (digest)": shown("weights"),
         "precision": shown("precision"),
         "quantisation": shown("quantization"),
         "longest sequence, in tokens": shown("max_model_len"),
         "chat template (digest)": shown("template"),
-        "date given to the template": shown("date"),
+        "date passed to the template": shown("date"),
         "longest prompt, in tokens": shown("max_prompt_tokens"),
-        "what the server called the model": ", ".join(served[:_SERVED_NAMES])
+        "model name reported by the server": ", ".join(served[:_SERVED_NAMES])
         + (f" and {more} more" if more > 0 else ""),
         "seed sent with every request": shown("send_seed"),
         "digest of the file (SHA-256)": shown("sha256"),
         "matched to prompts by": shown("matched_by"),
-        "sampling": drawn or ("not known" if origin.engine else None),
+        "sampling": drawn or ("unknown" if origin.engine else None),
         "answers per prompt": shown("samples"),
         "seed of the study": shown("study_seed"),
     }
@@ -139,33 +139,33 @@ def _facts(origin: Origin) -> list[tuple[str, str]]:
 
 
 def _system_turn(origin: Origin) -> tuple[str, str]:
-    """What is known of the system turn, and its text."""
+    """Description of the system turn, and its text."""
     text = origin.metadata.get("system_prompt")
     if text:
         return "The model was given this system prompt:", text
     if origin.metadata.get("system_turn") is False:
         return "The model was given no system prompt.", ""
     if text is None and origin.engine:
-        return "Whether there was a system prompt is not known.", ""
+        return "It is unknown whether there was a system prompt.", ""
     return "", ""
 
 
 def _dataset_licence(dataset: Mapping[str, Any]) -> str:
     if dataset["kind"] == "embedded":
         return (
-            "The prompts are about a made-up world that Many Baskets writes itself; they fall under "
-            f"the project's own licence ({PROJECT_LICENCE})."
+            "The prompts are about a made-up world generated by Many Baskets, under the project's "
+            f"licence ({PROJECT_LICENCE})."
         )
     if dataset["kind"] == "hub":
         address = f"{HUB}datasets/{quote(dataset['repo'])}"
         return (
-            f"The prompts, and human answers, are those of {code(dataset['repo'])} at revision "
+            f"The prompts and human answers come from {code(dataset['repo'])} at revision "
             f"{code(dataset['revision'])}, under the licence of that dataset: <{address}>. Check "
-            "whether it asks for attribution, or for the same licence on what is made from it."
+            "whether it requires attribution, or the same licence for derived data."
         )
     return (
-        f"The prompts, and human answers, come from the file {code(dataset['file'])}. Check under "
-        "which licence its rows stand, and whether they hold personal data."
+        f"The prompts and human answers come from the file {code(dataset['file'])}. Check its "
+        "licence, and whether its rows contain personal data."
     )
 
 
@@ -173,34 +173,37 @@ def _origin_licence(origin: Origin) -> str:
     model, metadata, who = origin.model, origin.metadata, f"Source `{origin.name}`"
     if origin.own:
         return (
-            f"{who}: the answers are made by Many Baskets itself and fall under its own licence "
+            f"{who}: the answers are generated by Many Baskets, under the project's licence "
             f"({PROJECT_LICENCE})."
         )
     if origin.name == HUMAN:
-        return f"{who}: the answers are part of the dataset and fall under its licence."
+        return f"{who}: the answers are part of the dataset, under its licence."
     engine = ENGINES.get(origin.engine)
     if not engine.generates:
         return (
-            f"{who}: the answers were not made here. Check the licence of {code(metadata['model'])} "
-            "and those of the models that wrote them."
+            f"{who}: the answers were not generated here. Check the licence of "
+            f"{code(metadata['model'])} and of the models that wrote them."
         )
     if model is None and not engine.remote:
         return (
-            f"{who}: the answers are those of the engine {code(origin.engine)}. Check whether its "
-            "terms let you publish answers and train other models on them."
+            f"{who}: the answers come from the engine {code(origin.engine)}. Check whether its "
+            "terms allow publishing answers and training other models on them."
         )
     if engine.remote:
         return (
-            f"{who}: the answers fall under the terms of whoever runs {code(metadata['base_url'])}. "
-            "Check whether they let you publish answers and train other models on them."
+            f"{who}: the answers are subject to the terms of the operator of "
+            f"{code(metadata['base_url'])}. Check whether they allow publishing answers and "
+            "training other models on them."
         )
     if model["kind"] == "hub":
         return (
-            f"{who}: the answers fall under the licence of {code(model['repo'])}: "
-            f"<{HUB}{quote(model['repo'])}>. Check whether it lets you train other models on answers, "
-            "and whether it asks that they be marked or that models trained on them bear its name."
+            f"{who}: the answers are subject to the licence of {code(model['repo'])}: "
+            f"<{HUB}{quote(model['repo'])}>. Check whether it allows training other models on "
+            "answers, and whether it requires marking answers or naming models trained on them "
+            "after it."
         )
     return (
-        f"{who}: the answers fall under the licence of the model {code(metadata['model'])}, which came "
-        "from a folder. Check which one that is, and whether it lets you train other models on answers."
+        f"{who}: the answers are subject to the licence of the model {code(metadata['model'])}, "
+        "which was loaded from a folder. Check which licence this is, and whether it allows "
+        "training other models on answers."
     )

@@ -1,4 +1,4 @@
-"""What the cards of sources and mixes share: template, header, lengths and rows."""
+"""Shared parts of source and mix cards: template, header, lengths and rows."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def _write_rows(tables: Iterable[pl.DataFrame], schema: pl.Schema, path: Path) -> None:
-    """Write Parquet with Arrow's plain types: what trainers join with other datasets, which the large
-    types of data frames do not allow."""
+    """Write Parquet with Arrow's plain types: trainers join such rows with other datasets, which
+    the large types of data frames do not allow."""
     import pyarrow.parquet as pq
 
     plain = _plain(schema)
@@ -61,7 +61,7 @@ def _header(
     rows: int,
     files: Mapping[str, str],
 ) -> str:
-    """The card's metadata as YAML; what is not known is left out."""
+    """The card's metadata as YAML, without unknown values."""
     own = dataset["kind"] == "embedded" and all(origin.own for origin in origins)
     known = all(origin.languages for origin in origins)
     languages = sorted({each for origin in origins for each in origin.languages or ()})
@@ -83,7 +83,7 @@ def _header(
 
 
 def size_category(rows: int) -> str:
-    """The hub's class of a number of rows."""
+    """The Hub's size category of a number of rows."""
     bounds = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
     place = next((i for i in range(len(bounds)) if rows < 1000 * 10**i), len(bounds))
     if place == 0:
@@ -97,7 +97,7 @@ def _total(tokens: pl.Series) -> int | None:
 
 
 def _lengths(values: Mapping[str, pl.Series]) -> list[tuple[str, list[str]]]:
-    """Mean and quantiles of each length, as text; none of what nobody counted."""
+    """Mean and quantiles of each counted length, as text."""
     table = []
     for name, lengths in values.items():
         known = lengths.drop_nulls()
@@ -109,7 +109,7 @@ def _lengths(values: Mapping[str, pl.Series]) -> list[tuple[str, list[str]]]:
 
 
 def _template(name: str) -> Any:
-    # The cards are Markdown: what comes from outside is made safe by the filters, not as HTML is.
+    # Cards are Markdown: external text is quoted by the filters instead of HTML escaping.
     environment = Environment(
         loader=FileSystemLoader(library_folder() / "cards"),
         undefined=StrictUndefined,

@@ -36,7 +36,7 @@ SOURCE_ROWS = pl.Schema(
         "turn": pl.Int32,
         "instruction": pl.String,
         "context": pl.String,
-        "follow_up": pl.String,  # the later question that this turn answers; null in the first
+        "follow_up": pl.String,  # the later question that this turn answers; null in the first turn
         "response": pl.String,
         "finish_reason": pl.String,
         "prompt_tokens": pl.Int32,
@@ -48,7 +48,7 @@ SOURCE_ROWS = pl.Schema(
 
 
 def source_rows(responses: pl.DataFrame, prompts: pl.DataFrame) -> pl.DataFrame:
-    """Answers beside what they answer, with the columns of `SOURCE_ROWS`; sorted."""
+    """Answers joined with their prompts, with the columns of `SOURCE_ROWS`, sorted."""
     questions = prompts.select("prompt_id", "instruction", "context", "follow_ups")
     later = pl.col("follow_ups").list.get(pl.col("turn") - 1, null_on_oob=True)
     return (
@@ -70,14 +70,14 @@ def write_source_card(
     rows: Path,
     card: Path,
 ) -> None:
-    """Write the rows of a source, answers beside what they answer, and their card.
+    """Write a source's rows (answers with their prompts) and their card.
 
     Args:
         study: name of the study.
-        dataset: what `dataset_settings` gives.
+        dataset: result of `dataset_settings`.
         responses: checked responses of the source.
-        prompts: what it answered, with the columns of `records.PROMPTS`.
-        rows: Parquet file to write; the card lies beside it.
+        prompts: its prompts, with the columns of `records.PROMPTS`.
+        rows: Parquet file to write; the card is written to the same folder.
     """
     answers = read_responses(responses)
     frame = source_rows(answers, pl.read_parquet(prompts))
@@ -119,10 +119,10 @@ def _counts(answers: pl.DataFrame, origin: Origin) -> list[tuple[str, str]]:
         "prompts": answers["prompt_id"].n_unique(),
         "rows without an answer": int(failed.sum()),
         "of these, answers rejected by the quality checks": int(apart.sum()),
-        "answers cut at the token limit": int((answers["finish_reason"] == "length").sum()),
+        "answers truncated at the token limit": int((answers["finish_reason"] == "length").sum()),
         "rows asked more than once": int((answers["attempts"] > 1).sum()),
         "prompts shortened to fit": origin.metadata.get("shortened_prompts", 0),
-        "tokens in, of these rows": _total(answers["prompt_tokens"]),
-        "tokens out, of these rows": _total(answers["completion_tokens"]),
+        "tokens in, for these rows": _total(answers["prompt_tokens"]),
+        "tokens out, for these rows": _total(answers["completion_tokens"]),
     }
     return [(name, "not counted" if n is None else str(n)) for name, n in counts.items()]

@@ -1,1 +1,1 @@
-"""What is done, what would run, why, and what it costs: before anything runs."""
+"""The plan of a study: finished jobs, jobs to run with reasons, and costs."""

@@ -1,4 +1,4 @@
-"""What a study's jobs cost: disk and money beside time."""
+"""Disk space and money for a study's jobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from manybaskets.experiments import Work
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors
 
-# Bytes on disk as embedded and published studies wrote them: per token of an answer and per row.
+# Bytes on disk, measured on embedded and published studies: per answer token and per row.
 _ANSWERS, _JOURNAL, _MIXES = (2.0, 40.0), (5.0, 250.0), (6.0, 300.0)
-_VECTOR = 2 * 384 * 4  # of a distinct answer, in the result and in the work folder
+_VECTOR = 2 * 384 * 4  # per distinct answer, in the result and in the work folder
 # A LoRA adapter of rank 16 on all linear layers has 42 million weights on 8 billion and 207 on 71.
 _ADAPTER_WEIGHTS, _ADAPTER_BASE, _ADAPTER_GROWTH, _ADAPTER_RANK = 42e6, 8.07e9, 0.737, 16
-_BYTES_OF_ADAPTER_WEIGHT, _COPIES_IN_CHECKPOINT = 4.0, 3  # the optimiser has two numbers per weight
+_BYTES_OF_ADAPTER_WEIGHT, _COPIES_IN_CHECKPOINT = (
+    4.0,
+    3,
+)  # the optimiser stores two numbers per weight
 _CHECKPOINTS_ON_DISK = 3
 _EMBEDDED_ADAPTER_BYTES = 280_000
 MODELS, ADAPTERS, ANSWERS, MIXES, REST = "models", "adapters", "answers", "mixes", "vectors, tables"
@@ -25,13 +28,13 @@ CHECKPOINTS = "work/: checkpoints"
 
 
 class Disk:
-    """Bytes that jobs leave behind, by what they are."""
+    """Bytes written by jobs, by kind."""
 
     def __init__(self, study: Study, priors: Priors) -> None:
         self.study, self.priors = study, priors
 
     def __call__(self, job: PlannedJob, work: Work) -> dict[str, float]:
-        """Bytes that a job leaves behind when it is done."""
+        """Bytes that a finished job leaves behind."""
         rows, out = work.rows or 0.0, work.tokens_out or 0.0
         kind = job.rule
         if kind in ("fetch_model", "convert_gguf", "pretrain"):
@@ -47,7 +50,7 @@ class Disk:
         return {REST: rows * _VECTOR} if kind == "embed" else {}
 
     def adapter_bytes(self, target: str) -> float:
-        """Bytes of an adapter of a target, at the study's rank."""
+        """Bytes of a target's adapter at the study's rank."""
         size, rank = self.priors.sizes[target], self.study.training.rank / _ADAPTER_RANK
         if size is None:
             return rank * _EMBEDDED_ADAPTER_BYTES
@@ -55,10 +58,10 @@ class Disk:
         return weights * _BYTES_OF_ADAPTER_WEIGHT
 
     def checkpoint_bytes(self, jobs: Sequence[PlannedJob], at_a_time: int) -> float:
-        """Bytes of checkpoints while as many trainings run at a time; they go when a training ends."""
+        """Bytes of checkpoints for this many concurrent trainings; deleted when a training ends."""
         each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.rule == "train"]
         largest = sorted(each, reverse=True)[:at_a_time]
-        # On disk are the one that may be kept, the last, and the next while it is written.
+        # On disk are the selected checkpoint, the last, and the next while it is written.
         at_most = min(self.study.training.evaluations, _CHECKPOINTS_ON_DISK)
         return _COPIES_IN_CHECKPOINT * at_most * sum(largest)
 
@@ -69,13 +72,13 @@ def _bytes(per: tuple[float, float], tokens: float, rows: float) -> float:
 
 @dataclass(frozen=True)
 class Bill:
-    """Money for what is asked over the network, in USD, at the prices of the config.
+    """Costs of requests over the network in USD, at config prices.
 
     Args:
-        asked: who is asked, such as `judge olmo`.
-        to_spend: of the jobs that would run; None where nothing tells how many rows there are.
-        spent: of the jobs that are done, as estimated where they recorded no tokens.
-        cap: what it may cost; None without a cap.
+        asked: name of the recipient, such as `judge olmo`.
+        to_spend: for the jobs that would run; None if the number of rows is unknown.
+        spent: for finished jobs, estimated if they recorded no tokens.
+        cap: spending cap, or None.
     """
 
     asked: str
@@ -92,11 +95,11 @@ def bills(
     works: Mapping[int, Work],
     usages: Mapping[int, Mapping[str, float]],
 ) -> list[Bill]:
-    """What everyone costs who is asked over the network: sources, judges and others.
+    """Costs of everything asked over the network: sources, judges and others.
 
     Args:
         works: work of every job, by position.
-        usages: what finished jobs have recorded, by position.
+        usages: usage recorded by finished jobs, by position.
     """
     engines: dict[str, EngineSettings] = {}
     of: dict[str, list[int]] = {}

@@ -1,4 +1,4 @@
-"""The study's stages as a figure: what takes from what, what is done, what is to run."""
+"""Draw the study's stages: dependencies, finished jobs and jobs to run."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from manybaskets.presentation.figures.figure_style import (
     save_figure,
 )
 
-_WIDTH, _HEIGHT, _GAP, _ROOM = 3.4, 0.6, 0.32, 0.7  # inches; the room is for arcs past other stages
+_WIDTH, _HEIGHT, _GAP, _ROOM = 3.4, 0.6, 0.32, 0.7  # inches; room for arcs around other stages
 
 
 def draw_plan(plan: Plan, stem: Path, settings: Figures) -> list[Path]:
-    """Draw the stages from top to bottom, each below what it takes from, with the share that is done.
+    """Draw the stages from top to bottom, each below its inputs, with the finished share.
 
     Args:
-        stem: path of the files without their endings.
+        stem: path of the files without suffix.
 
     Returns:
-        The files that were written: SVG and PNG.
+        The written files: SVG and PNG.
     """
     rows = {stage.stage: -row * (_HEIGHT + _GAP) for row, stage in enumerate(plan.stages)}
     height = len(rows) * (_HEIGHT + _GAP)
@@ -46,7 +46,7 @@ def draw_plan(plan: Plan, stem: Path, settings: Figures) -> list[Path]:
 
 
 def _direct(links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Links that no longer way stands for, so that the figure stays readable."""
+    """Links without those implied by longer paths, for readability."""
     after: dict[str, set[str]] = {}
     for first, second in links:
         after.setdefault(first, set()).add(second)
@@ -67,7 +67,7 @@ def _direct(links: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def _arrow(axes, start: float, end: float, rows: int) -> None:
-    """From a box to the next one straight down, to others around those between."""
+    """Draw straight down to the next box, and around boxes in between to others."""
     looks_of_arrow = {
         "arrowstyle": "-|>",
         "color": INK,
@@ -79,7 +79,7 @@ def _arrow(axes, start: float, end: float, rows: int) -> None:
         points = ((_WIDTH / 2, start), (_WIDTH / 2, end + _HEIGHT))
     else:
         points = ((_WIDTH, start + _HEIGHT / 2), (_WIDTH, end + 0.65 * _HEIGHT))
-        # The further, the flatter: all arcs end within the room.
+        # Longer arcs are flatter, so that all arcs fit into the room.
         bend = min(0.35, 0.85 / abs(start - end))
         looks_of_arrow["connectionstyle"] = f"arc3,rad={-bend if start > end else bend:.3f}"
     axes.annotate("", xy=points[1], xytext=points[0], arrowprops=looks_of_arrow, zorder=1)

@@ -1,4 +1,4 @@
-"""The jobs of a study in plain values, as a dry-run gives them."""
+"""The jobs of a study in plain values, from a dry run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class PlannedJob:
     """One job of a study.
 
     Args:
-        rule: name of its rule, which says what the job does.
-        stage: name of the rules' file, which is that of the stage.
-        needs: positions of the jobs whose outputs it takes.
-        run: whether it would run; `reasons` say why, the weightiest first.
-        gpus: GPUs that it asks for.
-        asked: all other resources that it asks for.
+        rule: name of its rule, which determines its work.
+        stage: name of the rule file, which is that of the stage.
+        needs: positions of the jobs whose outputs it reads.
+        run: whether it would run; `reasons` list why, the most important first.
+        gpus: requested GPUs.
+        asked: all other requested resources.
     """
 
     rule: str
@@ -35,17 +35,17 @@ class PlannedJob:
 
     @property
     def gathers(self) -> bool:
-        """Whether it makes nothing and only names what is wanted."""
+        """Whether it is a target rule without outputs."""
         return not self.outputs
 
     @property
     def cores(self) -> int:
-        """CPU cores that it holds."""
+        """CPU cores that it uses."""
         return max(self.threads, self.gpus * (self.asked.get("cpus_per_gpu") or 0))
 
 
 def read_jobs(rows: Sequence[Mapping[str, Any]]) -> list[PlannedJob]:
-    """Jobs from the rows of the JSON that `workflow/dag.py` prints."""
+    """Jobs from the rows of JSON printed by `workflow/dag.py`."""
     return [_job(row) for row in rows]
 
 
@@ -57,9 +57,9 @@ def _job(row: Mapping[str, Any]) -> PlannedJob:
 
 
 def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, list[int]]:
-    """Positions of the jobs that make something, by stage; jobs stand behind those that they need.
+    """Positions of the jobs with outputs, by stage, sorted so that jobs follow their inputs.
 
-    A stage stands behind those that it takes from, and where this leaves a choice in the given order.
+    A stage follows the stages that it reads from; ties keep the given order.
     """
     stages: dict[str, list[int]] = {name: [] for name in order}
     for index in topological_order(jobs):
@@ -73,7 +73,7 @@ def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, lis
 
     def at(name: str, path: tuple[str, ...] = ()) -> int:
         if name not in depth:
-            # Two stages may take from each other: jobs have no cycles, files of rules can.
+            # Two stages may read from each other: jobs have no cycles, but rule files can.
             ahead = [at(other, (*path, name)) for other in before[name] if other not in path]
             depth[name] = 1 + max(ahead, default=-1)
         return depth[name]
@@ -84,7 +84,7 @@ def stages_of(jobs: Sequence[PlannedJob], order: Sequence[str]) -> dict[str, lis
 def links_of(
     jobs: Sequence[PlannedJob], stages: Mapping[str, Sequence[int]]
 ) -> list[tuple[str, str]]:
-    """Pairs of stages of which the second takes from the first."""
+    """Pairs of stages in which the second reads from the first."""
     of = {index: name for name, members in stages.items() for index in members}
     pairs = {
         (of[need], of[index])
@@ -96,7 +96,7 @@ def links_of(
 
 
 def topological_order(jobs: Sequence[PlannedJob]) -> list[int]:
-    """Positions of all jobs, each behind those that it needs."""
+    """Positions of all jobs, each after the jobs that it needs."""
     ordered: list[int] = []
     seen = [False] * len(jobs)
     for start in range(len(jobs)):

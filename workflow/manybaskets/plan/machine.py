@@ -1,7 +1,7 @@
-"""What a machine offers, and what each kind of job asks of it: GPUs, memory, time, partition.
+"""A machine's resources, and the resources requested by each kind of job.
 
-Everything a site has to say of itself stands in one file (`slurm/machine.yaml`); rules name a class
-of job and a model, and get numbers that grow with the model's size and with the attempt.
+A site is described in one file (`slurm/machine.yaml`); rules name a class of job and a model, and
+get numbers that grow with the model's size and the attempt.
 """
 
 from __future__ import annotations
@@ -18,72 +18,77 @@ from manybaskets.config.sections import Section
 from manybaskets.errors import UserError
 
 _BYTES = {"float32": 4.0, "bfloat16": 2.0, "fp8": 1.0}
-# Of a GPU's memory, what weights may take, so that activations and caches have room.
+# Share of a GPU's memory for weights, which leaves room for activations and caches.
 _ROOM_TO_RUN, _ROOM_TO_TRAIN = 0.75, 0.6
-# The time limits of rules are made for a model of this size on each GPU.
+# The time limits of rules are for a model of this size on each GPU.
 _USUAL_BILLIONS = 8.0
 _GIB = 2.0**30
 BASE_MB = 4000  # main memory of a job with a model, without the weights
 
 
 class Gpu(Section):
-    """The GPUs of the cluster, and how they are asked for."""
+    """The GPUs of the cluster, and the form of requesting them."""
 
     request: Literal["gpu", "gres"] = Field(
-        "gpu", description="`gpu` asks with --gpus=MODEL:N, `gres` with --gres=gpu:MODEL:N."
+        "gpu",
+        description="`gpu` requests GPUs with --gpus=MODEL:N, `gres` with --gres=gpu:MODEL:N.",
     )
     model: str | None = Field(None, description="Name of the GPU model in SLURM; null for any.")
     memory_gib: float = Field(80.0, gt=0, description="Memory of one GPU, in GiB.")
-    cpus: int = Field(8, ge=1, description="CPU cores asked for with each GPU.")
+    cpus: int = Field(8, ge=1, description="CPU cores requested per GPU.")
     memory_mb: int = Field(
         60_000, ge=400, description="Minimum main memory requested with each GPU, in MB."
     )
-    per_node: int = Field(4, ge=1, description="GPUs of one node; no job asks for more.")
+    per_node: int = Field(4, ge=1, description="GPUs per node; no job requests more.")
     from_billions: float = Field(
-        0.1, ge=0, description="Models of fewer weights (in billions) run on CPU cores."
+        0.1, ge=0, description="Models with fewer parameters (in billions) run on CPU cores."
     )
 
 
 class JobClass(Section):
     """Where jobs of a class run."""
 
-    partition: str | None = Field(None, description="SLURM partition; null for the default one.")
+    partition: str | None = Field(
+        None, description="SLURM partition; null for the default partition."
+    )
     time_factor: float = Field(
-        1.0, gt=0, description="Factor on all time limits of the class, for a slower machine."
+        1.0, gt=0, description="Factor for all time limits of the class, for slower machines."
     )
 
 
 class Machine(Section):
     """A cluster: its account, its partitions, its GPUs."""
 
-    account: str | None = Field(None, description="Account to charge (`sbatch -A`); null for none.")
+    account: str | None = Field(
+        None, description="Account to charge (`sbatch -A`); null to omit it."
+    )
     max_runtime: int = Field(
         7200, ge=1, description="Longest time limit that the partitions allow, in minutes."
     )
     max_memory_mb: int | None = Field(
         None,
         ge=400,
-        description="Memory of the largest node, in MB; no try of a job asks for more.",
+        description="Memory of the largest node, in MB; no attempt of a job requests more.",
     )
     growth: float = Field(
-        1.5, ge=1.0, description="Factor on memory and time of every further attempt."
+        1.5, ge=1.0, description="Factor for memory and time of every further attempt."
     )
     gpu: Gpu | None = Field(default_factory=Gpu, description="The GPUs; null for none.")
-    light: JobClass = Field(default_factory=JobClass, description="Jobs of a core and few GB.")
+    light: JobClass = Field(default_factory=JobClass, description="Jobs with one core and few GB.")
     compute: JobClass = Field(default_factory=JobClass, description="CPU jobs with a model.")
     network: JobClass = Field(
         default_factory=JobClass,
-        description="Jobs that ask a server; their nodes have to reach it.",
+        description="Jobs that send requests to a server, which their nodes must be able to reach.",
     )
     accelerated: JobClass = Field(default_factory=JobClass, description="Jobs with GPUs.")
 
     def memory_mb(self, amount: int, attempt: int) -> int:
-        """An amount of memory (MB) for an attempt, from 1; never above that of the largest node."""
+        """Memory (MB) for an attempt, from 1; at most that of the largest node."""
         grown = math.ceil(amount * self.growth ** (attempt - 1))
         return min(grown, self.max_memory_mb or grown)
 
     def minutes(self, amount: int, attempt: int, kind: JobClass) -> int:
-        """A time limit for an attempt, never above what the partitions allow."""
+        """Time limit for an attempt, at most what the partitions allow."""
         grown = amount * kind.time_factor * self.growth ** (attempt - 1)
         return min(math.ceil(grown), self.max_runtime)
 
@@ -92,7 +97,7 @@ def read_machine(path: Path) -> Machine:
     """Read and check the description of a machine.
 
     Raises:
-        UserError: the file is missing, is no YAML, or holds mistakes.
+        UserError: the file is missing, is not YAML, or contains invalid keys.
     """
     settings = loading.read_yaml(path)
     try:
@@ -102,13 +107,13 @@ def read_machine(path: Path) -> Machine:
         raise UserError(
             what=first["msg"],
             where=f"{path}: {'.'.join(map(str, first['loc']))}",
-            expected="the keys that the file's own comments explain",
-            remedy="correct this key; the file in the repository is an example that works",
+            expected="the keys explained in the file's comments",
+            remedy="fix this key; the file in the repository is a working example",
         ) from None
 
 
 class ResourceRequest(NamedTuple):
-    """What a job with a model asks for: GPUs, main memory in MB, how slow the model makes it, and
+    """Resources of a job with a model: GPUs, main memory in MB, slowdown by the model's size, and
     whether it needs the network (1 or 0)."""
 
     gpus: int
@@ -117,16 +122,17 @@ class ResourceRequest(NamedTuple):
     network: int = 0
 
     def minutes(self, base: int) -> int:
-        """Time limit where a model of 8 billion weights on one GPU, or a small one, gets `base`."""
+        """Time limit, scaled from `base` for a model with up to 8 billion parameters per GPU."""
         return math.ceil(base * self.slowness)
 
 
 class ModelNeeds:
-    """What jobs with a model ask for on one machine, by the model's size.
+    """Resources of jobs with a model on one machine, by model size.
 
     Args:
         machine: the machine's description.
-        parameters: number of weights of every model of the study; None for one that needs no GPU.
+        parameters: number of parameters of every model of the study; None for models that need no
+            GPU.
     """
 
     def __init__(self, machine: Machine, parameters: Mapping[str, float | None]) -> None:
@@ -136,10 +142,10 @@ class ModelNeeds:
     def gpus(self, model: str, precision: str, *, training: bool = False, given: int = 0) -> int:
         """GPUs of a job with a model: the given number, or as many as its weights need.
 
-        A power of two, since attention heads have to be shared out evenly.
+        A power of two, because attention heads must be distributed evenly.
 
         Raises:
-            UserError: one node has not that many.
+            UserError: one node has fewer GPUs.
         """
         gpu, size = self.machine.gpu, self.parameters[model]
         if gpu is None or size is None or size < gpu.from_billions * 1e9:
@@ -151,14 +157,14 @@ class ModelNeeds:
             raise UserError(
                 what=f"model '{model}' needs {wanted} GPUs of {gpu.memory_gib:g} GiB",
                 where="slurm/machine.yaml: gpu",
-                expected=f"at most {gpu.per_node}, those of one node (gpu.per_node)",
-                remedy="name a larger GPU or node, quantise the model, or ask it over the network "
-                "(engine openai)",
+                expected=f"at most {gpu.per_node} GPUs, the number in one node (`gpu.per_node`)",
+                remedy="use a larger GPU or node, quantise the model, or query it over the "
+                "network (engine openai)",
             )
         return wanted
 
     def holds(self, model: str, precision: str) -> bool:
-        """Whether one GPU holds a model in training; without GPUs nothing has to be shared out."""
+        """Whether one GPU can hold a model in training; always true without GPUs."""
         gpu, size = self.machine.gpu, self.parameters[model]
         if gpu is None or size is None or size < gpu.from_billions * 1e9:
             return True
@@ -173,11 +179,11 @@ class ModelNeeds:
         given: int = 0,
         on_gpu: bool = True,
     ) -> ResourceRequest:
-        """All that a job with a model asks for.
+        """All resources requested by a job with a model.
 
         Args:
-            given: number of GPUs that the config names; 0 for as many as the weights need.
-            on_gpu: whether what runs the model can use GPUs.
+            given: number of GPUs from the config; 0 for as many as the weights need.
+            on_gpu: whether the engine can use GPUs.
 
         Raises:
             UserError: as `gpus`.
@@ -192,7 +198,7 @@ class ModelNeeds:
         return BASE_MB + math.ceil(2.4 * _BYTES["float32"] * (self.parameters[model] or 0.0) / 1e6)
 
     def memory_mb(self, model: str, precision: str, gpus: int) -> int:
-        """Main memory in MB: that of any job, and the weights, which pass through it once."""
+        """Main memory in MB: a base amount plus the weights, which pass through it once."""
         size = self.parameters[model]
         weights = 0.0 if size is None else size * _BYTES[precision] / 1e6
         least = gpus * self.machine.gpu.memory_mb if gpus and self.machine.gpu else 0

@@ -19,21 +19,21 @@ from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 
-# Seconds that the workflow itself takes for a job: the start of Snakemake, on a cluster two of them and
-# the wait until it looks (`benchmarks/slurm_overhead.py`).
+# Overhead of the workflow per job in seconds: the start of Snakemake; on a cluster two starts and
+# the polling interval (`benchmarks/slurm_overhead.py`).
 OVERHEAD_LOCAL, OVERHEAD_CLUSTER = 1.5, 20.0
 _GPU_WIDTHS = (2, 4, 8, 16, 32, 64, 128, 256)
 
 
 @dataclass(frozen=True)
 class StagePlan:
-    """A stage: its jobs and what they take. Of what is not known only the known part is summed, and
-    `known` is false. Times are hours, but for `start` and `end`, which are seconds from now.
+    """A stage: its jobs and their costs. If something is unknown, only the known part is summed,
+    and `known` is false. Times are hours, except `start` and `end`, which are seconds from now.
 
     Args:
-        done: jobs whose outputs are there and in order.
-        to_run: jobs that would run; all that follows is theirs.
-        basis: what the times are based on, with the number of jobs.
+        done: jobs whose outputs exist and are up to date.
+        to_run: jobs that would run; all following fields are about them.
+        basis: basis of the times, with the number of jobs.
     """
 
     stage: str
@@ -54,7 +54,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class ScheduledJob:
-    """What the jobs of a class ask the scheduler for, at their first attempt.
+    """Resources that jobs of a class request from the scheduler at their first attempt.
 
     Args:
         minutes: the time limit; `longest` is the longest estimate, in minutes.
@@ -72,7 +72,7 @@ class ScheduledJob:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done and what would run. Everything in it can be written as JSON."""
+    """Finished jobs and jobs that would run; serialisable as JSON."""
 
     study: str
     stages: Sequence[StagePlan]
@@ -93,7 +93,7 @@ class Plan:
     notes: Sequence[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """Plain values, by the names above."""
+        """Plain values by field name."""
         return asdict(self)
 
 
@@ -109,11 +109,11 @@ def make_plan(
     """Plan a study.
 
     Args:
-        sizes: number of weights of every model; None for embedded ones.
+        sizes: number of parameters of every model; None for embedded models.
         jobs: all jobs of the study.
-        width: what may run at a time.
-        stages: names of all stages, in the order of the data.
-        cluster: whether every job waits in a scheduler's queue of its own.
+        width: limits for jobs running at a time.
+        stages: names of all stages in data order.
+        cluster: whether every job waits in a scheduler's queue.
 
     Raises:
         UserError: a user's file of rows cannot be read.
@@ -183,7 +183,7 @@ def _stage(
     times: Timetable,
     left: Mapping[int, Mapping[str, float]],
 ) -> StagePlan:
-    # Rows that a model answers, learns or scores; those that are only copied would count twice.
+    # Rows that a model answers, trains on or scores; counting copied rows would count them twice.
     at_work = [works[i] for i in running if works[i].tokens or not works[i].known]
     return StagePlan(
         stage=name,
@@ -204,7 +204,7 @@ def _stage(
 
 
 def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[ScheduledJob]:
-    """Classes of jobs that ask for the same, in the order of `seconds`."""
+    """Classes of jobs with equal requests, in the order of `seconds`."""
     classes: dict[tuple, list[float]] = {}
     for index in seconds:
         job, asked = jobs[index], jobs[index].asked
@@ -222,7 +222,7 @@ def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[
 
 
 def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
-    """Jobs that would run by their weightiest reason, then by rule."""
+    """Jobs that would run, by most important reason, then by rule."""
     found: dict[str, Counter[str]] = {}
     for job in jobs:
         reason = job.reasons[0] if job.reasons else "another job needs it"
@@ -231,34 +231,38 @@ def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """What a reader should know before typing the command."""
+    """Warnings to read before starting the run."""
     notes = []
     if not all(stage.known for stage in plan.stages):
         notes.append(
-            "Nothing tells how many rows the dataset has; times, tokens and money count only what is "
-            "known. Set dataset.rows or split.max_train_prompts and split.max_test_prompts, or run `snakemake data`."
+            "The number of dataset rows is unknown, so times, tokens and money include only the "
+            "known part. Set `dataset.rows`, or `split.max_train_prompts` and "
+            "`split.max_test_prompts`, or run `snakemake data`."
         )
     for stage in plan.stages:
         if NO_PRIOR in stage.basis:
             notes.append(
-                f"Nothing tells how long {stage.basis[NO_PRIOR]} jobs of the stage {stage.stage} take: they "
-                "count as seconds until one of them has run."
+                f"The duration of {stage.basis[NO_PRIOR]} jobs of the stage {stage.stage} is "
+                "unknown: they count as a few seconds until one of them has run."
             )
     for request in plan.requests:
         if request.minutes and request.longest > request.minutes:
             notes.append(
-                f"{request.rule} ({request.gpus or 'no GPU'}) may take {request.longest / 60:.1f} h, its "
-                f"limit is {request.minutes / 60:.1f} h: more shards, or set its `runtime`."
+                f"{request.rule} ({request.gpus or 'no GPU'}) may take {request.longest / 60:.1f} "
+                f"h, but its time limit is {request.minutes / 60:.1f} h: use more shards, or "
+                "raise its `runtime`."
             )
     for bill in plan.bills:
         if bill.cap and bill.to_spend is not None and bill.spent + bill.to_spend > bill.cap:
             notes.append(
-                f"{bill.asked} may cost {bill.spent + bill.to_spend:.2f} USD, its cap is {bill.cap:g}."
+                f"{bill.asked} may cost {bill.spent + bill.to_spend:.2f} USD, but its spending "
+                f"cap is {bill.cap:g}."
             )
     needed = sum(plan.gigabytes.values())
     if needed > plan.free_gigabytes:
         notes.append(
-            f"{needed:,.0f} GB are needed and {plan.free_gigabytes:,.0f} GB are free in results/."
+            f"{needed:,.0f} GB are needed, but only {plan.free_gigabytes:,.0f} GB are free in "
+            "results/."
         )
     return notes
 

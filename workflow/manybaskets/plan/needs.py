@@ -1,4 +1,4 @@
-"""What each kind of job asks for: GPUs, memory, time, cores."""
+"""Resources requested by each kind of job: GPUs, memory, time, cores."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from manybaskets.config.sources import Source
 from manybaskets.config.study import Study
 from manybaskets.plan.machine import BASE_MB, ModelNeeds, ResourceRequest
 
-# A job whose model is elsewhere, or that has none.
+# A job without a model, or with a remote model.
 NO_MODEL = ResourceRequest(0, BASE_MB, 1.0)
 _MINUTES_WITHOUT_MODEL = 60
 
 
 class JobNeeds:
-    """What the jobs of a study with a model ask for.
+    """Resources of a study's jobs with a model.
 
     Args:
-        models: what its models ask for.
+        models: resources of its models.
     """
 
     def __init__(self, study: Study, models: ModelNeeds) -> None:
@@ -28,7 +28,7 @@ class JobNeeds:
         """A job in which an engine runs a model.
 
         Args:
-            model: an entry of `models`; None for a model that runs elsewhere.
+            model: an entry of `models`; None for a remote model.
         """
         if model is None:
             return NO_MODEL._replace(network=int(engine.remote))
@@ -43,7 +43,7 @@ class JobNeeds:
         return self.of_answerer(self.study.sources[source])
 
     def of_answerer(self, settings: Source) -> ResourceRequest:
-        """A job in which someone answers who is described as a source is."""
+        """A job in which something configured like a source answers."""
         return self.of_engine(settings.model, settings.engine)
 
     def of_target(self, target: str) -> ResourceRequest:
@@ -51,7 +51,7 @@ class JobNeeds:
         return self.of_engine(target, self.study.responses.engine)
 
     def of_judge(self, judge: str) -> ResourceRequest:
-        """A job in which a judge scores answers; little for rules and people."""
+        """A job in which a judge scores answers; little for rules and human labels."""
         settings = self.study.judges[judge]
         if settings.kind == "model":
             return self.of_engine(settings.model, settings.engine)
@@ -61,7 +61,8 @@ class JobNeeds:
         """Time limit of a job in which a judge scores answers.
 
         Args:
-            minutes: that of a model of the usual size; rules and people take no time to speak of.
+            minutes: limit for a model of the usual size; rules and human labels take almost no
+                time.
         """
         runs_model = self.study.judges[judge].task() is not None
         return self.of_judge(judge).minutes(minutes if runs_model else _MINUTES_WITHOUT_MODEL)
@@ -71,24 +72,24 @@ class JobNeeds:
         return self.models.request(model, self._precision) if model else NO_MODEL
 
     def of_training(self, target: str) -> ResourceRequest:
-        """A training run: a GPU for each process, where there are any."""
+        """A training run: one GPU per process, if there are GPUs."""
         processes = self.study.training.batch_of(target).processes or 0
         return self.models.request(target, self._precision, training=True, given=processes)
 
     def training_threads(self, target: str) -> int:
-        """Cores of a training run: one for each process that has no GPU."""
+        """Cores of a training run: one for each process without a GPU."""
         if self.of_training(target).gpus:
             return 1
         return self.study.training.of_target(target).processes
 
     def training_recipe(self, target: str) -> dict[str, Any]:
-        """What determines the adapters of a target: the recipe, with the rows of a step."""
+        """Settings that determine a target's adapters: the recipe, with the rows per step."""
         own = self.study.training.of_target(target, self.of_training(target).gpus)
         left_out = ("seeds", "per_target")
         return {key: value for key, value in own.science().items() if key not in left_out}
 
     def training_operations(self) -> dict[str, Any]:
-        """How trainings run: sharded where one GPU does not hold the weights."""
+        """Launch settings of trainings: sharded if one GPU cannot hold the weights."""
         held = {name: self.models.holds(name, self._precision) for name in self.study.targets}
         large = [name for name in self.study.targets if not held[name]]
         return self.study.training.sharded(large).operations()

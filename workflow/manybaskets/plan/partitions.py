@@ -1,4 +1,4 @@
-"""What can be asked of a cluster before anything is sent to it."""
+"""Check a cluster before submitting jobs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ CLASSES = ("light", "compute", "network", "accelerated")
 
 
 def check_partitions(machine: Machine) -> None:
-    """Check that the partitions that a machine's description names are there.
+    """Check that the partitions named in a machine's description exist.
 
-    A cluster that gives no answer is not judged.
+    No check if the cluster does not answer.
 
     Raises:
-        UserError: names the first that is not there.
+        UserError: names the first missing partition.
     """
     try:
         asked = subprocess.run(
@@ -37,6 +37,8 @@ def check_partitions(machine: Machine) -> None:
             raise UserError(
                 what=f"the cluster has no partition '{partition}'",
                 where=f"slurm/machine.yaml: {name}.partition",
-                expected=f"one of {', '.join(sorted(set(known)))}, or null for the default one",
-                remedy="correct slurm/machine.yaml; `sinfo` tells what the partitions are for",
+                expected=f"one of {', '.join(sorted(set(known)))}, or null for the default "
+                "partition",
+                remedy=f"set `{name}.partition` in slurm/machine.yaml to one of these; `sinfo` "
+                "lists the partitions",
             )

@@ -1,4 +1,4 @@
-"""What the study's own jobs took, and how that corrects the priors."""
+"""Durations of the study's finished jobs, and correction of the priors by them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRIOR, NO_PRIOR = "prior", "no prior"
 
 @dataclass
 class _Ratio:
-    """Measured seconds over prior ones."""
+    """Ratio of measured to prior seconds."""
 
     jobs: int = 0
     setup: float = 0.0
@@ -51,11 +51,11 @@ def _over(measured: float, prior: float) -> float:
 
 
 class Speeds:
-    """Seconds of any job: measured where jobs like it have run, else the prior, set right by how the
-    priors of the other jobs on such a device (cores, GPUs, network) turned out.
+    """Seconds of any job: measured if similar jobs have run, otherwise the prior, corrected by the
+    ratio for other jobs on such a device (cores, GPUs, network).
 
     Args:
-        jobs: all jobs; those with a benchmark are measured.
+        jobs: all jobs; jobs with a benchmark file are measured.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Speeds:
                 self._ratios.setdefault(level, _Ratio()).add(measured, prior)
 
     def _levels(self, job: PlannedJob) -> list[tuple]:
-        """Groups of jobs that tell of this one, the nearest first."""
+        """Groups of similar jobs, the most similar first."""
         who = (
             self.priors.asked_in(job),
             *(job.wildcards.get(key) for key in ("source", "target", "model")),
@@ -93,7 +93,7 @@ class Speeds:
         return [*levels, (job.rule, device), (device,)]
 
     def __call__(self, job: PlannedJob, work: Work) -> tuple[Seconds, str]:
-        """Seconds of a job, and what they are based on."""
+        """Seconds of a job, and their basis."""
         prior = self.priors(job, work)
         *near, device = self._levels(job)
         for level in near:
@@ -111,14 +111,14 @@ class Speeds:
 
 
 def _split(seconds: float, prior: Seconds, usage: dict[str, Any] | None) -> Seconds:
-    """Measured seconds before and with the first token: as recorded, else in the prior's shares."""
+    """Measured seconds before and from the first token, as recorded or in the prior's proportions."""
     if usage and usage["jobs"] == 1 and 0 < usage["seconds"] <= seconds:
         return Seconds(seconds - usage["seconds"], usage["seconds"])
     return Seconds(seconds * prior.setup / prior.total, seconds * prior.work / prior.total)
 
 
 def read_benchmark(path: Path) -> float | None:
-    """Seconds of the last finished run of a job; None without a readable benchmark."""
+    """Seconds of a job's last finished run; None without a readable benchmark."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = path.read_text(encoding="utf-8").splitlines()
         return float(lines[-1].split("\t")[lines[0].split("\t").index("s")])
@@ -126,7 +126,7 @@ def read_benchmark(path: Path) -> float | None:
 
 
 def read_usage(job: PlannedJob, files: Files) -> dict[str, Any] | None:
-    """Rows, tokens and generating seconds that a job recorded; None where it has recorded none."""
+    """Rows, tokens and generation seconds recorded by a job, or None."""
     outputs = [files.root / output for output in job.outputs]
     paths = [each for each in outputs if read_path(files.sources.shard_usage(), each)]
     if job.rule == "pilot":
@@ -139,8 +139,8 @@ def read_usage(job: PlannedJob, files: Files) -> dict[str, Any] | None:
 
 
 def lengths_of_sources(jobs: Sequence[PlannedJob], files: Files) -> dict[str, Lengths]:
-    """Tokens per question and answer of every source that has recorded some: of its shards, or of
-    its trial where no shard is there."""
+    """Tokens per question and answer of every source with records: from its shards, or from its
+    pilot without finished shards."""
     sums: dict[tuple[str, str], list[float]] = {}
     for job in jobs:
         if job.rule not in ("generate", "pilot"):

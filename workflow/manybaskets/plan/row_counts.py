@@ -1,4 +1,4 @@
-"""How many rows a study has: counted where they lie, else from the config, else not known."""
+"""Number of rows of a study: counted in files, from the config, or unknown."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from manybaskets.layout import Files
 COUNTED, CONFIG, UNKNOWN = "counted", "config", "unknown"
 
 
-# Questions per conversation where nothing has counted them.
+# Questions per conversation if not counted.
 PRIOR_TURNS = 2.0
 
 
 def rows_of(files: Files) -> StudyRows:
-    """Rows of a study: of its split where that is made, else as many as the config tells.
+    """Rows of a study: from its split if finished, otherwise from the config.
 
-    Cleaning may drop some of the rows that the config tells.
+    Cleaning may drop some of the rows given in the config.
 
     Raises:
         UserError: a user's file cannot be read.
@@ -93,5 +93,5 @@ def count_rows(path: Path) -> int:
 
 
 def shard_rows(prompts: int | None, shard: int, shards: int) -> int | None:
-    """Prompts of the `shard`-th of `shards`, from 0."""
+    """Number of prompts in shard `shard` (from 0) of `shards`."""
     return None if prompts is None else max(0, math.ceil((prompts - shard) / shards))

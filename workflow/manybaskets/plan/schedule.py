@@ -1,4 +1,4 @@
-"""Wall time: jobs one after the other and beside each other, as their inputs and the width allow."""
+"""Wall time: schedule jobs in sequence and in parallel, as inputs and width allow."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from manybaskets.plan.graph import PlannedJob, topological_order
 
 @dataclass(frozen=True)
 class Width:
-    """What may run at a time; None without a limit.
+    """Limits for jobs running at a time; None for no limit.
 
     Args:
         jobs: jobs at a time.
-        cores: CPU cores that they hold together.
-        gpus: GPUs that they hold together.
+        cores: total CPU cores.
+        gpus: total GPUs.
     """
 
     jobs: int | None = None
@@ -26,12 +26,12 @@ class Width:
 
 @dataclass(frozen=True)
 class Timetable:
-    """When every job starts and ends, in seconds from now.
+    """Start and end of every job, in seconds from now.
 
     Args:
         spans: start and end of every job that runs, by position.
-        longest_path: seconds that no width can shorten.
-        peak_gpus: most GPUs that are held at a time.
+        longest_path: seconds of the critical path, independent of the width.
+        peak_gpus: maximum GPUs in use at a time.
     """
 
     spans: Mapping[int, tuple[float, float]]
@@ -45,8 +45,8 @@ class Timetable:
 
 
 def timetable(jobs: Sequence[PlannedJob], seconds: Mapping[int, float], width: Width) -> Timetable:
-    """Start every job as soon as its inputs are there and the width has room; of several, the one
-    with the longest way to the end. A job that asks for more than the width runs alone.
+    """Start every job as soon as its inputs exist and the width allows; of several jobs, the one
+    with the longest path to the end first. A job that exceeds the width runs alone.
 
     Args:
         seconds: of every job that runs, by position.
@@ -102,12 +102,12 @@ def _cores(job: PlannedJob, width: Width) -> int:
 def _running_needs(
     jobs: Sequence[PlannedJob], index: int, seconds: Mapping[int, float]
 ) -> list[int]:
-    """Needs that run themselves; what is done is there already."""
+    """Inputs from jobs that run; finished jobs are ignored."""
     return [need for need in jobs[index].needs if need in seconds]
 
 
 def _ways_to_the_end(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> dict[int, float]:
-    """Seconds from the start of every job to the end of the longest chain that it opens."""
+    """Seconds from the start of every job to the end of its longest chain of dependents."""
     ways = dict(seconds)
     for index in reversed(topological_order(jobs)):
         if index in seconds:

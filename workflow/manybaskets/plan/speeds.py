@@ -1,16 +1,18 @@
-"""How long jobs take before any of them has run: the priors, in one table.
+"""Prior durations of jobs, in one table.
 
 Where they come from:
 
-- GPUs are H100s. Speeds are tokens per second, times billions of weights, per GPU: twice the weights
-  take twice as long. vLLM: a 72B model wrote and read 3,163 tokens per second on four GPUs (WILDCHAT-50M's
-  slowest). Transformers: Llama 8B, batches of 32 rows of 383 tokens in 44 s; smaller batches as
-  measured at 16 and 8. Training: 13 million tokens in 50 minutes on two GPUs for the 8B, in
-  11 hours on four for the 70B, whose layers are spread over them. Scoring is a third of training;
-  comparing distributions is scoring, and a fifth for the distributions themselves.
+- GPUs are H100s. Speeds are tokens per second, times billions of parameters, per GPU: twice the
+  parameters take twice as long. vLLM: a 72B model wrote and read 3,163 tokens per second on four
+  GPUs (WILDCHAT-50M's slowest). Transformers: Llama 8B, batches of 32 rows of 383 tokens in 44 s;
+  smaller batches as measured at 16 and 8. Training: 13 million tokens in 50 minutes on two GPUs for
+  the 8B, in 11 hours on four for the 70B, whose layers are distributed over them. Scoring is a
+  third of training; comparing distributions is scoring, and a fifth for the distributions
+  themselves.
 - Embedded models: measured on two cores of a cloud machine, at the size of config/config.yaml.
 - Loading: 1 GB of weights per second, and a minute for vLLM to compile.
-- A server: two seconds and 60 tokens per second for every answer, as many at a time as the config says.
+- A server: two seconds and 60 tokens per second for every answer, with the concurrency of the
+config.
 """
 
 from __future__ import annotations
@@ -35,16 +37,16 @@ class Speed:
     rate: float
 
 
-# What a model does in the jobs of a rule. A new rule with a model has a line here, and one in
-# `plan/work.py` with its rows and tokens; one of an experiment has a `JobProfile` instead. Without
-# them the plan calls its time unknown.
+# A model's task in the jobs of a rule. A new rule with a model needs a line here, and one in
+# `plan/work.py` with its rows and tokens; a rule of an experiment needs a `JobProfile` instead.
+# Without them the plan shows its time as unknown.
 TASKS = {
     "pilot": "answer", "generate": "answer", "respond": "answer", "pretrain": "pretrain",
     "train": "train",
     "score_target": "likelihood", "score_fixed": "likelihood", "divergence": "divergence",
 }  # fmt: skip
 
-# Jobs that fetch: what holds them up is the network.
+# Jobs that fetch files: limited by the network.
 FETCHES = {"fetch_model", "fetch_gguf", "fetch_dataset", "fetch_answers"}
 
 # Embedded models at the size of config/config.yaml, on a core: tokens per second.
@@ -55,8 +57,8 @@ EMBEDDED = {
     "likelihood": Speed(4.8, 46_000.0),
     "divergence": Speed(6.0, 25_000.0),
 }
-# Tokens per second, times billions of weights, per GPU; seconds beside the loading of the weights.
-# Engines that answer say their own (`EngineSettings.speed`).
+# Tokens per second, times billions of parameters, per GPU; seconds in addition to loading the
+# weights. Answering engines define their own (`EngineSettings.speed`).
 ON_GPU = {
     "train": Speed(40.0, 17_300.0),
     "train over several GPUs": Speed(90.0, 6_000.0),
@@ -68,7 +70,7 @@ ON_CORES = {
     "answer": Speed(10.0, 15.0), "train": Speed(15.0, 5.0),
     "likelihood": Speed(10.0, 15.0), "divergence": Speed(10.0, 12.0),
 }  # fmt: skip
-# Seconds of a job without a model, and seconds per row and per token on top.
+# Seconds of a job without a model, plus seconds per row and per token.
 LIGHT = {
     "embed": (6.0, 0.0, 1 / 6_000),
     "measure": (0.6, 0.0, 1 / 50_000),
@@ -88,7 +90,7 @@ OTHER = (1.2, 5e-5, 0.0)
 BYTES_PER_SECOND_LOADED, BYTES_PER_SECOND_FETCHED = 1e9, 1e8
 SECONDS_TO_FETCH_ROWS = 60.0
 SECONDS_PER_ANSWER, TOKENS_PER_SECOND_SERVED = 2.0, 60.0
-# A batch that is not full loses less than its share of the speed.
+# A partially filled batch is slower by less than its missing share.
 _UNFILLED, _SMALL_BATCH, _BATCH = 2 / 3, 0.8, 32
 _NO_PROFILE = JobProfile()
 _EMBEDDED_WEIGHTS = 12 * 2 * 128**2 + 1024 * 128
@@ -96,27 +98,27 @@ _EMBEDDED_WEIGHTS = 12 * 2 * 128**2 + 1024 * 128
 
 @dataclass(frozen=True)
 class Seconds:
-    """Seconds of a job: before its first token (`setup`), and those that go with its work."""
+    """Seconds of a job: before its first token (`setup`), and proportional to its work."""
 
     setup: float
     work: float
 
     @property
     def total(self) -> float:
-        """Both together."""
+        """The sum of both."""
         return self.setup + self.work
 
 
 def _measured(task: str, engine: EngineSettings | None) -> bool:
-    """Whether a prior is known: an engine that answers may never have been measured."""
+    """Whether a prior is known: an answering engine may never have been measured."""
     return task != "answer" or engine is None or engine.remote or engine.speed is not None
 
 
 class Priors:
-    """Seconds of any job of a study by the table above.
+    """Seconds of any job of a study from the table above.
 
     Args:
-        sizes: number of weights of every model; None for an embedded one.
+        sizes: number of parameters of every model; None for embedded models.
     """
 
     def __init__(self, study: Study, sizes: Mapping[str, float | None]) -> None:
@@ -159,7 +161,7 @@ class Priors:
         return Seconds(setup, work.tokens * slower / (speed.rate * rate))
 
     def knows(self, job: PlannedJob) -> bool:
-        """Whether the table tells how long a job takes; one with GPUs is none of the other jobs."""
+        """Whether the table has a prior for a job; jobs with GPUs are not treated as other jobs."""
         task = self.task_of(job)
         if task is None:
             return bool(not job.gpus or job.rule in LIGHT or self._profile(job).seconds)
@@ -167,12 +169,12 @@ class Priors:
 
     @property
     def tasks(self) -> dict[str, str]:
-        """What a model does, by kind of job."""
+        """A model's task by kind of job."""
         own = {kind: each.task for kind, each in self.profiles.items() if each.task}
         return TASKS | own
 
     def task_of(self, job: PlannedJob) -> str | None:
-        """What a model does in a job; None where none runs."""
+        """A model's task in a job; None for jobs without a model."""
         if job.rule == "score_fixed" and not self.study.scoring.scorer:
             return None
         task = self.tasks.get(job.rule)
@@ -194,7 +196,7 @@ class Priors:
         return job.wildcards.get("target") or job.wildcards.get("model")
 
     def engine_of(self, job: PlannedJob):
-        """The engine that answers in a job; None where none does."""
+        """The answering engine of a job, or None."""
         if job.rule in ("generate", "pilot"):
             return self.study.sources[job.wildcards["source"]].engine
         named = self._profile(job).engine
@@ -205,7 +207,7 @@ class Priors:
         return self.study.responses.engine if job.rule == "respond" else None
 
     def device_of(self, job: PlannedJob) -> str:
-        """What the speed of a job hangs on: cores, GPUs or the network."""
+        """The resource that determines a job's speed: cores, GPUs or the network."""
         engine = self.engine_of(job)
         if self._fetches(job) or (engine is not None and engine.remote):
             return NETWORK
@@ -225,13 +227,13 @@ class Priors:
     def _on_gpu(self, task: str, job: PlannedJob, engine: EngineSettings | None) -> Speed:
         if task == "answer":
             return Speed(*engine.speed)
-        # A model whose weights fill more than half a GPU is spread over several.
+        # A model whose weights fill more than half a GPU is distributed over several.
         spread = self.weight_bytes(self.model_of(job)) > 50e9
         several = task == "train" and job.gpus > 1 and spread
         return ON_GPU["train over several GPUs" if several else task]
 
     def _slower(self, job: PlannedJob, work: Work, engine: EngineSettings) -> float:
-        """How many times slower than with full batches of 32, or with all rows that an engine takes."""
+        """Slowdown compared with full batches of 32, or with all rows of an engine's batch."""
         full, batch = engine.concurrent_rows(), 1.0
         if full is None:
             full = self._batch(job)
@@ -249,12 +251,12 @@ class Priors:
         return self.study.responses.batch_size
 
     def asked_in(self, job: PlannedJob) -> tuple[str, str] | None:
-        """Who is asked in a job: a wildcard and its value, such as `source` and its name."""
+        """The recipient of a job's requests as wildcard and value, such as `source` and its name."""
         keys = ("source", "judge", self._profile(job).asks)
         return next(((key, job.wildcards[key]) for key in keys if key in job.wildcards), None)
 
     def leaves_answers(self, job: PlannedJob) -> bool:
-        """Whether a job leaves answers and their journal behind."""
+        """Whether a job writes answers and their journal."""
         return job.rule in ("generate", "respond") or self._profile(job).counts_rows
 
     def _profile(self, job: PlannedJob) -> JobProfile:

@@ -20,7 +20,7 @@ _STAGES = ("stage", "done", "to run", "rows", "tokens in", "tokens out", "GPU-h"
 
 
 def plan_as_text(plan: Plan) -> str:
-    """The plan as it is printed: at most 120 columns but for long names."""
+    """The plan as printed: at most 120 columns, except for long names."""
     blocks = [f"Plan of the study {plan.study}", aligned(_stages(plan)), *_summary(plan)]
     for heading, table in _tables(plan):
         blocks.append(f"{heading}\n{aligned(table)}")
@@ -29,7 +29,7 @@ def plan_as_text(plan: Plan) -> str:
 
 
 def as_markdown(plan: Plan) -> str:
-    """The same as Markdown."""
+    """The plan as Markdown."""
     blocks = [f"# Plan of the study {plan.study}", _piped(_stages(plan)), *_summary(plan)]
     for heading, table in _tables(plan):
         blocks.append(f"## {heading}\n\n{_piped(table)}")
@@ -54,7 +54,7 @@ def as_csv(plan: Plan) -> str:
 
 
 def hours_of_stage(stage: StagePlan) -> str:
-    """What a stage still takes, in the unit that counts most: GPU-hours, else time of its jobs."""
+    """Remaining time of a stage: GPU-hours if any, otherwise time of its jobs."""
     return (
         f"{_hours(stage.gpu_hours)} GPU-h" if stage.gpu_hours else time_of(3600 * stage.job_hours)
     )
@@ -98,7 +98,7 @@ def _stage_row(stage: StagePlan) -> list[str]:
 
 
 def _basis(stage: StagePlan) -> str:
-    """What the times are based on: the commonest, and of how many jobs where there are several."""
+    """Basis of the times: the most common, with numbers of jobs if there are several."""
     if len(stage.basis) <= 1:
         return "".join(stage.basis)
     measured = sum(n for basis, n in stage.basis.items() if basis.startswith("measured"))
@@ -113,10 +113,10 @@ def _summary(plan: Plan) -> list[str]:
     if not sum(stage.to_run for stage in plan.stages):
         return [f"Nothing to do. The jobs took {plan.hours_done:.2f} h."]
     wall = f"Wall time: {time_of(plan.wall)} with {_shown(plan.width)}"
-    wall += f"; {time_of(plan.longest_path)} however many run"
+    wall += f"; at least {time_of(plan.longest_path)} with any number of jobs"
     if plan.peak_gpus:
         wall += f"; at most {plan.peak_gpus} GPUs at a time"
-    queue = " Time in the scheduler's queue is not in it." if plan.width.jobs is not None else ""
+    queue = " Queue time is not included." if plan.width.jobs is not None else ""
     lines = [f"{wall}.{queue}"]
     if plan.wall_by_gpus:
         each = [f"{gpus} GPUs {time_of(wall)}" for gpus, wall in plan.wall_by_gpus.items()]
@@ -128,8 +128,8 @@ def _summary(plan: Plan) -> list[str]:
     rows, sets = plan.rows, plan.rows.sets
     known = ", ".join(f"{name} {_count(count)}" for name, count in sets.items())
     lines.append(
-        f"Prompts ({rows.basis}): {_count(rows.train)} that sources answer, {_count(rows.fit)} learned, "
-        f"{_count(rows.validation)} for validation; of runs: {known}."
+        f"Prompts ({rows.basis}): {_count(rows.train)} answered by sources, {_count(rows.fit)} "
+        f"for training, {_count(rows.validation)} for validation; answered by runs: {known}."
     )
     return ["\n".join(map(_wrapped, lines))]
 
@@ -158,7 +158,10 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
             for each in plan.requests
         ]  # fmt: skip
         tables.append(
-            ("What a job asks for (first attempt), and the longest estimate", (header, rows))
+            (
+                "Requested resources per job (first attempt), and the longest estimate",
+                (header, rows),
+            )
         )
     if plan.bills:
         rows = [
@@ -172,13 +175,11 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
             ["total", "", "", f"{sum(b.spent for b in plan.bills):.2f}", f"{total:.2f}", ""]
         )
         header = ("asked", "tokens in", "tokens out", "spent", "to spend", "cap")
-        tables.append(
-            ("Asked over the network, in USD at the prices of the config", (header, rows))
-        )
+        tables.append(("Requests over the network, in USD at config prices", (header, rows)))
     if plan.gigabytes:
         rows = [[kind, _gigabytes(amount)] for kind, amount in plan.gigabytes.items()]
         rows.append(["free now", _gigabytes(plan.free_gigabytes)])
-        tables.append(("Disk that will be taken", (("what", "size"), rows)))
+        tables.append(("Disk space that will be used", (("what", "size"), rows)))
     if plan.reasons:
         rows = []
         for reason, rules in plan.reasons.items():
@@ -186,12 +187,12 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
             lines = textwrap.wrap(named, 78)
             rows.append([reason, str(sum(rules.values())), lines[0]])
             rows += [["", "", line] for line in lines[1:]]
-        tables.append(("Why they run", (("why", "jobs", "of"), rows)))
+        tables.append(("Reasons to run", (("why", "jobs", "of"), rows)))
     return tables
 
 
 def aligned(table: Table) -> str:
-    """A table in columns for a terminal; columns of numbers end at their last digit."""
+    """A table in columns for a terminal, with numbers aligned right."""
     header, rows = table
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     texts = [_is_text(column) for column in zip(*rows, strict=True)]
@@ -211,7 +212,7 @@ def _piped(table: Table) -> str:
 
 
 def _is_text(column: Sequence[str]) -> bool:
-    """Whether a column is read from the left: most of its cells hold no number."""
+    """Whether a column is left-aligned: most of its cells are not numbers."""
     numbers = [cell for cell in column if cell[:1].isdigit() or cell[:1] in ("≥", NOTHING)]
     return 2 * len(numbers) < len([cell for cell in column if cell])
 
@@ -229,7 +230,7 @@ def _count(number: int | None) -> str:
 
 
 def _tokens(number: float) -> str:
-    """A count: exact below 100,000, then in thousands (k), millions (M), thousands of millions (G)."""
+    """A count: exact below 100,000, then in thousands (k), millions (M), billions (G)."""
     if not number:
         return NOTHING
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e5, "k")):

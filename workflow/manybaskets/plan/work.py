@@ -1,4 +1,4 @@
-"""What each kind of job has to do, in rows and tokens."""
+"""The workload of each kind of job, in rows and tokens."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class WorkOf:
     """The work of any job of a study.
 
     Args:
-        rows: how many rows the study has.
-        lengths: measured lengths by source; others have the prior ones.
+        rows: number of rows of the study.
+        lengths: measured lengths by source; others use the prior lengths.
     """
 
     def __init__(self, study: Study, rows: StudyRows, lengths: Mapping[str, Lengths]) -> None:
@@ -44,7 +44,7 @@ class WorkOf:
         return {*self._kinds, *self._profiles}
 
     def __call__(self, kind: str, wildcards: Mapping[str, str]) -> Work:
-        """Work of a job; none to speak of for kinds that read what others made."""
+        """Work of a job; negligible for jobs that only read other jobs' outputs."""
         if kind in self._profiles:
             return self._profiles[kind].work(wildcards, self.rows)
         return self._kinds[kind](wildcards) if kind in self._kinds else Work()
@@ -55,7 +55,7 @@ class WorkOf:
         return self.lengths.get(source) or prior_lengths(self.study, sampling)
 
     def of_mix(self, mix: str) -> Lengths:
-        """Tokens per question and answer of a mix, which are those of its sources."""
+        """Tokens per question and answer of a mix, from its sources."""
         sources = [HUMAN] if mix == VANILLA else self.study.mix_sources(mix)
         each = [self.of_source(name) for name in sources]
         return Lengths(*(sum(values) / len(each) for values in zip(*map(_both, each), strict=True)))
@@ -88,7 +88,7 @@ class WorkOf:
         return sum(sets) * runs * self.study.responses.samples
 
     def _loaded(self, wildcards: Mapping[str, str]) -> dict[str, int]:
-        """Runs by mix that a job loads a target for: one, or all of the target's."""
+        """Runs by mix in one load of a target: one, or all of the target's."""
         if "seed" in wildcards:
             return {wildcards["mix"]: 1}
         return {mix: len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes]}
@@ -103,7 +103,7 @@ class WorkOf:
 
     def _score_target(self, wildcards: Mapping[str, str]) -> Work:
         test = self.rows.sets["test"]
-        texts = 1 + self.study.responses.samples  # the human answers, and the run's own
+        texts = 1 + self.study.responses.samples  # the human answers and the run's own answers
         each = (
             self._read(None if test is None else test * runs * texts, self.of_mix(mix))
             for mix, runs in self._loaded(wildcards).items()
@@ -111,7 +111,7 @@ class WorkOf:
         return sum(each, Work())
 
     def _score_fixed(self, wildcards: Mapping[str, str]) -> Work:
-        """The human answers once, and one answer of every run."""
+        """The human answers once, and one answer per run."""
         test = self.rows.sets["test"]
         rows = test if test is None else test * (1 + self._runs())
         return self._read(rows if self.study.scoring.scorer else 0.0, prior_lengths(self.study))
@@ -123,7 +123,7 @@ class WorkOf:
         return self._read(read, self.of_source(HUMAN))
 
     def _runs(self) -> int:
-        """Runs of a target, the untuned one among them."""
+        """Runs of a target, including the untuned one."""
         return sum(len(self.study.seeds_of(mix)) for mix in [VANILLA, *self.study.mixes])
 
     def _train(self, wildcards: Mapping[str, str]) -> Work:
@@ -131,7 +131,7 @@ class WorkOf:
         if rows.fit is None or rows.validation is None:
             return UNKNOWN_WORK
         learned = rows.fit * training.epochs
-        # Checking a row takes about a third of learning it.
+        # Evaluating a row takes about a third of training on it.
         checked = rows.validation * (training.evaluations + 1) / 3
         return self._read(learned + checked, self.of_mix(wildcards["mix"]))
 

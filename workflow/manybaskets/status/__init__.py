@@ -1,1 +1,1 @@
-"""How far a study is, at any time: read from what its jobs leave on disk, and from the scheduler."""
+"""The progress of a study, from its files on disk and the scheduler."""

@@ -1,4 +1,4 @@
-"""What went wrong: jobs that ended with a message or without one, and rows without an answer."""
+"""Failures: jobs that ended with or without a message, and rows without an answer."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import polars as pl
 from manybaskets.layout import Files
 from manybaskets.names import HUMAN
 
-_TAIL = 6000  # bytes; a message with its log's name is shorter
+_TAIL = 6000  # bytes; a message with its log path is shorter
 _NUMBERS = re.compile(r"\d+")
 FAILED, SILENT = "job failed", "job ended without a message"
-_MOST = 5  # messages at the end of a run
+_MOST = 5  # messages shown at the end of a run
 ROWS, REFUSED, UNREADABLE = "rows failed", "not taken", "unreadable file"
 
 
@@ -27,8 +27,8 @@ class Failure:
 
     Args:
         kind: one of the constants of this module.
-        message: what they have in common; its numbers are those of the first.
-        count: how many jobs or rows.
+        message: the common message, with the numbers of the first failure.
+        count: number of jobs or rows.
         where: the first log or file.
     """
 
@@ -39,10 +39,10 @@ class Failure:
 
 
 def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
-    """All failures of a study by kind, the commonest first.
+    """All failures of a study by kind, the most common first.
 
     Args:
-        killed: logs of jobs whose process is gone.
+        killed: logs of jobs whose process no longer exists.
     """
     found: list[tuple[str, str, int, str]] = []
     silent = set(killed)
@@ -52,7 +52,12 @@ def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
             found.append((FAILED, message, 1, str(log)))
         elif log in silent:
             found.append(
-                (SILENT, "its process is gone: killed, or its machine went down", 1, str(log))
+                (
+                    SILENT,
+                    "the process no longer exists: it was killed, or its machine went down",
+                    1,
+                    str(log),
+                )
             )
     found += _refused(files)
     found += _failed_rows(files)
@@ -67,7 +72,7 @@ def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
 
 
 def failed_in_run(files: Files, since: float) -> str:
-    """What the jobs of a run said when they failed, each message once.
+    """Messages of failed jobs in a run, each once.
 
     Args:
         since: when the run began, in seconds since 1970.
@@ -84,23 +89,21 @@ def failed_in_run(files: Files, since: float) -> str:
     if len(found) > _MOST:
         messages.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
     if not messages:
-        return (
-            "What failed: no job left a message of its own; the logs that are named above say why."
-        )
+        return "What failed: no job left a message; see the logs named above."
     return "\n\n".join(["What failed:", *messages])
 
 
 def last_error(log: Path) -> str | None:
-    """First line of the message with which a job ended; None where it did not fail.
+    """First line of a failed job's message; None if it did not fail.
 
-    A job begins its log anew, so a message in it is that of the last try.
+    A job overwrites its log, so the message is from the last attempt.
     """
     message = _message(log)
     return message and message.splitlines()[0]
 
 
 def _message(log: Path) -> str | None:
-    """The whole message with which a job ended."""
+    """The complete message of a failed job."""
     with open(log, "rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL))
@@ -110,7 +113,7 @@ def _message(log: Path) -> str | None:
 
 
 def _refused(files: Files) -> Iterator[tuple[str, str, int, str]]:
-    """Answers that were set apart, by reason; shards of a source that is collected count there."""
+    """Rejected answers by reason; shards of a collected source count there."""
     for source in _answering(files):
         whole, shards = files.sources.quarantine(source), files.sources.quarantines(source)
         for file in [whole] if whole.exists() else shards:
@@ -121,7 +124,7 @@ def _refused(files: Files) -> Iterator[tuple[str, str, int, str]]:
 
 
 def _failed_rows(files: Files) -> Iterator[tuple[str, str, int, str]]:
-    """Rows that an engine failed on, in finished answers."""
+    """Rows in finished answers on which an engine failed."""
     for source in _answering(files):
         whole = files.sources.answers(source)
         answers = [whole] if whole.exists() else files.sources.shards(source)

@@ -1,4 +1,4 @@
-"""Rows of unfinished jobs, counted in their journals without opening them for writing."""
+"""Count rows of unfinished jobs in their journals, read-only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def has_rows(kind: str, profiles: Profiles) -> bool:
     """Whether the rows of a kind of job are counted.
 
     Args:
-        profiles: of the experiments' jobs, by kind.
+        profiles: profiles of the experiments' jobs, by kind.
     """
     return kind in _HAVE_ROWS or (kind in profiles and profiles[kind].counts_rows)
 
@@ -26,18 +26,18 @@ def has_rows(kind: str, profiles: Profiles) -> bool:
 def rows_done(
     job: PlannedJob, root: Path, stages: Sequence[StageFiles], expected: float | None
 ) -> float:
-    """Rows that a job has written: all of a finished one, else those of its outputs and journals.
+    """Rows written by a job: all rows if finished, otherwise those in its outputs and journals.
 
     Args:
-        job: of a kind that has rows.
-        root: folder that its outputs start from.
+        job: a job of a kind with rows.
+        root: folder to which its outputs are relative.
         stages: classes of files, one of which names the journals of its outputs.
         expected: its rows when it is finished; None if unknown.
     """
     if not job.run:
         return expected or 0.0
     found = float(sum(_rows(root / output, stages) for output in job.outputs))
-    # An answer that was not taken has a row for every try.
+    # A rejected answer has a row for every attempt.
     return found if expected is None else min(found, expected)
 
 
@@ -53,7 +53,7 @@ def _rows(output: Path, stages: Sequence[StageFiles]) -> int:
 
 
 def _lines(folder: Path) -> int:
-    """Rows of the journal in a work folder that was written last; others are of other settings."""
+    """Rows of the most recent journal in a work folder; others belong to other settings."""
     journals = list(folder.glob("*.jsonl")) if folder.is_dir() else []
     if not journals:
         return 0
@@ -62,4 +62,6 @@ def _lines(folder: Path) -> int:
     with open(newest, "rb") as file:
         while block := file.read(1 << 20):
             count += block.count(b"\n")
-    return max(0, count - 1)  # the first line holds the settings; a torn last one does not count
+    return max(
+        0, count - 1
+    )  # the first line contains the settings; an incomplete last line does not count

@@ -1,4 +1,4 @@
-"""Which jobs run now: by the locks beside their logs, and by the scheduler's queue."""
+"""Running jobs, from the locks of their logs and the scheduler's queue."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _TAIL = 4000
 
 @dataclass(frozen=True)
 class RunningJob:
-    """A job that runs.
+    """A running job.
 
     Args:
         log: its log.
-        holder: host, batch job where there is one, and process.
-        progress: the last line of its log that says how far it is; empty without one.
+        holder: host, batch job (if any) and process.
+        progress: the last progress line of its log; may be empty.
     """
 
     log: Path
@@ -36,7 +36,7 @@ class RunningJob:
 
 @dataclass(frozen=True)
 class QueuedJob:
-    """A job of the scheduler's queue; `reason` is the node, or why it waits."""
+    """A job in the scheduler's queue; `reason` is the node, or why it waits."""
 
     number: str
     state: str
@@ -48,14 +48,14 @@ class QueuedJob:
 
 @dataclass(frozen=True)
 class Now:
-    """What goes on.
+    """Current activity.
 
     Args:
         running: jobs that hold the lock of their log.
-        killed: logs of jobs that left a lock although their process is gone.
-        queue: jobs of the scheduler; None where there is no scheduler.
+        killed: logs of jobs that left a lock but whose process no longer exists.
+        queue: jobs of the scheduler; None without a scheduler.
         trouble: why the scheduler did not answer; empty if it did.
-        held: whether a Snakemake holds the folder.
+        held: whether a Snakemake process holds the folder.
     """
 
     running: list[RunningJob]
@@ -66,13 +66,13 @@ class Now:
 
     @property
     def at_a_time(self) -> int:
-        """Jobs that run now."""
+        """Jobs running now."""
         of_scheduler = sum(job.state == "RUNNING" for job in self.queue or [])
         return max(len(self.running), of_scheduler)
 
 
 def look(files: Files) -> Now:
-    """What goes on in a study."""
+    """Current activity of a study."""
     queue, trouble = _queue()
     alive = {job.number for job in queue or []}
     running, killed = [], []
@@ -88,7 +88,7 @@ def look(files: Files) -> Now:
 
 
 def _lives(holder: str, alive: set[str] | None) -> bool:
-    """Whether the holder of a lock still runs; of other hosts without a scheduler nobody knows."""
+    """Whether the holder of a lock still runs; assumed true for other hosts without a scheduler."""
     found = _HOLDER.match(holder)
     if not found:
         return bool(holder)
@@ -101,7 +101,7 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
     except OSError:
-        return ""  # given back in this moment
+        return ""  # released in the meantime
 
 
 def _progress(log: Path) -> str:

@@ -1,4 +1,4 @@
-"""The status of a study: rows done of expected, failures, what runs, and the time that is left."""
+"""The status of a study: finished rows, failures, running jobs, and remaining time."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from manybaskets.status.failures import Failure, failures
 from manybaskets.status.journals import Profiles, has_rows, rows_done
 from manybaskets.status.running import Now, look
 
-# Stages with one of these jobs, or one that has rows, have a line for every source or target.
+# Stages with one of these jobs, or with rows, have a line for every source or target.
 _BY_NAME = {"replay", "train", "score_target"}
 
 
 @dataclass(frozen=True)
 class StageProgress:
-    """How far one source, or all runs of one target, are in a stage.
+    """Progress of one source, or of all runs of one target, in a stage.
 
     Args:
-        rows: rows that are there; None for stages without rows of their own.
-        expected: rows that are wanted; None where nothing tells how many.
-        seconds: time that its jobs still take, one after the other.
-        measured: whether that rests on jobs of this study.
+        rows: existing rows; None for stages without rows.
+        expected: expected rows; None if unknown.
+        seconds: remaining time of its jobs, run one after the other.
+        measured: whether this is based on jobs of this study.
     """
 
     stage: str
@@ -44,7 +44,7 @@ class StageProgress:
 
 @dataclass(frozen=True)
 class Status:
-    """How far a study is."""
+    """The progress of a study."""
 
     study: str
     progress: Sequence[StageProgress]
@@ -53,7 +53,7 @@ class Status:
 
     @property
     def seconds(self) -> float:
-        """Time that all jobs still take, one after the other."""
+        """Remaining time of all jobs, run one after the other."""
         return sum(each.seconds for each in self.progress)
 
 
@@ -63,12 +63,12 @@ def read_status(
     jobs: Sequence[PlannedJob],
     stages: Sequence[str],
 ) -> Status:
-    """Read the status of a study, which may be running or not have begun. Nothing is written.
+    """Read the status of a study, whether running or not yet started. Writes nothing.
 
     Args:
-        sizes: number of weights of every model; None for embedded ones.
-        jobs: all jobs of the study; whether one is done is seen from its outputs.
-        stages: names of all stages, in the order of the data.
+        sizes: number of parameters of every model; None for embedded models.
+        jobs: all jobs of the study; finished jobs are detected from their outputs.
+        stages: names of all stages in data order.
     """
     study, root = files.study, files.root
     classes = [*files.stages, *(files.stage(each.files) for each in experiments_of(study))]
@@ -116,7 +116,7 @@ def _is_done(job: PlannedJob, root: Path) -> bool:
 
 
 def _lines(members: Sequence[PlannedJob], profiles: Profiles) -> dict[str, list[PlannedJob]]:
-    """Jobs of a stage by source or target; jobs of neither stand under their rule's name."""
+    """Jobs of a stage by source or target; other jobs are listed by rule."""
     if not any(job.rule in _BY_NAME or has_rows(job.rule, profiles) for job in members):
         return {"": list(members)}
     found: dict[str, list[PlannedJob]] = {}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from manybaskets.plan.table import NOTHING, aligned, time_of
 from manybaskets.status.study_status import StageProgress, Status
 
-_MOST = 12  # lines of failures, of running and of waiting jobs; the rest is counted
+_MOST = 12  # maximum lines of failures, running and waiting jobs; the rest is counted
 
 
 def status_as_text(status: Status) -> str:
-    """The status as it is printed."""
+    """The status as printed."""
     now = status.now
     head = f"Status of the study {status.study}: "
     head += "a run holds the folder" if now.held else "no run holds the folder"
@@ -55,18 +55,18 @@ def _row(each: StageProgress) -> list[str]:
 
 def _left(status: Status) -> str:
     if all(each.done == each.jobs for each in status.progress):
-        return "Every job's results are there; `snakemake -n` shows whether all are up to date."
-    line = f"Time left: {time_of(status.seconds)} of jobs one after the other"
+        return "All results exist; `snakemake -n` shows whether they are up to date."
+    line = f"Time left: {time_of(status.seconds)} for all jobs one after the other"
     several = status.now.at_a_time
     if several > 1:
         line += f", {time_of(status.seconds / several)} with {several} at a time, as now"
-    return line + "; `snakemake plan` knows what waits for what."
+    return line + "; `snakemake plan` takes dependencies into account."
 
 
 def _queued(status: Status) -> list[str]:
     now = status.now
     if now.trouble:
-        return [f"The scheduler's queue is not known: {now.trouble}."]
+        return [f"The scheduler's queue is unknown: {now.trouble}."]
     if not now.queue:
         return []
     lines = [f"{job.number}  {job.state:<10} {job.used} of {job.limit}  {job.reason}  "

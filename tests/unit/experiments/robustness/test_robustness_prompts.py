@@ -278,7 +278,7 @@ def test_request_that_is_no_text(tmp_path):
     (tmp_path / "b.json").write_text(json.dumps({"c": ["p", 3]}))
     assert "int instead of text" in refused(tmp_path / "b.json")
     (tmp_path / "c.json").write_text(json.dumps({"c": ["p"], "d": "p"}))
-    assert "category 'd' holds no list" in refused(tmp_path / "c.json")
+    assert "category 'd' contains str instead of a list" in refused(tmp_path / "c.json")
 
 
 def test_another_file_than_the_config_says(tmp_path):
