@@ -1,7 +1,7 @@
 """Experiments: what a study may ask beyond its runs' answers, one package each.
 
-An experiment is one class under `register(...)`; the config, the rules, the plan, the status and the
-report take it from there. Importing this package registers the experiments that ship.
+An experiment is one class under `register(...)`; the config, the rules, the plan, the status and
+the report take it from there. Importing this package registers the experiments that ship.
 """
 
 from manybaskets.experiments.base import (

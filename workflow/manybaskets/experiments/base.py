@@ -142,7 +142,7 @@ def load_presentation() -> None:
 
 
 def job_profiles(study: Study) -> dict[str, JobProfile]:
-    """What plan and status know of the jobs of all experiments of a study, by the names of rules."""
+    """What plan and status know of the jobs of a study's experiments, by the names of rules."""
     return {
         kind: profile
         for experiment in experiments_of(study)
