@@ -65,7 +65,7 @@ def work_through(task: dict) -> None:
         adapters=adapters,
         responses=answers,
         max_prompt_tokens=LONGEST,
-        how=Scoring(),
+        settings=Scoring(),
         work=results / "scores",
         outputs=[file.with_suffix(".scores.parquet") for file in answers],
     )

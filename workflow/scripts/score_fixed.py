@@ -27,7 +27,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         responses=[Path(file) for file in inputs.responses],
         scored=[Path(file) for file in inputs.scored],
         max_prompt_tokens=prompting.max_prompt_tokens,
-        how=Scoring(**params.scoring),
+        settings=Scoring(**params.scoring),
         work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],
     )

@@ -27,7 +27,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         adapters=adapters_of(runs, [Path(folder) for folder in inputs.adapters]),
         responses=[Path(file) for file in inputs.responses],
         max_prompt_tokens=prompting.max_prompt_tokens,
-        how=Scoring(**params.scoring),
+        settings=Scoring(**params.scoring),
         work=Path(params.work),
         outputs=[Path(file) for file in snakemake.output],
     )

@@ -598,7 +598,7 @@ def test_likelihoods_are_those_of_the_first_answers(tmp_path, tiny_models):
         made = {"who": "qwen/vanilla/0/test", "adapter": None}
         records.write_responses(answers_of(asked, "hen"), file, made)
         score_runs(engine, asked, table, target="qwen", runs=[("vanilla", 0)], adapters=[None],
-                   responses=[file], max_prompt_tokens=200, how=Scoring(), work=tmp_path / name,
+                   responses=[file], max_prompt_tokens=200, settings=Scoring(), work=tmp_path / name,
                    outputs=[tmp_path / f"{name}-nll.parquet"])  # fmt: skip
         scored[name] = pl.read_parquet(tmp_path / f"{name}-nll.parquet")
     assert scored["whole"]["own_tokens"].null_count() == 0

@@ -95,7 +95,7 @@ def write_answers(texts, path, adapter=None, mix="vanilla", seed=0):
 
 def score(engine, files, outputs, runs=(("vanilla", 0),), adapters=(None,), **changes):
     """Score runs of the target `hen`."""
-    given = {"max_prompt_tokens": 400, "how": HOW, "work": outputs[0].parent / "work"}
+    given = {"max_prompt_tokens": 400, "settings": HOW, "work": outputs[0].parent / "work"}
     score_runs(engine, PROMPTS, SPLIT, target="hen", runs=runs, adapters=adapters, responses=files,
                outputs=outputs, **given | changes)  # fmt: skip
 
@@ -370,7 +370,7 @@ def test_two_runs_with_one_adapter_are_noticed(adapters, tmp_path):
     ]
     with pytest.raises(UserError, match="two runs answered with the same adapter"):
         score_with_another(None, PROMPTS, SPLIT, runs=RUNS, responses=files, scored=files,
-                           max_prompt_tokens=400, how=HOW, work=tmp_path, outputs=files)  # fmt: skip
+                           max_prompt_tokens=400, settings=HOW, work=tmp_path, outputs=files)  # fmt: skip
 
 
 def test_the_untuned_target_is_its_own_run(engine, tmp_path):
@@ -401,7 +401,7 @@ def test_a_scorer_reads_what_people_and_runs_said_with_its_own_tokens(
     for scorer in (engine, None):
         outputs = [tmp_path / f"{n}-{bool(scorer)}.parquet" for n in range(2)]
         score_with_another(scorer, PROMPTS, SPLIT, runs=runs, responses=files, scored=targets,
-                           max_prompt_tokens=400, how=HOW, work=tmp_path / "work", outputs=outputs)  # fmt: skip
+                           max_prompt_tokens=400, settings=HOW, work=tmp_path / "work", outputs=outputs)  # fmt: skip
         results[bool(scorer)] = [pl.read_parquet(file) for file in outputs]
     for given_table, plain, scored, texts in zip(
         map(pl.read_parquet, targets), results[False], results[True], own, strict=True
