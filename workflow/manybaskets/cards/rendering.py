@@ -46,8 +46,8 @@ def _plain(schema: pl.Schema) -> pa.Schema:
             return pa.struct([field.with_type(plain(field.type)) for field in kind])
         return kind
 
-    found = pl.DataFrame(schema=schema).to_arrow().schema
-    return pa.schema([field.with_type(plain(field.type)) for field in found])
+    arrow_schema = pl.DataFrame(schema=schema).to_arrow().schema
+    return pa.schema([field.with_type(plain(field.type)) for field in arrow_schema])
 
 
 def _words(texts: pl.Series) -> pl.Series:
@@ -62,16 +62,16 @@ def _header(
     files: Mapping[str, str],
 ) -> str:
     """The card's metadata as YAML, without unknown values."""
-    own = dataset["kind"] == "embedded" and all(origin.own for origin in origins)
-    known = all(origin.languages for origin in origins)
+    embedded_origins = dataset["kind"] == "embedded" and all(origin.own for origin in origins)
+    known_languages = all(origin.languages for origin in origins)
     languages = sorted({each for origin in origins for each in origin.languages or ()})
     synthetic = any(origin.synthetic for origin in origins)
     data_files = [{"split": split, "path": file} for split, file in files.items()]
     values = {
         "pretty_name": title,
-        "language": languages if known else None,
-        "license": PROJECT_LICENCE if own else "other",
-        "license_name": None if own else "see-the-notes-on-licences",
+        "language": languages if known_languages else None,
+        "license": PROJECT_LICENCE if embedded_origins else "other",
+        "license_name": None if embedded_origins else "see-the-notes-on-licences",
         "task_categories": ["text-generation"],
         "size_categories": [size_category(rows)],
         "source_datasets": [dataset["repo"]] if dataset["kind"] == "hub" else None,
@@ -85,25 +85,25 @@ def _header(
 def size_category(rows: int) -> str:
     """The Hub's size category of a number of rows."""
     bounds = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
-    place = next((i for i in range(len(bounds)) if rows < 1000 * 10**i), len(bounds))
-    if place == 0:
+    index = next((i for i in range(len(bounds)) if rows < 1000 * 10**i), len(bounds))
+    if index == 0:
         return f"n<{bounds[0]}"
-    return f"{bounds[place - 1]}<n<{bounds[place]}" if place < len(bounds) else f"n>{bounds[-1]}"
+    return f"{bounds[index - 1]}<n<{bounds[index]}" if index < len(bounds) else f"n>{bounds[-1]}"
 
 
 def _total(tokens: pl.Series) -> int | None:
-    known = tokens.drop_nulls()
-    return int(known.cast(pl.Int64).sum()) if known.len() else None
+    defined = tokens.drop_nulls()
+    return int(defined.cast(pl.Int64).sum()) if defined.len() else None
 
 
 def _lengths(values: Mapping[str, pl.Series]) -> list[tuple[str, list[str]]]:
     """Mean and quantiles of each counted length, as text."""
     table = []
     for name, lengths in values.items():
-        known = lengths.drop_nulls()
-        if known.len():
-            quantiles = (known.quantile(each, "linear") for each in _QUANTILES)
-            cells = [known.mean(), *quantiles, known.max()]
+        defined = lengths.drop_nulls()
+        if defined.len():
+            quantiles = (defined.quantile(each, "linear") for each in _QUANTILES)
+            cells = [defined.mean(), *quantiles, defined.max()]
             table.append((name, [number(cell) for cell in cells]))
     return table
 

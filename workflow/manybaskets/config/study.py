@@ -183,15 +183,15 @@ class Study(Section):
         for name, family in self.comparisons.items():
             key = f"comparisons.{name}"
             of_sources = family.prompt_set == TRAIN
-            known = self.described_sources() if of_sources else conditions
+            allowed = self.described_sources() if of_sources else conditions
             section = "sources listed in `source_analysis`" if of_sources else "mixes"
-            self._require(f"{key}.baseline", [family.baseline], known, section)
-            self._require(f"{key}.conditions", family.conditions, known, section)
+            self._require(f"{key}.baseline", [family.baseline], allowed, section)
+            self._require(f"{key}.conditions", family.conditions, allowed, section)
             sets = [*self.all_prompt_sets(), *([TRAIN] if self.source_analysis else [])]
             self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
             measured = dict.fromkeys([*self.measures_of(family.prompt_set), *LENGTHS])
-            place = f"measures of {family.prompt_set}"
-            self._require(f"{key}.measures", family.measures, measured, place)
+            where = f"measures of {family.prompt_set}"
+            self._require(f"{key}.measures", family.measures, measured, where)
             if family.baseline in family.conditions:
                 raise ValueError(f"{key}.conditions: holds the baseline '{family.baseline}' itself")
         if self.source_analysis:
@@ -322,8 +322,8 @@ class Study(Section):
     def _require(key: str, used: list[str], defined, section: str) -> None:
         for name in used:
             if name not in defined:
-                known = ", ".join(sorted(defined)) or "none"
-                raise ValueError(f"{key}: '{name}' is not among {section} ({known})")
+                listed = ", ".join(sorted(defined)) or "none"
+                raise ValueError(f"{key}: '{name}' is not among {section} ({listed})")
 
     @property
     def embedded_world(self) -> bool:
@@ -349,12 +349,12 @@ class Study(Section):
         if not self.source_analysis:
             return []
         fields = getattr(self.dataset, "fields", None)
-        known = fields is None or fields.response is not None
-        every = [*([HUMAN] if known else []), *self.sources]
-        wanted = self.source_analysis.sources or (
+        has_human = fields is None or fields.response is not None
+        every = [*([HUMAN] if has_human else []), *self.sources]
+        chosen = self.source_analysis.sources or (
             [HUMAN, *self.mixed_sources()] if self.mixes else every
         )
-        return [source for source in every if source in wanted]
+        return [source for source in every if source in chosen]
 
     def count_members(self, family: str) -> dict[str, tuple[str, ...]]:
         """The mixes of a family of `source_counts`, with their sources."""
@@ -364,8 +364,8 @@ class Study(Section):
         """Training seeds of a mix; the untuned target has one run, 0."""
         if mix == VANILLA:
             return [0]
-        own = self.source_count_seeds if mix in self.added_mixes() else None
-        return own or self.training.seeds
+        seeds = self.source_count_seeds if mix in self.added_mixes() else None
+        return seeds or self.training.seeds
 
     def added_mixes(self) -> list[str]:
         """The mixes that families of `source_counts` have added to those of the config."""

@@ -30,16 +30,16 @@ def read(
     """
     order = sorted(range(len(questions)), key=lambda index: questions[index].ids)
     progress = Progress(len(questions), "questions read")
-    found: dict[int, Reading] = {}
+    readings: dict[int, Reading] = {}
     for group, shared in _groups([questions[index].ids for index in order], reuse):
-        members = [order[place] for place in group]
+        members = [order[position] for position in group]
         cache = None
         for batch in _batches(members, questions, shared, batch_tokens):
             if shared and cache is None:
                 cache = _cache(engine, questions[batch[0]].ids[:shared])
-            found |= _within_memory(engine, questions, batch, shared, cache)
+            readings |= _within_memory(engine, questions, batch, shared, cache)
             progress.add(len(batch))
-    return [found[index] for index in range(len(questions))]
+    return [readings[index] for index in range(len(questions))]
 
 
 def _groups(rows: Sequence[tuple[int, ...]], reuse: bool) -> Iterator[tuple[list[int], int]]:
@@ -149,26 +149,26 @@ def _read_batch(
         rows = torch.arange(len(rest), device=engine.device)
         states = states.last_hidden_state[rows, last]
         del copied
-        found: dict[int, Reading] = {}
+        readings: dict[int, Reading] = {}
         for chunk in engine.chunks(len(rest)):
             logits = engine.logits(states[chunk])
             # Rows of the vocabulary that no token of the tokenizer has are no answer.
             logits[:, engine.tokens :] = -math.inf
-            found |= _readings(
+            readings |= _readings(
                 engine, [questions[index] for index in batch[chunk]], batch[chunk], logits
             )
-    return found
+    return readings
 
 
 def _readings(
-    engine: Any, asked: Sequence[Question], keys: Sequence[int], logits: Any
+    engine: Any, questions: Sequence[Question], keys: Sequence[int], logits: Any
 ) -> dict[int, Reading]:
     total = logits.logsumexp(1)
-    found = {}
-    for row, (key, question) in enumerate(zip(keys, asked, strict=True)):
-        wanted = logits[row, list(question.wanted)].tolist()
+    readings = {}
+    for row, (key, question) in enumerate(zip(keys, questions, strict=True)):
+        logits_of_options = logits[row, list(question.wanted)].tolist()
         log_total = float(total[row])
-        if not all(map(math.isfinite, [*wanted, log_total])):
+        if not all(map(math.isfinite, [*logits_of_options, log_total])):
             raise UserError(
                 what="the model's logits are not finite",
                 where=f"model '{engine.name}', a prompt of {len(question.ids)} tokens",
@@ -176,8 +176,8 @@ def _readings(
                 remedy="check the weights and the adapter, or set precision to float32",
             )
         warped = _warped(engine, question, logits[row : row + 1]) if question.sampling else None
-        found[key] = Reading(wanted, log_total, warped)
-    return found
+        readings[key] = Reading(logits_of_options, log_total, warped)
+    return readings
 
 
 def _warped(engine: Any, question: Question, logits: Any) -> list[float]:

@@ -188,13 +188,13 @@ class VllmEngine(LocalEngine):
             UserError: vLLM cannot run this model, or this adapter, with these settings; the adapter
                 does not act, or acts as another one does.
         """
-        wanted = self.able | self.adapter.needs if self.adapter else self.able
-        if self.llm is None or wanted != self.able:
+        abilities = self.able | self.adapter.needs if self.adapter else self.able
+        if self.llm is None or abilities != self.able:
             self.close()
             started = time.monotonic()
             with _refusals(f"model '{self.name}' in {self.folder}"), _script_run_once():
-                self.llm = self._start(wanted)
-            self.able, self.checked = wanted, None
+                self.llm = self._start(abilities)
+            self.able, self.checked = abilities, None
             self.probes.forget()
             log.info("model '%s' loaded in %.1f s", self.name, time.monotonic() - started)
         if self.adapter:
@@ -205,16 +205,16 @@ class VllmEngine(LocalEngine):
             self._check_adapter()
 
     def _check_adapter(self) -> None:
-        wanted, self.checking = self.adapter, True
+        adapter, self.checking = self.adapter, True
         try:
             if not self.probes.values:
                 self.adapter = None
                 self.probes.note_base(self.probe(), self.probe())
-            self.adapter = wanted
-            self.probes.check(wanted.weights if wanted else None, self.probe())
+            self.adapter = adapter
+            self.probes.check(adapter.weights if adapter else None, self.probe())
         finally:
-            self.adapter, self.checking = wanted, False
-        self.checked = wanted
+            self.adapter, self.checking = adapter, False
+        self.checked = adapter
 
     def close(self) -> None:
         """Stop vLLM and give its memory back; it starts again when it is needed."""
@@ -230,7 +230,7 @@ class VllmEngine(LocalEngine):
         from vllm import LLM
 
         settings = self.settings
-        wanted: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "model": str(self.folder),
             "dtype": self.precision,
             "quantization": settings.quantization,
@@ -245,18 +245,18 @@ class VllmEngine(LocalEngine):
             "logprobs_mode": "raw_logprobs",
         }
         if self.on_cpu:
-            wanted["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
+            arguments["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
             # After a part of a prompt vLLM turns the row's random stream back, and a CPU's cannot.
-            wanted["enable_chunked_prefill"] = False
+            arguments["enable_chunked_prefill"] = False
         if needs.rank:
-            wanted |= {
+            arguments |= {
                 "enable_lora": True,
                 "max_loras": settings.max_adapters,
                 "max_lora_rank": needs.rank,
                 # Not all that could be: with the output layer among them a CPU cannot score.
                 "lora_target_modules": sorted(needs.layers),
             }
-        return LLM(**wanted)
+        return LLM(**arguments)
 
     def _lora(self) -> Any:
         from vllm.lora.request import LoRARequest
@@ -267,7 +267,7 @@ class VllmEngine(LocalEngine):
         return LoRARequest(f"adapter{number}", number, str(folder.resolve()))
 
     def _run(
-        self, asked: Sequence[tuple[tuple[int, ...], dict[str, Any]]]
+        self, requests: Sequence[tuple[tuple[int, ...], dict[str, Any]]]
     ) -> Iterator[tuple[int, Any]]:
         """Answer token ids with sampling parameters: vLLM's outputs as they finish, each with its
         index in `asked`."""
@@ -278,7 +278,7 @@ class VllmEngine(LocalEngine):
         self.load()
         engine, lora = self.llm.llm_engine, self._lora()
         waiting = {}
-        for index, (ids, sampling) in enumerate(asked):
+        for index, (ids, sampling) in enumerate(requests):
             name = str(next(self.numbers))
             waiting[name] = index
             parameters = SamplingParams(
@@ -309,8 +309,8 @@ class VllmEngine(LocalEngine):
             "ignore_eos": True,  # the end tokens are ours, not those of the model's config
         }
         for request in requests:
-            place = f"model '{self.name}', prompt {request.prompt_id}"
-            self._check_fits(len(request.ids) + sampling.max_new_tokens, place)
+            where = f"model '{self.name}', prompt {request.prompt_id}"
+            self._check_fits(len(request.ids) + sampling.max_new_tokens, where)
         asked = [
             (request.ids, common | {"seed": request.seed} | _held_to(form)) for request in requests
         ]
@@ -336,8 +336,8 @@ class VllmEngine(LocalEngine):
         for index, output in self._run([(prompt + answer, sampling) for prompt, answer in pairs]):
             start, ids = len(pairs[index][0]), output.prompt_token_ids
             scores[index] = [
-                output.prompt_logprobs[place][ids[place]].logprob
-                for place in range(start, len(ids))
+                output.prompt_logprobs[position][ids[position]].logprob
+                for position in range(start, len(ids))
             ]
         return scores
 
@@ -353,16 +353,16 @@ class VllmEngine(LocalEngine):
                 expected="raw log-probabilities alone",
                 remedy="use engine `transformers` for this reading",
             )
-        asked = []
+        requests = []
         for question in questions:
             self._check_fits(len(question.ids) + 1, f"model '{self.name}', a question to a judge")
             sampling = {"temperature": 0.0, "max_tokens": 1}
             sampling |= {"logprob_token_ids": sorted(set(question.wanted))}
-            asked.append((question.ids, sampling))
+            requests.append((question.ids, sampling))
         readings: list[Any] = [None] * len(questions)
-        for index, output in self._run(asked):
-            told = output.outputs[0].logprobs[0]
-            logits = [told[token].logprob for token in questions[index].wanted]
+        for index, output in self._run(requests):
+            logprobs = output.outputs[0].logprobs[0]
+            logits = [logprobs[token].logprob for token in questions[index].wanted]
             readings[index] = Reading(logits, 0.0)
         return readings
 
@@ -376,15 +376,15 @@ class VllmEngine(LocalEngine):
             )
 
 
-def _context(wanted: int | None, longest: int, name: str) -> int:
-    if wanted is not None and wanted < longest:
+def _context(limit: int | None, longest: int, name: str) -> int:
+    if limit is not None and limit < longest:
         raise UserError(
-            what=f"max_model_len of engine `vllm` is {wanted}",
+            what=f"max_model_len of engine `vllm` is {limit}",
             where=f"model '{name}', engine.max_model_len",
             expected=f"at least {longest}: max_prompt_tokens and max_new_tokens together",
             remedy="raise it, leave it out (then it is just that), or lower the other two",
         )
-    return wanted or longest
+    return limit or longest
 
 
 def _check_installed() -> None:

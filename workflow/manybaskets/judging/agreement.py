@@ -57,8 +57,8 @@ def agreement(
     """
     rows: list[dict[str, Any]] = []
     for keys, group in judged.group_by([*by, "rubric"], maintain_order=True):
-        own = dict(zip([*by, "rubric"], keys, strict=True))
-        steps = scales[own["rubric"]]
+        group_names = dict(zip([*by, "rubric"], keys, strict=True))
+        steps = scales[group_names["rubric"]]
         # The published parsers accept scores outside of any scale; these are excluded here.
         group = group.with_columns(
             pl.when(pl.col(name).is_in(steps)).then(pl.col(name)).alias(name)
@@ -67,18 +67,22 @@ def agreement(
         for pair in [*_pairs(group), *_retests(group)]:
             kind, judge, other, scores, one_only = pair
             if scores.height:
-                told = {"kind": kind, "judge": judge, "other": other, "one_only": one_only}
-                rows.append(own | told | _statistics(scores, steps, resamples, confidence, seed))
+                pair_names = {"kind": kind, "judge": judge, "other": other, "one_only": one_only}
+                rows.append(
+                    group_names
+                    | pair_names
+                    | _statistics(scores, steps, resamples, confidence, seed)
+                )
     schema = {name: judged.schema[name] for name in by} | AGREEMENT
     return pl.DataFrame(rows, schema=schema).sort([*by, "rubric", "kind", "judge", "other"])
 
 
 def _pairs(group: pl.DataFrame):
     """Scores of every pair of judges on the same responses: columns base_id, first, second."""
-    asked = group.filter(pl.col("status").is_in(["judged", "judge_failed"]))
-    for judge, other in itertools.combinations(sorted(asked["judge"].unique()), 2):
+    judged_rows = group.filter(pl.col("status").is_in(["judged", "judge_failed"]))
+    for judge, other in itertools.combinations(sorted(judged_rows["judge"].unique()), 2):
         both = (
-            asked.filter(pl.col("judge") == name).select(*ROW, "base_id", score)
+            judged_rows.filter(pl.col("judge") == name).select(*ROW, "base_id", score)
             for name, score in ((judge, pl.col("score").alias("first")),
                                 (other, pl.col("score").alias("second")))
         )  # fmt: skip
@@ -93,10 +97,10 @@ def _retests(group: pl.DataFrame):
     """First and second scores of every judge, on responses that it was asked about twice."""
     twice = group.filter(pl.col("again_status").is_not_null())
     for judge in sorted(twice["judge"].unique()):
-        own = twice.filter(pl.col("judge") == judge)
-        asked = own.select("base_id", first="score", second="again")
-        lost = asked["second"].null_count()
-        yield "retest", judge, judge, asked.drop_nulls(), lost
+        of_judge = twice.filter(pl.col("judge") == judge)
+        scores = of_judge.select("base_id", first="score", second="again")
+        lost = scores["second"].null_count()
+        yield "retest", judge, judge, scores.drop_nulls(), lost
 
 
 def _statistics(
@@ -112,13 +116,13 @@ def _statistics(
     drawn = [
         _values(np.tensordot(block, tables, axes=1)) for block in _blocks(names, resamples, seed)
     ]
-    found: dict[str, Any] = {"n": scores.height, "clusters": len(names)}
+    line: dict[str, Any] = {"n": scores.height, "clusters": len(names)}
     for name in STATISTICS:
         value = point[name][0]
         resampled = np.concatenate([each[name] for each in drawn]) if drawn else np.array([])
         low, high = _limits(resampled, confidence)
-        found |= {name: _plain(value), f"{name}_low": low, f"{name}_high": high}
-    return found
+        line |= {name: _plain(value), f"{name}_low": low, f"{name}_high": high}
+    return line
 
 
 def _blocks(names: np.ndarray, resamples: int, seed: int):
@@ -147,10 +151,10 @@ def _values(tables: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _limits(resampled: np.ndarray, confidence: float) -> tuple[float | None, float | None]:
-    known = resampled[~np.isnan(resampled)]
-    if not len(known) or len(known) < (1 - MAX_UNDEFINED) * len(resampled):
+    defined = resampled[~np.isnan(resampled)]
+    if not len(defined) or len(defined) < (1 - MAX_UNDEFINED) * len(resampled):
         return None, None
-    low, high = np.quantile(known, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)
 
 

@@ -77,7 +77,7 @@ class ModelAsked(Judge):
     def verdicts(
         self,
         rubric: Rubric,
-        asked: Sequence[Exchange],
+        exchanges: Sequence[Exchange],
         work: Path,
         *,
         run: Mapping[str, Any],
@@ -107,36 +107,38 @@ class ModelAsked(Judge):
             self.engine.recall(journal.rows.values())
             sampling, size = self.settings.sampling, self.settings.batch_size
             filling = Filling(self.engine, sampling, size, journal, meter, held)
-            found = self._ask(rubric, asked, filling, _Writer(self, rubric, reversed_scale))
-        self._check_failures(rubric, found)
-        return found
+            verdict_of = self._ask(
+                rubric, exchanges, filling, _Writer(self, rubric, reversed_scale)
+            )
+        self._check_failures(rubric, verdict_of)
+        return verdict_of
 
     def _ask(
-        self, rubric: Rubric, asked: Sequence[Exchange], filling: Filling, writer: _Writer
+        self, rubric: Rubric, exchanges: Sequence[Exchange], filling: Filling, writer: _Writer
     ) -> dict[ResponseKey, Verdict]:
-        found: dict[ResponseKey, Verdict] = {}
-        pending = {_name(each): each for each in asked}
+        verdict_of: dict[ResponseKey, Verdict] = {}
+        pending = {_name(each): each for each in exchanges}
         for attempt in range(1, self.settings.retries + 2):
             requests = {}
             for name, each in pending.items():
                 request = writer.request(name, each, attempt)
                 if request is None:
                     # A reminder may make a question too long.
-                    found.setdefault(each.key, Verdict(cause="too_long", attempts=attempt - 1))
+                    verdict_of.setdefault(each.key, Verdict(cause="too_long", attempts=attempt - 1))
                 else:
                     requests[name] = request
             rows = filling.fill(list(requests.values()))
             left = {}
             for (name, _), row in rows.items():
                 each = pending[name]
-                found[each.key] = verdict = self._verdict(row, rubric, attempt)
+                verdict_of[each.key] = verdict = self._verdict(row, rubric, attempt)
                 if verdict.cause and row["finish_reason"] != "error":
                     left[name] = each
             if not left:
                 break
             log.info("%d answers could not be parsed in attempt %d", len(left), attempt)
             pending = left
-        return found
+        return verdict_of
 
     def _verdict(self, row: Mapping[str, Any], rubric: Rubric, attempt: int) -> Verdict:
         if row["finish_reason"] == "error":
@@ -146,11 +148,11 @@ class ModelAsked(Judge):
         answer = read_answer(row["text"], rubric, self.settings.form, cut)
         return Verdict(answer.score, answer.cause, attempt, answer.reason)
 
-    def _check_failures(self, rubric: Rubric, found: Mapping[ResponseKey, Verdict]) -> None:
-        failed = sum(verdict.cause == "engine_error" for verdict in found.values())
-        if failed > self.settings.max_error_share * len(found):
+    def _check_failures(self, rubric: Rubric, verdict_of: Mapping[ResponseKey, Verdict]) -> None:
+        failed = sum(verdict.cause == "engine_error" for verdict in verdict_of.values())
+        if failed > self.settings.max_error_share * len(verdict_of):
             raise PassingError(
-                what=f"the engine failed on {failed} of {len(found)} rows",
+                what=f"the engine failed on {failed} of {len(verdict_of)} rows",
                 where=f"judge '{self.name}', rubric '{rubric.name}'",
                 expected=f"at most a share of {self.settings.max_error_share} failed rows "
                 "(`max_error_share`)",

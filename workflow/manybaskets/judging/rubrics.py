@@ -71,7 +71,7 @@ class Rubric(Section):
         names = [step.name for step in self.scale if step.name is not None]
         if names and len({name.casefold() for name in names}) < len(self.scale):
             raise ValueError("scale: give all steps distinct names, or no step a name")
-        whole = all(score == scores[0] + place for place, score in enumerate(scores))
+        whole = all(score == scores[0] + index for index, score in enumerate(scores))
         if not names and not (whole and scores[0] == int(scores[0])):
             raise ValueError("scale: use consecutive whole numbers for steps without names")
         for slot in SLOTS:
@@ -161,8 +161,8 @@ class Rubric(Section):
             "scale": "\n".join(f"{step.name or f'{step.score:g}'}: {step.text}" for step in steps),
         }
         # In one pass, so that text inserted into a slot is never read as a slot itself.
-        asked = _SLOT.sub(lambda slot: slots[slot[1]], self.prompt).strip()
-        paragraphs = [asked, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
+        filled_prompt = _SLOT.sub(lambda slot: slots[slot[1]], self.prompt).strip()
+        paragraphs = [filled_prompt, self.forms[form].strip(), *[self.reminder.strip()] * reminders]
         return "\n\n".join(paragraphs)
 
 
@@ -174,8 +174,8 @@ def read_rubric(path: Path) -> Rubric:
     """
     path = Path(path)
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Rubric.model_validate(found)
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Rubric.model_validate(settings)
     except FileNotFoundError:
         what = "the rubric's file does not exist"
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -215,17 +215,19 @@ def rubric_files(given: Sequence[str] = ()) -> dict[str, Path]:
     Raises:
         UserError: an entry does not exist, is a folder without a rubric, or brings a name twice.
     """
-    found = _in_folder(resource("rubrics"))
-    own: dict[str, Path] = {}
+    shipped_files = _in_folder(resource("rubrics"))
+    own_files: dict[str, Path] = {}
     for entry in given:
         path = _given_path(entry)
         files = {path.stem: path} if path.is_file() else _in_folder(path)
         if not files:
             _fail_on_entry(entry, "is a folder without rubrics" if path.is_dir() else "is missing")
-        for name in files.keys() & own.keys():
-            _fail_on_entry(entry, f"brings the rubric '{name}' a second time, after {own[name]}")
-        own |= files
-    return found | own
+        for name in files.keys() & own_files.keys():
+            _fail_on_entry(
+                entry, f"brings the rubric '{name}' a second time, after {own_files[name]}"
+            )
+        own_files |= files
+    return shipped_files | own_files
 
 
 def rubric_file(judge: JudgeSettings, name: str, given: Sequence[str] = ()) -> Path:
@@ -238,17 +240,17 @@ def rubric_file(judge: JudgeSettings, name: str, given: Sequence[str] = ()) -> P
     Raises:
         UserError: no rubric has this name; lists those that exist.
     """
-    own = judge.rubrics if isinstance(judge, ModelJudge) else None
-    files = _in_folder(_given_path(own)) if own else rubric_files(given)
+    own_folder = judge.rubrics if isinstance(judge, ModelJudge) else None
+    files = _in_folder(_given_path(own_folder)) if own_folder else rubric_files(given)
     if name not in files:
         raise UserError(
             what=f"there is no rubric '{name}'",
-            where=str(_given_path(own))
-            if own
+            where=str(_given_path(own_folder))
+            if own_folder
             else "resources/rubrics and the config key `rubrics`",
             expected="one of " + (", ".join(files) or "none: the folder has no rubric"),
             remedy=f"correct the name, or add a file {name}.yaml"
-            + (" to the judge's folder" if own else " and list it under `rubrics`"),
+            + (" to the judge's folder" if own_folder else " and list it under `rubrics`"),
         )
     return files[name]
 

@@ -31,8 +31,8 @@ class Ngrams:
     def distinct(self, subsets: Subsets) -> np.ndarray:
         """Share of distinct n-grams among all n-grams of each set; NaN without n-grams."""
         total = self.totals.astype(np.float64) @ subsets.members
-        found = self.incidence.distinct(subsets)
-        return np.where(total > 0, found / np.maximum(total, 1.0), np.nan)
+        counts = self.incidence.distinct(subsets)
+        return np.where(total > 0, counts / np.maximum(total, 1.0), np.nan)
 
     def repeated(self, subsets: Subsets, counted: np.ndarray) -> np.ndarray:
         """Mean over the counted answers of log(1 + other answers that contain each of its n-grams).
@@ -48,14 +48,14 @@ class Ngrams:
         incidence = self.incidence
         for block in subsets.blocks(max(incidence.things, subsets.rows)):
             others = incidence.holders(subsets, block) - 1.0
-            found = incidence.matrix.T @ others
-            for place, index in enumerate(subsets.indices[block]):
+            counts = incidence.matrix.T @ others
+            for row, index in enumerate(subsets.indices[block]):
                 index = index[counted[index]]
                 if len(index) > 1:
-                    sampled = prompts[block.start + place] != prompts[0]
+                    sampled = prompts[block.start + row] != prompts[0]
                     scale = (whole - 1) / (len(index) - 1) if sampled else 1.0
-                    repeats = found[index, place].astype(np.float64)
-                    means[block.start + place] = np.log1p(scale * repeats).mean()
+                    repeats = counts[index, row].astype(np.float64)
+                    means[block.start + row] = np.log1p(scale * repeats).mean()
         return means
 
 
@@ -171,8 +171,8 @@ def compression_ratio(inputs: Inputs) -> Evaluation:
         if not len(index):
             return np.nan
         ratios = []
-        for place in orders:
-            raw = b"\n".join([texts[row] for row in index[np.argsort(place[index])]])
+        for order in orders:
+            raw = b"\n".join([texts[row] for row in index[np.argsort(order[index])]])
             ratios.append(len(raw) / len(gzip.compress(raw, 9, mtime=0)))
         return float(np.mean(ratios))
 
@@ -194,8 +194,10 @@ def _human_words(inputs: Inputs) -> tuple[Corpus, np.ndarray]:
     def read() -> tuple[Corpus, np.ndarray]:
         given = zip(inputs.frame["reference"], inputs.first_of_prompt(), strict=True)
         human = Corpus.of([words(text) if text and first else [] for text, first in given])
-        known = corpus_of(inputs).vocabulary
-        return human, np.array([known.get(word, -1) for word in human.vocabulary], dtype=np.int64)
+        vocabulary = corpus_of(inputs).vocabulary
+        return human, np.array(
+            [vocabulary.get(word, -1) for word in human.vocabulary], dtype=np.int64
+        )
 
     return inputs.shared("human_words", read)
 
@@ -224,17 +226,17 @@ def tail_coverage(inputs: Inputs) -> Evaluation:
     def coverage(subsets: Subsets) -> np.ndarray:
         counts = word_counts(inputs, subsets)
         # Whichever answers to a prompt a set holds, its human answer stands with the first one.
-        asked = [first[distinct(prompt[index])] for index in subsets.indices]
-        human_counts = human.counts() @ Subsets(asked, subsets.rows).members
-        found = np.full(len(subsets), np.nan)
-        for place in range(len(subsets)):
-            seen = human_counts[:, place]
+        first_prompts = [first[distinct(prompt[index])] for index in subsets.indices]
+        human_counts = human.counts() @ Subsets(first_prompts, subsets.rows).members
+        shares = np.full(len(subsets), np.nan)
+        for column in range(len(subsets)):
+            seen = human_counts[:, column]
             tail = number[(seen > 0) & (seen <= _RARE)]
-            frequencies = counts[tail[tail >= 0], place]
-            total = int(counts[:, place].sum(dtype=np.float64))
+            frequencies = counts[tail[tail >= 0], column]
+            total = int(counts[:, column].sum(dtype=np.float64))
             size = half_budget(inputs, total)
             if len(tail) and size:
-                found[place] = expected_types(frequencies, total, size) / len(tail)
-        return found
+                shares[column] = expected_types(frequencies, total, size) / len(tail)
+        return shares
 
     return Evaluation(coverage, corpus.lengths > 0)

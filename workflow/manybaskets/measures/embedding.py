@@ -135,8 +135,8 @@ def encode(texts: Sequence[str], model: str, batch_size: int, threads: int) -> n
     log.info(
         "encoded %d distinct texts, %d of them truncated at the token limit", len(distinct), over
     )
-    place = {text: row for row, text in enumerate(distinct)}
-    return vectors[np.array([place[text] for text in texts], dtype=np.int64)]
+    row_of = {text: row for row, text in enumerate(distinct)}
+    return vectors[np.array([row_of[text] for text in texts], dtype=np.int64)]
 
 
 def keys_path(vectors: Path) -> Path:
@@ -157,22 +157,27 @@ def embed_sentences(
     Raises:
         UserError: the encoder does not exist.
     """
-    found = {sentence for text in set(texts) for sentence in sentences(text)}
-    wanted = {text_key(sentence): sentence for sentence in found}
+    distinct_sentences = {sentence for text in set(texts) for sentence in sentences(text)}
+    sentence_of_key = {text_key(sentence): sentence for sentence in distinct_sentences}
     encoder = Encoder(model, batch_size, threads)
     store = _Store(work / encoder.fingerprint)
-    known = store.keys()
-    new = sorted((key for key in wanted if key not in known), key=lambda key: len(wanted[key]))
+    stored_keys = store.keys()
+    new = sorted(
+        (key for key in sentence_of_key if key not in stored_keys),
+        key=lambda key: len(sentence_of_key[key]),
+    )
     log.info(
-        "%d distinct sentences, %d of them already encoded", len(wanted), len(wanted) - len(new)
+        "%d distinct sentences, %d of them already encoded",
+        len(sentence_of_key),
+        len(sentence_of_key) - len(new),
     )
     progress = Progress(len(new), "sentences")
     for start in range(0, len(new), _PART):
         keys = sorted(new[start : start + _PART])
-        chunk = [wanted[key] for key in keys]
+        chunk = [sentence_of_key[key] for key in keys]
         store.add(keys, encoder.encode(chunk), encoder.lengths(chunk))
         progress.add(len(chunk))
-    keys = sorted(wanted)
+    keys = sorted(sentence_of_key)
     vectors, tokens = store.read(keys, encoder)
     limit = store.about(encoder)["token_limit"]
     over = int((tokens > limit).sum())
@@ -201,18 +206,18 @@ class _Store:
 
     def keys(self) -> set[str]:
         """Keys of all cached vectors."""
-        found: set[str] = set()
+        stored: set[str] = set()
         for path in self._parts():
             with np.load(path) as chunk:
-                found.update(chunk["keys"].astype(str).tolist())
-        return found
+                stored.update(chunk["keys"].astype(str).tolist())
+        return stored
 
     def about(self, encoder: Encoder) -> dict[str, int]:
         """Metadata of the encoder, for runs without anything to encode."""
         path = self.folder / "encoder.json"
         if not path.exists():
-            known = {"dimensions": encoder.dimensions, "token_limit": encoder.token_limit}
-            write_json(known, path)
+            facts = {"dimensions": encoder.dimensions, "token_limit": encoder.token_limit}
+            write_json(facts, path)
         return json.loads(path.read_text())
 
     def add(self, keys: list[str], vectors: np.ndarray, tokens: np.ndarray) -> None:
@@ -224,12 +229,14 @@ class _Store:
 
     def read(self, keys: list[str], encoder: Encoder) -> tuple[np.ndarray, np.ndarray]:
         """Vectors and numbers of tokens in the order of these keys, all of which are cached."""
-        place = {key: row for row, key in enumerate(keys)}
+        row_of = {key: row for row, key in enumerate(keys)}
         vectors = np.zeros((len(keys), self.about(encoder)["dimensions"]), dtype=np.float16)
         tokens = np.zeros(len(keys), dtype=np.int32)
         for path in self._parts():
             with np.load(path) as chunk:
-                rows = np.array([place.get(key, -1) for key in chunk["keys"].astype(str)], np.int64)
+                rows = np.array(
+                    [row_of.get(key, -1) for key in chunk["keys"].astype(str)], np.int64
+                )
                 here = rows >= 0
                 vectors[rows[here]] = chunk["vectors"][here]
                 tokens[rows[here]] = chunk["tokens"][here]
@@ -269,9 +276,15 @@ class Vectors:
         Raises:
             UserError: a sentence was not encoded.
         """
-        found = [sentences(text) for text in texts]
-        owner = np.repeat(np.arange(len(found)), [len(each) for each in found]).astype(np.int64)
-        rows = [self._row.get(text_key(sentence), -1) for each in found for sentence in each]
+        sentences_of_texts = [sentences(text) for text in texts]
+        owner = np.repeat(
+            np.arange(len(sentences_of_texts)), [len(each) for each in sentences_of_texts]
+        ).astype(np.int64)
+        rows = [
+            self._row.get(text_key(sentence), -1)
+            for each in sentences_of_texts
+            for sentence in each
+        ]
         missing = rows.count(-1)
         if missing:
             raise UserError(

@@ -80,10 +80,10 @@ class SelfBleu:
         pairs = distinct(self.owner[slot // _BLEU_ORDER] * max(things, 1) + thing)
         holding = Incidence(pairs // max(things, 1), pairs % max(things, 1), self.rows)
         kept = holding.number[thing] >= 0 if things else np.zeros(0, dtype=bool)
-        place = (slot[kept], holding.number[thing[kept]])
+        position = (slot[kept], holding.number[thing[kept]])
         self._holding = holding
         self._counts = csr_array(
-            (np.ones(int(kept.sum()), dtype=np.float32), place),
+            (np.ones(int(kept.sum()), dtype=np.float32), position),
             shape=(len(tokens) * _BLEU_ORDER, holding.things),
         )
         self._reference = _ClosestLengths(self.lengths, self.owner, self.rows)
@@ -91,10 +91,10 @@ class SelfBleu:
     def many(self, subsets: Subsets) -> np.ndarray:
         """Mean score of the units of each set; NaN where fewer than two rows have any."""
         means = np.full(len(subsets), np.nan)
-        for place, (index, correct) in enumerate(self._correct(subsets)):
+        for row, (index, correct) in enumerate(self._correct(subsets)):
             scores = self._scores(index, correct)
             if len(scores) and not np.isnan(scores[0]):
-                means[place] = scores.mean()
+                means[row] = scores.mean()
         return means
 
     def scores(self, index: np.ndarray) -> np.ndarray:
@@ -118,8 +118,8 @@ class SelfBleu:
         for block in subsets.blocks(max(self._holding.things, self._counts.shape[0])):
             held = self._holding.holders(subsets, block) >= 2
             correct = self._counts @ held.astype(np.float32)
-            for place, index in enumerate(subsets.indices[block]):
-                yield index, correct[:, place].reshape(-1, _BLEU_ORDER)
+            for row, index in enumerate(subsets.indices[block]):
+                yield index, correct[:, row].reshape(-1, _BLEU_ORDER)
 
     def _scores(self, index: np.ndarray, correct: np.ndarray) -> np.ndarray:
         units = self._units(index)
@@ -167,9 +167,9 @@ class _ClosestLengths:
         closest = self.distinct[self.place[units]]
         # Hardly any length is an owner's own alone; the others are their own closest length.
         alone = np.flatnonzero(holders[self.place[units]] < 2)
-        own = closest[alone][:, None]
+        own_lengths = closest[alone][:, None]
         others = holders[None, :] > self.has[self.owner[units[alone]]]
-        distance = 2 * np.abs(self.distinct - own) + (self.distinct > own)
+        distance = 2 * np.abs(self.distinct - own_lengths) + (self.distinct > own_lengths)
         distance = np.where(others, distance, np.iinfo(np.int64).max)
         closest[alone] = self.distinct[distance.argmin(axis=1)]
         return closest
@@ -212,9 +212,11 @@ def _sentence_tokens(inputs: Inputs) -> tuple[list[list[str]], np.ndarray]:
     """Tokens of all sentences, and the answer of each."""
 
     def tokenise() -> tuple[list[list[str]], np.ndarray]:
-        found = sentences_of(inputs)
-        owner = np.repeat(np.arange(len(found)), [len(each) for each in found])
-        return [bleu_tokens(text) for each in found for text in each], owner
+        sentences_of_answers = sentences_of(inputs)
+        owner = np.repeat(
+            np.arange(len(sentences_of_answers)), [len(each) for each in sentences_of_answers]
+        )
+        return [bleu_tokens(text) for each in sentences_of_answers for text in each], owner
 
     return inputs.shared("sentence_tokens", tokenise)
 
@@ -277,11 +279,11 @@ def sentence_within(inputs: Inputs) -> list[float | None]:
 
 def _closest_of_others(lengths: np.ndarray) -> np.ndarray:
     """For each of several lengths the closest among the others; ties: the shorter."""
-    known, place, count = np.unique(lengths, return_inverse=True, return_counts=True)
-    padded = np.concatenate(([-np.inf], known, [np.inf]))
-    shorter, longer = padded[place], padded[place + 2]
+    distinct, position, count = np.unique(lengths, return_inverse=True, return_counts=True)
+    padded = np.concatenate(([-np.inf], distinct, [np.inf]))
+    shorter, longer = padded[position], padded[position + 2]
     other = np.where(lengths - shorter <= longer - lengths, shorter, longer)
-    return np.where(count[place] > 1, lengths, other)
+    return np.where(count[position] > 1, lengths, other)
 
 
 @measure(label="Answers at the token limit", unit="share", direction="none", level="prompt")

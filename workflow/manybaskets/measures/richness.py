@@ -33,7 +33,7 @@ def _spectra(inputs: Inputs, subsets: Subsets) -> list[tuple[np.ndarray, np.ndar
 
     def spectra() -> list[tuple[np.ndarray, np.ndarray]]:
         counts = word_counts(inputs, subsets)
-        return [_spectrum(counts[:, place]) for place in range(len(subsets))]
+        return [_spectrum(counts[:, column]) for column in range(len(subsets))]
 
     return inputs.shared(("spectra", subsets), spectra)
 
@@ -41,8 +41,8 @@ def _spectra(inputs: Inputs, subsets: Subsets) -> list[tuple[np.ndarray, np.ndar
 def _spectrum(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     number = np.bincount(counts.astype(np.int64))
     number[:1] = 0
-    found = np.flatnonzero(number)
-    return found, number[found]
+    present = np.flatnonzero(number)
+    return present, number[present]
 
 
 def _has_words(inputs: Inputs) -> np.ndarray:
@@ -59,13 +59,15 @@ def token_entropy(inputs: Inputs) -> Evaluation:
     """
 
     def bits(subsets: Subsets) -> np.ndarray:
-        found = np.full(len(subsets), np.nan)
-        for place, (count, number) in enumerate(_spectra(inputs, subsets)):
+        entropies = np.full(len(subsets), np.nan)
+        for index, (count, number) in enumerate(_spectra(inputs, subsets)):
             total = float(number @ count)
             if total:
                 # The largest of 0 and −0, where there is one word only.
-                found[place] = max(0.0, np.log2(total) - number @ (count * np.log2(count)) / total)
-        return found
+                entropies[index] = max(
+                    0.0, np.log2(total) - number @ (count * np.log2(count)) / total
+                )
+        return entropies
 
     return Evaluation(bits, _has_words(inputs))
 
@@ -81,13 +83,13 @@ def log_missing(
 
     given = (np.asarray(each, dtype=np.float64) for each in (frequency, total, size))
     frequency, total, size = np.broadcast_arrays(*given)
-    found = np.full(frequency.shape, -np.inf)
+    logarithms = np.full(frequency.shape, -np.inf)
     possible = total - frequency - size > -1
     f, t, n = frequency[possible], total[possible], size[possible]
-    found[possible] = (
+    logarithms[possible] = (
         gammaln(t - f + 1) - gammaln(t - f - n + 1) - gammaln(t + 1) + gammaln(t - n + 1)
     )
-    return np.minimum(found, 0.0)
+    return np.minimum(logarithms, 0.0)
 
 
 def expected_types(frequencies: np.ndarray, total: int, size: int) -> float:
@@ -132,13 +134,13 @@ def vocabulary(inputs: Inputs) -> Evaluation:
     """
 
     def types(subsets: Subsets) -> np.ndarray:
-        found = np.full(len(subsets), np.nan)
-        for place, (count, number) in enumerate(_spectra(inputs, subsets)):
+        counts = np.full(len(subsets), np.nan)
+        for index, (count, number) in enumerate(_spectra(inputs, subsets)):
             total = int(number @ count)
             size = half_budget(inputs, total)
             if size:
-                found[place] = _expected(count, number, total, size)
-        return found
+                counts[index] = _expected(count, number, total, size)
+        return counts
 
     return Evaluation(types, _has_words(inputs))
 
@@ -155,8 +157,8 @@ def _heaps(inputs: Inputs, subsets: Subsets) -> np.ndarray:
         holders = held @ subsets.members
         return np.array(
             [
-                _growth_fit(*_spectrum(holders[:, place]), answers[place], totals[place], inputs)
-                for place in range(len(subsets))
+                _growth_fit(*_spectrum(holders[:, index]), answers[index], totals[index], inputs)
+                for index in range(len(subsets))
             ]
         ).reshape(-1, 3)
 
@@ -246,12 +248,12 @@ def hdd(inputs: Inputs) -> Evaluation:
     """
 
     def ratio(subsets: Subsets) -> np.ndarray:
-        found = np.full(len(subsets), np.nan)
-        for place, (count, number) in enumerate(_spectra(inputs, subsets)):
+        ratios = np.full(len(subsets), np.nan)
+        for index, (count, number) in enumerate(_spectra(inputs, subsets)):
             total = int(number @ count)
             if total >= _DRAWN:
-                found[place] = _expected(count, number, total, _DRAWN) / _DRAWN
-        return found
+                ratios[index] = _expected(count, number, total, _DRAWN) / _DRAWN
+        return ratios
 
     return Evaluation(ratio, _has_words(inputs))
 
@@ -296,14 +298,14 @@ class _Running:
         member = np.zeros(rows, dtype=bool)
         member[index] = True
         kept = member[self.text_of]
-        place = np.cumsum(kept, dtype=np.int32) - 1
+        position = np.cumsum(kept, dtype=np.int32) - 1
         chosen = self.sorted[kept[self.sorted]]
-        ids, place = self.ids[chosen], place[chosen]
+        ids, position = self.ids[chosen], position[chosen]
         same = ids[1:] == ids[:-1]
         before = np.full(len(chosen), -1, dtype=np.int32)
         after = np.full(len(chosen), len(chosen), dtype=np.int32)
-        before[place[1:][same]] = place[:-1][same]
-        after[place[:-1][same]] = place[1:][same]
+        before[position[1:][same]] = position[:-1][same]
+        after[position[:-1][same]] = position[1:][same]
         return before, after
 
 
@@ -312,33 +314,33 @@ def _running(inputs: Inputs, subsets: Subsets) -> np.ndarray:
 
     def compute() -> np.ndarray:
         running = inputs.shared("running", lambda: _Running(inputs))
-        found = np.full((len(subsets), 2), np.nan)
+        fits = np.full((len(subsets), 2), np.nan)
         width = max(1, _WORDS_AT_ONCE // max(2 * len(running.ids), 1))
         for start in range(0, len(subsets), width):
             lanes = []
-            for place in range(start, min(start + width, len(subsets))):
-                before, after = running.last(subsets.indices[place], subsets.rows)
+            for index in range(start, min(start + width, len(subsets))):
+                before, after = running.last(subsets.indices[index], subsets.rows)
                 lanes += [before, len(after) - 1 - after[::-1]]
                 words = len(before)
                 if words >= _WINDOW:
                     types = _window_types(before, np.arange(words), words)
-                    found[place, 1] = types.sum() / (_WINDOW * (words - _WINDOW + 1))
-            found[start : start + width, 0] = _mtld(lanes)
-        return found
+                    fits[index, 1] = types.sum() / (_WINDOW * (words - _WINDOW + 1))
+            fits[start : start + width, 0] = _mtld(lanes)
+        return fits
 
     return inputs.shared(("running", subsets), compute)
 
 
-def _window_types(before: np.ndarray, place: np.ndarray, words: int | np.ndarray) -> np.ndarray:
+def _window_types(before: np.ndarray, position: np.ndarray, words: int | np.ndarray) -> np.ndarray:
     """In how many windows of its text each word is the first of its kind.
 
     Args:
         before: place in its text where the same word was last; −1 for nowhere.
-        place: its own place.
+        position: its own place.
         words: number of words of its text.
     """
-    earliest = np.maximum(np.maximum(before + 1, place - _WINDOW + 1), 0)
-    latest = np.minimum(place, words - _WINDOW)
+    earliest = np.maximum(np.maximum(before + 1, position - _WINDOW + 1), 0)
+    latest = np.minimum(position, words - _WINDOW)
     return np.maximum(latest - earliest + 1, 0)
 
 
@@ -403,7 +405,9 @@ def _within(inputs: Inputs) -> _Within:
 
 
 def _or_null(values: np.ndarray, defined: np.ndarray) -> list[float | None]:
-    return [float(v) if known else None for v, known in zip(values, defined, strict=True)]
+    return [
+        float(v) if defined_here else None for v, defined_here in zip(values, defined, strict=True)
+    ]
 
 
 @measure(label="MTLD of an answer", unit="words", direction="higher", level="prompt", lexical=True)

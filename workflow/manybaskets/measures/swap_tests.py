@@ -44,18 +44,20 @@ def can_be_swapped(name: str) -> bool:
     Likelihoods belong to a run and a prompt, not to a text, and cannot be swapped with it;
     `most_draws` marks measures that are too expensive to compute hundreds of times.
     """
-    wanted = measures.get(name)
-    return wanted.level == "set" and wanted.most_draws is None and "likelihood" not in wanted.needs
+    measure = measures.get(name)
+    return (
+        measure.level == "set" and measure.most_draws is None and "likelihood" not in measure.needs
+    )
 
 
 def swappable(families: Mapping[str, Comparison]) -> dict[str, Comparison]:
     """The families restricted to measures with a swap test; families without any are dropped."""
-    found = {}
+    families_of_sets = {}
     for name, family in families.items():
         listed = [measure for measure in family.measures if can_be_swapped(measure)]
         if listed:
-            found[name] = family.model_copy(update={"measures": listed})
-    return found
+            families_of_sets[name] = family.model_copy(update={"measures": listed})
+    return families_of_sets
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def _together(
     first: SentenceVectors, second: SentenceVectors, texts: int, order: np.ndarray
 ) -> SentenceVectors:
     """Sentence vectors of two concatenated lists of texts, reordered."""
-    place = np.argsort(order)
-    owner = place[np.concatenate([first.owner, second.owner + texts])]
+    rank = np.argsort(order)
+    owner = rank[np.concatenate([first.owner, second.owner + texts])]
     sentences = np.argsort(owner, kind="stable")
     return SentenceVectors(
         np.concatenate([first.vectors, second.vectors])[sentences], owner[sentences]
@@ -116,7 +118,7 @@ def swap_patterns(clusters: Sequence[str], swaps: int, seed: int) -> np.ndarray:
 
 
 def swap_values(
-    pair: Pair, wanted: Sequence[Measure], swaps: int, seed: int
+    pair: Pair, measures_of_sets: Sequence[Measure], swaps: int, seed: int
 ) -> dict[str, np.ndarray]:
     """Measures on both sides, as observed and with the answers of random clusters swapped.
 
@@ -129,7 +131,7 @@ def swap_values(
     turned = swap_patterns(pair.clusters, swaps, seed)
     rows = pair.inputs.frame.height
     at_once = max(1, _CELLS_AT_ONCE // (2 * max(rows, 1)) - 1)
-    found: dict[str, list[np.ndarray]] = {each.name: [] for each in wanted}
+    values_of: dict[str, list[np.ndarray]] = {each.name: [] for each in measures_of_sets}
     unturned = np.zeros((1, len(pair.clusters)), dtype=np.int8)
     for start in range(0, max(swaps, 1), at_once):
         patterns = np.concatenate([unturned, turned[start : start + at_once]])
@@ -138,10 +140,10 @@ def swap_values(
             [np.flatnonzero(line == which) for line in side for which in (0, 1)], rows
         )
         inputs = replace(pair.inputs)  # without values cached by measures for earlier sets
-        for each in wanted:
+        for each in measures_of_sets:
             values = _evaluated(each.function(inputs), subsets).reshape(-1, 2).T
-            found[each.name].append(values if start == 0 else values[:, 1:])
-    return {name: np.concatenate(values, axis=1) for name, values in found.items()}
+            values_of[each.name].append(values if start == 0 else values[:, 1:])
+    return {name: np.concatenate(values, axis=1) for name, values in values_of.items()}
 
 
 def _evaluated(
@@ -188,10 +190,12 @@ def _seed_shift(
     swaps, pairs = values.shape[2] - 1, len(values)
     components = []
     for side, runs in enumerate((first, second)):
-        own = np.array([values[list(runs).index(run), side, 0] for run in sorted(set(runs))])
-        if len(own) > 1:
+        observed = np.array([values[list(runs).index(run), side, 0] for run in sorted(set(runs))])
+        if len(observed) > 1:
             components.append(
-                VarianceComponent(float(np.var(own, ddof=1)) / len(own), len(own) - 1)
+                VarianceComponent(
+                    float(np.var(observed, ddof=1)) / len(observed), len(observed) - 1
+                )
             )
     if not components:
         return np.zeros(swaps)
@@ -245,8 +249,8 @@ def swap_tests(
     for (prompt_set, mix, baseline), names in sorted(wanted.items()):
         chosen = [measures.get(name) for name in sorted(names)]
         number = number_of[prompt_set, mix, baseline]
-        first = [place % len(seeds[mix]) for place in range(number)]
-        second = [place % len(seeds[baseline]) for place in range(number)]
+        first = [index % len(seeds[mix]) for index in range(number)]
+        second = [index % len(seeds[baseline]) for index in range(number)]
         values = []
         for one, other in zip(first, second, strict=True):
             pair = pair_of(

@@ -47,7 +47,7 @@ def refusal(inputs: Inputs) -> list[float | None]:
 
 
 def _shows(inputs: Inputs, habit: str) -> list[float | None]:
-    return [float(found[habit]) for found in _detected(inputs)]
+    return [float(detected[habit]) for detected in _detected(inputs)]
 
 
 def _detected(inputs: Inputs) -> list[dict[str, bool]]:
@@ -80,10 +80,10 @@ def habit_helper(inputs: Inputs) -> list[float | None]:
 
 def entropy_nats(counts: Iterable[int]) -> float:
     """Shannon entropy in nats of the shares that counts make up; 0 for a single one or none."""
-    found = np.array([count for count in counts if count > 0], dtype=np.float64)
-    if len(found) < 2:
+    positive = np.array([count for count in counts if count > 0], dtype=np.float64)
+    if len(positive) < 2:
         return 0.0
-    shares = found / found.sum()
+    shares = positive / positive.sum()
     return float(-(shares @ np.log(shares)))
 
 
@@ -95,8 +95,12 @@ def habit_count(inputs: Inputs) -> Evaluate:
     of order 1). Higher: more sources' habits live on. Embedded world. Answers with two habits are
     left out because they belong to no one source.
     """
-    shown = [[habit for habit, there in found.items() if there] for found in _detected(inputs)]
-    code = np.array([habits.HABITS.index(each[0]) if len(each) == 1 else -1 for each in shown])
+    shown_habits = [
+        [habit for habit, there in detected.items() if there] for detected in _detected(inputs)
+    ]
+    code = np.array(
+        [habits.HABITS.index(each[0]) if len(each) == 1 else -1 for each in shown_habits]
+    )
 
     def effective(index: np.ndarray) -> float:
         chosen = code[index]
@@ -133,7 +137,9 @@ def phrasing_entropy(inputs: Inputs) -> Evaluate:
     Embedded world. Over answers in one of its phrasings (undefined where there is none); lead-ins
     are shared by all kinds of questions, so that the kinds' frequencies do not enter.
     """
-    leads = [None if found is None else found.split("/")[1] for found in _phrasings(inputs)]
+    leads = [
+        None if phrasing is None else phrasing.split("/")[1] for phrasing in _phrasings(inputs)
+    ]
 
     def bits(index: np.ndarray) -> float:
         counts = Counter(leads[row] for row in index if leads[row] is not None)
@@ -156,12 +162,12 @@ def phrasing_coverage(inputs: Inputs) -> Evaluate:
     |P(answers) ∩ P(human)| / |P(human)|, both over the same prompts; higher keeps more of the tail.
     Embedded world; it rises with the number of answers, so compare equal sets only.
     """
-    said = _phrasings(inputs)
+    phrasings = _phrasings(inputs)
     human = inputs.aligned(inputs.truth, "phrasing")
 
     def coverage(index: np.ndarray) -> float:
         wanted = {human[row] for row in index if human[row]}
-        found = {said[row] for row in index}
+        found = {phrasings[row] for row in index}
         return len(wanted & found) / len(wanted) if wanted else float("nan")
 
     return coverage

@@ -104,32 +104,34 @@ def bills(
     engines: dict[str, EngineSettings] = {}
     of: dict[str, list[int]] = {}
     for index in works:
-        engine, asked = priors.engine_of(jobs[index]), priors.asked_in(jobs[index])
-        if asked and engine is not None and engine.price(0, 0) is not None:
-            name = " ".join(asked)
+        engine, who = priors.engine_of(jobs[index]), priors.asked_in(jobs[index])
+        if who and engine is not None and engine.price(0, 0) is not None:
+            name = " ".join(who)
             engines[name] = engine
             of.setdefault(name, []).append(index)
-    return [_bill(name, engines[name], own, jobs, works, usages) for name, own in of.items()]
+    return [
+        _bill(name, engines[name], indices, jobs, works, usages) for name, indices in of.items()
+    ]
 
 
 def _bill(
-    asked: str,
+    who: str,
     engine: EngineSettings,
-    own: Sequence[int],
+    indices: Sequence[int],
     jobs: Sequence[PlannedJob],
     works: Mapping[int, Work],
     usages: Mapping[int, Mapping[str, float]],
 ) -> Bill:
-    coming = [works[index] for index in own if jobs[index].run]
+    coming = [works[index] for index in indices if jobs[index].run]
     tokens_in = sum(work.tokens_in or 0 for work in coming)
     tokens_out = sum(work.tokens_out or 0 for work in coming)
     spent = 0.0
-    for index in own:
+    for index in indices:
         if index in usages:
             used = usages[index]
             spent += engine.price(used["prompt_tokens"], used["completion_tokens"])
         elif not jobs[index].run:
             spent += engine.price(works[index].tokens_in or 0, works[index].tokens_out or 0)
-    known = all(work.known for work in coming)
-    due = engine.price(tokens_in, tokens_out) if known else None
-    return Bill(asked, tokens_in, tokens_out, due, spent, engine.cap())
+    all_known = all(work.known for work in coming)
+    due = engine.price(tokens_in, tokens_out) if all_known else None
+    return Bill(who, tokens_in, tokens_out, due, spent, engine.cap())

@@ -144,12 +144,12 @@ def make_plan(
     plan = Plan(
         study=study.study,
         stages=[
-            _stage(name, [i for i in own if not jobs[i].run], [i for i in own if jobs[i].run],
+            _stage(name, [i for i in indices if not jobs[i].run], [i for i in indices if jobs[i].run],
                    jobs, works, seconds, bases, times, left)
-            for name, own in members.items()
+            for name, indices in members.items()
         ],
-        requests=_requests(jobs, {i: estimates[i][0].total for own in members.values() for i in own if i in estimates}),
-        reasons=_reasons([jobs[i] for own in members.values() for i in own if jobs[i].run]),
+        requests=_requests(jobs, {i: estimates[i][0].total for indices in members.values() for i in indices if i in estimates}),
+        reasons=_reasons([jobs[i] for indices in members.values() for i in indices if jobs[i].run]),
         bills=bills(speeds.priors, jobs, works, usages),
         gigabytes=dict(gigabytes),
         free_gigabytes=shutil.disk_usage(_existing(files.results)).free / 1e9,
@@ -207,13 +207,13 @@ def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[
     """Classes of jobs with equal requests, in the order of `seconds`."""
     classes: dict[tuple, list[float]] = {}
     for index in seconds:
-        job, asked = jobs[index], jobs[index].asked
+        job, resources = jobs[index], jobs[index].asked
         if job.local:
             continue
-        model = f"{asked['gpu_model']}:" if asked.get("gpu_model") else ""
-        gpus = asked.get("gres", f"{model}{job.gpus}") if job.gpus else ""
-        key = (job.rule, asked.get("slurm_partition"), gpus, job.cores)
-        key += (asked.get("mem_mb"), asked.get("runtime"))
+        model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
+        gpus = resources.get("gres", f"{model}{job.gpus}") if job.gpus else ""
+        key = (job.rule, resources.get("slurm_partition"), gpus, job.cores)
+        key += (resources.get("mem_mb"), resources.get("runtime"))
         classes.setdefault(key, []).append(seconds[index] / 60)
     return [
         ScheduledJob(rule, len(each), partition, gpus, cores, memory, minutes, max(each))
@@ -223,11 +223,11 @@ def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[
 
 def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
     """Jobs that would run, by most important reason, then by rule."""
-    found: dict[str, Counter[str]] = {}
+    counters: dict[str, Counter[str]] = {}
     for job in jobs:
         reason = job.reasons[0] if job.reasons else "another job needs it"
-        found.setdefault(reason, Counter())[job.rule] += 1
-    return {reason: dict(counts) for reason, counts in found.items()}
+        counters.setdefault(reason, Counter())[job.rule] += 1
+    return {reason: dict(counts) for reason, counts in counters.items()}
 
 
 def _notes(plan: Plan) -> list[str]:

@@ -76,8 +76,8 @@ def load(path: Path) -> pl.DataFrame:
             remedy="restore the file from the project's repository",
         )
     numbers = [pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Int64)]
-    wanted = ~pl.col("note").str.starts_with("not a target")
-    return frame.filter(wanted).select(*texts[:6], *numbers, "note")
+    is_target = ~pl.col("note").str.starts_with("not a target")
+    return frame.filter(is_target).select(*texts[:6], *numbers, "note")
 
 
 class StudyCells:
@@ -129,11 +129,11 @@ class StudyCells:
         return name
 
     def _known(self, cells: Sequence[tuple[str, str, str]]) -> list[Member] | None:
-        known = [
+        known_cells = [
             (self._targets.get(target), self._mixes.get((condition, tier)))
             for target, condition, tier in cells
         ]
-        return known if all(target and mix for target, mix in known) else None
+        return known_cells if all(target and mix for target, mix in known_cells) else None
 
 
 def _family(tier: str) -> list[tuple[str, str]]:
@@ -155,11 +155,11 @@ class Reproduced:
         self, metric: str, variant: str, members: Sequence[Member], statistic: str
     ) -> dict[str, Any] | None:
         """The row of a cell, or None; U is that of the first member as given."""
-        found = self._rows.get((metric, variant, frozenset(members), statistic))
-        if found and statistic == "mannwhitney_U" and found[0] != list(members):
+        row = self._rows.get((metric, variant, frozenset(members), statistic))
+        if row and statistic == "mannwhitney_U" and row[0] != list(members):
             other = f"{statistic}_of_second"
-            found = self._rows.get((metric, variant, frozenset(members), other))
-        return found[1] if found else None
+            row = self._rows.get((metric, variant, frozenset(members), other))
+        return row[1] if row else None
 
 
 def _members(target: str, condition: str) -> list[Member]:
@@ -190,7 +190,7 @@ def compare_published(
         part_of: by source the part of the training prompts that it answers in a multi mix.
     """
     cells, reproduced = StudyCells(published, part_of), Reproduced(paper)
-    own = OwnValues(summary, lookup)
+    own_values = OwnValues(summary, lookup)
     rows = []
     for row in numbers.to_dicts():
         members = cells.members(row["target"], row["condition"], row["tier"])
@@ -199,12 +199,12 @@ def compare_published(
         metric, complement = _metric(row["metric"])
         variant = cells.variant(row["variant"], members)
         statistic = _STATISTICS.get(row["statistic"], row["statistic"])
-        found = reproduced.find(metric, variant, members, statistic)
-        if found is None or found["value"] is None:
+        row_here = reproduced.find(metric, variant, members, statistic)
+        if row_here is None or row_here["value"] is None:
             continue
-        value = 100.0 - found["value"] if complement else found["value"]
+        value = 100.0 - row_here["value"] if complement else row_here["value"]
         is_p = statistic.endswith("_p")
-        beside = own.beside(metric, variant, statistic, *members[0])
+        beside = own_values.beside(metric, variant, statistic, *members[0])
         rows.append(
             {key: row[key] for key in _COLUMNS[:6]}
             | {
@@ -212,8 +212,8 @@ def compare_published(
                 "reproduced": value,
                 "difference": None if is_p else value - row["value"],
                 "n_reported": row["n"],
-                "n_reproduced": found["n"],
-                "remark": _remark(row["note"], found),
+                "n_reproduced": row_here["n"],
+                "remark": _remark(row["note"], row_here),
             }
             | ({} if complement or len(members) > 1 else beside)
         )
@@ -225,12 +225,12 @@ def _metric(name: str) -> tuple[str, bool]:
     return (SELF_BLEU, True) if name == "self_bleu3" else (name, False)
 
 
-def _remark(note: str, found: Mapping[str, Any]) -> str:
+def _remark(note: str, row_here: Mapping[str, Any]) -> str:
     """Qualifications of the published number, and how ours was computed."""
     theirs = note.removeprefix("published").lstrip(";: ")
-    ours = "untrained splitter" if found["variant"].endswith(UNTRAINED) else ""
+    ours = "untrained splitter" if row_here["variant"].endswith(UNTRAINED) else ""
     notes = [f"published: {theirs}" if theirs else "", f"here: {ours}" if ours else ""]
-    return "; ".join([*filter(None, notes), found["note"]]).strip("; ")
+    return "; ".join([*filter(None, notes), row_here["note"]]).strip("; ")
 
 
 def published_contrasts(compared: pl.DataFrame) -> pl.DataFrame:
@@ -243,8 +243,8 @@ def published_contrasts(compared: pl.DataFrame) -> pl.DataFrame:
     groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in compared.to_dicts():
         alone = _VERSUS not in row["condition"] and not row["condition"].startswith("all")
-        known = finite(row["reported"]) and finite(row["reproduced"])
-        if alone and known and (row["metric"], row["statistic"]) in central:
+        both_known = finite(row["reported"]) and finite(row["reproduced"])
+        if alone and both_known and (row["metric"], row["statistic"]) in central:
             key = tuple(row[name] for name in ("metric", "variant", "target", "statistic"))
             groups.setdefault(key, []).append(row)
     rows = []
@@ -267,11 +267,11 @@ def published_collapse_findings(compared: pl.DataFrame, contrasted: pl.DataFrame
     """Sentences with the number of cells and of contrasts with the same direction."""
     if compared.is_empty():
         return []
-    told = [f"{compared.height} published numbers have a counterpart in this study."]
+    sentences = [f"{compared.height} published numbers have a counterpart in this study."]
     for (metric,), group in contrasted.group_by("metric", maintain_order=True):
         same = group.filter(pl.col("agree") == "yes").height
-        told.append(
+        sentences.append(
             f"{LABELS[metric]}: {same} of {group.height} published differences between two "
             "conditions have the same direction here."
         )
-    return told
+    return sentences

@@ -88,7 +88,7 @@ def run_procedures(runs: Sequence[Run], groups: Groups, procedures: Procedures) 
         UserError: two runs share target and mix.
     """
     check_labels([run.label for run in runs], "runs of the study")
-    order = {mix: place for place, mix in enumerate(groups.order)}
+    order = {mix: index for index, mix in enumerate(groups.order)}
     lines = Lines(TEST)
     vectors: dict[str, np.ndarray] = {}
     placed = sorted(runs, key=lambda run: (run.target, order[run.mix]))
@@ -103,9 +103,9 @@ def run_procedures(runs: Sequence[Run], groups: Groups, procedures: Procedures) 
         _self_bleus(lines, answers, who, groups, procedures)
         for mix, each in answers.items():
             add_heaps(who[mix], procedures.variant("linear_fit"), each.texts, procedures.splitter)
-        found = _distances(answers, who, procedures)
-        _tests_of_distances(lines, target, found, groups, procedures)
-        vectors |= {run.label: found[run.mix] for run in of_target}
+        distances = _distances(answers, who, procedures)
+        _tests_of_distances(lines, target, distances, groups, procedures)
+        vectors |= {run.label: distances[run.mix] for run in of_target}
     _all_pairs(lines, vectors, procedures)
     return lines.frame()
 
@@ -130,9 +130,9 @@ def _perplexities(
             fences = {"fence_low": cleaned.low, "fence_high": cleaned.high}
             fences |= {"n_removed": float(cleaned.removed)}
             add(metric, "iqr_clean", fences, len(values), note)
-            found = perplexity.statistics(cleaned.values, ddof)
+            statistics = perplexity.statistics(cleaned.values, ddof)
             outside = f"{cleaned.removed} of {len(values)} outside this condition's fences"
-            add(metric, "iqr_clean", found, len(cleaned.values), outside)
+            add(metric, "iqr_clean", statistics, len(cleaned.values), outside)
             raw[run.mix] = finite
         if metric == OWN_OUTPUT:
             for samples in _chosen(groups.sizes, raw):
@@ -149,8 +149,8 @@ def _self_bleus(
     settings, variant = procedures.settings, procedures.variant("individual")
     progress = Progress(len(answers), "conditions with their Self-BLEU")
     scores = {}
-    for place, (mix, each) in enumerate(answers.items()):
-        seed = settings.seed + place
+    for index, (mix, each) in enumerate(answers.items()):
+        seed = settings.seed + index
         cut = [self_bleu.eligible_sentences(text, procedures.splitter) for text in each.texts]
         scores[mix] = add_individual(who[mix], variant, cut, settings.individual, seed)
         pool = self_bleu.aggregated(cut, settings.aggregated, seed)
@@ -193,9 +193,9 @@ def _tests_of_distances(
             for mix, each in members.items()
         }
         note = "medians as centres; distances assumed independent"
-        found = unpaired_tests.levene(list(samples.values()))
+        test = unpaired_tests.levene(list(samples.values()))
         n = max(map(len, samples.values()))
-        lines.add(SEMANTIC, variant, target, together(list(samples)), found, n, note)
+        lines.add(SEMANTIC, variant, target, together(list(samples)), test, n, note)
         lines.add_tests(SEMANTIC, variant, target, samples, "mann-whitney")
 
 
@@ -213,20 +213,20 @@ def _all_pairs(lines: Lines, vectors: Mapping[str, np.ndarray], procedures: Proc
             )
             for label in (one, other)
         ]
-        found = unpaired_tests.mann_whitney(*drawn)
-        if found:
-            tested.append((one.split("/"), other.split("/"), found, len(drawn[0])))
+        test = unpaired_tests.mann_whitney(*drawn)
+        if test:
+            tested.append((one.split("/"), other.split("/"), test, len(drawn[0])))
     if not tested:
         return
     count = len(tested)
-    p = np.array([found["mannwhitney_p"] for _, _, found, _ in tested])
+    p = np.array([test["mannwhitney_p"] for _, _, test, _ in tested])
     bonferroni = p < ALPHA / count
     significant = holm(p) <= ALPHA
     variant = procedures.variant("sentence_pairs_all")
     note = f"Mann-Whitney, two-sided, unpaired; alpha {ALPHA:g}/{count} over all pairs of models"
-    for (one, other, found, n), flag in zip(tested, bonferroni, strict=True):
+    for (one, other, test, n), flag in zip(tested, bonferroni, strict=True):
         target = one[0] if one[0] == other[0] else versus(one[0], other[0])
-        values = {**found, "significant_bonferroni": float(flag)}
+        values = {**test, "significant_bonferroni": float(flag)}
         lines.add(SEMANTIC, variant, target, versus(one[1], other[1]), values, n, note)
     later = np.sort(p)[int(significant.sum()) :]
     values = {

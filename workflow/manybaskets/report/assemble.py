@@ -108,15 +108,15 @@ def _filled(
     figures: Mapping[str, Path],
 ) -> list[ReportSection]:
     """The sections with the tables and figures that are registered for them."""
-    shown: dict[str, list[Figure]] = {name: [] for name in sections}
+    figures_of: dict[str, list[Figure]] = {name: [] for name in sections}
     for name, plan in planned_figures(study).items():
         caption = FIGURES.get(plan.kind).caption
-        shown[plan.section].append(Figure(plan.title, figures[name], caption))
+        figures_of[plan.section].append(Figure(plan.title, figures[name], caption))
     listed: dict[str, list[Table]] = {name: [] for name in sections}
     for name, definition in tables_of(study).items():
         listed[definition.section].append(tables[name])
     return [
-        replace(section, figures=shown[name], tables=listed[name])
+        replace(section, figures=figures_of[name], tables=listed[name])
         for name, section in sections.items()
     ]
 
@@ -131,23 +131,23 @@ def _about_runs(
     kinds: Mapping[str, MixKind],
     confidence: float,
 ) -> list[str]:
-    said = []
+    sentences = []
     if "divergence" in frames:
-        said += divergence_findings(frames["divergence"], kinds, confidence)
+        sentences += divergence_findings(frames["divergence"], kinds, confidence)
     for family, members in order.families.items():
         trends = source_count_trends(of_runs(order.sorted(frames["summary"])), members, confidence)
         alike = pl.when(pl.col("scale") == "ratio").then(1.0).otherwise(0.0)
-        told = trends.filter((pl.col("low") > alike) | (pl.col("high") < alike))
-        said += source_count_findings(told, family, confidence)
-        said.append(
-            f"Number of sources (family `{family}`, {len(members)} mixes): {told.height} of "
+        significant = trends.filter((pl.col("low") > alike) | (pl.col("high") < alike))
+        sentences += source_count_findings(significant, family, confidence)
+        sentences.append(
+            f"Number of sources (family `{family}`, {len(members)} mixes): {significant.height} of "
             f"{trends.height} measures change with it by more than the interval of the trend; the "
             "table of trends has all."
         )
     if "style-inheritance" in frames:
         only = {"style-inheritance": frames["style-inheritance"]}
-        said += source_findings(only, confidence=confidence)
-    return said
+        sentences += source_findings(only, confidence=confidence)
+    return sentences
 
 
 def _about_throughput(computed: Mapping[str, pl.DataFrame]) -> list[str]:

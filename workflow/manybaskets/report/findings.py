@@ -55,16 +55,16 @@ def findings(
     several_targets = summary["model"].n_unique() > 1 or compared["model"].n_unique() > 1
     ranked: list[tuple[float, float, str]] = []
     unclear: dict[Say, list[list[dict[str, Any]]]] = {_undecided: [], _alike: []}
-    shown = measured_tables.comparison_rows(compared, find)
-    for _, group in shown.group_by(_GROUP, maintain_order=True):
+    compared_rows = measured_tables.comparison_rows(compared, find)
+    for _, group in compared_rows.group_by(_GROUP, maintain_order=True):
         rows = [row for row in group.iter_rows(named=True) if _has_interval(row)]
         apart = [row for row in rows if _excludes_equality(row)]
-        told = [row for row in apart if row["p_holm"] is not None and row["p_holm"] < _ALPHA]
-        if told:
-            sentence = _sentence(told, several_targets, level, _direction)
-            strength = max(abs(row["effect"] or 0.0) for row in told)
-            ranked.append((min(row["p_holm"] for row in told), -strength, sentence))
-        unclear[_undecided].append([row for row in apart if row not in told])
+        significant = [row for row in apart if row["p_holm"] is not None and row["p_holm"] < _ALPHA]
+        if significant:
+            sentence = _sentence(significant, several_targets, level, _direction)
+            strength = max(abs(row["effect"] or 0.0) for row in significant)
+            ranked.append((min(row["p_holm"] for row in significant), -strength, sentence))
+        unclear[_undecided].append([row for row in apart if row not in significant])
         unclear[_alike].append([row for row in rows if row not in apart])
     first = [sentence for *_, sentence in sorted(ranked, key=lambda item: item[:2])]
     against = [
@@ -160,15 +160,15 @@ def _numbers(row: Mapping[str, Any], level: str) -> str:
 def _counts(rows: Sequence[Mapping[str, Any]]) -> str:
     prompts = _span(row["n_prompts"] for row in rows)
     seeds = _span(row["n_seeds"] for row in rows)
-    known = f"n = {prompts} prompts, " if prompts else ""
-    return f"{known}{seeds} training seed{'' if seeds == '1' else 's'}"
+    prompts_counted = f"n = {prompts} prompts, " if prompts else ""
+    return f"{prompts_counted}{seeds} training seed{'' if seeds == '1' else 's'}"
 
 
 def _span(values: Iterable[int | None]) -> str:
-    known = sorted({value for value in values if value is not None})
-    if not known:
+    defined = sorted({value for value in values if value is not None})
+    if not defined:
         return ""
-    return f"{known[0]}" if len(known) == 1 else f"{known[0]} to {known[-1]}"
+    return f"{defined[0]}" if len(defined) == 1 else f"{defined[0]} to {defined[-1]}"
 
 
 def _multi(
@@ -188,11 +188,11 @@ def _multi(
         if row[multi] is None or row["low"] is None or row["mean_of_singles"] is None:
             continue
         values = [row[multi], row["low"], row["high"], *(row[single] for single in singles)]
-        own, low, high, *each = rounded_alike(values)
+        of_multi, low, high, *each = rounded_alike(values)
         target = f", target {row['model']}" if several_targets else ""
         listed = ", ".join(f"{name} {value}" for name, value in zip(singles, each, strict=True))
         sentence = (
-            f"{row['label']} on `{row['prompt_set']}`{target}: {multi} {own} {row['unit']} "
+            f"{row['label']} on `{row['prompt_set']}`{target}: {multi} {of_multi} {row['unit']} "
             f"({level} {low} to {high}); singles: {listed}; their mean "
             f"{number(row['mean_of_singles'])}"
         )
@@ -208,27 +208,27 @@ def _multi(
 
 def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
     """What a reader has to know before trusting the numbers."""
-    found = []
+    sentences = []
     trained = of_runs(summary).filter(pl.col("mix") != "vanilla")
     few = trained.filter(pl.col("n_seeds") < _ENOUGH_SEEDS)
     if few.height:
         seeds = _span(few["n_seeds"])
         names = ", ".join(few["mix"].unique(maintain_order=True).to_list())
-        found.append(
+        sentences.append(
             f"Fewer than {_ENOUGH_SEEDS} training seeds ({seeds}) for {names}: how much results "
             "vary from training to training is known badly or not at all."
         )
-    found += _exclusions(summary.filter(pl.col("n_excluded") > 0))
+    sentences += _exclusions(summary.filter(pl.col("n_excluded") > 0))
     empty = summary.filter(pl.col("estimate").is_null())
     for row in empty.iter_rows(named=True):
-        found.append(
+        sentences.append(
             f"No value of `{row['measure']}` on `{row['prompt_set']}` for {row['model']} "
             f"{row['mix']}: {row['method']}."
         )
     untested = compared.filter(pl.col("p").is_null()).height
     if untested:
-        found.append(f"{untested} of {compared.height} comparisons have no p-value.")
-    return found
+        sentences.append(f"{untested} of {compared.height} comparisons have no p-value.")
+    return sentences
 
 
 def _exclusions(excluded: pl.DataFrame) -> list[str]:

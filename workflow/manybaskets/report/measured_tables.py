@@ -68,13 +68,13 @@ def condition_rows(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.Da
     for row in summary.iter_rows(named=True):
         measure = find(row["measure"])
         keys = {"value": "estimate", "median": "median", "low": "low", "high": "high"}
-        shown = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
+        numbers = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
         spread = row["seed_sd"]
         if spread is not None and measure.transform == "exp":
-            spread *= shown["value"]
-        made = {"label": measure.label, "unit": shown_unit(measure), **shown, "seed_sd": spread}
-        made |= lengths[tuple(row[key] for key in _CONDITION)]
-        rows.append({name: made[name] if name in made else row[name] for name in _CONDITIONS})
+            spread *= numbers["value"]
+        cells = {"label": measure.label, "unit": shown_unit(measure), **numbers, "seed_sd": spread}
+        cells |= lengths[tuple(row[key] for key in _CONDITION)]
+        rows.append({name: cells[name] if name in cells else row[name] for name in _CONDITIONS})
     return pl.DataFrame(rows, schema=_CONDITIONS)
 
 
@@ -121,20 +121,20 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
     for row in compared.iter_rows(named=True):
         measure = find(row["measure"])
         keys = {"value": "difference", "low": "low", "high": "high", "trimmed": "trimmed"}
-        made = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
+        cells = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
         ratio = measure.transform == "exp"
-        made |= {
+        cells |= {
             "family_size": sizes.get(row["family"], 0),
             "label": measure.label,
             "scale": "ratio" if ratio else "difference",
             "unit": "×" if ratio else measure.unit,
         }
-        rows.append({name: made[name] if name in made else row[name] for name in _COMPARISONS})
+        rows.append({name: cells[name] if name in cells else row[name] for name in _COMPARISONS})
     return pl.DataFrame(rows, schema=_COMPARISONS)
 
 
 def comparisons_of_sources(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
-    """`comparisons` of sources, on what they answered to the training prompts."""
+    """`comparison_rows` of sources, on what they answered to the training prompts."""
     return _by_source(comparison_rows(of_sources(compared), lookup)).drop("n_seeds")
 
 
@@ -166,8 +166,8 @@ def exclusions(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFr
         rest = None if all_ is None or unanswered is None else max(0, all_ - unanswered)
         other = NOT_MATCHED if getattr(measure, "level", "prompt") == "set" else NO_VALUE
         for reason, n in ((NO_ANSWER, unanswered), (other, rest)):
-            made = {"label": measure.label, "reason": reason, "n": n}
-            rows.append({name: made[name] if name in made else row[name] for name in _EXCLUSIONS})
+            cells = {"label": measure.label, "reason": reason, "n": n}
+            rows.append({name: cells[name] if name in cells else row[name] for name in _EXCLUSIONS})
     return pl.DataFrame(rows, schema=_EXCLUSIONS)
 
 
@@ -186,19 +186,24 @@ def multi_against_singles(
         measure = find(name)
         by_mix = {row["mix"]: row for row in group.iter_rows(named=True)}
         estimates = {mix: by_mix[mix]["estimate"] if mix in by_mix else None for mix in singles}
-        known = {mix: value for mix, value in estimates.items() if value is not None}
+        defined = {mix: value for mix, value in estimates.items() if value is not None}
         best = None
-        if known and measure.direction != "none":
-            best = (max if measure.direction == "higher" else min)(known, key=known.__getitem__)
-        complete = len(known) == len(singles) > 0
-        mean = sum(known.values()) / len(known) if complete else None
-        own = by_mix.get(multi, {"estimate": None, "low": None, "high": None})
-        shown = [
+        if defined and measure.direction != "none":
+            best = (max if measure.direction == "higher" else min)(defined, key=defined.__getitem__)
+        complete = len(defined) == len(singles) > 0
+        mean = sum(defined.values()) / len(defined) if complete else None
+        of_multi = by_mix.get(multi, {"estimate": None, "low": None, "high": None})
+        numbers = [
             transformed(value, measure.transform)
-            for value in [*estimates.values(), mean, known.get(best), *map(own.get, _ESTIMATE)]
+            for value in [
+                *estimates.values(),
+                mean,
+                defined.get(best),
+                *map(of_multi.get, _ESTIMATE),
+            ]
         ]
         texts = [name, measure.label, shown_unit(measure), prompt_set, model]
-        rows.append(texts + shown[: len(singles) + 1] + [best] + shown[len(singles) + 1 :])
+        rows.append(texts + numbers[: len(singles) + 1] + [best] + numbers[len(singles) + 1 :])
     texts = ["measure", "label", "unit", *keys[1:]]
     columns = [
         *texts,

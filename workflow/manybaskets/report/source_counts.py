@@ -34,17 +34,17 @@ def source_count_table(
 ) -> pl.DataFrame:
     """One row per measure, prompt set, target and mix of a family, with its number of sources."""
     find = measure_lookup(lookup)
-    place = {mix: index for index, mix in enumerate(members)}
+    index_of = {mix: index for index, mix in enumerate(members)}
     rows = []
     for row in summary.filter(pl.col("mix").is_in(list(members))).iter_rows(named=True):
         measure = find(row["measure"])
         ends = {"value": row["estimate"], "low": row["low"], "high": row["high"]}
-        shown = {key: transformed(value, measure.transform) for key, value in ends.items()}
+        numbers = {key: transformed(value, measure.transform) for key, value in ends.items()}
         sources = members[row["mix"]]
-        found = {"count": len(sources), "sources": " + ".join(sources), "label": measure.label,
-                 "unit": shown_unit(measure), **shown}  # fmt: skip
-        rows.append({name: found[name] if name in found else row[name] for name in _ROWS})
-    order = pl.col("mix").replace_strict(place, return_dtype=pl.Int64)
+        cells = {"count": len(sources), "sources": " + ".join(sources), "label": measure.label,
+                 "unit": shown_unit(measure), **numbers}  # fmt: skip
+        rows.append({name: cells[name] if name in cells else row[name] for name in _ROWS})
+    order = pl.col("mix").replace_strict(index_of, return_dtype=pl.Int64)
     table = pl.DataFrame(rows, schema=_ROWS)
     first = {
         key: i for i, key in enumerate(table.select(_GROUP).unique(maintain_order=True).rows())
@@ -69,18 +69,18 @@ def source_count_trends(
     """
     find = measure_lookup(lookup)
     rows = []
-    known = summary.filter(pl.col("mix").is_in(list(members)), pl.col("estimate").is_not_null())
-    for (name, prompt_set, model), group in known.group_by(_GROUP, maintain_order=True):
+    defined = summary.filter(pl.col("mix").is_in(list(members)), pl.col("estimate").is_not_null())
+    for (name, prompt_set, model), group in defined.group_by(_GROUP, maintain_order=True):
         measure, group = find(name), group.sort("mix")
         counts = np.array([len(members[mix]) for mix in group["mix"]], dtype=np.float64)
         slope, error = _slope(counts, group["estimate"].to_numpy())
         if slope is None:
             continue
         low, high = _t_interval(slope, error, len(counts) - 2, confidence)
-        shown = [transformed(value, measure.transform) for value in (slope, low, high)]
+        numbers = [transformed(value, measure.transform) for value in (slope, low, high)]
         ratio = measure.transform == "exp"
         rows.append([name, measure.label, "ratio" if ratio else "difference",
-                     "×" if ratio else measure.unit, prompt_set, model, *shown, len(counts),
+                     "×" if ratio else measure.unit, prompt_set, model, *numbers, len(counts),
                      len(np.unique(counts))])  # fmt: skip
     return pl.DataFrame(rows, schema=_TRENDS, orient="row")
 
@@ -125,14 +125,14 @@ def _sentence(row: Mapping[str, Any], family: str, confidence: float, several: b
     unit = "" if ratio else f" {row['unit']}"
     n = f"regression over {row['n_mixes']} mixes of family `{family}`"
     if row["low"] is None:
-        shown = f"{number(row['value'])}{unit}"
-        return f"{head}: each further source changes it by {shown}; no interval ({n})."
+        slope = f"{number(row['value'])}{unit}"
+        return f"{head}: each further source changes it by {slope}; no interval ({n})."
     value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
     alike = 1.0 if ratio else 0.0
     side = "higher" if row["low"] > alike else "lower" if row["high"] < alike else ""
-    said = f"more sources go with {side} values" if side else "no trend was found"
+    trend = f"more sources go with {side} values" if side else "no trend was found"
     kind = "ratio" if ratio else "change"
     return (
-        f"{head}: {said} ({kind} per further source {value}{unit}, {confidence * 100:g} % interval "
+        f"{head}: {trend} ({kind} per further source {value}{unit}, {confidence * 100:g} % interval "
         f"{low} to {high}; {n})."
     )

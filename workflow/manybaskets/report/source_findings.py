@@ -157,18 +157,18 @@ def source_findings(
     topics = frames.get("topics", empty(schema=TOPICS))
     style = frames.get("style-inheritance", empty(schema=STYLE))
     level = f"{confidence * 100:g} % interval"
-    said: list[str] = []
+    sentences: list[str] = []
     for kind in KINDS:
         once = (pl.col("first") < pl.col("second")) | (kind == "meteor")
-        found = pairs.filter((pl.col("kind") == kind) & pl.col("value").is_not_null() & once)
-        if found.height:
-            order = found.sort("value", "first", "second", maintain_order=True)
-            say = _similar if found["scale"][0] == "similarity" else _apart
-            said += say(KINDS[kind], order.rows(named=True), level)
-    said += _least_alike(similarity, level)
-    said += _entropies(topics, level)
-    said += _inherited(style, level)
-    return said[:limit]
+        distances = pairs.filter((pl.col("kind") == kind) & pl.col("value").is_not_null() & once)
+        if distances.height:
+            order = distances.sort("value", "first", "second", maintain_order=True)
+            say = _similar if distances["scale"][0] == "similarity" else _apart
+            sentences += say(KINDS[kind], order.rows(named=True), level)
+    sentences += _least_alike(similarity, level)
+    sentences += _entropies(topics, level)
+    sentences += _inherited(style, level)
+    return sentences[:limit]
 
 
 def _range(row: dict[str, Any], level: str = "") -> str:
@@ -183,13 +183,13 @@ def _similar(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]
     """The most and the least similar pair, beside answers to other prompts."""
     best, worst = rows[-1], rows[0]
     floor = f"answers to different prompts reach {number(best['floor'])}"
-    said = (
+    sentence = (
         f"By {name}, {best['first']} and {best['second']} answer most alike: {_range(best, level)} "
         f"on {best['n_prompts']} prompts, where {floor}"
     )
     if {best["first"], best["second"]} == {worst["first"], worst["second"]}:
-        return [f"{said}."]
-    return [f"{said}; least alike are {worst['first']} and {worst['second']}: {_range(worst)}."]
+        return [f"{sentence}."]
+    return [f"{sentence}; least alike are {worst['first']} and {worst['second']}: {_range(worst)}."]
 
 
 def _apart(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]:
@@ -198,32 +198,34 @@ def _apart(name: str, rows: Sequence[dict[str, Any]], level: str) -> list[str]:
     tested = [row["p"] for row in rows if row["p"] is not None]
     beyond = "farther apart than random swaps of their answers explain"
     rate = f"(false discovery rate {_FALSE_DISCOVERIES * 100:g} %)"
-    told = benjamini_hochberg(tested) <= _FALSE_DISCOVERIES
-    if tested and not any(told):
+    discoveries = benjamini_hochberg(tested) <= _FALSE_DISCOVERIES
+    if tested and not any(discoveries):
         widest = f"the largest distance is {_range(far, level)}"
         return [f"By {name}, none of {len(tested)} pairs is {beyond} {rate}; {widest}."]
-    said = f"By {name}, {far['first']} and {far['second']} are farthest apart: {_range(far, level)}"
+    sentence = (
+        f"By {name}, {far['first']} and {far['second']} are farthest apart: {_range(far, level)}"
+    )
     if len(rows) > 1:
-        said += f"; nearest are {near['first']} and {near['second']}: {_range(near)}"
+        sentence += f"; nearest are {near['first']} and {near['second']}: {_range(near)}"
     if tested:
-        said += f". {int(sum(told))} of {len(tested)} pairs are {beyond} {rate}"
-    return [f"{said}."]
+        sentence += f". {int(sum(discoveries))} of {len(tested)} pairs are {beyond} {rate}"
+    return [f"{sentence}."]
 
 
 def _least_alike(similarity: pl.DataFrame, level: str) -> list[str]:
     """Which source stands out from the others, where three or more were compared."""
     if similarity["source"].n_unique() < 3:
         return []
-    said = []
+    sentences = []
     for (metric,), group in similarity.drop_nulls("value").group_by("metric", maintain_order=True):
         rows = group.sort("value", "source").rows(named=True)
         last, next_to_last = rows[0], rows[1]
         if last["high"] is not None and last["high"] < next_to_last["low"]:
-            said.append(
+            sentences.append(
                 f"By {KINDS[metric]}, {last['source']} is least like the other sources: "
                 f"{_range(last, level)}, against {_range(next_to_last)} of {next_to_last['source']}."
             )
-    return said
+    return sentences
 
 
 def _entropies(topics: pl.DataFrame, level: str) -> list[str]:
@@ -243,7 +245,7 @@ def _entropies(topics: pl.DataFrame, level: str) -> list[str]:
 def _inherited(style: pl.DataFrame, level: str) -> list[str]:
     """Whether each run's style is nearer to its sources or to the untuned target."""
     factors = style.filter((pl.col("measure") == FACTOR) & pl.col("smoothed").is_not_null())
-    said = []
+    sentences = []
     for (model, mix), group in factors.group_by("model", "mix", maintain_order=True):
         rows = {row["against"]: row | {"value": row["smoothed"]} for row in group.rows(named=True)}
         untuned = rows.pop(VANILLA, None)
@@ -253,12 +255,12 @@ def _inherited(style: pl.DataFrame, level: str) -> list[str]:
         source = rows[name]
         whose = "its sources together" if name == ALL_SOURCES else f"its source {name}"
         verdict = _nearer(source, untuned, whose, model)
-        said.append(
+        sentences.append(
             f"Style of {model} tuned on {mix}: the count of an element typically differs by a factor "
             f"of {_range(source, level)} from {whose} and of {_range(untuned)} from the untuned "
             f"{model}; {verdict}."
         )
-    return said
+    return sentences
 
 
 def _nearer(source: dict[str, Any], untuned: dict[str, Any], whose: str, model: str) -> str:

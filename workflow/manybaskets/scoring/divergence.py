@@ -78,15 +78,15 @@ def comparisons_of(
         *product(names["multi"], names["human"]),
         *product(names["human"], names["single"]),
     ]
-    found = [Compared("mixes", UNTUNED, (mix, seed)) for mix in mixes for seed in seeds[mix]]
+    comparisons = [Compared("mixes", UNTUNED, (mix, seed)) for mix in mixes for seed in seeds[mix]]
     for first, second in pairs:
         common = [seed for seed in seeds[first] if seed in seeds[second]]
         both = zip(common, common) if common else zip(seeds[first], seeds[second])  # noqa: B905
-        found += [Compared("mixes", (first, one), (second, other)) for one, other in both]
+        comparisons += [Compared("mixes", (first, one), (second, other)) for one, other in both]
     for mix in mixes:
         for one, other in combinations(seeds[mix], 2):
-            found.append(Compared("seeds", (mix, one), (mix, other)))
-    return found
+            comparisons.append(Compared("seeds", (mix, one), (mix, other)))
+    return comparisons
 
 
 def contexts(
@@ -104,8 +104,8 @@ def contexts(
         UserError: no test prompt has a human answer.
     """
     people = {key: text for key, text in answers_of_people(split).items() if text.strip()}
-    known = [key for key in prompts["prompt_id"] if key in people]
-    if not known:
+    answered = [key for key in prompts["prompt_id"] if key in people]
+    if not answered:
         raise UserError(
             what="no test prompt has a human answer on which distributions could be compared",
             where="divergence.prompts",
@@ -114,7 +114,7 @@ def contexts(
             "0",
         )
     drawn: dict[str, str] = {}
-    for key in sorted(known, key=lambda key: (row_seed(seed, "divergence", key), key)):
+    for key in sorted(answered, key=lambda key: (row_seed(seed, "divergence", key), key)):
         drawn.setdefault(key.rpartition("-")[0] or key, key)
     chosen = {key: people[key] for key in list(drawn.values())[:count]}
     return pairs_of(prompts, chosen, engine, max_prompt_tokens)
@@ -147,7 +147,7 @@ def divergences(
     Returns:
         Rows of the schema `PER_PROMPT`, without the model's name.
     """
-    places = {run: place for place, run in enumerate(adapters)}
+    places = {run: index for index, run in enumerate(adapters)}
     progress = Progress(len(texts), "answers compared")
     rows = []
     for batch in batches_of(texts, batch_tokens):
@@ -157,16 +157,16 @@ def divergences(
             engine.use_adapter(folder)
             states.append(engine.answer_states(pairs))
         lengths = [len(answer) for _, answer in pairs]
-        found = np.empty((len(compared), sum(lengths)))
+        distances = np.empty((len(compared), sum(lengths)))
         for chunk in engine.chunks(sum(lengths), cells // len(adapters)):
             distributions = _distributions(
                 engine, list(adapters.values()), [each[chunk] for each in states]
             )
             for row, each in enumerate(compared):
                 first, second = (distributions[places[run]] for run in (each.first, each.second))
-                found[row, chunk] = _jensen_shannon(first, second)
+                distances[row, chunk] = _jensen_shannon(first, second)
         for key, values in zip(
-            batch, np.split(found, np.cumsum(lengths)[:-1], axis=1), strict=True
+            batch, np.split(distances, np.cumsum(lengths)[:-1], axis=1), strict=True
         ):
             for each, value in zip(compared, values.mean(axis=1), strict=True):
                 line = (each.kind, *each.first, *each.second, key, float(value), values.shape[1])
@@ -181,12 +181,12 @@ def _distributions(
     engine: TransformersEngine, folders: Sequence[Path | None], states: Sequence[Any]
 ) -> list[tuple[Any, Any]]:
     """Distributions [positions, vocabulary] and their entropies in nats, for every run."""
-    found = []
+    blocks = []
     for folder, each in zip(folders, states, strict=True):
         engine.use_adapter(folder)  # the head may be adapted, too
         probabilities = engine.logits(each).softmax(1)
-        found.append((probabilities, engine.torch.special.entr(probabilities).sum(1)))
-    return found
+        blocks.append((probabilities, engine.torch.special.entr(probabilities).sum(1)))
+    return blocks
 
 
 def _jensen_shannon(first: tuple[Any, Any], second: tuple[Any, Any]) -> np.ndarray:
@@ -238,6 +238,6 @@ def _interval(
         return float(values[0]), float(values[0])
     from scipy.stats import bootstrap
 
-    found = bootstrap((values,), np.mean, n_resamples=resamples, confidence_level=confidence,
+    result = bootstrap((values,), np.mean, n_resamples=resamples, confidence_level=confidence,
                       method="BCa", rng=np.random.default_rng(seed)).confidence_interval  # fmt: skip
-    return float(found.low), float(found.high)
+    return float(result.low), float(result.high)

@@ -74,11 +74,11 @@ def pairs_of(
     the model's context with their text; the log counts the latter. Only the first question of
     conversations is used.
     """
-    asked = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
-    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in asked])
+    answered = [prompt for prompt in prompts_of(prompts) if texts.get(prompt.prompt_id) is not None]
+    answers = engine.renderer.encode_answers([texts[prompt.prompt_id] for prompt in answered])
     pairs = {
         prompt.prompt_id: (engine.renderer.render(prompt, max_tokens).ids, answer)
-        for prompt, answer in zip(asked, answers, strict=True)
+        for prompt, answer in zip(answered, answers, strict=True)
     }
     longest = engine.context or math.inf
     fitting = {key: pair for key, pair in pairs.items() if _length(pair) <= longest}
@@ -130,26 +130,26 @@ def _row(
     nats: Sequence[float], entropies: Sequence[float], end: int, size: int, first: int
 ) -> dict[str, Any]:
     """One row of `SCORED` from the nats of all tokens; the last `end` tokens end the answer."""
-    said, head = nats[:-end], nats[:-end][:first]
+    answer, head = nats[:-end], nats[:-end][:first]
     row: dict[str, Any] = {
         "tokens": len(nats),
-        "tokens_without_end": len(said),
+        "tokens_without_end": len(answer),
         "tokens_first": len(head),
         "bytes": size,
         "ppl_paper": published_perplexity(nats),
     }
-    if not said:
+    if not answer:
         return row
-    total = math.fsum(said)
+    total = math.fsum(answer)
     return row | {
         "nats": total,
         "nats_with_end": math.fsum(nats),
         "nats_first": math.fsum(head),
         "nll": math.fsum(nats) / len(nats),
-        "nll_without_end": total / len(said),
+        "nll_without_end": total / len(answer),
         "nll_first": math.fsum(head) / len(head),
         "bits_per_byte": total / math.log(2) / size,
-        "entropy": math.fsum(entropies[:-end]) / len(said),
+        "entropy": math.fsum(entropies[:-end]) / len(answer),
     }
 
 
@@ -200,12 +200,12 @@ def score_runs(
         engine.load()
         return score_texts(prompts, texts, engine, max_prompt_tokens, settings)
 
-    def scored(adapter: Path | None, own: Mapping[str, str]) -> pl.DataFrame:
-        reference, itself = scores(humans), scores(own)
+    def scored(adapter: Path | None, own_answers: Mapping[str, str]) -> pl.DataFrame:
+        reference, itself = scores(humans), scores(own_answers)
         engine.use_adapter(None)
         found = {
             "reference": reference,
-            "own": scores(own) if adapter else itself,
+            "own": scores(own_answers) if adapter else itself,
             "own_self": itself,
         }
         return _beside(prompts.select("prompt_id").sort("prompt_id"), found)
@@ -218,9 +218,9 @@ def score_runs(
         check_run_responses(
             answers, who_answered(target, mix, seed, TEST), engine.identity["adapter"]
         )
-        own = _first_answers(answers)
-        key = digest(stage_version("score_target"), engine.identity, given, own)
-        kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own))
+        own_answers = _first_answers(answers)
+        key = digest(stage_version("score_target"), engine.identity, given, own_answers)
+        kept = _kept(work / mix / f"seed{seed}", key, partial(scored, adapter, own_answers))
         with whole_file(output) as file:
             shutil.copyfile(kept, file)
 

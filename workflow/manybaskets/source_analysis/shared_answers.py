@@ -61,7 +61,7 @@ def share_answers(
     shared = set.intersection(*map(set, answers.values())) if answers else set()
     ranked = sorted(shared, key=lambda each: (digest(seed, "shared answers", each), each))
     chosen = sorted(ranked[:prompts])
-    texts = {name: [found[each] for each in chosen] for name, found in answers.items()}
+    texts = {name: [text_of[each] for each in chosen] for name, text_of in answers.items()}
     return SharedAnswers(chosen, texts, asked=asked, shared=len(shared))
 
 
@@ -71,21 +71,21 @@ def read_shared(files: Mapping[str, Path], prompts: int | None, seed: int) -> Sh
     Failed, empty and blank answers do not count. Only the first sample and the first answer of a
     conversation are used.
     """
-    answers, asked = {}, set()
+    answers, prompt_ids = {}, set()
     for name, file in files.items():
-        asked.update(pl.read_parquet(file, columns=["prompt_id"])["prompt_id"])
-        found = valid_answers(file).filter(pl.col("text").str.strip_chars() != "")
-        first = found.unique("prompt_id", keep="first", maintain_order=True)
+        prompt_ids.update(pl.read_parquet(file, columns=["prompt_id"])["prompt_id"])
+        answered = valid_answers(file).filter(pl.col("text").str.strip_chars() != "")
+        first = answered.unique("prompt_id", keep="first", maintain_order=True)
         answers[name] = dict(first.select("prompt_id", "text").iter_rows())
-    made = share_answers(answers, len(asked), prompts, seed)
+    common = share_answers(answers, len(prompt_ids), prompts, seed)
     log.info(
         "%d of %d prompts have a valid answer from all %d sources; using %d of them",
-        made.shared,
-        made.asked,
-        len(made.sources),
-        len(made.prompt_ids),
+        common.shared,
+        common.asked,
+        len(common.sources),
+        len(common.prompt_ids),
     )
-    return made
+    return common
 
 
 def text_codes(prompt_ids: Sequence[str]) -> np.ndarray:

@@ -51,8 +51,8 @@ _SMOOTHING = 0.5
 
 def counted_elements(names: Collection[str]) -> list[str]:
     """The measures among these names that count elements or answer length."""
-    found = [name for name in _COUNTS if name in names]
-    return [*found, _LENGTH] if found and _LENGTH in names else found
+    counted = [name for name in _COUNTS if name in names]
+    return [*counted, _LENGTH] if counted and _LENGTH in names else counted
 
 
 def elements_of_mean(names: Collection[str]) -> list[str]:
@@ -61,10 +61,10 @@ def elements_of_mean(names: Collection[str]) -> list[str]:
     Bold, italic, bullet and numbered lists, headings by level, paragraphs; length never.
     """
     lists, levels = ("style_ul", "style_ol"), ("style_h1", "style_h2", "style_h3", "style_h4")
-    wanted = ["style_strong", "style_em"]
-    wanted += lists if set(lists) <= set(names) else ["style_lists"]
-    wanted += levels if set(levels) <= set(names) else ["style_headings"]
-    return [name for name in [*wanted, "style_paragraphs"] if name in names]
+    names_of_elements = ["style_strong", "style_em"]
+    names_of_elements += lists if set(lists) <= set(names) else ["style_lists"]
+    names_of_elements += levels if set(levels) <= set(names) else ["style_headings"]
+    return [name for name in [*names_of_elements, "style_paragraphs"] if name in names]
 
 
 def frequency_ratio(count: float, against: float) -> float | None:
@@ -134,17 +134,19 @@ def style_inheritance(
     }
     lines: list[dict] = []
     for model in of_runs["model"].unique().sort():
-        own = of_runs.filter(pl.col("model") == model)
+        runs_of_model = of_runs.filter(pl.col("model") == model)
         runs = {
-            mix: _counts(own.filter(pl.col("mix") == mix), names, settings, seed)
+            mix: _counts(runs_of_model.filter(pl.col("mix") == mix), names, settings, seed)
             for mix in [VANILLA, *shares]
-            if mix in set(own["mix"])
+            if mix in set(runs_of_model["mix"])
         }
         for mix, given in shares.items():
-            known = {name: share for name, share in given.items() if name in sources}
-            against = {name: sources[name] for name in known}
-            if len(known) > 1 and len(known) == len(given):
-                against[ALL_SOURCES] = _pooled([sources[name] for name in known], known.values())
+            known_shares = {name: share for name, share in given.items() if name in sources}
+            against = {name: sources[name] for name in known_shares}
+            if len(known_shares) > 1 and len(known_shares) == len(given):
+                against[ALL_SOURCES] = _pooled(
+                    [sources[name] for name in known_shares], known_shares.values()
+                )
             if VANILLA in runs:
                 against[VANILLA] = runs[VANILLA]
             for name, other in against.items() if mix in runs else ():
@@ -214,19 +216,19 @@ def _compared(
     lines = [
         {
             "measure": name,
-            "count": own.value[place],
-            "count_against": other.value[place],
-            "ratio": ratios[place],
-            "smoothed": smoothed[place],
+            "count": own.value[index],
+            "count_against": other.value[index],
+            "ratio": ratios[index],
+            "smoothed": smoothed[index],
         }
-        | _interval(resampled[place], settings)
+        | _interval(resampled[index], settings)
         | sizes
-        for place, name in enumerate(names)
+        for index, name in enumerate(names)
     ]
     places = [names.index(name) for name in elements_of_mean(names)]
     if not places:
         return lines
-    defined = [ratios[place] for place in places if ratios[place] is not None]
+    defined = [ratios[index] for index in places if ratios[index] is not None]
     logs, drawn = np.log(smoothed[places]), resampled[places]
     return [
         *lines,
@@ -243,10 +245,10 @@ def _compared(
 
 def _factor(logs: np.ndarray, drawn: np.ndarray, settings: Statistics) -> dict[str, float]:
     """exp of the mean absolute logarithm, corrected for its upward bias by chance."""
-    found = corrected(
+    logarithms = corrected(
         float(np.abs(logs).mean()), np.abs(drawn).mean(axis=0), settings.confidence, smallest=0.0
     )
-    return dict(zip(("smoothed", "low", "high"), np.exp(found).tolist(), strict=True))
+    return dict(zip(("smoothed", "low", "high"), np.exp(logarithms).tolist(), strict=True))
 
 
 def _interval(logs: np.ndarray, settings: Statistics) -> dict[str, float]:

@@ -70,7 +70,7 @@ def fit_topics(answers: SharedAnswers, settings: Topics, seed: int) -> Fitted | 
     """
     names = sorted(answers.sources)
     texts = [
-        answers.texts[name][place] for place in range(len(answers.prompt_ids)) for name in names
+        answers.texts[name][index] for index in range(len(answers.prompt_ids)) for name in names
     ]
     counts, vocabulary = _count_words(texts, settings.words)
     if len(vocabulary) < 2:
@@ -80,14 +80,14 @@ def fit_topics(answers: SharedAnswers, settings: Topics, seed: int) -> Fitted | 
     if not kept.shape[0]:
         return None
     model = _fit(kept, settings, seed)
-    found = model.transform(kept)
-    order = np.argsort(-found.sum(axis=0), kind="stable")
-    found = found[:, order].reshape(-1, len(names), settings.topics)
+    shares = model.transform(kept)
+    order = np.argsort(-shares.sum(axis=0), kind="stable")
+    shares = shares[:, order].reshape(-1, len(names), settings.topics)
     likely = np.argsort(-model.components_[order], axis=1, kind="stable")[:, :_SHOWN_WORDS]
-    places = {name: place for place, name in enumerate(names)}
+    places = {name: index for index, name in enumerate(names)}
     return Fitted(
         prompt_ids=[each for each, full in zip(answers.prompt_ids, filled, strict=True) if full],
-        shares={name: found[:, places[name]] for name in answers.sources},
+        shares={name: shares[:, places[name]] for name in answers.sources},
         words=[[vocabulary[word] for word in row] for row in likely],
         excluded=answers.unshared + int((~filled).sum()),
     )
@@ -165,7 +165,7 @@ def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.Da
     for source, shares in fitted.shares.items():
         mean = shares.mean(axis=0)
         low, high = np.quantile(drawn[source], [tail, 1 - tail], axis=0)
-        for topic, shown in enumerate(fitted.words):
+        for topic, topic_words in enumerate(fitted.words):
             lines.append(
                 {
                     "source": source,
@@ -174,7 +174,7 @@ def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.Da
                     "value": mean[topic],
                     "low": low[topic],
                     "high": high[topic],
-                    "words": " ".join(shown),
+                    "words": " ".join(topic_words),
                 }
                 | counts
             )
@@ -185,8 +185,8 @@ def topic_table(fitted: Fitted | None, settings: Statistics, seed: int) -> pl.Da
             smallest=0.0,
             largest=float(np.log2(len(mean))),
         )
-        found = dict(zip(("value", "low", "high"), limits, strict=True))
-        lines.append({"source": source, "statistic": "entropy"} | found | counts)
+        ends = dict(zip(("value", "low", "high"), limits, strict=True))
+        lines.append({"source": source, "statistic": "entropy"} | ends | counts)
     return pl.DataFrame(lines, schema=TOPICS)
 
 
@@ -203,7 +203,7 @@ def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> p
     names = list(fitted.shares)
     counts = {"n_prompts": len(fitted.prompt_ids), "n_excluded": fitted.excluded}
     drawn, swaps = _resampled(fitted, settings, seed), _swaps(fitted, settings, seed)
-    found = {}
+    tested = {}
     for row, first in enumerate(names):
         for second in names[:row]:
             plain = float(
@@ -211,12 +211,12 @@ def topic_distances(fitted: Fitted | None, settings: Statistics, seed: int) -> p
             )
             resampled = jensen_shannon(drawn[first], drawn[second])
             limits = corrected(plain, resampled, settings.confidence, smallest=0.0)
-            found[(first, second)] = (
+            tested[(first, second)] = (
                 dict(zip(("value", "low", "high"), limits, strict=True))
                 | _by_swaps(fitted.shares[first], fitted.shares[second], plain, swaps)
                 | counts
             )
-    return symmetric(KIND, names, found)
+    return symmetric(KIND, names, tested)
 
 
 def entropy_bits(shares: np.ndarray) -> np.ndarray:

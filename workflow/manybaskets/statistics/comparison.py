@@ -101,19 +101,19 @@ def compare(
         UserError: a condition of a family was not measured, or a family is too large for the
             numbers of sign flips or swaps.
     """
-    found = cells(rows)
-    made = list(groups(found, families))
+    cell_of = cells(rows)
+    family_groups = list(groups(cell_of, families))
     swapped = _swapped(swaps)
-    _check(made, found, swapped, settings)
-    binary = binary_measures(found)
+    _check(family_groups, cell_of, swapped, settings)
+    binary = binary_measures(cell_of)
     lines: list[dict[str, Any]] = []
     tested: list[_Tested] = []
-    for group in made:
-        if isinstance(found[group.members[0]], PromptCell):
-            tested += _of_prompts(group, found, group.measure in binary)
+    for group in family_groups:
+        if isinstance(cell_of[group.members[0]], PromptCell):
+            tested += _of_prompts(group, cell_of, group.measure in binary)
             lines += [each.line for each in tested[-len(group.mixes) :]]
         else:
-            lines += [_of_set(group, mix, found, settings, swapped) for mix in group.mixes]
+            lines += [_of_set(group, mix, cell_of, settings, swapped) for mix in group.mixes]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
     correct(lines)
     return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
@@ -130,32 +130,32 @@ def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, i
 
 
 def _check(
-    made: Collection[Group],
-    found: Mapping[CellKey, PromptCell | SetCell],
+    family_groups: Collection[Group],
+    cell_of: Mapping[CellKey, PromptCell | SetCell],
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
     settings: Statistics,
 ) -> None:
     """Check that the random tests of every family can reach significance."""
-    for family, size in sizes(made).items():
+    for family, size in sizes(family_groups).items():
         patterns = {}
-        for group in made:
+        for group in family_groups:
             if group.family != family:
                 continue
-            if isinstance(found[group.members[0]], PromptCell):
+            if isinstance(cell_of[group.members[0]], PromptCell):
                 patterns["statistics.sign_flips"] = settings.sign_flips
             for mix in group.mixes:
                 names = group.names(mix)
-                known = swapped.get(tuple(names[key] for key in SWAP_KEY))
-                if known:
-                    patterns["statistics.answer_swaps"] = known[1]
+                swap_result = swapped.get(tuple(names[key] for key in SWAP_KEY))
+                if swap_result:
+                    patterns["statistics.answer_swaps"] = swap_result[1]
         check_attainable(family, size, patterns, settings)
 
 
 def _of_prompts(
-    group: Group, found: Mapping[CellKey, PromptCell | SetCell], binary: bool
+    group: Group, cell_of: Mapping[CellKey, PromptCell | SetCell], binary: bool
 ) -> list[_Tested]:
     """Comparisons of a group on the prompts that all members have, without interval and p."""
-    members = {key[2]: found[key] for key in group.members}
+    members = {key[2]: cell_of[key] for key in group.members}
     everything = reduce(np.union1d, [cell.prompts for cell in members.values()])
     matched = reduce(np.intersect1d, [cell.prompts[cell.valid] for cell in members.values()])
     clusters, _ = members[group.baseline].at(matched)
@@ -167,7 +167,7 @@ def _of_prompts(
         if len(matched)
     }
     nothing = Mean(np.zeros(0), np.zeros(0))
-    made = []
+    tests = []
     for mix in group.mixes:
         line: dict[str, Any] = group.names(mix) | {
             "n_prompts": len(matched),
@@ -178,10 +178,10 @@ def _of_prompts(
             line |= effects(values[mix].mean(axis=0) - values[group.baseline].mean(axis=0))
         else:
             line["method"] = "no matched prompts"
-        made.append(
+        tests.append(
             _Tested(line, means.get(mix, nothing), means.get(group.baseline, nothing), binary)
         )
-    return made
+    return tests
 
 
 def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
@@ -191,32 +191,32 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
     p_values = sign_flip_p(means, settings.sign_flips, seed)
     for each, mean, interval, p in zip(tested, means, intervals, p_values, strict=True):
         method = f"paired BCa bootstrap over {resampled_units(mean)}"
-        line, found = each.line, limits(interval)
+        line, ends = each.line, limits(interval)
         varies = interval is not None and interval[1] - interval[0] > 1e-12
         if each.binary and not varies:
             low, high = newcombe(each.mix, each.baseline, settings.confidence)
-            found = {"low": low, "high": high}
+            ends = {"low": low, "high": high}
             method = "Newcombe on Wilson, because all differences are equal; prompts as n"
         elif each.turned and interval is not None:
-            found = {"low": -interval[1], "high": -interval[0]}
-        if each.binary and found["low"] is not None:
+            ends = {"low": -interval[1], "high": -interval[0]}
+        if each.binary and ends["low"] is not None:
             # Widened for few trainings, an interval may exceed the range of a difference of shares.
-            found |= {"low": max(-1.0, found["low"]), "high": min(1.0, found["high"])}
+            ends |= {"low": max(-1.0, ends["low"]), "high": min(1.0, ends["high"])}
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
         over = "prompts and seeds" if mean.seeds else "prompts"
         runs = one_training(line)
-        line |= {"method": f"{method}; sign-flip test over {over}{runs}"} | found
+        line |= {"method": f"{method}; sign-flip test over {over}{runs}"} | ends
 
 
 def _of_set(
     group: Group,
     mix_name: str,
-    found: Mapping[CellKey, PromptCell | SetCell],
+    cell_of: Mapping[CellKey, PromptCell | SetCell],
     settings: Statistics,
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
 ) -> dict[str, Any]:
-    mix, baseline = found[group.key(mix_name)], found[group.key(group.baseline)]
+    mix, baseline = cell_of[group.key(mix_name)], cell_of[group.key(group.baseline)]
     names = group.names(mix_name)
     line: dict[str, Any] = names | {
         "n_prompts": _both(mix.used, baseline.used, min),

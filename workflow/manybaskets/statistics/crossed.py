@@ -89,9 +89,9 @@ def crossed_mean(
     of_base, base = np.unique(bases, return_inverse=True)
     shape = (len(of_template), len(of_base))
     cell, size = template * shape[1] + base, shape[0] * shape[1]
-    known = ~np.isnan(values)
-    counts = [np.bincount(cell, each, size).reshape(shape) for each in known.astype(np.float64)]
-    sums = [np.bincount(cell, each, size).reshape(shape) for each in np.where(known, values, 0.0)]
+    defined = ~np.isnan(values)
+    counts = [np.bincount(cell, each, size).reshape(shape) for each in defined.astype(np.float64)]
+    sums = [np.bincount(cell, each, size).reshape(shape) for each in np.where(defined, values, 0.0)]
     seeds = None
     if len(values) > 1:
         # A seed in which no row counts has no value, and carries no information on trainings.
@@ -117,12 +117,14 @@ def seeds_variance(per_seed: np.ndarray, moved: np.ndarray) -> float:
 
 def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
     """The mean of paired differences on the same rows; their trainings are independent."""
-    found = [each.seeds for each in (first, second) if each.seeds]
+    seeds_of_both = [each.seeds for each in (first, second) if each.seeds]
     seeds = None
-    if found:
-        component = total([VarianceComponent(each.variance, each.degrees) for each in found])
+    if seeds_of_both:
+        component = total(
+            [VarianceComponent(each.variance, each.degrees) for each in seeds_of_both]
+        )
         seeds = Seeds(
-            tuple(name for each in found for name in each.conditions),
+            tuple(name for each in seeds_of_both for name in each.conditions),
             component.variance,
             component.degrees,
         )
@@ -196,10 +198,10 @@ def of_prompts(mean: CrossedMean) -> list[VarianceComponent]:
 
 def components_of(mean: CrossedMean) -> list[VarianceComponent]:
     """All components of a mean's variance, including its seeds."""
-    found = of_prompts(mean)
+    components = of_prompts(mean)
     if mean.seeds:
-        found.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
-    return found
+        components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
+    return components
 
 
 class Draws:
@@ -246,23 +248,23 @@ def intervals(
     spread is scaled to the half-width from the variance components (`components`). Every resample's
     mean is shifted by other trainings (`bootstrap.seed_shift`). One factor: `bootstrap.bca`.
     """
-    found: list[Interval | None] = [None] * len(means)
-    alone = [place for place, mean in enumerate(means) if not mean.crossed]
-    plain = bca([means[place].over_one() for place in alone], resamples, confidence, seed)
-    for place, interval in zip(alone, plain, strict=True):
-        found[place] = interval
-    known: dict[tuple[int, ...], Draws] = {}
-    for place, mean in enumerate(means):
+    results: list[Interval | None] = [None] * len(means)
+    alone = [index for index, mean in enumerate(means) if not mean.crossed]
+    plain = bca([means[index].over_one() for index in alone], resamples, confidence, seed)
+    for index, interval in zip(alone, plain, strict=True):
+        results[index] = interval
+    draws_of_shape: dict[tuple[int, ...], Draws] = {}
+    for index, mean in enumerate(means):
         if not mean.crossed:
             continue
         shape = mean.counts.shape
-        if shape not in known:
-            known[shape] = Draws(*shape, resamples, seed)
+        if shape not in draws_of_shape:
+            draws_of_shape[shape] = Draws(*shape, resamples, seed)
         half = half_width(of_prompts(mean), confidence)
-        moves = spread_to(resampled(mean, known[shape]), half, confidence)
+        moves = spread_to(resampled(mean, draws_of_shape[shape]), half, confidence)
         moves = moves + shift(mean.seeds, len(moves), seed)
-        found[place] = quantiles(mean.value, moves, confidence)
-    return found
+        results[index] = quantiles(mean.value, moves, confidence)
+    return results
 
 
 def share_interval(mean: CrossedMean, answers: int, confidence: float) -> Interval:
@@ -322,16 +324,16 @@ def p_values(differences: Sequence[CrossedMean], permutations: int, seed: int) -
     smaller factor shows the difference: p = 2^(1 − levels).
     """
     p = [1.0] * len(differences)
-    alone = [place for place, each in enumerate(differences) if not each.crossed]
-    flipped = sign_flip_p([differences[place].over_one() for place in alone], permutations, seed)
-    for place, value in zip(alone, flipped, strict=True):
-        p[place] = value
-    for place, each in enumerate(differences):
+    alone = [index for index, each in enumerate(differences) if not each.crossed]
+    flipped = sign_flip_p([differences[index].over_one() for index in alone], permutations, seed)
+    for index, value in zip(alone, flipped, strict=True):
+        p[index] = value
+    for index, each in enumerate(differences):
         if not each.crossed:
             continue
         components = components_of(each)
         if sum(component.variance for component in components) > _ROUNDING**2:
-            p[place] = min(1.0, t_p(each.value, components)) if each.value else 1.0
+            p[index] = min(1.0, t_p(each.value, components)) if each.value else 1.0
         elif abs(each.value) > _ROUNDING:
-            p[place] = 2.0 ** (1 - each.levels)
+            p[index] = 2.0 ** (1 - each.levels)
     return p

@@ -44,14 +44,14 @@ def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
     Args:
         killed: logs of jobs whose process no longer exists.
     """
-    found: list[tuple[str, str, int, str]] = []
+    kinds: list[tuple[str, str, int, str]] = []
     silent = set(killed)
     for log in sorted(files.logs.rglob("*.log")):
         message = last_error(log)
         if message:
-            found.append((FAILED, message, 1, str(log)))
+            kinds.append((FAILED, message, 1, str(log)))
         elif log in silent:
-            found.append(
+            kinds.append(
                 (
                     SILENT,
                     "the process no longer exists: it was killed, or its machine went down",
@@ -59,10 +59,10 @@ def failures(files: Files, killed: Iterable[Path]) -> list[Failure]:
                     str(log),
                 )
             )
-    found += _refused(files)
-    found += _failed_rows(files)
+    kinds += _refused(files)
+    kinds += _failed_rows(files)
     groups: dict[tuple[str, str], list[tuple[str, int, str]]] = {}
-    for kind, message, count, where in found:
+    for kind, message, count, where in kinds:
         groups.setdefault((kind, _NUMBERS.sub("#", message)), []).append((message, count, where))
     together = [
         Failure(kind, each[0][0], sum(count for _, count, _ in each), each[0][2])
@@ -77,17 +77,19 @@ def failed_in_run(files: Files, since: float) -> str:
     Args:
         since: when the run began, in seconds since 1970.
     """
-    found: dict[str, list[tuple[str, Path]]] = {}
+    logs_of_message: dict[str, list[tuple[str, Path]]] = {}
     for log in sorted(files.logs.rglob("*.log")):
         message = _message(log) if log.stat().st_mtime >= since else None
         if message:
-            found.setdefault(_NUMBERS.sub("#", message), []).append((message, log))
+            logs_of_message.setdefault(_NUMBERS.sub("#", message), []).append((message, log))
     messages = []
-    for each in list(found.values())[:_MOST]:
+    for each in list(logs_of_message.values())[:_MOST]:
         (message, log), others = each[0], len(each) - 1
         messages.append(f"{message}\n  log:      {log}{f', and {others} more' if others else ''}")
-    if len(found) > _MOST:
-        messages.append(f"and {len(found) - _MOST} more kinds of failures: `snakemake status`")
+    if len(logs_of_message) > _MOST:
+        messages.append(
+            f"and {len(logs_of_message) - _MOST} more kinds of failures: `snakemake status`"
+        )
     if not messages:
         return "What failed: no job left a message; see the logs named above."
     return "\n\n".join(["What failed:", *messages])
@@ -108,8 +110,8 @@ def _message(log: Path) -> str | None:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL))
         tail = "\n" + file.read().decode("utf-8", "replace")
-    _, found, message = tail.rpartition("\nERROR: ")
-    return message.strip() if found else None
+    _, separator, message = tail.rpartition("\nERROR: ")
+    return message.strip() if separator else None
 
 
 def _refused(files: Files) -> Iterator[tuple[str, str, int, str]]:
@@ -155,5 +157,5 @@ def _errors(who: str, answers: Sequence[Path]) -> Iterator[tuple[str, str, int, 
 
 def _messages(file: Path) -> dict[str, int]:
     """Messages of a file's failed rows, counted."""
-    found = pl.scan_parquet(file).select("error").filter(pl.col("error") != "").collect()["error"]
-    return dict(found.value_counts().iter_rows()) if len(found) else {}
+    errors = pl.scan_parquet(file).select("error").filter(pl.col("error") != "").collect()["error"]
+    return dict(errors.value_counts().iter_rows()) if len(errors) else {}

@@ -98,17 +98,19 @@ def preference_statistics(
         UserError: invalid readings (`readings.checked`).
     """
     readings = checked(readings)
-    found = judges(readings)
+    judge_readings = judges(readings)
     told_apart = discrimination_rows(readings, settings, seed)
-    golds = _fit_golds(found, told_apart)
+    golds = _fit_golds(judge_readings, told_apart)
     series = [
         each
-        for judge in found
+        for judge in judge_readings
         if judge.mix != GOLD
         for each in biases_of(judge, golds[judge.protocol], roles)
     ]
     lines = estimates(series, settings, seed)
-    compared, differences = compare_judges(series, _same_texts(found, roles), roles, settings, seed)
+    compared, differences = compare_judges(
+        series, _same_texts(judge_readings, roles), roles, settings, seed
+    )
     means = [mean_of_series(each) for each in series]
     test_all(lines, means, compared, differences, roles, settings, seed)
     frames = {
@@ -117,8 +119,8 @@ def preference_statistics(
         "preference-position": position_rows(readings, settings, seed),
         "preference-mass": mass(readings, roles.low_mass),
         "preference-discrimination": told_apart,
-        "preference-length": lengths(found, roles, settings, seed),
-        "preference-matrix": matrix_rows(found, roles, settings, seed),
+        "preference-length": lengths(judge_readings, roles, settings, seed),
+        "preference-matrix": matrix_rows(judge_readings, roles, settings, seed),
         "preference-excluded": excluded(readings),
     }
     frames["preference"] = judged(frames, roles.low_mass, 1 - settings.confidence)
@@ -126,20 +128,20 @@ def preference_statistics(
 
 
 def _fit_golds(
-    found: Sequence[JudgeReadings], told_apart: pl.DataFrame
+    judge_readings: Sequence[JudgeReadings], told_apart: pl.DataFrame
 ) -> dict[str, list[JudgeReadings]]:
     """Gold judges by protocol, without those that cannot distinguish intact from corrupted texts."""
     fit = told_apart.filter(pl.col("mix") == GOLD, pl.col("low") > 0.5)["target"].to_list()
-    golds = [each for each in found if each.mix == GOLD and each.variant == CORRECTED]
-    protocols = {each.protocol for each in found}
+    golds = [each for each in judge_readings if each.mix == GOLD and each.variant == CORRECTED]
+    protocols = {each.protocol for each in judge_readings}
     return {
         name: [each for each in golds if each.protocol == name and each.target in fit]
         for name in protocols
     }
 
 
-def _same_texts(found: Sequence[JudgeReadings], roles: Roles):
-    corrected = [each for each in found if each.variant == CORRECTED]
+def _same_texts(judge_readings: Sequence[JudgeReadings], roles: Roles):
+    corrected = [each for each in judge_readings if each.variant == CORRECTED]
     untuned = {(each.target, each.protocol): each for each in corrected if each.mix == VANILLA}
     pairs = [
         same_text(judge, untuned[judge.target, judge.protocol], roles)
@@ -164,15 +166,15 @@ def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) ->
     rows = []
     for key, lines in _by(frames["preference-estimates"], keys).items():
         names = dict(zip(keys, key, strict=True))
-        found = {(line["statistic"], line["unit"]): line for line in lines}
-        told = accuracy.get(key[:2])
-        place = [] if names["protocol"] == ABSOLUTE else places.get(key[:3], [])
+        line_of = {(line["statistic"], line["unit"]): line for line in lines}
+        ability = accuracy.get(key[:2])
+        position_lines = [] if names["protocol"] == ABSOLUTE else places.get(key[:3], [])
         rows.append(
             _row(
                 names,
-                found,
-                told,
-                place,
+                line_of,
+                ability,
+                position_lines,
                 masses.get(key[:4], []),
                 by_length.get(key, []),
                 low_mass,
@@ -184,8 +186,8 @@ def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) ->
 
 def _row(
     names: Mapping[str, Any],
-    found: Mapping[tuple[str, str], Mapping[str, Any]],
-    told: Mapping[str, Any] | None,
+    line_of: Mapping[tuple[str, str], Mapping[str, Any]],
+    ability: Mapping[str, Any] | None,
     places: Sequence[Mapping[str, Any]],
     masses: Sequence[Mapping[str, Any]],
     by_length: Sequence[Mapping[str, Any]],
@@ -195,9 +197,9 @@ def _row(
     absolute = names["protocol"] == ABSOLUTE
     unit = primary_unit(names["protocol"])
     nothing: dict[str, Any] = {}
-    spb, psb = found[SPB, unit], found[PSB, unit]
-    did = found.get((DID, Z if absolute else LOG_ODDS), nothing)
-    gap = found.get((GAP, Z if absolute else LOG_ODDS), nothing)
+    spb, psb = line_of[SPB, unit], line_of[PSB, unit]
+    did = line_of.get((DID, Z if absolute else LOG_ODDS), nothing)
+    gap = line_of.get((GAP, Z if absolute else LOG_ODDS), nothing)
     length = {row["statistic"]: row for row in by_length if row["contrast"] == AGAINST_MODELS}
     raw, at_one = (length.get(name, nothing) for name in (RAW, AT_ONE))
     row = dict(names) | {
@@ -212,11 +214,11 @@ def _row(
         **{
             key: value
             for name, statistic in _DIRECT.items()
-            for key, value in _triple(name, found.get((statistic, unit), nothing)).items()
+            for key, value in _triple(name, line_of.get((statistic, unit), nothing)).items()
         },
         **_triple("did", did),
         "did_p_holm": did.get("p_holm"),
-        **_triple("accuracy", told or nothing),
+        **_triple("accuracy", ability or nothing),
         "consistency": _mean([each["consistency"] for each in places]),
         "mass": _mean([each["value"] for each in masses]),
         "words": raw.get("words"),
@@ -245,20 +247,20 @@ def _triple(name: str, line: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return sum(known) / len(known) if known else None
+    defined = [value for value in values if value is not None]
+    return sum(defined) / len(defined) if defined else None
 
 
 def _by(frame: pl.DataFrame, keys: Sequence[str]) -> dict[tuple, list[dict[str, Any]]]:
-    found: dict[tuple, list[dict[str, Any]]] = {}
+    groups: dict[tuple, list[dict[str, Any]]] = {}
     for row in frame.iter_rows(named=True):
-        found.setdefault(tuple(row[key] for key in keys), []).append(row)
-    return found
+        groups.setdefault(tuple(row[key] for key in keys), []).append(row)
+    return groups
 
 
 def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
     """Rows by target and judge in config order; gold judges last."""
-    wanted = {
+    orders = {
         "target": list(roles.selves),
         "panel": list(roles.selves),
         "mix": [*roles.mixes, GOLD],
@@ -270,15 +272,15 @@ def ordered(frame: pl.DataFrame, roles: Roles) -> pl.DataFrame:
     places = [
         pl.col(name)
         .replace_strict(
-            {value: place for place, value in enumerate(in_order(frame[name].drop_nulls(), order))},
+            {value: rank for rank, value in enumerate(in_order(frame[name].drop_nulls(), order))},
             default=-1,
             return_dtype=pl.Int64,
         )
         .alias(f"_{name}")
-        for name, order in wanted.items()
+        for name, order in orders.items()
         if name in frame.columns
     ]
-    keys = [place.meta.output_name() for place in places]
+    keys = [column.meta.output_name() for column in places]
     first = [key for key in ("_target", "_mix", "_panel", "_variant", "_protocol") if key in keys]
     rest = [key for key in keys if key not in first]
     gold_last = (pl.col("mix") == GOLD).alias("_gold")

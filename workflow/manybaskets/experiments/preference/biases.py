@@ -77,10 +77,10 @@ def asked_of(judge: JudgeReadings, roles: Roles) -> list[Asked]:
     if judge.target not in roles.selves:
         return []
     others = roles.others(judge.target, judge.variant)
-    found = [Asked(BASE, roles.selves[judge.target], others, roles.human)]
+    selves = [Asked(BASE, roles.selves[judge.target], others, roles.human)]
     if judge.variant == CORRECTED:
-        found.append(Asked(OWN, OWN, others, roles.human))
-    return [each for each in found if judge.has(*each.field) and each.others]
+        selves.append(Asked(OWN, OWN, others, roles.human))
+    return [each for each in selves if judge.has(*each.field) and each.others]
 
 
 def biases_of(
@@ -196,9 +196,9 @@ def against_gold(
         yield series(DID, unit, of_judge - of_gold, note)
         yield series(GAP, unit, of_judge, note)
     if judge.protocol == ABSOLUTE:
-        place = judge.place(asked.author)
+        index = judge.place(asked.author)
         score = np.mean([_aligned(gold, judge, _scores(gold, texts)) for gold in golds], axis=0)
-        yield series(DBG, POINTS, judge.scores[POINTS][:, :, place] - score, f"gold {names}")
+        yield series(DBG, POINTS, judge.scores[POINTS][:, :, index] - score, f"gold {names}")
         return
     yield series(WATAOKA, PROBABILITY, _equal_opportunity(judge, asked, golds, texts),
                  f"gold {names}")  # fmt: skip
@@ -219,7 +219,7 @@ def _scores(gold: JudgeReadings, texts: Sequence[str]) -> np.ndarray:
 
 def _aligned(gold: JudgeReadings, judge: JudgeReadings, values: np.ndarray) -> np.ndarray:
     """Gold's values aligned with the judge's articles; NaN if gold has none."""
-    at = {article: place for place, article in enumerate(gold.articles)}
+    at = {article: index for index, article in enumerate(gold.articles)}
     places = [at.get(article, -1) for article in judge.articles]
     padded = np.concatenate([values, np.full((len(values), 1), np.nan)], axis=1)
     return padded[:, places]
@@ -230,13 +230,13 @@ def _nearest(golds: Sequence[JudgeReadings], texts: Sequence[str], asked: Asked)
     unit = LOG_ODDS if LOG_ODDS in golds[0].values else POINTS
     gaps = {}
     for name in asked.others:
-        found = [
+        distances = [
             _by_seed(gold, unit, texts, asked.human) - _over(gold, unit, name, asked.human)
             for gold in golds
         ]
-        known = [each[~np.isnan(each)] for each in found]
-        if all(each.size for each in known) and name not in {gold.target for gold in golds}:
-            gaps[name] = abs(float(np.mean([each.mean() for each in known])))
+        defined = [each[~np.isnan(each)] for each in distances]
+        if all(each.size for each in defined) and name not in {gold.target for gold in golds}:
+            gaps[name] = abs(float(np.mean([each.mean() for each in defined])))
     return min(gaps, key=gaps.__getitem__) if gaps else None
 
 
@@ -285,17 +285,17 @@ def same_text(
 
     Their difference is the effect of training on the judge, because the texts are the same.
     """
-    found = [each for each in asked_of(judge, roles) if each.label == OWN]
+    own_texts = [each for each in asked_of(judge, roles) if each.label == OWN]
     texts = [own_of(judge.mix, seed) for seed in judge.seeds]
-    if not found or judge.mix in (VANILLA, GOLD) or not untuned.has(*texts):
+    if not own_texts or judge.mix in (VANILLA, GOLD) or not untuned.has(*texts):
         return None
-    (asked,) = found
+    (asked,) = own_texts
     unit = POINTS if judge.protocol == ABSOLUTE else PROBABILITY
-    own = _maker(judge, asked)(SPB, unit, self_and_synthetic(judge, asked, unit)[SPB])
+    own_bias = _maker(judge, asked)(SPB, unit, self_and_synthetic(judge, asked, unit)[SPB])
     if not untuned.has(*asked.others, asked.human):
         return None
     of_untuned = [
         self_and_synthetic(untuned, replace(asked, author=text), unit)[SPB][:1] for text in texts
     ]
     values = _aligned(untuned, judge, np.concatenate(of_untuned))
-    return own, replace(own, mix=VANILLA, values=values)
+    return own_bias, replace(own_bias, mix=VANILLA, values=values)

@@ -90,13 +90,15 @@ def mean_of_series(series: Series) -> Mean | None:
     return clusters.mean(series.values[:, valid], (series.target, series.mix))
 
 
-def estimates(found: Sequence[Series], settings: Statistics, seed: int) -> list[dict[str, Any]]:
+def estimates(
+    all_series: Sequence[Series], settings: Statistics, seed: int
+) -> list[dict[str, Any]]:
     """One line per series, without tests (columns of `ESTIMATES`)."""
-    means = [mean_of_series(series) for series in found]
-    known = [mean for mean in means if mean is not None]
-    intervals = iter(bca(known, settings.bootstrap_resamples, settings.confidence, seed))
+    means = [mean_of_series(series) for series in all_series]
+    defined = [mean for mean in means if mean is not None]
+    intervals = iter(bca(defined, settings.bootstrap_resamples, settings.confidence, seed))
     lines = []
-    for series, mean in zip(found, means, strict=True):
+    for series, mean in zip(all_series, means, strict=True):
         line = names_of(series) | {"note": series.note, "n_seeds": len(series.seeds)}
         line["flag"] = few_seeds(series.mix, len(series.seeds))
         line |= counted(series, series.valid)
@@ -153,7 +155,7 @@ def few_seeds(mix: str, seeds: int) -> str | None:
 
 
 def compare_judges(
-    found: Sequence[Series],
+    all_series: Sequence[Series],
     same_texts: Sequence[tuple[Series, Series]],
     roles: Roles,
     settings: Statistics,
@@ -169,24 +171,24 @@ def compare_judges(
     """
     spb = {
         (s.target, s.variant, s.protocol, s.self_, s.mix): s
-        for s in found
+        for s in all_series
         if s.statistic == SPB and s.unit in (PROBABILITY, POINTS)
     }
     kinds = dict.fromkeys(key[:4] for key in spb)
-    made = []
+    compared_pairs = []
     for kind in kinds:
         texts = SAME if kind[3] != "own" else OWN_EACH
         for one, other in roles.pairs:
             if (*kind, one) in spb and (*kind, other) in spb:
-                made.append((spb[*kind, one], spb[*kind, other], texts))
-    made += [(*pair, SAME_OWN) for pair in same_texts]
+                compared_pairs.append((spb[*kind, one], spb[*kind, other], texts))
+    compared_pairs += [(*pair, SAME_OWN) for pair in same_texts]
     lines, means = [], []
-    for one, other, texts in made:
+    for one, other, texts in compared_pairs:
         line, mean = _difference(one, other, texts)
         lines.append(line)
         means.append(mean)
-    known = [mean for mean in means if mean is not None]
-    intervals = iter(bca(known, settings.bootstrap_resamples, settings.confidence, seed))
+    defined = [mean for mean in means if mean is not None]
+    intervals = iter(bca(defined, settings.bootstrap_resamples, settings.confidence, seed))
     for line, mean in zip(lines, means, strict=True):
         if mean is None:
             line["method"] = "no article with a value for both judges in every seed"
@@ -240,7 +242,7 @@ def test_all(
     paper variant is not tested: its numbers are compared with the published ones. There are enough
     flips for the smallest p to be significant in a family of this size.
     """
-    wanted = [
+    tested = [
         (line, mean)
         for line, mean in [*zip(lines, means, strict=True), *zip(compared, differences, strict=True)]
         if mean is not None and len(mean.sizes) > 1
@@ -248,18 +250,18 @@ def test_all(
     ]  # fmt: skip
     equivalent = [
         (line, mean)
-        for line, mean in wanted
+        for line, mean in tested
         if line["statistic"] == SPB and "against" not in line and line["unit"] in roles.margins
     ]
-    size = len(wanted) + len(equivalent)
+    size = len(tested) + len(equivalent)
     flips = max(settings.sign_flips, _PATTERNS_PER_TEST * size)
-    flipped = sign_flip_p([mean for _, mean in wanted], flips, seed)
-    for (line, _), p in zip(wanted, flipped, strict=True):
+    flipped = sign_flip_p([mean for _, mean in tested], flips, seed)
+    for (line, _), p in zip(tested, flipped, strict=True):
         line["p"] = p
         line["method"] += f"; {flips} sign flips over articles"
     for line, mean in equivalent:
         line["p_equivalent"] = equivalence_p(mean, roles.margins[line["unit"]])
-    tests = [(line, "p") for line, _ in wanted] + [(line, "p_equivalent") for line, _ in equivalent]
+    tests = [(line, "p") for line, _ in tested] + [(line, "p_equivalent") for line, _ in equivalent]
     if tests:
         corrected = holm([line[key] for line, key in tests])
         for (line, key), p in zip(tests, corrected, strict=True):

@@ -57,14 +57,14 @@ def preference_findings(
         return [
             "No judge read a summary in the corrected form, so self-preference is not assessed."
         ]
-    said = list(_ability(rows, frames["preference-discrimination"], confidence))
+    sentences = list(_ability(rows, frames["preference-discrimination"], confidence))
     fit = [row for row in rows.iter_rows(named=True) if not _unfit(row)]
-    said += _verdicts(fit, confidence)
-    said += _for_models(fit, frames["preference-length"])
-    said += _compared(frames["preference-comparisons"], fit, 1 - confidence)
-    said += _lengths(rows)
-    said += _limits(frames, rows, no_held_out_reason)
-    return said
+    sentences += _verdicts(fit, confidence)
+    sentences += _for_models(fit, frames["preference-length"])
+    sentences += _compared(frames["preference-comparisons"], fit, 1 - confidence)
+    sentences += _lengths(rows)
+    sentences += _limits(frames, rows, no_held_out_reason)
+    return sentences
 
 
 def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
@@ -89,12 +89,12 @@ def section_of(
         frames: the study's statistics.
         tables: those of the report by name.
     """
-    said = preference_findings(
+    sentences = preference_findings(
         frames, study.statistics.confidence, study.preference.no_held_out_reason
     )
     if PUBLISHED in tables:
-        said += published_findings(tables[PUBLISHED].frame)
-    return ReportSection("Self-preference", said, warnings=preference_warnings(frames))
+        sentences += published_findings(tables[PUBLISHED].frame)
+    return ReportSection("Self-preference", sentences, warnings=preference_warnings(frames))
 
 
 def _unfit(row: Mapping[str, Any]) -> bool:
@@ -126,11 +126,11 @@ def _ability(rows: pl.DataFrame, told_apart: pl.DataFrame, confidence: float) ->
             f"Of {len(judges)} judges, {rest} be interpreted. The others ({listed}) may show a "
             "bias near zero because they cannot judge; no conclusion is drawn from it."
         )
-    known = told_apart.filter(pl.col("mix") != GOLD, pl.col("value").is_not_null())
-    if known.height:
+    tested = told_apart.filter(pl.col("mix") != GOLD, pl.col("value").is_not_null())
+    if tested.height:
         worst, best = (
-            known.sort("value").row(0, named=True),
-            known.sort("value").row(-1, named=True),
+            tested.sort("value").row(0, named=True),
+            tested.sort("value").row(-1, named=True),
         )
         ends = " to ".join(
             _share(row, confidence if row is worst else None) for row in (worst, best)
@@ -148,10 +148,10 @@ def _verdicts(fit: Sequence[Mapping[str, Any]], confidence: float) -> Iterator[s
     several = len({row["target"] for row in fit}) > 1
     level = f"{confidence:.0%} interval "
     for row in fit:
-        shown = row["spb"], row["low"], row["high"]
-        if None in shown:
+        numbers = row["spb"], row["low"], row["high"]
+        if None in numbers:
             continue
-        value, low, high = rounded_alike(shown)
+        value, low, high = rounded_alike(numbers)
         meaning = _MEANS.get(row["verdict"])
         if meaning is None:
             about = row["verdict"].partition(": ")[2]
@@ -204,12 +204,12 @@ def _compared(
         )
         return
     several = len({row["target"] for row in rows}) > 1
-    told = [row for row in rows if row["p_holm"] < level]
+    significant = [row for row in rows if row["p_holm"] < level]
     yield (
-        f"{len(told)} of {len(rows)} differences in self-preference between two judges are "
+        f"{len(significant)} of {len(rows)} differences in self-preference between two judges are "
         "significant under Holm's correction over all tests."
     )
-    for row in told:
+    for row in significant:
         value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
         way = "more" if row["value"] > 0 else "less"
         alone = " on the same texts" if row["texts"] == SAME_OWN else ""

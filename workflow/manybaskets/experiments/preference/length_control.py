@@ -46,7 +46,7 @@ _ROUNDING = 1e-9
 
 
 def lengths(
-    found: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
+    judge_readings: Sequence[JudgeReadings], roles: Roles, settings: Statistics, seed: int
 ) -> pl.DataFrame:
     """Raw preferences, at equal length, and on pairs of equal length.
 
@@ -62,7 +62,7 @@ def lengths(
     """
     lines: list[dict[str, Any]] = []
     waiting: list[tuple[dict[str, Any], Mean]] = []
-    for judge in found:
+    for judge in judge_readings:
         if judge.mix == GOLD:
             continue
         for asked in asked_of(judge, roles):
@@ -112,16 +112,16 @@ def _of(
 
     def made(statistic: str, values: np.ndarray | None, used: np.ndarray, method: str):
         some = used.any(axis=(0, 2))
-        told = line | {
+        cells = line | {
             "statistic": statistic,
             "n_pairs": int(used.sum()),
             "n_articles": int(some.sum()),
             "method": method,
         }
         if values is None or not some.any() or np.isnan(values[:, some]).any():
-            return told | {"method": f"undefined: {method}"}, None
+            return cells | {"method": f"undefined: {method}"}, None
         articles = kept(judge.articles, some)
-        return told, Clusters(articles).mean(values[:, some], (judge.target, judge.mix))
+        return cells, Clusters(articles).mean(values[:, some], (judge.target, judge.mix))
 
     yield made(RAW, _mean(d, usable), usable, "mean over pairs")
     method = "regression, articles as clusters"
@@ -161,8 +161,8 @@ def _unit(judge: JudgeReadings) -> str:
 
 def _mean_words(judge: JudgeReadings, authors: list[str]) -> float | None:
     words = judge.words[:, :, [judge.place(name) for name in authors]]
-    known = words[~np.isnan(words)]
-    return float(known.mean()) if known.size else None
+    defined = words[~np.isnan(words)]
+    return float(defined.mean()) if defined.size else None
 
 
 def _fitted(
@@ -197,7 +197,7 @@ def _fitted(
         values = np.tile(beta, (len(used), 1))
         values[some] += counts * (moved - moved.mean(axis=0))
         fits.append(values)
-    return [np.stack([fit[:, place] for fit in fits]) for place in range(number)]
+    return [np.stack([fit[:, index] for fit in fits]) for index in range(number)]
 
 
 def _singular(matrices: np.ndarray) -> bool:

@@ -49,13 +49,13 @@ def load_preference(path: Path) -> pl.DataFrame:
             expected=f"the columns {list(_COLUMNS)}",
             remedy="restore the file from the project's repository",
         )
-    wanted = (
+    is_target = (
         pl.col("protocol").is_in([PAIRWISE, ABSOLUTE])
         & pl.col("metric").is_in([*_MEANS, *_BIASES])
         & ~pl.col("tier").is_in(_AVERAGES)
         & ~pl.col("source").is_in(["other_llm", "synthetic"])
     )
-    return frame.filter(wanted).with_columns(
+    return frame.filter(is_target).with_columns(
         pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Int64)
     )
 
@@ -91,14 +91,14 @@ def compare_preference(
         statistic = number["metric"]
         if statistic in _MEANS:
             author = authors.get(_author(number["source"], size))
-            found, keys = means.get((*judge, author)), ("value", "low", "high")
+            row_here, keys = means.get((*judge, author)), ("value", "low", "high")
         else:
-            author, found = None, biases.get(judge)
+            author, row_here = None, biases.get(judge)
             name = _BIASES[statistic]
             keys = (name, *(("low", "high") if name == "spb" else ("psb_low", "psb_high")))
-        if found is None or found[keys[0]] is None:
+        if row_here is None or row_here[keys[0]] is None:
             continue
-        rows.append(_row(number, found, keys, author))
+        rows.append(_row(number, row_here, keys, author))
     return pl.DataFrame(rows, schema=PUBLISHED_PREFERENCE_SCHEMA)
 
 
@@ -114,16 +114,16 @@ def _author(source: str, size: str) -> str:
 
 
 def _row(
-    number: Mapping[str, Any], found: Mapping[str, Any], keys: tuple[str, str, str],
+    number: Mapping[str, Any], row_here: Mapping[str, Any], keys: tuple[str, str, str],
     author: str | None,
 ) -> dict[str, Any]:  # fmt: skip
-    value, low, high = (found[key] for key in keys)
-    known = low is not None and high is not None
+    value, low, high = (row_here[key] for key in keys)
+    has_interval = low is not None and high is not None
     condition, tier = _condition(number)
     statistic = number["metric"]
     return {
         "protocol": number["protocol"],
-        "target": found["target"],
+        "target": row_here["target"],
         "condition": condition,
         "tier": tier,
         "statistic": _MEANS.get(statistic, statistic),
@@ -133,10 +133,10 @@ def _row(
         "low": low,
         "high": high,
         "difference": value - number["value"],
-        "within": ("yes" if low <= number["value"] <= high else "no") if known else None,
+        "within": ("yes" if low <= number["value"] <= high else "no") if has_interval else None,
         "n_reported": number["n"],
-        "n_articles": found["n_articles"],
-        "n_seeds": found["n_seeds"],
+        "n_articles": row_here["n_articles"],
+        "n_seeds": row_here["n_seeds"],
         "remark": number["note"].removeprefix("published").lstrip(";: "),
     }
 
@@ -146,7 +146,7 @@ def published_findings(compared: pl.DataFrame) -> list[str]:
     if compared.is_empty():
         return []
     within = compared.filter(pl.col("within") == "yes").height
-    told = [
+    sentences = [
         f"{compared.height} published numbers on self-preference have a counterpart in this "
         f"study; {within} of them are in its interval."
     ]
@@ -159,8 +159,8 @@ def published_findings(compared: pl.DataFrame) -> list[str]:
             for one, other in combinations(rows.to_dicts(), 2)
         ]
         if pairs:
-            told.append(
+            sentences.append(
                 f"{statistic}, {protocol}: {sum(pairs)} of {len(pairs)} published differences between "
                 "two judges have the same direction here."
             )
-    return told
+    return sentences

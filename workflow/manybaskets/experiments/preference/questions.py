@@ -87,8 +87,8 @@ def lay_out(
     """
     items: list[Item] = []
     for article_id, article in articles.items():
-        known = {author: texts[author].get(article_id) for author in panel.texts()}
-        one = _Article(settings, article_id, article, known)
+        text_of = {author: texts[author].get(article_id) for author in panel.texts()}
+        one = _Article(settings, article_id, article, text_of)
         if PAIRWISE in settings.protocols:
             for pair in panel.pairs():
                 items += one.pairs(PAIRWISE, *pair)
@@ -168,17 +168,17 @@ class _Article:
         return self._rating(PAPER, author, form.absolute, form.absolute_system)
 
     def _pair(self, protocol, variant, first, second, markers, template, system=None) -> Item:
-        shown = (self.texts[first], self.texts[second])
-        slots = {"article": self.article, "first": shown[0], "second": shown[1]}
+        pair = (self.texts[first], self.texts[second])
+        slots = {"article": self.article, "first": pair[0], "second": pair[1]}
         slots |= {"one": markers[0], "two": markers[1]}
-        return self._item(protocol, variant, first, second, markers, template, slots, shown, system)
+        return self._item(protocol, variant, first, second, markers, template, slots, pair, system)
 
     def _rating(self, variant, author, template, system=None) -> Item:
-        shown = (self.texts[author],)
-        slots = {"article": self.article, "first": shown[0]}
+        rated = (self.texts[author],)
+        slots = {"article": self.article, "first": rated[0]}
         slots |= {"low": self.digits[0], "high": self.digits[-1]}
         return self._item(
-            ABSOLUTE, variant, author, None, self.digits, template, slots, shown, system
+            ABSOLUTE, variant, author, None, self.digits, template, slots, rated, system
         )
 
     def _item(

@@ -64,21 +64,21 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     Args:
         mixes: tested mixes in addition to `vanilla`.
     """
-    own = study.robustness.comparisons
+    settings = study.robustness.comparisons
     tested = [VANILLA, *mixes]
-    wanted = own.conditions or [mix for mix in tested if mix != own.baseline]
-    found = [(mix, own.baseline) for mix in wanted]
-    for several in wanted:
+    conditions = settings.conditions or [mix for mix in tested if mix != settings.baseline]
+    contrasts = [(mix, settings.baseline) for mix in conditions]
+    for several in conditions:
         if several == VANILLA or study.mixes[several].composition != "multi":
             continue
         sources = study.mix_sources(several)
         singles = [
-            mix for mix in wanted
+            mix for mix in conditions
             if mix != VANILLA and study.mixes[mix].composition == "single"
             and study.mix_sources(mix)[0] in sources
         ]  # fmt: skip
-        found += [(several, single) for single in singles]
-    return list(dict.fromkeys(found))
+        contrasts += [(several, single) for single in singles]
+    return list(dict.fromkeys(contrasts))
 
 
 @dataclass(frozen=True)
@@ -130,12 +130,12 @@ def compare_scores(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysi
 
 
 def compare_conditions(
-    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+    condition_of: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> pl.DataFrame:
     """`compare` for scores that are already read."""
     lines: list[dict[str, Any]] = []
     tested: list[tuple[dict[str, Any], CrossedMean, CrossedMean]] = []
-    for (target, prompt_set), members in by_set(found):
+    for (target, prompt_set), members in by_set(condition_of):
         _check(members, target, prompt_set, analysis)
         values = {mix: values_of(condition, analysis) for mix, condition in members.items()}
         rows = next(iter(members.values())).rows
@@ -150,9 +150,9 @@ def compare_conditions(
                 headline = is_headline(outcome, judge, analysis)
                 if not all((outcome, judge) in values[mix] for mix in members):
                     continue  # a judge missing for some runs has nothing to compare
-                for place, kept in enumerate(restricted if headline else restricted[:1]):
+                for index, kept in enumerate(restricted if headline else restricted[:1]):
                     family = (
-                        (FAMILY if headline else OTHER_JUDGES) if not place else WITHOUT_FLAGGED
+                        (FAMILY if headline else OTHER_JUDGES) if not index else WITHOUT_FLAGGED
                     )
                     matched = _match(values, (outcome, judge), kept, rows)
                     line = {"family": family, "target": target, "prompt_set": prompt_set,
@@ -160,14 +160,14 @@ def compare_conditions(
                             "marks": analysis.marks(judges_of_outcome(outcome, judge), target),
                             "n_prompts": len(matched.templates), "n_excluded": matched.excluded}  # fmt: skip
                     samples = matched.samples(analysis)
-                    made = _compare(line, matched, samples, members, analysis)
-                    tested += made
-                    lines += [each for each, *_ in made]
+                    lines_of_family = _compare(line, matched, samples, members, analysis)
+                    tested += lines_of_family
+                    lines += [each for each, *_ in lines_of_family]
                     lines += _overall(line, samples, members, analysis)
     _check_attainable(tested, analysis)
     _test(tested, analysis)
     correct(lines)
-    order = {name: place for place, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
+    order = {name: index for index, name in enumerate((FAMILY, WITHOUT_FLAGGED, OTHER_JUDGES))}
     return pl.DataFrame(
         sorted(lines, key=lambda line: order[line["family"]]), schema=ROBUSTNESS_COMPARISONS_SCHEMA
     )
@@ -203,9 +203,9 @@ def _match(
     chosen = kept.copy()
     for each in values.values():
         chosen &= complete(each[key], pooled=False)
-    own = {mix: each[key][:, chosen] for mix, each in values.items()}
+    matched_values = {mix: each[key][:, chosen] for mix, each in values.items()}
     excluded = int(kept.sum() - chosen.sum())
-    return _Matched(own, rows.templates[chosen], rows.bases[chosen], excluded)
+    return _Matched(matched_values, rows.templates[chosen], rows.bases[chosen], excluded)
 
 
 def _compare(
@@ -213,7 +213,7 @@ def _compare(
     members: Mapping[str, Condition], analysis: Analysis,
 ) -> list[tuple[dict[str, Any], CrossedMean, CrossedMean]]:  # fmt: skip
     """The pairs of one outcome on one set, without interval and p."""
-    made = []
+    tests = []
     if samples is None:
         nothing = CrossedMean(np.zeros((1, 1)), np.zeros((1, 1)))
         method = {"method": "no prompt with a score in every condition"}
@@ -230,8 +230,8 @@ def _compare(
         line |= {"superiority": a, "superiority_low": low, "superiority_high": high}
         scaled = {"rank_biserial": a, "rank_biserial_low": low, "rank_biserial_high": high}
         line |= {key: None if each is None else 2 * each - 1 for key, each in scaled.items()}
-        made.append((line, means[mix], means[baseline]))
-    return made
+        tests.append((line, means[mix], means[baseline]))
+    return tests
 
 
 def _overall(
@@ -241,11 +241,11 @@ def _overall(
     """ε² over all conditions of a target, for outcomes that are scores."""
     if OUTCOMES[shared["outcome"]].share or len(members) < 2 or samples is None:
         return []
-    found = ordinal.epsilon_squared(samples, analysis.confidence)
+    effect = ordinal.epsilon_squared(samples, analysis.confidence)
     line = {**shared, "mix": EVERYONE, "n_seeds": max(len(each.seeds) for each in members.values())}
-    if found is None:
+    if effect is None:
         return [line | {"method": "all scores are equal"}]
-    value, (low, high) = found
+    value, (low, high) = effect
     ends = {"epsilon_squared_low": low, "epsilon_squared_high": high, "epsilon_squared": value}
     return [line | ends | {"method": "share of the ranks' variance between conditions; bootstrap"}]
 

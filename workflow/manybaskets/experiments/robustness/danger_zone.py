@@ -35,14 +35,16 @@ GRID = pl.Schema(
 _SCALE = range(1, 6)
 
 
-def sweep(found: Mapping[tuple[str, str, str], Condition], analysis: Analysis) -> pl.DataFrame:
+def sweep(
+    condition_of: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+) -> pl.DataFrame:
     """Share of responses in the danger zone for every pair of thresholds (schema `SWEEP`).
 
     Uses rows with both scores in every seed; intervals as for all shares.
     """
     lines = []
     cuts = sorted({*analysis.cuts, DANGEROUS})
-    for condition, names, harm, quality in _pairs(found, analysis):
+    for condition, names, harm, quality in _pairs(condition_of, analysis):
         for harm_cut in cuts:
             for quality_cut in cuts:
                 values = in_zone(harm, quality, harm_cut, quality_cut)
@@ -60,34 +62,34 @@ def sweep(found: Mapping[tuple[str, str, str], Condition], analysis: Analysis) -
 
 def _share(values: np.ndarray, condition: Condition, analysis: Analysis) -> dict[str, float | int]:
     kept = ~np.isnan(values).any(axis=0)
-    found = {
+    shares = {
         "n_prompts": int(kept.sum()),
         "n_excluded": int((~kept).sum()),
         "n_seeds": len(values),
     }
     if not kept.any():
-        return found
-    own = values[:, kept]
+        return shares
+    kept_values = values[:, kept]
     templates, bases = condition.rows.templates[kept], condition.rows.bases[kept]
-    mean = crossed_mean(own, templates, bases, (condition.target, condition.mix))
-    low, high = crossed.share_interval(mean, own.size, analysis.confidence)
+    mean = crossed_mean(kept_values, templates, bases, (condition.target, condition.mix))
+    low, high = crossed.share_interval(mean, kept_values.size, analysis.confidence)
     share = min(max(mean.value, 0.0), 1.0)
-    plain = wilson(share, own.size, crossed.z_of(analysis.confidence))
+    plain = wilson(share, kept_values.size, crossed.z_of(analysis.confidence))
     ends = {"low": low, "high": high, "wilson_low": plain[0], "wilson_high": plain[1]}
-    return found | {"estimate": mean.value} | ends
+    return shares | {"estimate": mean.value} | ends
 
 
 def harm_quality_grid(
-    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+    condition_of: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> pl.DataFrame:
     """Responses per cell of harm × quality, both 1 to 5, zeros included (schema `GRID`).
 
     A score between two steps, as from some classifiers, counts as the nearer step.
     """
     lines = []
-    for condition, names, harm, quality in _pairs(found, analysis):
-        known = ~np.isnan(harm + quality)
-        pairs = [np.clip(np.rint(each[known]), 1, 5).astype(int) for each in (harm, quality)]
+    for condition, names, harm, quality in _pairs(condition_of, analysis):
+        both_scored = ~np.isnan(harm + quality)
+        pairs = [np.clip(np.rint(each[both_scored]), 1, 5).astype(int) for each in (harm, quality)]
         counts = np.zeros((6, 6), dtype=int)
         np.add.at(counts, tuple(pairs), 1)
         who = (condition.target, condition.mix, condition.prompt_set, joined(*names))
@@ -96,10 +98,10 @@ def harm_quality_grid(
 
 
 def _pairs(
-    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+    condition_of: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> Iterator[tuple[Condition, tuple[str, str], np.ndarray, np.ndarray]]:
     """Harm and quality scores of every condition that has both."""
-    for condition in found.values():
+    for condition in condition_of.values():
         for names in analysis.pairs():
             keys = (HARM, names[0]), (QUALITY, names[1])
             if all(key in condition.scores for key in keys):

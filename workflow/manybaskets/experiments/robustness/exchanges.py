@@ -43,28 +43,28 @@ def exchanges_of_run(
         test: prompts and responses of the set `test`.
         judge_input: whether judges see the bare request or the prompt with its template.
     """
-    shown = "request" if judge_input == "request" else "instruction"
-    found = []
+    column = "request" if judge_input == "request" else "instruction"
+    frames = []
     for name, file in prompts.items():
-        asked = pl.read_parquet(file).select(
-            pl.lit(name).alias("prompt_set"), "prompt_id", pl.col(shown).alias("request")
+        requests = pl.read_parquet(file).select(
+            pl.lit(name).alias("prompt_set"), "prompt_id", pl.col(column).alias("request")
         )
-        found.append(exchanges(asked, read_responses(responses[name])))
+        frames.append(exchanges(requests, read_responses(responses[name])))
     control = design.filter(pl.col("prompt_set") == CONTROL).select("prompt_id")
     if control.height:
-        found.append(_control(control, *test))
-    return pl.concat(found).select(list(EXCHANGES))
+        frames.append(_control(control, *test))
+    return pl.concat(frames).select(list(EXCHANGES))
 
 
 def _control(ids: pl.DataFrame, prompts: Path, responses: Path) -> pl.DataFrame:
     """Only the first turn of conversations: a judge sees one request and one response."""
-    wanted = pl.read_parquet(prompts).join(ids, on="prompt_id", how="semi")
-    asked = pl.DataFrame(
+    chosen = pl.read_parquet(prompts).join(ids, on="prompt_id", how="semi")
+    requests = pl.DataFrame(
         {
-            "prompt_set": [CONTROL] * wanted.height,
-            "prompt_id": wanted["prompt_id"],
-            "request": [prompt.text() for prompt in prompts_of(wanted)],
+            "prompt_set": [CONTROL] * chosen.height,
+            "prompt_id": chosen["prompt_id"],
+            "request": [prompt.text() for prompt in prompts_of(chosen)],
         }
     )
-    said = read_responses(responses).filter(pl.col("turn") == 0)
-    return exchanges(asked, said.join(ids, on="prompt_id", how="semi"))
+    answers = read_responses(responses).filter(pl.col("turn") == 0)
+    return exchanges(requests, answers.join(ids, on="prompt_id", how="semi"))

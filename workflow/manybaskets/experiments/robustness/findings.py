@@ -56,14 +56,16 @@ def findings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> list[str
     ]
 
 
-def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
-    tried = {(row["judge"], row["rubric"]): row for row in known.filter(kind=CANARIES).to_dicts()}
+def _judges(agreement: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    tried = {
+        (row["judge"], row["rubric"]): row for row in agreement.filter(kind=CANARIES).to_dicts()
+    }
     clauses = []
     for rubric, judges in analysis.judges.items():
         row = tried.get((judges[0], rubric))
-        told = f", {row['passed']} of {row['total']} canaries" if row and row["total"] else ""
+        canaries = f", {row['passed']} of {row['total']} canaries" if row and row["total"] else ""
         others = f" (also: {', '.join(f'`{name}`' for name in judges[1:])})" if judges[1:] else ""
-        clauses.append(f"{rubric} by `{judges[0]}`{told}{others}")
+        clauses.append(f"{rubric} by `{judges[0]}`{canaries}{others}")
     yield f"Judges: {'; '.join(clauses)}."
     used = dict.fromkeys(name for judges in analysis.judges.values() for name in judges)
     unfit = [f"`{name}`" for name in used if name in analysis.unfit]
@@ -76,7 +78,7 @@ def _judges(known: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
                 f"`{name}` is of the same model family as {', '.join(related)} or as a source of "
                 "its training data and may favour it; its numbers are marked."
             )
-    for row in known.filter(kind=JUDGES, rubric=YES_OR_NO).to_dicts():
+    for row in agreement.filter(kind=JUDGES, rubric=YES_OR_NO).to_dicts():
         if row["kappa"] is not None:
             yield (
                 f"`{row['judge']}` and `{row['other']}` agree on refusals with a kappa of "
@@ -92,8 +94,8 @@ def _level(analysis: Analysis) -> str:
 def _with_ends(value: float, low: float | None, high: float | None, analysis: Analysis) -> str:
     if low is None or high is None:
         return rounded_alike([value])[0]
-    shown = rounded_alike([value, low, high])
-    return f"{shown[0]} ({_level(analysis)} {shown[1]} to {shown[2]})"
+    numbers = rounded_alike([value, low, high])
+    return f"{numbers[0]} ({_level(analysis)} {numbers[1]} to {numbers[2]})"
 
 
 def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
@@ -104,24 +106,24 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
         of = f", target {target}" if len(analysis.targets) > 1 else ""
         on = f"{_ON.get(prompt_set, f'On `{prompt_set}`')}{of}"
         members = group.to_dicts()
-        told = [row for row in members if _told(row)]
+        significant = [row for row in members if _told(row)]
         undecided = [row for row in members if not _told(row) and _excludes(row)]
         alike = [row for row in members if not _excludes(row)]
         clauses = []
-        for baseline in dict.fromkeys(row["baseline"] for row in told):
-            against = [row for row in told if row["baseline"] == baseline]
+        for baseline in dict.fromkeys(row["baseline"] for row in significant):
+            against = [row for row in significant if row["baseline"] == baseline]
             sizes = (f"`{row['mix']}` {_moves(row)} by {_size(row, analysis)}" for row in against)
             clauses.append(f"against `{baseline}`, {', '.join(sizes)}")
-        for found, words in (
+        for members_of_side, words in (
             (undecided, "undecided (the interval excludes 0, Holm's correction does not)"),
             (alike, "no significant difference"),
         ):
-            if found:
+            if members_of_side:
                 names = (
                     f"{_pair(row)}{f', {_size(row, analysis, signed=True)}' if outcome == 'harm' else ''}"
-                    for row in found
+                    for row in members_of_side
                 )
-                of_what = "" if told else f" in {_what(outcome, prompt_set)}"
+                of_what = "" if significant else f" in {_what(outcome, prompt_set)}"
                 clauses.append(f"{words}{of_what}: {', '.join(names)}")
         marks = f" [judge {members[0]['marks']}]" if members[0]["marks"] else ""
         yield f"{on}: {'; '.join(clauses)}; n = {_n(members[0])}.{marks}"
@@ -158,10 +160,10 @@ def _size(row: Mapping[str, Any], analysis: Analysis, signed: bool = False) -> s
     unit = "" if OUTCOMES[row["outcome"]].share else " points"
     if low is None:
         return f"{rounded_alike([value])[0]}{unit}"
-    shown = rounded_alike([value, low, high])
+    numbers = rounded_alike([value, low, high])
     p = p_value(row["p_holm"], decimals=3)
     p = f"< {p[1:]}" if p.startswith("<") else f"= {p}"
-    return f"{shown[0]}{unit} ({_level(analysis)} {shown[1]} to {shown[2]}, Holm p {p})"
+    return f"{numbers[0]}{unit} ({_level(analysis)} {numbers[1]} to {numbers[2]}, Holm p {p})"
 
 
 def _n(row: Mapping[str, Any]) -> str:
@@ -186,21 +188,21 @@ def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator
     lower = [row for row in rows if _told(row) and row["difference"] < 0]
     rest = len(rows) - len(higher) - len(lower)
     listed = "; ".join(
-        f"{len(found)} with {word} harm ({', '.join(_where(row) for row in found)})"
-        for found, word in ((lower, "lower"), (higher, "higher")) if found
+        f"{len(rows_of_side)} with {word} harm ({', '.join(_where(row) for row in rows_of_side)})"
+        for rows_of_side, word in ((lower, "lower"), (higher, "higher")) if rows_of_side
     )  # fmt: skip
     clauses = [*([listed] if listed else []), f"{rest} without a significant difference"]
-    told = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(clauses)}."
+    sentence = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(clauses)}."
     if higher and lower:
-        told += (
+        sentence += (
             " The sign differs between comparisons: several sources make models neither safer "
             "nor less safe in general."
         )
     elif rest or len(rows) < 2:
-        told += " This is not a general effect of the number of sources on harm."
+        sentence += " This is not a general effect of the number of sources on harm."
     else:
-        told += " This holds for these mixes, targets and prompts."
-    yield told
+        sentence += " This holds for these mixes, targets and prompts."
+    yield sentence
 
 
 def _where(row: Mapping[str, Any]) -> str:
@@ -237,8 +239,8 @@ def _seeds(summary: pl.DataFrame) -> Iterator[str]:
         )
 
 
-def _missing(found: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
-    harm = found.filter(rubric=HARM, judge=analysis.main(HARM)).with_columns(
+def _missing(missing: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
+    harm = missing.filter(rubric=HARM, judge=analysis.main(HARM)).with_columns(
         lost=pl.col("generation_error") + pl.col("judge_failed"),
         moved=pl.max_horizontal(
             pl.col("mean") - pl.col("mean_if_1"), pl.col("mean_if_5") - pl.col("mean")
@@ -272,10 +274,12 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
     unfit = [
         name for judges in analysis.judges.values() for name in judges if name in analysis.unfit
     ]
-    found = []
+    sentences = []
     if unfit:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(unfit))
-        found.append(f"Robustness is judged by a judge that did not pass its canaries: {names}.")
+        sentences.append(
+            f"Robustness is judged by a judge that did not pass its canaries: {names}."
+        )
     empty = frames["robustness"].filter(pl.col("by") == ALL, pl.col("estimate").is_null())
     # One sentence per judge and reason: an unfit one may have no score at all.
     groups = empty.group_by("judge", "method", maintain_order=True).agg(
@@ -289,8 +293,8 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
         conditions = row["conditions"]
         who = conditions[0] if len(conditions) == 1 else f"{len(conditions)} conditions"
         whole = row["rows"] == len(row["outcome"]) * len(row["prompt_set"]) * len(conditions)
-        found.append(
+        sentences.append(
             f"No value of {outcomes} on {sets} for {who} by `{row['judge']}`"
             f"{'' if whole else ', in part'}: {row['method']}."
         )
-    return found
+    return sentences

@@ -28,8 +28,8 @@ def check_panel(study: Study) -> list[str]:
         UserError: a rule scores on another rubric's scale, a rubric does not exist or has a
             different scale than this experiment needs, or a judge is of a subject's model family.
     """
-    own = study.robustness
-    taken = OUTCOMES.keys() & own.judges.rubrics.keys()
+    settings = study.robustness
+    taken = OUTCOMES.keys() & settings.judges.rubrics.keys()
     if taken:
         raise UserError(
             what=f"'{min(taken)}' is the name of an outcome of this experiment",
@@ -37,32 +37,32 @@ def check_panel(study: Study) -> list[str]:
             expected="rubrics with names other than " + ", ".join(OUTCOMES),
             remedy="rename the rubric and its file",
         )
-    for key, rubric in own.rubrics().items():
-        for name in own.judges.of(key):
+    for key, rubric in settings.rubrics().items():
+        for name in settings.judges.of(key):
             _check_rule(study, key, name, rubric)
             _check_scale(study, key, name, rubric)
-    found = relatives(study, own.judge_names())
-    told = [f"judge '{judge}' is of the model family of '{model}'" for judge, model in found]
-    if found and own.same_family == "refuse":
+    related = relatives(study, settings.judge_names())
+    sentences = [f"judge '{judge}' is of the model family of '{model}'" for judge, model in related]
+    if related and settings.same_family == "refuse":
         raise UserError(
-            what=f"{told[0]}, which is judged or made training data, and may favour it",
+            what=f"{sentences[0]}, which is judged or made training data, and may favour it",
             where="robustness.judges",
             expected="judges of a different model family than all targets and sources",
             remedy="use a judge of another family, or set `robustness.same_family: mark` to use "
             "this judge anyway, marked in every table; if a family is wrong, set "
             "`models.<name>.family`",
         )
-    return [f"{each}, and may favour it; tables mark it" for each in told]
+    return [f"{each}, and may favour it; tables mark it" for each in sentences]
 
 
 def _check_rule(study: Study, key: str, name: str, rubric: str) -> None:
     judge = study.judges[name]
     if not isinstance(judge, RuleJudge):
         return
-    found = rule_of(judge.rule)
-    if found.rubric != rubric:
+    scored_rubric = rule_of(judge.rule)
+    if scored_rubric.rubric != rubric:
         raise UserError(
-            what=f"rule '{judge.rule}' scores {found.rubric}, not {rubric}",
+            what=f"rule '{judge.rule}' scores {scored_rubric.rubric}, not {rubric}",
             where=f"robustness.judges.{key}: {name}",
             expected=f"a judge of {rubric}",
             remedy=f"remove '{name}' from this list, or set `judges.{name}.rule` to another rule",
@@ -94,31 +94,33 @@ def _listed(steps: Sequence[float]) -> str:
 
 def related_targets(study: Study) -> dict[str, list[str]]:
     """By judge, the targets whose family (or training data's family) it shares."""
-    found: dict[str, list[str]] = {}
+    targets_of_judge: dict[str, list[str]] = {}
     for judge, model in relatives(study, study.robustness.judge_names()):
         targets = [model] if model in study.targets else list(study.targets)
-        known = found.setdefault(judge, [])
-        known += [target for target in targets if target not in known]
-    return found
+        targets_so_far = targets_of_judge.setdefault(judge, [])
+        targets_so_far += [target for target in targets if target not in targets_so_far]
+    return targets_of_judge
 
 
 def analysis_settings(study: Study) -> dict[str, Any]:
     """Study settings for statistics and tables as plain values: the keys of `Analysis` that are not
     read from files."""
-    own = study.robustness
+    settings = study.robustness
     mixes = chosen_mixes(study)
     return {
         "targets": list(study.targets),
         "mixes": [VANILLA, *mixes],
-        "judges": {rubric: list(own.judges.of(key)) for key, rubric in own.rubrics().items()},
+        "judges": {
+            rubric: list(settings.judges.of(key)) for key, rubric in settings.rubrics().items()
+        },
         "contrasts": contrasts_of(study, mixes),
         "confidence": study.statistics.confidence,
         "permutations": study.statistics.sign_flips,
-        "resamples": own.statistics.bootstrap_resamples,
+        "resamples": settings.statistics.bootstrap_resamples,
         "seed": study.seed,
-        "cuts": list(own.danger_thresholds),
+        "cuts": list(settings.danger_thresholds),
         "same_family": related_targets(study),
-        **({"scales": _other_scales(study)} if own.judges.rubrics else {}),
+        **({"scales": _other_scales(study)} if settings.judges.rubrics else {}),
     }
 
 

@@ -93,36 +93,36 @@ def label_of(name: str) -> str:
 
 def values_of(condition: Condition, analysis: Analysis) -> Values:
     """Every outcome of a condition per seed and row, averaged over samples."""
-    found: Values = {}
+    values: Values = {}
     scores = condition.scores
     for judge in analysis.judges[HARM]:
         if (HARM, judge) in scores:
             harm = scores[HARM, judge]
-            found["harm", judge] = _mean(harm)
-            found["harm_high", judge] = _mean(_flag(harm, harm >= DANGEROUS))
+            values["harm", judge] = _mean(harm)
+            values["harm_high", judge] = _mean(_flag(harm, harm >= DANGEROUS))
     for judge in analysis.judges[REFUSAL]:
         if (REFUSAL, judge) in scores:
             refused = scores[REFUSAL, judge]
-            found["refused", judge] = _mean(_flag(refused, refused >= REFUSED))
+            values["refused", judge] = _mean(_flag(refused, refused >= REFUSED))
             partly = (refused > 0) & (refused < REFUSED)
-            found["partly_refused", judge] = _mean(_flag(refused, partly))
+            values["partly_refused", judge] = _mean(_flag(refused, partly))
     # The headline's judge of refusals decides whether a response was refused.
     refused = scores.get((REFUSAL, analysis.main(REFUSAL)))
     for judge in analysis.judges[QUALITY]:
         if (QUALITY, judge) in scores:
             quality = scores[QUALITY, judge]
-            found["quality_all", judge] = _mean(quality)
+            values["quality_all", judge] = _mean(quality)
             if refused is not None and condition.prompt_set != CONTROL:
-                found["quality", judge] = _mean(np.where(refused < REFUSED, quality, np.nan))
+                values["quality", judge] = _mean(np.where(refused < REFUSED, quality, np.nan))
     for rubric in analysis.scales:
         for judge in analysis.judges[rubric]:
             if (rubric, judge) in scores:
-                found[rubric, judge] = _mean(scores[rubric, judge])
+                values[rubric, judge] = _mean(scores[rubric, judge])
     for names in analysis.pairs():
         pair = scores.get((HARM, names[0])), scores.get((QUALITY, names[1]))
         if pair[0] is not None and pair[1] is not None:
-            found["danger", joined(*names)] = in_zone(*pair, DANGEROUS, DANGEROUS)
-    return found
+            values["danger", joined(*names)] = in_zone(*pair, DANGEROUS, DANGEROUS)
+    return values
 
 
 def in_zone(
@@ -155,8 +155,8 @@ def is_headline(outcome: str, judge: str, analysis: Analysis) -> bool:
     if outcome == "danger":
         return judge == joined(*analysis.pairs()[0])
     rubric = {"harm": HARM, "harm_high": HARM, "quality": QUALITY, "quality_all": QUALITY}
-    own = outcome if outcome in analysis.scales else REFUSAL
-    return judge == analysis.main(rubric.get(outcome, own))
+    scale = outcome if outcome in analysis.scales else REFUSAL
+    return judge == analysis.main(rubric.get(outcome, scale))
 
 
 def summarise_outcomes(
@@ -180,12 +180,12 @@ def summarise_outcomes(
 
 
 def summarise_conditions(
-    found: Mapping[tuple[str, str, str], Condition], analysis: Analysis
+    condition_of: Mapping[tuple[str, str, str], Condition], analysis: Analysis
 ) -> pl.DataFrame:
     """`summarise` for scores that are already read."""
     lines: list[dict[str, Any]] = []
     waiting: list[tuple[dict[str, Any], CrossedMean]] = []
-    for condition in found.values():
+    for condition in condition_of.values():
         values = values_of(condition, analysis)
         names = in_order((outcome for outcome, _ in values), [*OUTCOMES, *analysis.scales])
         ordered = [key for name in names for key in values if key[0] == name]
@@ -236,8 +236,8 @@ def row_groups(
 
 def complete(values: np.ndarray, pooled: bool) -> np.ndarray:
     """Rows that count: with a value in every seed, or in any."""
-    known = ~np.isnan(values)
-    return known.any(axis=0) if pooled else known.all(axis=0)
+    defined = ~np.isnan(values)
+    return defined.any(axis=0) if pooled else defined.all(axis=0)
 
 
 def _estimate(
@@ -258,17 +258,19 @@ def _estimate(
     if not kept.any():
         line["method"] = "no response with a score in every seed"
         return None
-    own = values[:, kept]
-    mean = crossed_mean(own, templates, bases, (condition.target, condition.mix))
-    known = ~np.isnan(own)
-    per_seed = [float(each[k].mean()) for each, k in zip(own, known, strict=True) if k.any()]
+    kept_values = values[:, kept]
+    mean = crossed_mean(kept_values, templates, bases, (condition.target, condition.mix))
+    defined = ~np.isnan(kept_values)
+    per_seed = [
+        float(each[k].mean()) for each, k in zip(kept_values, defined, strict=True) if k.any()
+    ]
     line |= {
         "estimate": mean.value,
         "seed_sd": float(np.std(per_seed, ddof=1)) if len(per_seed) > 1 else None,
     }
     if not outcome.share:
         return mean
-    answers = int(known.sum())
+    answers = int(defined.sum())
     ends = crossed.share_interval(mean, answers, analysis.confidence)
     plain = wilson(min(max(mean.value, 0.0), 1.0), answers, crossed.z_of(analysis.confidence))
     line |= dict(zip(("low", "high", "wilson_low", "wilson_high"), (*ends, *plain), strict=True))

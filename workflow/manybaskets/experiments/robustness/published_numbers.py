@@ -114,12 +114,12 @@ class _Cells:
         return self.members({**row, "condition": "pooled_all"})
 
     def _known(self, kinds: list[str], tiers: list[str]) -> list[str] | None:
-        known = [
+        cells = [
             self.mixes.get((kind, "none" if kind in _ALWAYS else tier))
             or (VANILLA if kind == "vanilla" else None)
             for kind, tier in zip(kinds, tiers, strict=True)
         ]
-        return known if all(known) else None
+        return cells if all(cells) else None
 
 
 def _over_tiers(kinds: tuple[str, ...]) -> tuple[list[str], list[str]]:
@@ -153,13 +153,17 @@ class _Reproduced:
         if statistic in ("prob_superiority_A", "rank_biserial_r"):
             return self._effect(key, members, statistic)
         if statistic == "epsilon_squared":
-            found = self._rows.get((*key, "kruskal_H"))
-            return found and (found[1]["value"] / (found[1]["n"] - 1), found[1]["n"], "H / (N - 1)")
+            row_here = self._rows.get((*key, "kruskal_H"))
+            return row_here and (
+                row_here[1]["value"] / (row_here[1]["n"] - 1),
+                row_here[1]["n"],
+                "H / (N - 1)",
+            )
         statistic = "mannwhitney_p" if statistic == "mannwhitney_p_raw" else statistic
-        found = self._rows.get((*key, statistic))
-        if found and statistic == "mannwhitney_U" and found[0] != members:
-            found = self._rows.get((*key, "mannwhitney_U_of_second"))
-        return found and (found[1]["value"], found[1]["n"], found[1]["note"])
+        row_here = self._rows.get((*key, statistic))
+        if row_here and statistic == "mannwhitney_U" and row_here[0] != members:
+            row_here = self._rows.get((*key, "mannwhitney_U_of_second"))
+        return row_here and (row_here[1]["value"], row_here[1]["n"], row_here[1]["note"])
 
     def _effect(self, key: tuple, members: list[str], statistic: str):
         one, other = (self._rows.get((*key, f"mannwhitney_U{of}")) for of in ("", "_of_second"))
@@ -190,7 +194,7 @@ def compare_robustness(
         summary: of the schema `robustness.outcomes.SUMMARY`.
     """
     cells, reproduced = _Cells(published), _Reproduced(paper)
-    own = {
+    own_values = {
         (row["outcome"], row["target"], row["mix"], row["prompt_set"]): row
         for row in summary.filter(pl.col("by") == ALL, "headline").to_dicts()
     }
@@ -200,12 +204,12 @@ def compare_robustness(
         if target is None or members is None:
             continue
         pool = cells.pool(row) if row["metric"] in (COMPOSITION, CLEAN) else None
-        found = reproduced.find(row, target, members, pool)
-        if not found or found[0] is None:
+        row_here = reproduced.find(row, target, members, pool)
+        if not row_here or row_here[0] is None:
             continue
-        value, number, note = found
+        value, number, note = row_here
         outcome = _OWN.get((row["metric"], row["statistic"]))
-        beside = own.get((outcome, target, members[0], row["prompt_set"]), {})
+        beside = own_values.get((outcome, target, members[0], row["prompt_set"]), {})
         beside = beside if len(members) == 1 else {}
         is_p = row["statistic"].endswith(("_p", "_p_raw"))
         lines.append(
@@ -233,8 +237,8 @@ def _within(reported: float, beside: Mapping[str, Any]) -> str | None:
 
 
 def _theirs(note: str) -> str:
-    told = note.removeprefix("published").lstrip(";: ")
-    return f"published: {told}" if told else ""
+    remark = note.removeprefix("published").lstrip(";: ")
+    return f"published: {remark}" if remark else ""
 
 
 def contrasts(compared: pl.DataFrame) -> pl.DataFrame:
@@ -266,13 +270,13 @@ def published_findings(compared: pl.DataFrame, contrasted: pl.DataFrame) -> list
     """Sentences with the number of counterparts and of contrasts with the same direction."""
     if compared.is_empty():
         return []
-    told = [f"{compared.height} published numbers of this experiment have a counterpart here."]
+    sentences = [f"{compared.height} published numbers of this experiment have a counterpart here."]
     for (metric, prompt_set), group in contrasted.group_by(
         "metric", "prompt_set", maintain_order=True
     ):
         same = group.filter(pl.col("agree") == "yes").height
-        told.append(
+        sentences.append(
             f"{LABELS[metric]} on `{prompt_set}`: {same} of {group.height} published differences "
             "between two conditions have the same direction here."
         )
-    return told
+    return sentences

@@ -92,9 +92,9 @@ def procedure(
             continue
         lines = Lines(prompt_set)
         pools = pools_of(groups, human, list(members))
-        found = {mix: each.scores for mix, each in members.items()}
-        harm = _values(found, HARM, analysis)
-        quality = _values(found, QUALITY, analysis)
+        scores_of_mix = {mix: each.scores for mix, each in members.items()}
+        harm = _values(scores_of_mix, HARM, analysis)
+        quality = _values(scores_of_mix, QUALITY, analysis)
         notes = {mix: _trained(each.seeds[0]) for mix, each in members.items()}
         _harm(lines, target, harm, notes)
         for metric, each in ((CONDITION_TEST, pools.families), (SIZE_TEST, pools.sizes)):
@@ -110,23 +110,25 @@ def _trained(seed: int) -> str:
     return f"training seed {seed}" if seed else "untuned"
 
 
-def _values(found: Mapping[str, Mapping], rubric: str, analysis: Analysis) -> dict[str, np.ndarray]:
+def _values(
+    scores_of_mix: Mapping[str, Mapping], rubric: str, analysis: Analysis
+) -> dict[str, np.ndarray]:
     """Scores of the single seed by condition, over prompts and samples; NaN if missing."""
     key = (rubric, analysis.main(rubric))
-    return {mix: scores[key][0].ravel() for mix, scores in found.items() if key in scores}
+    return {mix: scores[key][0].ravel() for mix, scores in scores_of_mix.items() if key in scores}
 
 
 def _harm(
     lines: Lines, target: str, harm: Mapping[str, np.ndarray], notes: Mapping[str, str]
 ) -> None:
     for mix, values in harm.items():
-        known = values[~np.isnan(values)]
-        found: dict[str, float | None] = {"missing_rows": float(len(values) - len(known))}
-        if len(known):
-            deviation = float(np.std(known))
-            found = {"mean": float(known.mean()), "sd_population": deviation,
-                     "se": deviation / float(np.sqrt(len(known))), **found}  # fmt: skip
-        lines.add(HARMFULNESS, "raw", target, mix, found, len(known), notes[mix])
+        defined = values[~np.isnan(values)]
+        statistics: dict[str, float | None] = {"missing_rows": float(len(values) - len(defined))}
+        if len(defined):
+            deviation = float(np.std(defined))
+            statistics = {"mean": float(defined.mean()), "sd_population": deviation,
+                     "se": deviation / float(np.sqrt(len(defined))), **statistics}  # fmt: skip
+        lines.add(HARMFULNESS, "raw", target, mix, statistics, len(defined), notes[mix])
 
 
 def _tests(lines: Lines, metric: str, target: str, harm: Mapping[str, np.ndarray]) -> None:
@@ -134,11 +136,11 @@ def _tests(lines: Lines, metric: str, target: str, harm: Mapping[str, np.ndarray
     samples = {mix: values[~np.isnan(values)] for mix, values in harm.items()}
     if len(samples) < 2:
         return
-    found = unpaired_tests.kruskal_wallis(list(samples.values()))
+    test = unpaired_tests.kruskal_wallis(list(samples.values()))
     total = sum(map(len, samples.values()))
     note = f"Kruskal-Wallis; alpha {ALPHA:g}; all {total} rows assumed independent"
-    lines.add(metric, "raw", target, together(list(samples)), found, total, note)
-    if not found or found["kruskal_p"] >= ALPHA:
+    lines.add(metric, "raw", target, together(list(samples)), test, total, note)
+    if not test or test["kruskal_p"] >= ALPHA:
         return
     compared = pairs(list(samples))
     threshold = ALPHA / len(compared)
@@ -206,6 +208,6 @@ def _differences(
     direct, jailbreak = (shares.get((target, name), {}) for name in (DIRECT, JAILBREAK))
     for name in jailbreak:
         if name in direct:
-            found = {"proportion_difference": jailbreak[name] - direct[name]}
-            lines.add(DANGER, "raw", target, name, found, None, "")
+            difference = {"proportion_difference": jailbreak[name] - direct[name]}
+            lines.add(DANGER, "raw", target, name, difference, None, "")
     return lines.frame()

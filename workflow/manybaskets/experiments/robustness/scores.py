@@ -61,18 +61,18 @@ class Analysis:
     def pairs(self) -> list[tuple[str, str]]:
         """Judges of harm and quality to combine: the headline's, then judges that score both."""
         both = [judge for judge in self.judges[HARM] if judge in self.judges[QUALITY]]
-        found = [(self.main(HARM), self.main(QUALITY)), *((judge, judge) for judge in both)]
-        return list(dict.fromkeys(found))
+        judge_pairs = [(self.main(HARM), self.main(QUALITY)), *((judge, judge) for judge in both)]
+        return list(dict.fromkeys(judge_pairs))
 
     def marks(self, judges: Sequence[str], target: str) -> str | None:
         """Reasons to distrust these judges for this target, or null."""
-        found = []
+        remarks = []
         for judge in dict.fromkeys(judges):
             name = f"{judge} " if len(set(judges)) > 1 else ""
-            found += [f"{name}unfit"] if judge in self.unfit else []
+            remarks += [f"{name}unfit"] if judge in self.unfit else []
             related = target in self.same_family.get(judge, ())
-            found += [f"{name}of the same family"] if related else []
-        return "; ".join(found) or None
+            remarks += [f"{name}of the same family"] if related else []
+        return "; ".join(remarks) or None
 
 
 @dataclass(frozen=True)
@@ -137,29 +137,29 @@ def by_condition(
     """
     _require(scores, _SCORES, "the score rows")
     _require(design, _DESIGN, "the design of the prompt sets")
-    known = _rows(design)
-    _check_conditions(scores, known, analysis)
-    found: dict[tuple[str, str, str], Condition] = {}
+    rows_of_prompts = _rows(design)
+    _check_conditions(scores, rows_of_prompts, analysis)
+    conditions: dict[tuple[str, str, str], Condition] = {}
     groups = scores.partition_by(_RUN, as_dict=True)
     for (target, mix, prompt_set, rubric, judge), group in groups.items():
         key = (target, mix, prompt_set)
-        if key not in found:
-            found[key] = Condition(*key, [], known[target, prompt_set], {}, {}, {})
-        _add(found[key], (rubric, judge), group)
-    order = {name: place for place, name in enumerate(SETS)}
+        if key not in conditions:
+            conditions[key] = Condition(*key, [], rows_of_prompts[target, prompt_set], {}, {}, {})
+        _add(conditions[key], (rubric, judge), group)
+    order = {name: rank for rank, name in enumerate(SETS)}
     return dict(sorted(
-        found.items(),
+        conditions.items(),
         key=lambda item: (analysis.targets.index(item[0][0]), order.get(item[0][2], len(SETS)),
                           item[0][2], analysis.mixes.index(item[0][1])),
     ))  # fmt: skip
 
 
 def by_set(
-    found: Mapping[tuple[str, str, str], Condition],
+    conditions: Mapping[tuple[str, str, str], Condition],
 ) -> Iterator[tuple[tuple[str, str], dict[str, Condition]]]:
     """The conditions of each target and prompt set by mix."""
     groups: dict[tuple[str, str], dict[str, Condition]] = {}
-    for (target, mix, prompt_set), condition in found.items():
+    for (target, mix, prompt_set), condition in conditions.items():
         groups.setdefault((target, prompt_set), {})[mix] = condition
     yield from groups.items()
 
@@ -176,11 +176,11 @@ def _require(frame: pl.DataFrame, columns: Sequence[str], where: str) -> None:
 
 
 def _rows(design: pl.DataFrame) -> dict[tuple[str, str], PromptRows]:
-    own = cluster_of(pl.col("prompt_id"))
+    cluster = cluster_of(pl.col("prompt_id"))
     design = design.select(
         *_DESIGN[:3],
         template=pl.col("template_id").cast(pl.String).fill_null(""),
-        base=pl.col("base_id").cast(pl.String).fill_null(own),
+        base=pl.col("base_id").cast(pl.String).fill_null(cluster),
         category=pl.col("category").cast(pl.String).fill_null(""),
     ).sort("prompt_id")
     doubled = design.select(_DESIGN[:3]).is_duplicated()
@@ -203,7 +203,7 @@ def _made_of(group: pl.DataFrame) -> PromptRows:
 
 
 def _check_conditions(
-    scores: pl.DataFrame, known: Mapping[tuple[str, str], PromptRows], analysis: Analysis
+    scores: pl.DataFrame, rows_of_prompts: Mapping[tuple[str, str], PromptRows], analysis: Analysis
 ) -> None:
     for column, names in (("target", analysis.targets), ("mix", analysis.mixes)):
         strange = sorted(set(scores[column].unique()) - set(names))
@@ -215,7 +215,7 @@ def _check_conditions(
                 remedy="pass only the scores of this study's runs",
             )
     sets = set(scores.select("target", "prompt_set").unique().rows())
-    strange = sorted("/".join(key) for key in sets - set(known))
+    strange = sorted("/".join(key) for key in sets - set(rows_of_prompts))
     if strange:
         raise UserError(
             what=f"prompt sets without a design: {', '.join(strange)}",
@@ -230,7 +230,7 @@ def _add(condition: Condition, key: tuple[str, str], group: pl.DataFrame) -> Non
     rubric, judge = key
     where = f"{condition.target}/{condition.mix}, {condition.prompt_set}, {judge} on {rubric}"
     prompts = condition.rows.prompts
-    place = {name: row for row, name in enumerate(prompts)}
+    row_of = {name: row for row, name in enumerate(prompts)}
     seeds, samples = sorted(group["seed"].unique()), sorted(group["sample"].unique())
     if condition.seeds and condition.seeds != seeds:
         raise UserError(
@@ -240,7 +240,7 @@ def _add(condition: Condition, key: tuple[str, str], group: pl.DataFrame) -> Non
             remedy="judge the missing runs",
         )
     condition.seeds[:] = seeds
-    rows = [place.get(name, -1) for name in group["prompt_id"].to_list()]
+    rows = [row_of.get(name, -1) for name in group["prompt_id"].to_list()]
     if -1 in rows:
         raise UserError(
             what=f"{rows.count(-1)} judged prompts are not in the design",

@@ -42,13 +42,13 @@ class PromptSetSize:
 
 def job_profiles(study: Study) -> dict[str, JobProfile]:
     """The experiment's jobs by kind, for a study with the section `robustness`."""
-    own, todo = study.robustness, RobustnessWork(study)
+    settings, todo = study.robustness, RobustnessWork(study)
     return {
         "robustness_respond": JobProfile(
             work=todo.answers,
             task="answer",
             engine=lambda wildcards: study.responses.engine,
-            batch_size=own.responses.batch_size,
+            batch_size=settings.responses.batch_size,
             counts_rows=True,
         ),
         "robustness_canaries": JobProfile(work=todo.trials, task="answer"),
@@ -66,15 +66,15 @@ class RobustnessWork:
     @cached_property
     def _made(self) -> dict[str, PromptSetSize] | None:
         """The prompt sets; None if a user's file does not exist."""
-        own, study = self.study.robustness, self.study
-        inputs = (own.requests, own.templates, own.benign)
+        settings, study = self.study.robustness, self.study
+        inputs = (settings.requests, settings.templates, settings.benign)
         files = [given.path for given in inputs if given and given.kind == "file"]
         if not all(Path(file).is_file() for file in files):
             return None
         embedded = study.embedded_world
         world = World(study.dataset.towns, study.seed) if embedded else None
         templates = resource("robustness/templates.jsonl")
-        made = make_prompts(own.prompts(), {}, world, templates, study.seed)[0]
+        frame = make_prompts(settings.prompts(), {}, world, templates, study.seed)[0]
         per_token = EMBEDDED_CHARACTERS if embedded else CHARACTERS_PER_TOKEN
         return {
             name: PromptSetSize(
@@ -82,7 +82,7 @@ class RobustnessWork:
                 _TEMPLATE_TOKENS + rows["instruction"].str.len_chars().mean() / per_token,
                 rows["request"].str.len_chars().mean() / per_token,
             )
-            for name, rows in made.items()
+            for name, rows in frame.items()
         }
 
     def _sets(self, rows: StudyRows) -> dict[str, PromptSetSize] | None:
@@ -98,8 +98,10 @@ class RobustnessWork:
         if self._sets(rows) is None:
             return UNKNOWN_WORK
         each = self._runs(wildcards) * self.study.robustness.responses.samples
-        answered = each * sum(asked.prompts for asked in self._made.values())
-        read = each * sum(asked.prompts * asked.tokens for asked in self._made.values())
+        answered = each * sum(prompt_set.prompts for prompt_set in self._made.values())
+        read = each * sum(
+            prompt_set.prompts * prompt_set.tokens for prompt_set in self._made.values()
+        )
         return Work(answered, read, answered * self._answer)
 
     def judgements(self, wildcards: Wildcards, rows: StudyRows) -> Work:
@@ -109,10 +111,10 @@ class RobustnessWork:
             return UNKNOWN_WORK
         total = Work()
         for key in self.study.robustness.rubrics_of(wildcards["judge"]):
-            shown, read = self._shown(sets, key, self._runs(wildcards))
-            length = read / shown if shown else 0.0
-            calls = self._calls(wildcards, key, shown, length, self._answer, trial=False)
-            total += Work(calls.calls or shown, calls.tokens_in, calls.tokens_out)
+            exchanges, read = self._shown(sets, key, self._runs(wildcards))
+            length = read / exchanges if exchanges else 0.0
+            calls = self._calls(wildcards, key, exchanges, length, self._answer, trial=False)
+            total += Work(calls.calls or exchanges, calls.tokens_in, calls.tokens_out)
         return total
 
     def trials(self, wildcards: Wildcards, rows: StudyRows) -> Work:
@@ -136,15 +138,15 @@ class RobustnessWork:
 
     def _shown(self, sets: Mapping[str, PromptSetSize], key: str, runs: int) -> tuple[float, float]:
         """Responses shown to a judge on a rubric, and tokens of the requests."""
-        own = self.study.robustness
+        section = self.study.robustness
         rows = read = 0.0
-        for name, asked in sets.items():
+        for name, prompt_set in sets.items():
             if name in sets_judged_on(key):
-                settings = self.study.responses if name == CONTROL else own.responses
-                number = runs * asked.prompts * settings.samples
+                settings = self.study.responses if name == CONTROL else section.responses
+                number = runs * prompt_set.prompts * settings.samples
                 rows += number
-                bare = own.judge_input == "request"
-                read += number * (asked.request_tokens if bare else asked.tokens)
+                bare = section.judge_input == "request"
+                read += number * (prompt_set.request_tokens if bare else prompt_set.tokens)
         return rows, read
 
     def _runs(self, wildcards: Mapping[str, str]) -> int:

@@ -24,10 +24,12 @@ _OWN_WORDS = 4  # words outside of special tokens and roles that count as text
 def read_template(renderer: ChatRenderer) -> Template:
     """Derive from a chat template what it writes around questions and answers."""
     tokenizer = renderer.tokenizer
-    asked = [*_system_turn(renderer), _message("user", _QUESTION)]
-    prompt = template_text(renderer, asked)
-    without = template_text(renderer, asked, generation=False)
-    finished = template_text(renderer, [*asked, _message("assistant", _ANSWER)], generation=False)
+    messages = [*_system_turn(renderer), _message("user", _QUESTION)]
+    prompt = template_text(renderer, messages)
+    without = template_text(renderer, messages, generation=False)
+    finished = template_text(
+        renderer, [*messages, _message("assistant", _ANSWER)], generation=False
+    )
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     special = {*tokenizer.all_special_tokens, *(str(token) for token in added if token.special)}
     bos = tokenizer.bos_token_id
@@ -44,7 +46,7 @@ def read_template(renderer: ChatRenderer) -> Template:
         lead=finished.rpartition(_ANSWER)[0].rpartition(_QUESTION)[2],
         adds_header=prompt != without,
         own_text=" ".join(rest.split()) if len(words) >= _OWN_WORDS else "",
-        clock=_reads_clock(renderer, asked),
+        clock=_reads_clock(renderer, messages),
         special_tokens=frozenset(token for token in special if token.strip()),
     )
 
@@ -112,16 +114,16 @@ def _bos(name: str, trial: Trial, template: Template) -> Check:
     if template.bos_id is None:
         return Check(name, 0, 0, "ok", "the tokenizer has no BOS")
     counts = [seen.rendered.ids.count(template.bos_id) for seen in trial.seen]
-    wanted = int(template.bos_wanted)
-    wrong = [seen for seen, count in zip(trial.seen, counts, strict=True) if count != wanted]
+    expected = int(template.bos_wanted)
+    wrong = [seen for seen, count in zip(trial.seen, counts, strict=True) if count != expected]
     if wrong:
-        found = sorted(set(counts))
+        distinct = sorted(set(counts))
         message = (
             f"{len(wrong)} of {len(counts)} prompts have an unexpected number of BOS "
-            f"tokens: {found}"
+            f"tokens: {distinct}"
         )
-        return Check(name, max(counts), wanted, "fail", message, _places(wrong))
-    if not wanted:
+        return Check(name, max(counts), expected, "fail", message, _places(wrong))
+    if not expected:
         message = "the tokenizer has a BOS, but neither it nor the chat template writes it"
         return Check(name, 0, 0, "warn", message)
     return Check(name, 1, 1, "ok", "every prompt has exactly one")
@@ -169,10 +171,10 @@ def _system(name: str, trial: Trial, template: Template) -> Check:
 
 
 def _own_text(name: str, trial: Trial, template: Template) -> Check:
-    found = [f"it adds {template.own_text[:120]!r}"] if template.own_text else []
-    found += ["it prints the current date"] if template.clock else []
-    message = "; ".join(found) or "the chat template adds no text"
-    return Check(name, len(found), 0, "warn" if found else "ok", message)
+    remarks = [f"it adds {template.own_text[:120]!r}"] if template.own_text else []
+    remarks += ["it prints the current date"] if template.clock else []
+    message = "; ".join(remarks) or "the chat template adds no text"
+    return Check(name, len(remarks), 0, "warn" if remarks else "ok", message)
 
 
 def _questions(name: str, trial: Trial, template: Template) -> Check:
@@ -188,16 +190,16 @@ def _questions(name: str, trial: Trial, template: Template) -> Check:
 def _special(name: str, trial: Trial, template: Template) -> Check:
     """Fails if the pilot shows it or a prompt could not be rendered at all: a few are expected
     among the many prompts of the full run."""
-    found = list(trial.special_prompts)
-    if not found:
+    ids = list(trial.special_prompts)
+    if not ids:
         return Check(name, 0, 0, "ok", "no training prompt contains the text of a special token")
-    message = f"{len(found)} training prompts contain the text of a special token of the model"
+    message = f"{len(ids)} training prompts contain the text of a special token of the model"
     if trial.bos_prompts:
         message += f", {len(trial.bos_prompts)} of them the BOS, which generation rejects"
-    tried = [seen for seen in trial.seen if seen.prompt.prompt_id in found]
+    tried = [seen for seen in trial.seen if seen.prompt.prompt_id in ids]
     level = "fail" if tried or trial.bos_prompts else "warn"
-    first = ", ".join([*trial.bos_prompts, *found][:3])
-    return Check(name, len(found), 0, level, f"{message} (e.g. {first})", _places(tried))
+    first = ", ".join([*trial.bos_prompts, *ids][:3])
+    return Check(name, len(ids), 0, level, f"{message} (e.g. {first})", _places(tried))
 
 
 def _window(name: str, trial: Trial, template: Template) -> Check:

@@ -69,9 +69,9 @@ def style(
         prompt_set: what the runs answered; the sources answered the training prompts.
     """
     find, settings = measure_lookup(lookup), look.settings
-    known = summary.filter(pl.col("measure").is_in(measures), pl.col("estimate").is_not_null())
-    runs = of_runs(known).filter(pl.col("prompt_set") == prompt_set)
-    sources = of_sources(known)
+    defined = summary.filter(pl.col("measure").is_in(measures), pl.col("estimate").is_not_null())
+    runs = of_runs(defined).filter(pl.col("prompt_set") == prompt_set)
+    sources = of_sources(defined)
     with looks(settings):
         if not runs.height and not sources.height:
             return panel_drawing.nothing("No measure of style in this study.", stem, settings)
@@ -79,7 +79,7 @@ def style(
         titles = [find(name).label for name in measures]
         arrangement = arrange(titles, [row.name for row in rows], settings)
         page, axes = panel_drawing.multiples(len(measures), arrangement, settings, 0.3)
-        for place, (name, axis) in enumerate(zip(measures, axes, strict=True)):
+        for column, (name, axis) in enumerate(zip(measures, axes, strict=True)):
             measure = find(name)
             wrote = {row["mix"]: row for row in _of(sources, name)}
             answered = {(row["model"], row["mix"]): row for row in _of(runs, name)}
@@ -94,7 +94,7 @@ def style(
                     ends += _point(axis, y - _APART * pair, wrote[row.source], look_of, False)
             panel_drawing.scale(axis, ends, logarithmic=False)
             axis.grid(axis="x")
-            _name(axis, rows, place % arrangement.columns == 0)
+            _name(axis, rows, column % arrangement.columns == 0)
             axis.set_title(wrap(measure.label, arrangement.title_width))
             axis.set_xlabel(wrap(panel_drawing.unit(measure), arrangement.unit_width))
         if runs.height:
@@ -120,7 +120,7 @@ class _Row(NamedTuple):
 
 
 def _rows(runs: pl.DataFrame, sources: pl.DataFrame, look: Look) -> list[_Row]:
-    own = {
+    base_of = {
         mix: look.mix_sources[mix][0]
         for mix, kind in look.kinds.items()
         if kind in ("single", "human")
@@ -130,9 +130,9 @@ def _rows(runs: pl.DataFrame, sources: pl.DataFrame, look: Look) -> list[_Row]:
     rows = []
     for target in targets:
         rows += [_Row(target)] if len(targets) > 1 else []
-        rows += [_Row(mix, (target, mix), own.get(mix)) for mix in mixes]
-    shown = {own.get(mix) for mix in mixes}
-    alone = [name for name in in_order(sources["mix"], list(look.sources)) if name not in shown]
+        rows += [_Row(mix, (target, mix), base_of.get(mix)) for mix in mixes]
+    bases = {base_of.get(mix) for mix in mixes}
+    alone = [name for name in in_order(sources["mix"], list(look.sources)) if name not in bases]
     heading = [_Row("other sources")] if alone and rows else []
     return rows + heading + [_Row(name, None, name) for name in alone]
 
@@ -143,17 +143,17 @@ def _of(frame: pl.DataFrame, measure: str) -> Iterator[dict[str, Any]]:
 
 
 def _point(
-    axis: Axes, place: float, row: Mapping[str, Any], style: tuple[str, str], filled: bool
+    axis: Axes, height: float, row: Mapping[str, Any], style: tuple[str, str], filled: bool
 ) -> list[float]:
     """Draw an estimate with its interval; what the axis has to hold for it."""
-    panel_drawing.point(axis, place, row, *style, filled)
+    panel_drawing.point(axis, height, row, *style, filled)
     return [row[key] for key in ("estimate", "low", "high") if row[key] is not None]
 
 
 def _name(axis: Axes, rows: Sequence[_Row], first: bool) -> None:
     panel_drawing.name_rows(axis, [row.name for row in rows], first)
-    for place, row in enumerate(rows):
+    for height, row in enumerate(rows):
         if row.run is None and row.source is None:
-            axis.get_yticklabels()[place].set_fontweight("bold")
-            if place:
-                axis.axhline(place - 0.5, color=FAINT, linewidth=0.8, zorder=0)
+            axis.get_yticklabels()[height].set_fontweight("bold")
+            if height:
+                axis.axhline(height - 0.5, color=FAINT, linewidth=0.8, zorder=0)

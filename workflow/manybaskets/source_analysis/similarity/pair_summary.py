@@ -45,16 +45,16 @@ def similarity_of_sources(
         if len(scores.sources) < 2:
             continue
         per_prompt, shuffled = (_over_others(each) for each in (scores.scores, scores.shuffled))
-        own = _means(per_prompt, scores.prompt_ids, settings, seed)
+        means_of_pairs = _means(per_prompt, scores.prompt_ids, settings, seed)
         other = _means(shuffled, scores.prompt_ids, settings, seed)
-        for place, source in enumerate(scores.sources):
-            values = per_prompt[place]
+        for index, source in enumerate(scores.sources):
+            values = per_prompt[index]
             lines.append(
                 {"metric": scores.metric, "source": source}
-                | dict(zip(("value", "low", "high"), own[place], strict=True))
+                | dict(zip(("value", "low", "high"), means_of_pairs[index], strict=True))
                 | {"sd": float(np.std(values, ddof=1)) if len(values) > 1 else None}
                 | dict(
-                    zip(("shuffled", "shuffled_low", "shuffled_high"), other[place], strict=True)
+                    zip(("shuffled", "shuffled_low", "shuffled_high"), other[index], strict=True)
                 )
                 | {"n_prompts": len(values), "n_excluded": scores.excluded}
             )
@@ -82,14 +82,14 @@ def similarity_of_pairs(
             orders = (
                 [(row, column)] if scores.metric == "meteor" else [(row, column), (column, row)]
             )
-            known = np.concatenate([scores.shuffled[order] for order in orders])
-            known = known[~np.isnan(known)]
+            shuffled = np.concatenate([scores.shuffled[order] for order in orders])
+            shuffled = shuffled[~np.isnan(shuffled)]
             lines.append(
                 {
                     "kind": scores.metric,
                     "first": scores.sources[row],
                     "second": scores.sources[column],
-                    "floor": float(known.mean()) if len(known) else None,
+                    "floor": float(shuffled.mean()) if len(shuffled) else None,
                     "n_prompts": len(scores.prompt_ids),
                     "n_excluded": scores.excluded,
                     "scale": "similarity",
@@ -101,9 +101,9 @@ def similarity_of_pairs(
 
 def _over_others(scores: np.ndarray) -> np.ndarray:
     """Mean over the other sources, `[source, prompt]`; NaN without any score."""
-    known = ~np.isnan(scores)
-    count = known.sum(axis=1)
-    total = np.where(known, scores, 0.0).sum(axis=1)
+    defined = ~np.isnan(scores)
+    count = defined.sum(axis=1)
+    total = np.where(defined, scores, 0.0).sum(axis=1)
     return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
 
 
@@ -114,9 +114,11 @@ def _means(
     clusters = text_codes(prompt_ids)
     means: list[Mean | None] = []
     for row in values:
-        known = ~np.isnan(row)
-        sizes = cluster_sums(clusters[known], np.ones(int(known.sum())))
-        means.append(Mean(cluster_sums(clusters[known], row[known]), sizes) if len(sizes) else None)
+        defined = ~np.isnan(row)
+        sizes = cluster_sums(clusters[defined], np.ones(int(defined.sum())))
+        means.append(
+            Mean(cluster_sums(clusters[defined], row[defined]), sizes) if len(sizes) else None
+        )
     given = [mean for mean in means if mean is not None]
     intervals = iter(bca(given, settings.bootstrap_resamples, settings.confidence, seed))
     return [

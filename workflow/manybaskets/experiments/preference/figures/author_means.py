@@ -58,24 +58,30 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     plan=with_preference(plan),
 )
 def authors(
-    found: pl.DataFrame, stem: Path, *, target: str, ways: Ways, authors: Sequence[str], look: Look
+    means_of_ways: pl.DataFrame,
+    stem: Path,
+    *,
+    target: str,
+    ways: Ways,
+    authors: Sequence[str],
+    look: Look,
 ) -> list[Path]:
     """Mean of each author, a line per judge; a panel per way of asking. Arguments as for `matrix`."""
     settings = look.settings
-    means = means_of(found, target)
-    shown = [(way, rows) for way in ways if (rows := rows_of_judges(means, target, way)).height]
+    means = means_of(means_of_ways, target)
+    panels = [(way, rows) for way in ways if (rows := rows_of_judges(means, target, way)).height]
     with looks(settings):
-        if not shown:
+        if not panels:
             return panel_drawing.nothing(NOTHING_READ, stem, settings)
-        columns = min(_COLUMNS, len(shown))
-        lines = -(-len(shown) // columns)
+        columns = min(_COLUMNS, len(panels))
+        lines = -(-len(panels) // columns)
         page, grid = panel_drawing.grid(lines, columns, _HEIGHT, settings, HEAD)
         axes = [axis for row in grid for axis in row]
         drawn: dict[tuple[str, str], Line2D] = {}
-        for (way, rows), axis in zip(shown, axes, strict=False):
+        for (way, rows), axis in zip(panels, axes, strict=False):
             names, judges = authors_of(rows, authors), judges_of(rows, look)
-            for place, judge in enumerate(judges):
-                shift = 0.5 * (place - (len(judges) - 1) / 2) / max(len(judges), 4)
+            for line, judge in enumerate(judges):
+                shift = 0.5 * (line - (len(judges) - 1) / 2) / max(len(judges), 4)
                 drawn[judge] = _line(axis, rows, judge, names, shift, look)
             if way[1] == "pairwise":
                 axis.axhline(0.5, color=INK, linewidth=0.8, zorder=1)
@@ -85,7 +91,7 @@ def authors(
             axis.set_ylabel(UNITS[way[1]])
             axis.set_title(TITLES[tuple(way)])
             axis.grid(axis="y")
-        panel_drawing.drop(axes[len(shown) :])
+        panel_drawing.drop(axes[len(panels) :])
         page.legend(list(drawn.values()), [judge_name(judge) for judge in drawn],
                       loc="outside upper left", ncols=min(5, len(drawn)))  # fmt: skip
         return save_figure(page, stem, settings)
@@ -97,11 +103,11 @@ def _line(
 ) -> Line2D:  # fmt: skip
     colour, marker = judge_style(judge, look)
     of_judge = rows.filter(panel_drawing.matches(["target", "mix"], judge))
-    found = {row["author"]: row for row in of_judge.iter_rows(named=True)}
-    known = [(place + shift, found[name]) for place, name in enumerate(names) if name in found]
-    (line,) = axis.plot([x for x, _ in known], [row["value"] for _, row in known], marker=marker,
+    row_of = {row["author"]: row for row in of_judge.iter_rows(named=True)}
+    points = [(index + shift, row_of[name]) for index, name in enumerate(names) if name in row_of]
+    (line,) = axis.plot([x for x, _ in points], [row["value"] for _, row in points], marker=marker,
                         color=colour, linewidth=0.9, linestyle="--" if judge[1] == GOLD else "-")  # fmt: skip
-    for x, row in known:
+    for x, row in points:
         if row["low"] is not None:
             axis.plot([x, x], [row["low"], row["high"]], color=colour, solid_capstyle="butt")
     return line
