@@ -58,5 +58,5 @@ def test_the_adapter_is_read_and_not_the_base(vllm):
 
 
 def test_warped_probabilities_are_refused_with_the_engine_that_has_them(vllm):
-    assert "no probabilities after temperature and top-p" in vllm["warped"]["error"]
+    assert "does not return probabilities after temperature and top-p" in vllm["warped"]["error"]
     assert "use engine `transformers`" in vllm["warped"]["error"]

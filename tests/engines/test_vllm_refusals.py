@@ -47,7 +47,9 @@ def test_a_folder_that_is_no_model_is_named(tmp_path):
 
 def test_more_gpus_than_visible_are_refused(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
-    with pytest.raises(UserError, match="tensor_parallel asks for 4 GPUs, and 2 are visible") as e:
+    with pytest.raises(
+        UserError, match="`tensor_parallel` requests 4 GPUs, but 2 are visible"
+    ) as e:
         _check_devices(VllmSettings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
     assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
     with pytest.raises(UserError, match="asks for 1 GPUs, and 0 are visible"):

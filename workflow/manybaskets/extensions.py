@@ -1,7 +1,7 @@
-"""Python files of the user's that register engines, mix kinds, experiments, tables, figures, measures.
+"""User's Python files that register engines, mix kinds, experiments, tables, figures or measures.
 
-The config key `extensions` lists them. They are imported before the config is validated and, through
-an environment variable, first of all in every job and its subprocesses.
+The config key `extensions` lists them. They are imported before the config is validated and,
+through an environment variable, at the start of every job and its subprocesses.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from manybaskets.errors import UserError
 KEY = "extensions"
 VARIABLE = "MANYBASKETS_EXTENSIONS"
 
-# Rooms of the library that register config sections when they are imported: the config does not
-# know them, so that an experiment that ships is added as one of the user's is.
+# Packages that register config sections on import: the config does not refer to them, so that a
+# shipped experiment is added like a user's.
 SHIPPED = ("manybaskets.experiments",)
 
 _LOADED: dict[Path, ModuleType] = {}
@@ -33,7 +33,7 @@ def listed_extensions(value: Any, where: str) -> list[Path]:
     """The files under the config key `extensions`, as absolute paths.
 
     Args:
-        value: what the config has under the key; paths are relative to the working directory.
+        value: value of the config key; paths are relative to the working directory.
         where: the config file, for messages.
 
     Raises:
@@ -50,7 +50,7 @@ def listed_extensions(value: Any, where: str) -> list[Path]:
 
 
 def load_shipped() -> None:
-    """Import the rooms that register sections of the config."""
+    """Import the packages that register config sections."""
     for room in SHIPPED:
         importlib.import_module(room)
 
@@ -59,7 +59,7 @@ def load_extensions(files: Sequence[Path]) -> None:
     """Import extensions, each once per process.
 
     Raises:
-        UserError: a file is missing or cannot be imported; names the file and the line.
+        UserError: a file is missing or cannot be imported; the error names the file and the line.
     """
     for file in files:
         if file not in _LOADED:
@@ -67,7 +67,7 @@ def load_extensions(files: Sequence[Path]) -> None:
 
 
 def load_passed_on() -> None:
-    """Import the extensions of the process that started this one.
+    """Import the extensions of the parent process.
 
     Raises:
         UserError: as `load_extensions`.
@@ -81,9 +81,9 @@ def _import(file: Path) -> ModuleType:
             what="the extension does not exist",
             where=f"{file}, listed under `{KEY}`",
             expected="a Python file; paths are relative to the working directory",
-            remedy=f"correct the path under `{KEY}`, or create the file",
+            remedy=f"fix the path in `{KEY}`, or create the file",
         )
-    # Objects of an extension can be pickled: its module has a name of its own in `sys.modules`.
+    # Objects of an extension can be pickled because its module has a unique name in `sys.modules`.
     name = f"manybaskets_extension_{len(_LOADED)}_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
@@ -113,7 +113,7 @@ def _message(error: BaseException) -> str:
 
 
 def _line(file: Path, error: BaseException) -> int | None:
-    """The last line of the file that was running, or the line that is not Python."""
+    """The last executed line of the file, or the line with a syntax error."""
     if isinstance(error, SyntaxError) and error.filename == str(file):
         return error.lineno
     lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(file)]

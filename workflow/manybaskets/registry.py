@@ -1,4 +1,4 @@
-"""What is added by name: engines, mix kinds, experiments, tables, figures."""
+"""Registry for engines, mix kinds, experiments, tables and figures."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things of one sort by name, in the order of their registration.
+    """Values of one kind by name, in order of registration.
 
     Iteration yields the registered values.
 
     Args:
-        kind: what one of them is called in messages, such as `engine`.
+        kind: name of the kind in messages, such as `engine`.
     """
 
     def __init__(self, kind: str) -> None:
@@ -38,17 +38,18 @@ class Registry(Generic[T]):
         """The value with a name.
 
         Args:
-            where: what uses the name, such as a config key.
+            where: where the name is used, such as a config key.
 
         Raises:
-            UserError: no value has this name; lists those that exist.
+            UserError: no value has this name; the error lists existing names.
         """
         if name not in self._values:
             raise UserError(
                 what=f"there is no {self.kind} '{name}'",
                 where=where,
-                expected="one of " + (", ".join(self._values) or "none: nothing is registered"),
-                remedy="correct the name, or list the file that registers it under `extensions`",
+                expected="one of " + (", ".join(self._values) or "nothing is registered"),
+                remedy=f"use one of these names, or add the file that registers '{name}' to "
+                "`extensions`",
             )
         return self._values[name]
 

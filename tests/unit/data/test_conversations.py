@@ -496,10 +496,10 @@ def test_a_fault_in_any_turn_takes_the_prompt_out_of_all_mixes(tmp_path):
         longer[4]: ("failed answer", "duck"),
     }
     lacking = responses["hen"].filter(~((pl.col("prompt_id") == longer[5]) & (pl.col("turn") == 1)))
-    with pytest.raises(UserError, match=f"1 prompts have no answer of source 'hen'.*{longer[5]}"):
+    with pytest.raises(UserError, match=f"1 prompts have no answer from source 'hen'.*{longer[5]}"):
         mixes.eligibility(prompts, responses | {"hen": lacking}, lengths, 100)
     assignment = assign(prompts, MultiMix(kind="multi", sources=["hen"] * 3), "m", 1)
-    with pytest.raises(UserError, match=f"1 prompts have no answer of source 'hen'.*{longer[5]}"):
+    with pytest.raises(UserError, match=f"1 prompts have no answer from source 'hen'.*{longer[5]}"):
         build_mix(prompts, everyone(prompts), assignment, {"hen": lacking}, "")
 
 

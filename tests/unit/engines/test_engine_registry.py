@@ -169,7 +169,7 @@ def test_an_engine_must_be_what_its_settings_say(tiny_models):
     class OtherName(TransformersSettings):
         kind: Literal["other"] = "other"
 
-    with pytest.raises(ValueError, match="runs a model, and none was given"):
+    with pytest.raises(ValueError, match="runs a model, but no folder was given"):
         open_engine(SilentSettings(), opening())
     with pytest.raises(TypeError, match="Silent must be a LocalEngine"):
         open_engine(SilentSettings(), opening(folder=Path("somewhere")))

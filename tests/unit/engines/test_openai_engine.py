@@ -253,7 +253,7 @@ def test_the_proxy_of_the_environment_is_used(monkeypatch):
         found = ask(engine_at("http://far.example/v1"), ["Who?"])
         assert found["Who?"].text == "An answer to: Who?"
         assert stub.headers[0]["host"] == "far.example"
-        with pytest.raises(UserError, match="no connection to the server"):
+        with pytest.raises(UserError, match="cannot connect to the server"):
             ask(engine_at("http://127.0.0.1:9/v1"), ["Who?"])
 
 
@@ -265,9 +265,9 @@ FAULTS = {
     "overloaded": (Reply(503, {"detail": "loading"}, NOW), "503: loading"),
     "hang-up": (Reply(content=completion("lost"), hang_up=True), "the connection was lost"),
     "hang": (Reply(content=completion("late"), seconds=30), "no answer within 0.5 s"),
-    "torn": (Reply(content=b'{"choices": [{"mess'), "no JSON object"),
+    "torn": (Reply(content=b'{"choices": [{"mess'), "not a JSON object"),
     "page": (Reply(content=b"<html>Welcome</html>"), "<html>Welcome"),
-    "list": (Reply(content=[1]), "no JSON object"),
+    "list": (Reply(content=[1]), "not a JSON object"),
     "no choices": (Reply(content=completion("x") | {"choices": []}), "no choices"),
     "error as answer": (Reply(content={"error": {"message": "sorry"}}), "sorry"),
     "no text": (Reply(content=completion(None)), "its text is None"),
@@ -305,7 +305,7 @@ def test_a_request_that_keeps_failing_is_an_error_of_its_row(caplog):
     assert found.pop("fine").finish_reason == "stop"
     for name, (_, message) in FAULTS.items():
         assert (found[name].text, found[name].finish_reason) == (None, "error")
-        assert message in found[name].error and "(2 tries)" in found[name].error
+        assert message in found[name].error and "(2 attempts)" in found[name].error
     assert Counter(map(question, stub.asked)) == {"fine": 1} | dict.fromkeys(FAULTS, 2)
     assert "14 of 14 requests done" in caplog.text and "'ReadTimeout': 2" in caplog.text
     assert {record.name for record in caplog.records} == {"manybaskets.engines.openai_engine"}
@@ -368,12 +368,12 @@ def refusing(status: int, message: str):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        (401, "refuses the key .*bad key"),
-        (402, "refuses the key .*bad key"),
-        (403, "refuses every request, 20 so far .*bad key"),
+        (401, "rejects the key .*bad key"),
+        (402, "rejects the key .*bad key"),
+        (403, "rejects every request, 20 so far .*bad key"),
         (404, "does not know the model .*bad key"),
-        (400, "refuses every request, 20 so far .*bad key"),
-        (422, "refuses every request, 20 so far .*bad key"),
+        (400, "rejects every request, 20 so far .*bad key"),
+        (422, "rejects every request, 20 so far .*bad key"),
     ],
 )
 def test_a_refusal_that_all_requests_would_meet_stops_the_source(status, message):
@@ -391,7 +391,7 @@ def test_a_key_that_is_withdrawn_stops_the_source_and_keeps_the_rows(tmp_path):
     def reply(body, before):
         return Reply(401, {}) if question(body) == "Question 9?" else echo(body, before)
 
-    with StubServer(reply) as stub, pytest.raises(UserError, match="refuses the key"):
+    with StubServer(reply) as stub, pytest.raises(UserError, match="rejects the key"):
         answer(engine_at(stub.url, concurrency=1), numbered(30), tmp_path)
     assert len(journal_rows(tmp_path)) == 9
 
@@ -408,7 +408,7 @@ def test_a_server_that_is_not_there_is_told_at_once():
     with StubServer() as stub:
         pass
     start = time.monotonic()
-    with pytest.raises(UserError, match="no connection to the server") as error:
+    with pytest.raises(UserError, match="cannot connect to the server") as error:
         ask(engine_at(stub.url, retries=6), ["Who?"] * 50)
     assert time.monotonic() - start < 3
     assert stub.url in str(error.value) and "start the server" in str(error.value)
@@ -439,7 +439,10 @@ def test_a_server_that_dies_stops_the_source_and_the_next_job_asks_for_the_rest(
 
 def test_a_server_that_only_fails_is_not_asked_for_every_row():
     down = Reply(503, {"error": {"message": "no model loaded"}}, NOW)
-    stub, told = StubServer(lambda body, before: down), "failed in 2 tries each.*no model loaded"
+    stub, told = (
+        StubServer(lambda body, before: down),
+        "failed with 2 attempts each.*no model loaded",
+    )
     with stub, pytest.raises(UserError, match=told):
         ask(engine_at(stub.url), [f"Question {n}?" for n in range(500)])
     assert len(stub.asked) < 2 * (FAULTS_IN_A_ROW + 16) + 1
@@ -576,7 +579,7 @@ def test_the_cap_stops_cleanly_and_a_higher_one_goes_on(tmp_path, concurrency):
         with pytest.raises(UserError, match="cap is reached: 35.0000 of 40.0000 USD") as error:
             answer(engine, numbered(20), tmp_path)
         assert "13 of 20 requests are left" in str(error.value)
-        assert "raise engine.spending_cap" in str(error.value) and "kept" in str(error.value)
+        assert "raise `engine.spending_cap`" in str(error.value) and "kept" in str(error.value)
         assert len(stub.asked) == 7 == len(journal_rows(tmp_path))
         with pytest.raises(UserError, match="35.0000 of 42.0000 USD"):
             answer(engine_at(stub.url, spending_cap=42.0, **money), numbered(20), tmp_path)
@@ -606,7 +609,7 @@ def test_a_cap_needs_prices_and_counted_tokens():
     uncounted = Reply(content=completion("x") | {"usage": None})
     with StubServer(lambda body, before: uncounted) as stub:
         engine = engine_at(stub.url, spending_cap=1.0, price_out=1.0)
-        with pytest.raises(UserError, match="does not say how many tokens"):
+        with pytest.raises(UserError, match="does not report token counts"):
             ask(engine, ["Who?"])
 
 
@@ -616,14 +619,14 @@ def test_a_cap_needs_prices_and_counted_tokens():
 @pytest.mark.parametrize("value", [None, "", "  "], ids=repr)
 def test_a_missing_key_is_told_before_any_request(monkeypatch, value):
     monkeypatch.delenv("STUB_KEY") if value is None else monkeypatch.setenv("STUB_KEY", value)
-    with pytest.raises(UserError, match="the key of the server is missing") as error:
+    with pytest.raises(UserError, match="the server's key is missing") as error:
         engine_at("http://localhost:1/v1")
     assert "export STUB_KEY=" in str(error.value)
 
 
 def test_a_key_that_no_header_can_hold_is_told_but_not_shown(monkeypatch):
     monkeypatch.setenv("STUB_KEY", "sk-öl\u00a0x")
-    with pytest.raises(UserError, match="characters that no key has") as error:
+    with pytest.raises(UserError, match="contains invalid characters") as error:
         engine_at("http://localhost:1/v1")
     assert "sk-" not in str(error.value)
 
@@ -657,7 +660,7 @@ def test_the_key_is_written_nowhere(tmp_path, caplog, capfd):
      "https://me:hidden@host/v1", "https://hidden@host/v1", "https://host/v1?key=hidden"],
 )  # fmt: skip
 def test_an_address_that_cannot_be_used(address):
-    with pytest.raises(UserError, match="address of the server cannot be used") as error:
+    with pytest.raises(UserError, match="the server's address is invalid") as error:
         engine_at(address)
     assert "engine.base_url" in str(error.value) and "hidden" not in str(error.value)
 

@@ -167,7 +167,9 @@ def test_failed_answers_need_no_length_but_others_do(prompts, responses):
 
 def test_a_source_that_skips_prompts_is_an_error(prompts, responses):
     changed = responses | {"duck": responses["duck"].filter(prompt_id=prompts["prompt_id"][0])}
-    with pytest.raises(UserError, match=f"{prompts.height - 1} prompts have no answer of .*'duck'"):
+    with pytest.raises(
+        UserError, match=f"{prompts.height - 1} prompts have no answer from .*'duck'"
+    ):
         mixes.eligibility(prompts, changed, lengths_of(prompts), 100)
 
 
@@ -273,13 +275,13 @@ def test_missing_answers_are_counted_by_source(prompts, responses):
     }
     with pytest.raises(UserError) as caught:
         make(prompts, MULTI, changed)
-    assert f"{len(gone)} prompts have no answer of source 'duck'" in caught.value.what
+    assert f"{len(gone)} prompts have no answer from source 'duck'" in caught.value.what
     assert str(gone[:5].to_list()) in caught.value.what
     without = {name: frame for name, frame in responses.items() if name != "swan"}
     with pytest.raises(UserError, match="source 'swan'"):
         make(prompts, MULTI, without)
     failing = responses | {"duck": answers_of(prompts, "duck", {gone[0]: FAILED})}
-    with pytest.raises(UserError, match="1 prompts have no answer of source 'duck'"):
+    with pytest.raises(UserError, match="1 prompts have no answer from source 'duck'"):
         make(prompts, MULTI, failing)
 
 
@@ -292,7 +294,9 @@ def test_no_test_prompt_and_no_empty_mix(table, prompts, responses):
         left = everyone(prompts).with_columns(
             eligible=~pl.col("prompt_id").is_in(out), reason=pl.lit("too long")
         )
-        with pytest.raises(UserError, match=f"no {side} .* left: {{'too long': {len(out)}}}"):
+        with pytest.raises(
+            UserError, match=f"no {side} prompt is left .*: {{'too long': {len(out)}}}"
+        ):
             build_mix(prompts, left, assignment, responses, "")
     with pytest.raises(UserError, match="1 prompts have no source"):
         build_mix(prompts, everyone(prompts), assignment[1:], responses, "")

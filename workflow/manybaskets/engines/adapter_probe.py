@@ -1,8 +1,8 @@
-"""Whether the adapter that should be at work is: what a model makes of a fixed text, by adapter.
+"""Verify the active adapter by the log-probabilities of a fixed text.
 
-An adapter that changes nothing, or that acts as another one does, looks like a result. So every
-adapter is told by the log-probabilities of the same few tokens, from the base model and from those
-that were at work before.
+An adapter that changes nothing, or acts like another adapter, would look like a result. Every
+adapter is therefore distinguished by the log-probabilities of the same few tokens from the base
+model and from adapters used before.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from manybaskets.errors import UserError
 
 log = logging.getLogger(__name__)
 QUESTION = "Who are you?"
-TOKENS = 16  # of the probe: no model's context is shorter
-# Nats; less is no change, even where a model repeats itself exactly.
+TOKENS = 16  # length of the probe: no model's context is shorter
+# Nats; smaller differences do not count as a change, even if a model is exactly reproducible.
 _LEAST = 1e-6
 _TIMES_NOISE = 10.0
 BASE = "the base model"
@@ -27,7 +27,7 @@ class Probes:
     """Log-probabilities (nats) of a fixed text under a base model and under adapters on it.
 
     Args:
-        name: how errors call the model.
+        name: name of the model in errors.
     """
 
     def __init__(self, name: str) -> None:
@@ -37,33 +37,33 @@ class Probes:
         self.folders: dict[str, Path] = {}  # by fingerprint
 
     def register(self, folder: Path, weights: str) -> None:
-        """Note which folder holds the weights with a fingerprint.
+        """Record the folder of the weights with a fingerprint.
 
         Raises:
-            UserError: another folder held the same weights.
+            UserError: another folder had the same weights.
         """
         known = self.folders.setdefault(weights, folder)
         if known.resolve() != folder.resolve():
             self._fail(
                 f"two runs have the same adapter (weights {weights})",
                 f"{known} and {folder}",
-                "an adapter of its own for every run: no two runs train to the same weights",
+                "a different adapter for every run",
                 "if an adapter was copied, delete it and train its run again; if two mixes "
                 "contain the same rows, remove one of them",
             )
 
     def forget(self) -> None:
-        """Drop all values: the model was loaded anew, perhaps to run with other arithmetic."""
+        """Drop all values: the model was reloaded, possibly with different arithmetic."""
         self.values, self.tolerance = {}, math.inf
 
     def note_base(self, first: Sequence[float], second: Sequence[float]) -> None:
-        """The values of the base model, twice: what differs between them is noise."""
+        """Set the values of the base model, measured twice: their difference is noise."""
         self._require_numbers(first, BASE)
         self.values[None] = first
         self.tolerance = max(_TIMES_NOISE * _distance(first, second), _LEAST)
 
     def check(self, weights: str | None, values: Sequence[float]) -> None:
-        """See that these values come from the adapter with this fingerprint (None: from the base).
+        """Check that these values come from the adapter with this fingerprint (None: the base).
 
         Raises:
             UserError: the adapter acts as the base model or as another adapter does; it gives no
@@ -75,10 +75,10 @@ class Probes:
             nearest = min(self.values, key=lambda other: _distance(values, self.values[other]))
             if _distance(values, self.values[nearest]) < _distance(values, self.values[weights]):
                 self._fail(
-                    f"the model acts as with {self._called(nearest)}",
+                    f"the model acts like {self._called(nearest)}",
                     f"model '{self.name}', with {who}",
-                    "the adapter that was chosen, at work",
-                    "a fault of the engine: use `responses.share_model_load: run`, and tell its makers",
+                    "the selected adapter to be active",
+                    "set `responses.share_model_load: run`, and report this as a bug of the engine",
                 )
             return
         for other, known in self.values.items():
@@ -87,25 +87,25 @@ class Probes:
                 continue
             if other is None:
                 self._fail(
-                    f"the adapter does not act: a fixed text changes by {change:.2g} nats at most",
+                    f"the adapter has no effect: a fixed text changes by at most {change:.2g} nats",
                     who,
-                    f"more than {self.tolerance:.2g} nats of difference from the base model",
-                    "an adapter with weights of zero does this: look at the run's training curve, "
-                    "and train it again",
+                    f"a difference from the base model of more than {self.tolerance:.2g} nats",
+                    "check the run's training curve and train it again (zero weights cause this)",
                 )
             self._fail(
-                "two adapters with different weights act the same: "
-                f"a fixed text changes by {change:.2g} nats at most",
+                "two adapters with different weights act the same: a fixed text changes by at "
+                f"most {change:.2g} nats",
                 f"{who} and {self._called(other)}",
-                f"more than {self.tolerance:.2g} nats between them",
-                "one of them is not at work: use `responses.share_model_load: run`, and if it stays so, "
-                "train both again",
+                f"a difference of more than {self.tolerance:.2g} nats between them",
+                "set `responses.share_model_load: run`; if the error remains, train both again "
+                "(one of them is not active)",
             )
         changes = {self._called(other): _distance(values, v) for other, v in self.values.items()}
         self.values[weights] = values
         nearest_named = min(changes, key=changes.__getitem__)
         log.info(
-            "%s acts: a fixed text changes by up to %.3g nats, and from the nearest, %s, by %.3g",
+            "%s is active: a fixed text changes by up to %.3g nats, and by %.3g nats from the "
+            "nearest, %s",
             who, changes[BASE], nearest_named, changes[nearest_named],
         )  # fmt: skip
 
@@ -115,10 +115,10 @@ class Probes:
     def _require_numbers(self, values: Sequence[float], who: str) -> None:
         if not all(map(math.isfinite, values)):
             self._fail(
-                "the model gives no numbers",
+                "the model's log-probabilities are not finite",
                 f"model '{self.name}', with {who}",
                 "finite log-probabilities of a fixed text",
-                "look at the run's training curve: weights that are not finite cause this",
+                "check the run's training curve and train it again (non-finite weights cause this)",
             )
 
     @staticmethod

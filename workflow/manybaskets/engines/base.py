@@ -1,4 +1,4 @@
-"""How a model is run: one interface for every engine."""
+"""The common interface of all engines."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ WITHHELD = "the server's content filter withheld the answer"
 
 @dataclass(frozen=True)
 class Request:
-    """One answer to be drawn.
+    """A request for one answer.
 
-    `messages` is the conversation up to the question; `ids` are its tokens with the header of the
-    answer where the engine renders prompts itself, else empty; `seed` is the row's own.
+    `messages` is the conversation up to the question; `ids` are its tokens including the answer
+    header if the engine renders prompts itself, otherwise empty; `seed` is the row's seed.
     """
 
     prompt_id: str
@@ -35,8 +35,8 @@ class Request:
 class Completion:
     """An answer. `finish_reason` is `stop`, `length` or `error`; an error has a message and no text.
 
-    `completion_tokens` counts the end token. `prompt_tokens` is null where only the request knows.
-    `served` is what a server calls the model that answered.
+    `completion_tokens` includes the end token. `prompt_tokens` is null if only the request knows.
+    `served` is the model name reported by a server.
     """
 
     text: str | None
@@ -49,9 +49,9 @@ class Completion:
 
 @dataclass(frozen=True)
 class Question:
-    """What the next token after `ids` may be: `wanted` are the tokens of interest.
+    """A question about the next token after `ids`; `wanted` are the tokens of interest.
 
-    With `sampling` their probabilities after its temperature and top-p are wanted as well.
+    With `sampling`, their probabilities after its temperature and top-p are also requested.
     """
 
     ids: tuple[int, ...]
@@ -61,10 +61,10 @@ class Question:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a model says to a `Question`: the logits of the wanted tokens (temperature 1), the
-    logarithm of the sum of all tokens' exponentials, and where asked for the warped probabilities.
+    """A model's answer to a `Question`: the logits of the wanted tokens (temperature 1), the
+    log-sum-exp over all tokens, and, if requested, the warped probabilities.
 
-    An engine that knows log-probabilities only gives these as logits, with a `log_total` of 0.
+    An engine with only log-probabilities returns these as logits, with a `log_total` of 0.
     """
 
     logits: list[float]
@@ -75,11 +75,12 @@ class Reading:
 class Engine:
     """A model that answers.
 
-    `identity` holds all that determines its answers in addition to prompt, seed and sampling, with its
-    kind as `engine`. With `fixed_batches`, rounding makes a row depend on the other rows of its batch,
-    so that batches must have a fixed composition. `gpus` is the number of GPUs that share the model, 0
-    if it is not shared. With `takes_form`, `generate` takes a JSON schema, `form`, that answers then
-    follow. `discreet` keeps what others said, which may quote a prompt, out of errors.
+    `identity` contains everything that determines its answers in addition to prompt, seed and
+    sampling, with its kind as `engine`. With `fixed_batches`, rounding makes a row depend on the
+    other rows of its batch, so batches must have a fixed composition. `gpus` is the number of GPUs
+    that share the model, 0 if it is not shared. With `takes_form`, `generate` accepts a JSON
+    schema, `form`, for the answers. `discreet` keeps server messages, which may quote a prompt, out
+    of errors.
     """
 
     identity: Mapping[str, Any]
@@ -91,7 +92,7 @@ class Engine:
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         """The conversation with the engine's own earlier `answers`, up to the next question.
 
-        Unless an engine renders prompts itself, this is the conversation as it is: nothing is
+        Unless an engine renders prompts itself, this is the unchanged conversation: nothing is
         shortened.
         """
         turns = prompt.conversation(answers)
@@ -101,44 +102,44 @@ class Engine:
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[Request, Completion]]:
-        """Answer requests; each comes as soon as it is finished."""
+        """Answer requests; yield each answer as soon as it is finished."""
         raise NotImplementedError
 
     def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Learn of the rows that earlier jobs finished: an engine that pays adds up what they cost."""
+        """Register rows finished by earlier jobs: a paid engine adds up their costs."""
 
 
 class LocalEngine(Engine):
-    """An engine with the weights at hand: it renders prompts itself, takes adapters and may score.
+    """An engine with local weights: it renders prompts itself, supports adapters and may score.
 
-    `probes` tells adapters apart by what the model makes of a fixed text.
+    `probes` distinguishes adapters by the log-probabilities of a fixed text.
     """
 
     renderer: ChatRenderer
-    context: int | None = None  # longest sequence, in tokens; null for no end
+    context: int | None = None  # longest sequence in tokens; null for no limit
     probes: Probes
 
     def render(self, prompt: Prompt, answers: Sequence[str], max_tokens: int) -> Rendered:
         return self.renderer.render(prompt, max_tokens, answers)
 
     def load(self) -> None:
-        """Load the weights now and not at the first request, so that it counts as no request's time,
-        and see that the adapter in use is at work.
+        """Load the weights now instead of at the first request, so that loading is not counted as
+        generation time, and check that the adapter in use is active.
 
         Raises:
-            UserError: it changes nothing, or acts as another one does.
+            UserError: it has no effect, or acts like another adapter.
         """
         raise NotImplementedError
 
     def use_adapter(self, folder: Path | None) -> None:
-        """Answer and score with this LoRA adapter from now on, or with the base model."""
+        """Use this LoRA adapter, or the base model, for all further answers and scores."""
         raise NotImplementedError
 
     def release_adapters(self) -> None:
-        """Give back the memory of all adapters but the one in use."""
+        """Free the memory of all adapters except the one in use."""
 
     def probe(self) -> list[float]:
-        """Log-probabilities of a fixed text, which tell the adapter in use from others."""
+        """Log-probabilities of a fixed text, which identify the adapter in use."""
         ids = self.renderer.encode_prompt(QUESTION)[-TOKENS:]
         return self.score([(ids[:1], ids[1:])])[0]
 
@@ -147,12 +148,13 @@ class LocalEngine(Engine):
         raise NotImplementedError
 
     def read(self, questions: Sequence[Question], batch_tokens: int) -> list[Reading]:
-        """The next token's logits after every question, by one forward pass and no draw.
+        """The next token's logits after every question, from one forward pass without sampling.
 
         Args:
             batch_tokens: tokens per batch, padding included.
 
         Raises:
-            UserError: the model's logits are no numbers; the engine cannot give what is wanted.
+            UserError: the model's logits are not finite, or the engine does not support the
+                question.
         """
         raise NotImplementedError

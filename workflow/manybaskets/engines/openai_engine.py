@@ -1,4 +1,4 @@
-"""The `openai` engine: any server that speaks OpenAI's chat completions, hosted or one's own."""
+"""The `openai` engine: any hosted or self-hosted server with OpenAI's chat completions API."""
 
 from __future__ import annotations
 
@@ -30,48 +30,48 @@ from manybaskets.engines.base import WITHHELD, Completion, Engine, Request
 from manybaskets.errors import PassingError, UserError
 
 log = logging.getLogger(__name__)
-LARGEST = 2**31 - 1  # seed that every server takes; count of tokens that responses hold
-LONGEST_MESSAGE = 300  # characters of what a server says, in errors
+LARGEST = 2**31 - 1  # seed accepted by every server; token counts that responses can contain
+LONGEST_MESSAGE = 300  # maximum characters of server messages in errors
 FAULTS_IN_A_ROW = 20
 SECONDS_TO_CONNECT = 10.0
-# A text has at most as many tokens as bytes; what a chat template adds to a turn is less than this.
+# A text has at most as many tokens as bytes; a chat template adds fewer tokens than this per turn.
 TOKENS_AROUND_A_TURN = 64
-# Requests under way or made ready for the next free place, per place on the server.
+# Requests in flight or queued for the next free slot, per slot on the server.
 READY_PER_PLACE = 2
 # Headers that matter when a request fails.
 HEEDED = {"content-type", "location", "retry-after", "retry-after-ms", "x-should-retry"}
-# JSON may spell these out, but no file can hold them.
+# JSON can encode these, but files cannot contain them.
 LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 AnsweredRequest = tuple[Request, Completion]
 Failure = httpx2.Response | httpx2.TransportError
-# How the first try of a request ended, until the OpenAI client has been told.
+# Result of a request's first attempt, until passed to the OpenAI client.
 first_failure: ContextVar[Failure | None] = ContextVar("first_failure", default=None)
 
 
 def open_engine(settings: OpenAISettings, opening: Opening) -> OpenAIEngine:
-    """Connect to the server of a config's section."""
+    """Connect to the server of a config section."""
     return OpenAIEngine(settings, opening.prompting, opening.name, opening.share_of_cap)
 
 
 class OpenAIEngine(Engine):
     """A model behind a server.
 
-    Requests run in a thread of their own, at most `settings.concurrency` at a time. The OpenAI client
-    repeats what failed on the way, after growing pauses or the time that the server names; an answer
-    that makes no sense counts as a failure on the way. What still fails after all retries is an error
-    of its row, unless it concerns the whole source: then generation stops.
+    Requests run in a separate thread, at most `settings.concurrency` at a time. The OpenAI client
+    retries transient failures, after increasing pauses or the time named by the server; a malformed
+    answer counts as a transient failure. A request that still fails after all retries becomes an
+    error of its row, unless the failure concerns the whole source: then generation stops.
 
-    A refusal in the field `refusal` is taken as the answer's text. An answer that the server's content
-    filter withheld is an error of its row and is not asked for again.
+    A refusal in the field `refusal` is used as the answer's text. An answer withheld by the
+    server's content filter is an error of its row and is not requested again.
 
     Args:
         settings: the engine's section in the config.
         prompting: system prompt.
-        name: how errors call the source.
+        name: name of the source in errors.
         share_of_cap: share of the spending cap that this job may use.
 
     Raises:
-        UserError: the address is not usable; the key is missing; a cap without prices.
+        UserError: the address is invalid, the key is missing, or there is a cap without prices.
     """
 
     takes_form = True
@@ -85,9 +85,9 @@ class OpenAIEngine(Engine):
         self.system_prompt = prompting.system_prompt
         self._key = _key(settings, name)
         self.limit = _limit(settings, name, share_of_cap)
-        self.spent = 0.0  # USD, by this job and by earlier ones on the same rows
-        self.reached = False  # the server has answered this job, whatever it said
-        self.proven = False  # the server has answered this job or an earlier one as it should
+        self.spent = 0.0  # USD spent by this job and earlier jobs on the same rows
+        self.reached = False  # the server has responded to this job, with any status
+        self.proven = False  # the server has answered this job or an earlier one successfully
         self.identity = {
             "engine": "openai",
             "engine_version": openai.__version__,
@@ -102,13 +102,13 @@ class OpenAIEngine(Engine):
             logging.getLogger(library).setLevel(logging.WARNING)
 
     def recall(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        """Add up what the rows of earlier jobs cost."""
+        """Add the costs of rows from earlier jobs."""
         for row in rows:
             self.proven = True
             self.spent += self.cost(row["prompt_tokens"], row["completion_tokens"])
 
     def cost(self, prompt_tokens: int | None, completion_tokens: int | None) -> float:
-        """Price of so many tokens, in USD; nothing for tokens that no one counted."""
+        """Price of tokens in USD; 0 for tokens without a count."""
         price_in, price_out = self.settings.price_in, self.settings.price_out
         return ((prompt_tokens or 0) * price_in + (completion_tokens or 0) * price_out) / 1e6
 
@@ -118,17 +118,18 @@ class OpenAIEngine(Engine):
         sampling: Sampling,
         form: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[Request, Completion]]:
-        """Answer requests; each comes as soon as it is finished, in no fixed order.
+        """Answer requests; yield each answer as soon as it is finished, in any order.
 
         Raises:
-            UserError: the server is not there, refuses the key, the model or every request, or has
-                stopped answering; the spending cap is reached. All that finished came before.
+            UserError: the server cannot be reached, rejects the key, the model or every request, or
+                has stopped answering, or the spending cap is reached. All finished answers are
+                yielded before.
         """
         if not requests:
             return
         finished: queue.SimpleQueue[AnsweredRequest | None] = queue.SimpleQueue()
         job = _Job(self, requests, sampling, finished.put, form)
-        # Whoever reads may stop at any moment; leaving this block then ends all requests.
+        # The consumer may stop at any time; leaving this block then ends all requests.
         with start_blocking_portal() as portal:
             work = portal.start_task_soon(job.run)
             work.add_done_callback(lambda _: finished.put(None))
@@ -139,7 +140,7 @@ class OpenAIEngine(Engine):
     def client(self, transport: httpx2.AsyncBaseTransport) -> openai.AsyncOpenAI:
         """The OpenAI client over a transport."""
         return openai.AsyncOpenAI(
-            # Without a key it would take OPENAI_API_KEY, which is not for this server.
+            # Without a key it would use OPENAI_API_KEY, which is not meant for this server.
             api_key=self._key or "none",
             base_url=str(self.address),
             timeout=self.settings.timeout,
@@ -149,36 +150,36 @@ class OpenAIEngine(Engine):
         )
 
     def headers(self, client: openai.AsyncOpenAI) -> dict[str, str | openai.Omit]:
-        """The headers of a request; `Omit` marks those that are left out."""
+        """The headers of a request; `Omit` marks headers to leave out."""
         key = client.auth_headers if self._key else {"Authorization": openai.Omit()}
         return client.default_headers | key
 
     def fault(
         self, what: str, expected: str, remedy: str, kind: type[UserError] = UserError
     ) -> UserError:
-        """A fault of the whole source."""
+        """An error that concerns the whole source."""
         return kind(
             what=what,
             where=f"source '{self.name}', {self.address}",
             expected=expected,
-            remedy=f"{remedy}, then run again: finished rows are kept",
+            remedy=f"{remedy}, then rerun the same command: finished rows are kept",
         )
 
     def told(self, message: object) -> str:
-        """What a server says: one line, not too long, without the key."""
+        """A server's message on one line, shortened and without the key."""
         if self.discreet:
-            return "what it said is not shown"
+            return "its message is not shown"
         text = message if isinstance(message, str) else json.dumps(message)
         text = text.replace(self._key, "***") if self._key else text
         return _storable(" ".join(text.split())[:LONGEST_MESSAGE]) or "no message"
 
 
 class _Job:
-    """One call of `generate`: all requests, a fixed number under way.
+    """One call of `generate`: all requests, with a fixed number in flight.
 
     Args:
-        put: takes each answer.
-        form: JSON schema of the answers; null for free ones.
+        put: receives each answer.
+        form: JSON schema of the answers; null for free text.
     """
 
     def __init__(
@@ -191,10 +192,10 @@ class _Job:
     ) -> None:
         self.engine, self.sampling, self.put, self.form = engine, sampling, put, form
         self.waiting, self.total, self.done = iter(requests), len(requests), 0
-        self.failures: Counter[str] = Counter()  # failed tries, by reason
-        self.faults = 0  # rows in a row that the server gave no answer to
-        self.refused = 0  # rows that it refused before it answered any
-        self.reserved: list[float] = []  # highest cost of each request under way, USD
+        self.failures: Counter[str] = Counter()  # failed attempts by reason
+        self.faults = 0  # consecutive rows without an answer from the server
+        self.refused = 0  # rows rejected before any answer
+        self.reserved: list[float] = []  # maximum cost of each request in flight, USD
         self.capped = False
 
     async def run(self) -> None:
@@ -213,7 +214,7 @@ class _Job:
             raise errors.exceptions[0] from None
         finally:
             log.info(
-                "%d of %d requests done, %.4f USD spent so far; failed tries: %s",
+                "%d of %d requests done, %.4f USD spent so far; failed attempts: %s",
                 self.done,
                 self.total,
                 self.engine.spent,
@@ -259,7 +260,7 @@ class _Job:
         return self.engine.cost(tokens, self.sampling.max_new_tokens)
 
     async def _reserve(self, cost: float) -> bool:
-        """Wait until a request may cost this much; false when it never may."""
+        """Wait until the cap allows a request of this cost; false if it never will."""
         while self.engine.spent + sum(self.reserved) + cost > self.engine.limit:
             if not self.reserved:
                 self.capped, self.next_cost = True, cost
@@ -271,10 +272,10 @@ class _Job:
         return True
 
     async def _answer(self, body: Mapping[str, Any]) -> Completion:
-        """Ask, and where that fails let the OpenAI client ask again.
+        """Send a request; if it fails, let the OpenAI client retry.
 
-        The client's own work takes longer than all else that a request costs, and it is needed for
-        what fails only.
+        The client's overhead exceeds all other costs of a request, and it is only needed for
+        failures.
         """
         outcome = await self.transport.attempt(json.dumps(body).encode(), self.headers)
         if not isinstance(outcome, Completion):
@@ -298,8 +299,8 @@ class _Job:
         """Read an answer and count its cost.
 
         Raises:
-            MalformedAnswer: it is none.
-            UserError: it tells no token counts, and there is a cap to be kept.
+            MalformedAnswer: it is not an answer.
+            UserError: it has no token counts, but there is a spending cap.
         """
         answer = decoded(content)
         tokens = token_counts(answer)
@@ -307,14 +308,14 @@ class _Job:
         completion = completion_of(answer)
         if None in tokens and math.isfinite(self.engine.limit):
             raise self.engine.fault(
-                "the server does not say how many tokens an answer took",
-                "the field `usage`, which the spending cap is kept by",
-                "leave spending_cap out, or take a server that sends `usage`",
+                "the server does not report token counts",
+                "the field `usage`, which is needed for the spending cap",
+                "remove `spending_cap`, or use a server that sends `usage`",
             )
         return completion
 
     def _refused(self, error: openai.APIStatusError) -> Completion:
-        """An error of the row, or of the source where the next row would fare no better."""
+        """An error of the row, or of the source if other rows would fail as well."""
         engine, status = self.engine, error.status_code
         moved = error.response.headers.get("location")
         said = f"{status}: {engine.told(f'moved to {moved}' if moved else _message(error.body))}"
@@ -322,34 +323,37 @@ class _Job:
             return self._failed(f"the server answered {said}")
         if status in (401, 402):
             raise engine.fault(
-                f"the server refuses the key ({said})",
-                f"a key in the environment variable {engine.settings.key_variable} that may use "
+                f"the server rejects the key ({said})",
+                f"a key in the environment variable {engine.settings.key_variable} with access to "
                 f"{engine.settings.served_model}"
                 if engine.settings.key_variable
-                else "a server that asks for no key (key_variable: null)",
-                "set the key (engine.key_variable names its variable) or fix the account",
+                else "a server that needs no key (`key_variable: null`)",
+                "set the key in the variable named by `engine.key_variable`, or fix the account",
             )
         if status == 404:
             raise engine.fault(
                 f"the server does not know the model or the address ({said})",
                 f"a model called '{engine.settings.served_model}' and an address with its version path",
-                "correct engine.served_model or engine.base_url",
+                "set `engine.served_model` to a model of this server, or `engine.base_url` to its "
+                "address",
             )
         if not engine.proven:
-            # One prompt may be refused for its own sake, and sooner than another is answered.
+            # A single prompt may be rejected for its content, before another is answered.
             self.refused += 1
             if self.refused >= min(FAULTS_IN_A_ROW, self.total):
                 raise engine.fault(
-                    f"the server refuses every request, {self.refused} so far ({said})",
-                    "a server that takes the settings of this source, and a key that may use it",
-                    "set engine.tokens_key, engine.send_seed or `sampling` as the server wants them, "
-                    "or see to the key's rights",
+                    f"the server rejects every request, {self.refused} so far ({said})",
+                    "a server that accepts the settings of this source, and a key with access to "
+                    "it",
+                    "set `engine.tokens_key`, `engine.send_seed` or `sampling` to values that the "
+                    "server accepts, or check the key's permissions",
                 )
-        return Completion(None, "error", None, error=f"the server refused the request, {said}")
+        return Completion(None, "error", None, error=f"the server rejected the request, {said}")
 
     def _lost(self, error: openai.APIConnectionError) -> Completion:
         reason = self.engine.told(str(error.__cause__))
-        # Once it has answered well, an answer of no use speaks against one prompt, not the server.
+        # After a successful answer, a malformed one indicates a problem with the prompt, not the
+        # server.
         excused = self.engine.proven and isinstance(error.__cause__, httpx2.RemoteProtocolError)
         return self._failed(reason, excused)
 
@@ -358,29 +362,30 @@ class _Job:
         tries = self.engine.settings.retries + 1
         if self.faults >= FAULTS_IN_A_ROW:
             raise self.engine.fault(
-                f"{self.faults} requests in a row failed in {tries} tries each; the last: {reason}",
+                f"{self.faults} requests in a row failed with {tries} attempts each; the last: "
+                f"{reason}",
                 "a server that answers",
-                "see to the server",
+                "check the server",
                 PassingError,
             )
-        return Completion(None, "error", None, error=f"{reason} ({tries} tries)")
+        return Completion(None, "error", None, error=f"{reason} ({tries} attempts)")
 
     def _cap_reached(self) -> UserError:
         spent, limit = self.engine.spent, self.engine.limit
         return self.engine.fault(
-            f"the spending cap is reached: {spent:.4f} of {limit:.4f} USD are spent, "
+            f"the spending cap is reached: {spent:.4f} of {limit:.4f} USD are spent, and "
             f"{self.total - self.done} of {self.total} requests are left",
-            f"a cap for all of them: one more could cost up to {self.next_cost:.4f} USD",
-            "raise engine.spending_cap",
+            f"a sufficient cap: the next request could cost up to {self.next_cost:.4f} USD",
+            "raise `engine.spending_cap`",
         )
 
 
 class _Transport(httpx2.AsyncBaseTransport):
-    """Carries requests over aiohttp, at most so many at a time, each with one deadline for all of it.
+    """Sends requests over aiohttp with limited concurrency, each with one deadline.
 
     Args:
-        read: reads what a good response holds.
-        failures: counts failed tries by reason.
+        read: parses a successful response.
+        failures: counts failed attempts by reason.
     """
 
     def __init__(
@@ -401,7 +406,7 @@ class _Transport(httpx2.AsyncBaseTransport):
         )
 
     async def attempt(self, content: bytes, headers: Mapping[str, str]) -> Completion | Failure:
-        """Wait for a free place, send a request and read what comes back."""
+        """Wait for a free slot, send a request and read the response."""
         async with self.places:
             try:
                 status, heeded, content = await self._exchange(content, headers)
@@ -416,10 +421,10 @@ class _Transport(httpx2.AsyncBaseTransport):
             return self.read(content)
         except MalformedAnswer as error:
             self.failures["malformed"] += 1
-            return httpx2.RemoteProtocolError(f"the answer is of no use: {error}")
+            return httpx2.RemoteProtocolError(f"the answer is malformed: {error}")
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """One try as the OpenAI client sees it; the first is over already."""
+        """One attempt for the OpenAI client; the first has already finished."""
         outcome: Completion | Failure | None = first_failure.get()
         first_failure.set(None)
         if outcome is None:
@@ -454,9 +459,9 @@ class _Transport(httpx2.AsyncBaseTransport):
         if self.engine.reached:
             return httpx2.ConnectError(f"no connection: {error}")
         return self.engine.fault(
-            f"no connection to the server: {error}",
-            "a server that listens at engine.base_url",
-            "start the server, or correct engine.base_url",
+            f"cannot connect to the server: {error}",
+            "a server listening at `engine.base_url`",
+            "start the server, or set `engine.base_url` to its address",
             PassingError,
         )
 
@@ -466,26 +471,26 @@ class _Transport(httpx2.AsyncBaseTransport):
 
 
 class MalformedAnswer(ValueError):
-    """What came is no chat completion."""
+    """The response is not a chat completion."""
 
 
 def decoded(content: bytes) -> dict[str, Any]:
     """The JSON object of a response.
 
     Raises:
-        MalformedAnswer: it is none.
+        MalformedAnswer: it is not an answer.
     """
     try:
         answer = json.loads(content)
     except (ValueError, RecursionError):
         answer = None
     if not isinstance(answer, dict):
-        raise MalformedAnswer(f"no JSON object: {content!r}")
+        raise MalformedAnswer(f"not a JSON object: {content!r}")
     return answer
 
 
 def token_counts(answer: Mapping[str, Any]) -> tuple[int | None, int | None]:
-    """Tokens of prompt and answer as the server counted them; null where it did not."""
+    """Tokens of prompt and answer counted by the server, or null."""
     usage = answer.get("usage")
     counts = usage if isinstance(usage, dict) else {}
     prompt, completion = counts.get("prompt_tokens"), counts.get("completion_tokens")
@@ -500,7 +505,7 @@ def completion_of(answer: Mapping[str, Any]) -> Completion:
     """The answer in a chat completion.
 
     Raises:
-        MalformedAnswer: it holds none, or ended in a way that an answer does not end.
+        MalformedAnswer: it contains no answer, or has an invalid finish reason.
     """
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
@@ -518,7 +523,7 @@ def completion_of(answer: Mapping[str, Any]) -> Completion:
     if not text:
         text = message.get("refusal") or text
     if text is None and reason == "length":
-        text = ""  # a model that thinks first may reach the limit before it says anything
+        text = ""  # a reasoning model may reach the limit before its answer begins
     if not isinstance(text, str):
         raise MalformedAnswer(f"its text is {text!r}")
     text = _storable(text.strip())
@@ -530,7 +535,7 @@ def _storable(text: str) -> str:
 
 
 def _message(body: object) -> object:
-    """What a server says went wrong: the field that most of them use, or all it sent."""
+    """A server's error message: the field that most servers use, or the whole body."""
     if isinstance(body, dict):
         return body.get("message") or body.get("detail") or body
     return body or ""
@@ -544,31 +549,32 @@ def _address(base_url: str, name: str) -> URL:
     excess = url.user or url.password or url.query_string or url.fragment
     if url.scheme in ("http", "https") and url.host and not excess:
         return url
-    # The address is not shown: it may hold a key.
+    # The address is not shown because it may contain a key.
     raise UserError(
-        what="the address of the server cannot be used",
+        what="the server's address is invalid",
         where=f"source '{name}', engine.base_url",
         expected="http:// or https://, a host and the version path, such as "
-        "http://localhost:8000/v1; no name, password, key or query in it",
-        remedy="correct engine.base_url; a key belongs into the variable that key_variable names",
+        "http://localhost:8000/v1, without user name, password, key or query",
+        remedy="set `engine.base_url` to such an address; put a key into the variable named by "
+        "`key_variable`",
     )
 
 
 def _key(settings: OpenAISettings, name: str) -> str:
-    """The key, or nothing for a server that asks for none."""
+    """The key; empty for a server that needs no key."""
     if settings.key_variable is None:
         return ""
     key = os.environ.get(settings.key_variable, "").strip()
     if not (key.isascii() and key.isprintable() and key):
         raise UserError(
-            what="the key of the server is missing"
+            what="the server's key is missing"
             if not key
-            else "what should be the key of the server holds characters that no key has",
+            else "the server's key contains invalid characters",
             where=f"environment variable {settings.key_variable} (source '{name}', "
             "engine.key_variable)",
-            expected="the key that the server gave out",
-            remedy=f"export {settings.key_variable}=..., or set engine.key_variable to null for a "
-            "server that asks for none",
+            expected="the key issued by the server",
+            remedy=f"export {settings.key_variable}=..., or set `engine.key_variable` to null for "
+            "a server that needs no key",
         )
     return key
 
@@ -579,17 +585,17 @@ def _limit(settings: OpenAISettings, name: str, share_of_cap: float) -> float:
         return math.inf
     if not settings.price_in and not settings.price_out:
         raise UserError(
-            what=f"a spending cap of {settings.spending_cap:g} USD, and both prices are 0",
+            what=f"there is a spending cap of {settings.spending_cap:g} USD, but both prices are 0",
             where=f"source '{name}', engine.spending_cap",
-            expected="the prices that spending is counted with",
-            remedy="set engine.price_in and engine.price_out (USD per million tokens), or leave "
-            "spending_cap out",
+            expected="the prices for computing the spending",
+            remedy="set `engine.price_in` and `engine.price_out` (USD per million tokens), or "
+            "remove `spending_cap`",
         )
     return settings.spending_cap * share_of_cap
 
 
 def _proxy(address: URL) -> dict[str, Any]:
-    """The proxy that the environment names for this address."""
+    """The proxy set in the environment for this address."""
     try:
         proxy, authorisation = get_env_proxy_for_url(address)
     except LookupError:

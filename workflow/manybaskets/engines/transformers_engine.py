@@ -24,20 +24,20 @@ from manybaskets.models.folder import check_folder, fingerprint
 log = logging.getLogger(__name__)
 TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
 _CELLS_AT_ONCE = 2**25  # positions times vocabulary: 128 MiB of logits in float32
-_LOWEST = -1e4  # of a logit below the largest; its exponential is 0
+_LOWEST = -1e4  # below the largest logit; its exponential is 0
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model makes of one answer: of each of its tokens the log-probability, and the entropy of
-    the distribution that it was chosen from; both in nats."""
+    """Scores of one answer: each token's log-probability, and the entropy of the distribution it
+    was chosen from, in nats."""
 
     log_probabilities: list[float]
     entropies: list[float]
 
 
 def open_engine(settings: TransformersSettings, opening: Opening) -> TransformersEngine:
-    """Load a model with transformers as a config's section says."""
+    """Load a model with transformers from a config section."""
     return TransformersEngine(
         opening.folder,
         opening.prompting,
@@ -48,18 +48,19 @@ def open_engine(settings: TransformersSettings, opening: Opening) -> Transformer
 
 
 class TransformersEngine(LocalEngine):
-    """A causal language model of transformers, with any number of LoRA adapters on it.
+    """A transformers causal language model with any number of LoRA adapters.
 
-    Answers are drawn by the Gumbel-max rule with a random stream per row: the token is the argmax of
-    the warped log-probabilities plus Gumbel noise from the row's own seed, which is an exact draw.
-    So a row's answer hangs on its own seed and not on its neighbours in the batch.
+    Answers are drawn by the Gumbel-max rule with a random stream per row: the token is the argmax
+    of the warped log-probabilities plus Gumbel noise from the row's own seed, which samples
+    exactly. A row's answer therefore depends on its own seed and not on its neighbours in the
+    batch.
 
     Args:
         folder: model folder with safetensors weights and a chat template.
         prompting: system prompt, date.
         precision: `float32` or `bfloat16`.
         threads: CPU threads.
-        name: how errors call the model.
+        name: name of the model in errors.
     """
 
     fixed_batches = True
@@ -93,10 +94,12 @@ class TransformersEngine(LocalEngine):
         self.base.to(self.device).eval()
         self.model: Any = self.base
         settings = self.base.config.get_text_config()
-        self.context = getattr(settings, "max_position_embeddings", None)  # tokens; null for no end
+        self.context = getattr(
+            settings, "max_position_embeddings", None
+        )  # tokens; null for no limit
         self.vocabulary = self.base.get_output_embeddings().weight.shape[0]
         self.tokens = 1 + max(tokenizer.get_vocab().values())  # the rest of `vocabulary` is padding
-        self.adapters: dict[Path, str] = {}  # those in memory, by folder
+        self.adapters: dict[Path, str] = {}  # adapters in memory, by folder
         self.fingerprints: dict[Path, str] = {}
         self.numbers = itertools.count()
         self.probes = Probes(name)
@@ -121,11 +124,11 @@ class TransformersEngine(LocalEngine):
         log.info("model '%s' loaded in %.1f s", name, time.monotonic() - started)
 
     def use_adapter(self, folder: Path | None) -> None:
-        """Answer and score with this adapter, or with the base model.
+        """Use this adapter, or the base model, for answers and scores.
 
         Raises:
-            UserError: the adapter belongs to another base model; it is that of another folder; it
-                does not act, or acts as another one does.
+            UserError: the adapter belongs to another base model, has the weights of another folder,
+                has no effect, or acts like another adapter.
         """
         self.unchecked = bool(self.adapters)
         if folder is None:
@@ -141,21 +144,21 @@ class TransformersEngine(LocalEngine):
         self.identity = self.base_identity | {"adapter": self.fingerprints[folder]}
         self.unchecked = True
         if self.fingerprints[folder] not in self.probes.values:
-            self.load()  # before anything is done with it
+            self.load()  # before any use
 
     def load(self) -> None:
-        """See that the adapter in use, or the base model, is at work; the weights are there.
+        """Check that the adapter in use, or the base model, is active, with the weights loaded.
 
         Raises:
-            UserError: it is not.
+            UserError: it is not active.
         """
         if self.unchecked:
             self.probes.check(self.identity["adapter"], self.probe())
             self.unchecked = False
 
     def release_adapters(self) -> None:
-        """Give back the memory of all adapters but the one in use."""
-        # Peft's model always keeps one.
+        """Free the memory of all adapters except the one in use."""
+        # A peft model always keeps one adapter.
         kept = self.model.active_adapter if self.adapters else None
         for folder in [folder for folder, name in self.adapters.items() if name != kept]:
             self.model.delete_adapter(self.adapters.pop(folder))
@@ -167,7 +170,7 @@ class TransformersEngine(LocalEngine):
         weights = fingerprint(folder)
         self.probes.register(folder, weights)
         if self.model is self.base:
-            # Before anything is changed in it.
+            # Before anything in it is changed.
             self.probes.note_base(self.probe(), self.probe())
         adapter = f"adapter{next(self.numbers)}"
         if self.model is self.base:
@@ -191,7 +194,7 @@ class TransformersEngine(LocalEngine):
     def generate(
         self, requests: Sequence[Request], sampling: Sampling
     ) -> Iterator[tuple[Request, Completion]]:
-        """Answer one batch; halves it and goes on where memory does not suffice."""
+        """Answer one batch; if memory is insufficient, halve it and continue."""
         yield from zip(requests, self._within_memory(requests, sampling), strict=True)
 
     def _within_memory(self, batch: Sequence[Request], sampling: Sampling) -> list[Completion]:
@@ -200,10 +203,11 @@ class TransformersEngine(LocalEngine):
         except self.torch.OutOfMemoryError:
             if len(batch) == 1:
                 raise UserError(
-                    what=f"the GPU has too little memory for one prompt of {len(batch[0].ids)} tokens",
+                    what=f"the GPU has too little memory for one prompt with {len(batch[0].ids)} "
+                    "tokens",
                     where=f"model '{self.name}', prompt {batch[0].prompt_id}",
-                    expected="memory for the model and one row of prompt and answer",
-                    remedy="lower max_prompt_tokens or max_new_tokens, or take a larger GPU",
+                    expected="enough memory for the model and one prompt with its answer",
+                    remedy="lower `max_prompt_tokens` or `max_new_tokens`, or use a larger GPU",
                 ) from None
             self.torch.cuda.empty_cache()
         half = len(batch) // 2
@@ -221,7 +225,7 @@ class TransformersEngine(LocalEngine):
         processors = LogitsProcessorList()
         if sampling.temperature > 0:
             processors.append(self._row_sampler(batch, sampling))
-        # A configuration of our own: a model's folder may carry sampling defaults.
+        # Use our own configuration: a model's folder may contain sampling defaults.
         settings = GenerationConfig(
             do_sample=False,
             max_new_tokens=sampling.max_new_tokens,
@@ -272,7 +276,7 @@ class TransformersEngine(LocalEngine):
         return sample
 
     def score(self, pairs: Sequence[TokenPair]) -> list[list[float]]:
-        """Log-probabilities (nats, float32) of each answer's tokens; logits of prompts are not made."""
+        """Log-probabilities (nats, float32) of each answer's tokens, without prompt logits."""
         return [scores.log_probabilities for scores in self.scores(pairs)]
 
     def scores(self, pairs: Sequence[TokenPair]) -> list[Scores]:
@@ -296,14 +300,15 @@ class TransformersEngine(LocalEngine):
         return read(self, questions, batch_tokens)
 
     def answer_states(self, pairs: Sequence[TokenPair]) -> Any:
-        """Last hidden states that predict the answers' tokens, one answer after the other.
+        """Last hidden states that predict the answers' tokens, concatenated over answers.
 
         Returns:
             A tensor [tokens of all answers, width of the model].
         """
         torch = self.torch
         width = max(len(prompt) + len(answer) for prompt, answer in pairs)
-        # Padding on the right needs no mask: no state of a causal model sees what follows it.
+        # Padding on the right needs no mask: states of a causal model do not depend on later
+        # tokens.
         ids = torch.full((len(pairs), width), self.pad)
         places = []
         for row, (prompt, answer) in enumerate(pairs):
@@ -318,8 +323,8 @@ class TransformersEngine(LocalEngine):
     def logits(self, states: Any) -> Any:
         """Logits [positions, vocabulary] in float32 of last hidden states [positions, width].
 
-        The model's own forward makes them, with its body left out: what a family does to its logits
-        after the head (a cap, a scale) stays its own.
+        The model's own forward computes them without its body, so that a family's logit processing
+        after the head (a cap, a scale) is preserved.
         """
         from transformers.modeling_outputs import MoeModelOutputWithPast
 
@@ -333,7 +338,7 @@ class TransformersEngine(LocalEngine):
             del body.forward
 
     def chunks(self, positions: int, cells: int = _CELLS_AT_ONCE) -> list[slice]:
-        """Slices of positions, so that positions times vocabulary stay below `cells`."""
+        """Slices of positions such that positions × vocabulary stays below `cells`."""
         size = max(1, cells // self.vocabulary)
         return [slice(start, start + size) for start in range(0, positions, size)]
 
@@ -343,7 +348,7 @@ def _scores(logits: Any, tokens: Any) -> Any:
     import torch
 
     top = logits.amax(1, keepdim=True)
-    # The bound keeps 0 · log 0 out of the entropy where a logit is −∞.
+    # The bound avoids 0 · log 0 in the entropy for a logit of −∞.
     shifted = logits.sub(top).clamp_(min=_LOWEST)
     weights = shifted.exp()
     total = weights.sum(1)
@@ -356,14 +361,14 @@ def check_adapter_base(folder: Path, weights: str, name: str) -> None:
     """Check that an adapter was trained on the base model whose weights have this fingerprint.
 
     Raises:
-        UserError: it was trained on another one, or does not say.
+        UserError: it was trained on another base model, or does not record it.
     """
     manifest = folder / "manifest.json"
     base = json.loads(manifest.read_text()).get("base_weights") if manifest.exists() else None
     if base != weights:
         raise UserError(
-            what=f"the adapter was trained on another base than '{name}'",
+            what=f"the adapter was trained on another base model than '{name}'",
             where=str(folder),
             expected=f"base weights {weights}, found {base}",
-            remedy="train the adapter again, or name the base model it belongs to",
+            remedy="train the adapter again, or use the base model that it belongs to",
         )

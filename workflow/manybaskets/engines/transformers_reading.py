@@ -1,4 +1,4 @@
-"""Next-token logits of many prompts at once; what prompts begin with alike is computed once."""
+"""Next-token logits of many prompts at once; shared prefixes are computed once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 
 log = logging.getLogger(__name__)
-# A shared beginning pays from here on, as a share of the tokens of a prompt.
+# Minimum length of a useful shared prefix, as a share of a prompt's tokens.
 SHORTEST_SHARE = 0.25
 
 
@@ -22,11 +22,11 @@ def read(
 ) -> list[Reading]:
     """Readings in the order of the questions.
 
-    Batches hang on all questions together and never on their order, so that the same questions give
-    the same bytes.
+    Batches depend on the set of questions but not their order, so that equal questions give equal
+    bytes.
 
     Args:
-        reuse: compute what neighbours begin with alike once.
+        reuse: whether to compute shared prefixes of neighbours once.
     """
     order = sorted(range(len(questions)), key=lambda index: questions[index].ids)
     progress = Progress(len(questions), "questions read")
@@ -43,9 +43,9 @@ def read(
 
 
 def _groups(rows: Sequence[tuple[int, ...]], reuse: bool) -> Iterator[tuple[list[int], int]]:
-    """Neighbours among sorted rows, with the number of tokens that they begin with alike.
+    """Groups of neighbouring sorted rows, with the length of their shared prefix in tokens.
 
-    Without a shared beginning that is worth it rows are of one group, with 0.
+    Rows without a useful shared prefix form one group with length 0.
     """
     alone: list[int] = []
     start = 0
@@ -66,8 +66,7 @@ def _groups(rows: Sequence[tuple[int, ...]], reuse: bool) -> Iterator[tuple[list
 
 
 def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Number of tokens that both begin with, less than the length of either: one must be left to
-    be read."""
+    """Length of the shared prefix, less than either length: at least one token must remain."""
     end = min(len(one), len(other)) - 1
     if one[:end] == other[:end]:
         return end
@@ -77,8 +76,8 @@ def _alike(one: tuple[int, ...], other: tuple[int, ...]) -> int:
 def _batches(
     members: Sequence[int], questions: Sequence[Question], shared: int, tokens: int
 ) -> Iterator[list[int]]:
-    """Members by length, in batches of at most so many tokens with the padding and the shared part,
-    which every row of a batch holds in its cache."""
+    """Members by length, in batches of limited tokens including padding and the shared prefix,
+    which every row of a batch keeps in its cache."""
     batch: list[int] = []
     for index in sorted(
         members, key=lambda index: (len(questions[index].ids), questions[index].ids)
@@ -111,11 +110,11 @@ def _within_memory(
     except torch.OutOfMemoryError:
         if len(batch) == 1:
             raise UserError(
-                what=f"the GPU has too little memory for one prompt of "
+                what="the GPU has too little memory for one prompt with "
                 f"{len(questions[batch[0]].ids)} tokens",
                 where=f"model '{engine.name}'",
-                expected="memory for the model and one prompt",
-                remedy="lower max_prompt_tokens, or take a larger GPU",
+                expected="enough memory for the model and one prompt",
+                remedy="lower `max_prompt_tokens`, or use a larger GPU",
             ) from None
         torch.cuda.empty_cache()
     half = len(batch) // 2
@@ -134,11 +133,11 @@ def _read_batch(
 ) -> dict[int, Reading]:
     torch = engine.torch
     rest = [questions[index].ids[shared:] for index in batch]
-    # Padding on the right needs no mask: no state of a causal model sees what follows it.
+    # Padding on the right needs no mask: states of a causal model do not depend on later tokens.
     ids = torch.full((len(rest), max(map(len, rest))), engine.pad)
     for row, tokens in enumerate(rest):
         ids[row, : len(tokens)] = torch.tensor(tokens)
-    copied = copy.deepcopy(cache)  # the model writes into what it is given
+    copied = copy.deepcopy(cache)  # the model writes into its input cache
     if copied is not None:
         copied.batch_repeat_interleave(len(rest))
     last = torch.tensor([len(tokens) - 1 for tokens in rest], device=engine.device)
@@ -152,7 +151,7 @@ def _read_batch(
         readings: dict[int, Reading] = {}
         for chunk in engine.chunks(len(rest)):
             logits = engine.logits(states[chunk])
-            # Rows of the vocabulary that no token of the tokenizer has are no answer.
+            # Vocabulary rows without a tokenizer token are not valid answers.
             logits[:, engine.tokens :] = -math.inf
             readings |= _readings(
                 engine, [questions[index] for index in batch[chunk]], batch[chunk], logits
@@ -173,7 +172,7 @@ def _readings(
                 what="the model's logits are not finite",
                 where=f"model '{engine.name}', a prompt of {len(question.ids)} tokens",
                 expected="finite logits",
-                remedy="check the weights and the adapter, or set precision to float32",
+                remedy="check the weights and the adapter, or set `precision: float32`",
             )
         warped = _warped(engine, question, logits[row : row + 1]) if question.sampling else None
         readings[key] = Reading(logits_of_options, log_total, warped)

@@ -1,4 +1,4 @@
-"""The `vllm` engine: continuous batches, and all adapters of a base in one engine."""
+"""The `vllm` engine: continuous batching, with all adapters of a base model in one engine."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
 log = logging.getLogger(__name__)
-# On a CPU the share of a GPU's memory means nothing. Without a size vLLM would fill most of the
+# On a CPU the share of GPU memory does not apply. Without a size vLLM would fill most of the
 # machine's memory with zeros at every start.
 CPU_CACHE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What adapters need of a running vLLM: their largest rank, and the layers that they change."""
+    """Adapters' requirements for a running vLLM: largest rank, and changed layers."""
 
     rank: int = 0
     layers: frozenset[str] = frozenset()
@@ -47,7 +47,7 @@ class Needs:
 
 @dataclass(frozen=True)
 class Adapter:
-    """A LoRA adapter: vLLM's number for it, its folder, what it needs of vLLM, its fingerprint."""
+    """A LoRA adapter: vLLM's number, folder, requirements, fingerprint."""
 
     number: int
     folder: Path
@@ -56,7 +56,7 @@ class Adapter:
 
 
 def open_engine(settings: VllmSettings, opening: Opening) -> VllmEngine:
-    """Load a model with vLLM as a config's section says."""
+    """Load a model with vLLM from a config section."""
     return VllmEngine(
         opening.folder,
         opening.prompting,
@@ -70,14 +70,15 @@ def open_engine(settings: VllmSettings, opening: Opening) -> VllmEngine:
 
 
 class VllmEngine(LocalEngine):
-    """A causal language model that vLLM runs offline: in this process, with a worker for each GPU
-    where it takes several.
+    """A causal language model run offline by vLLM: in this process, with a worker per GPU if it
+    uses several.
 
-    Tokens go in and tokens come out, so that prompts are those of every other engine. vLLM itself
-    starts with `load` or the first request: only then is it known whether adapters are wanted, of what
-    rank and for which layers. A model without adapters so pays nothing for them (memory for every slot,
-    on a CPU no compiled graph), and one whose architecture takes none in vLLM still answers as a source.
-    An adapter after answers without one, or one that needs more than those before, starts vLLM again.
+    Input and output are tokens, so that prompts equal those of every other engine. vLLM itself
+    starts with `load` or the first request: only then are the adapters' rank and layers known. A
+    model without adapters therefore has no adapter overhead (memory for every slot, no compiled
+    graph on a CPU), and an architecture without adapter support in vLLM can still answer as a
+    source. An adapter after answers without one, or with larger requirements than before, restarts
+    vLLM.
 
     Args:
         folder: model folder with safetensors weights and a chat template.
@@ -85,13 +86,13 @@ class VllmEngine(LocalEngine):
         settings: the engine's section in the config.
         precision: `float32` or `bfloat16`.
         threads: CPU threads.
-        name: how errors call the model.
+        name: name of the model in errors.
         longest: tokens of the longest prompt with its answer.
         gpus: GPUs of the job, for `tensor_parallel: null`.
 
     Raises:
-        UserError: vLLM is not installed; fewer GPUs are visible than asked for; `max_model_len` is too
-            small; the folder is no model folder.
+        UserError: vLLM is not installed, fewer GPUs are visible than requested, `max_model_len` is
+            too small, or the folder is not a model folder.
     """
 
     takes_form = True
@@ -114,8 +115,8 @@ class VllmEngine(LocalEngine):
         os.environ |= {
             "VLLM_NO_USAGE_STATS": "1",
             "DO_NOT_TRACK": "1",
-            # No process of its own for the scheduler: that one outlives a killed job and keeps its
-            # GPUs. Workers, one per GPU where there are several, end with the job.
+            # No separate process for the scheduler: it would outlive a killed job and keep its
+            # GPUs. Workers, one per GPU if there are several, end with the job.
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             # Forked workers would hold the journal's lock for a moment after the job's end.
             "VLLM_WORKER_MULTIPROC_METHOD": "spawn",
@@ -137,11 +138,11 @@ class VllmEngine(LocalEngine):
         ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
         self.end_ids = sorted(token for token in ends if token is not None)
         self.llm: Any = None
-        self.able = Needs()  # what the running vLLM can do
+        self.able = Needs()  # capabilities of the running vLLM
         self.adapters: dict[Path, Adapter] = {}
         self.adapter: Adapter | None = None
         self.probes = Probes(name)
-        # The last adapter whose probe was right (None: the base), and whether one is being looked at.
+        # The last verified adapter (None: the base), and whether a probe is in progress.
         self.checked: Adapter | None = None
         self.checking = False
         self.numbers = itertools.count()
@@ -161,11 +162,11 @@ class VllmEngine(LocalEngine):
         self.identity = self.base_identity | {"adapter": None}
 
     def use_adapter(self, folder: Path | None) -> None:
-        """Answer and score with this adapter, or with the base model.
+        """Use this adapter, or the base model, for answers and scores.
 
         Raises:
-            UserError: the adapter belongs to another base model, its rank is beyond vLLM's, or another
-                folder holds the same.
+            UserError: the adapter belongs to another base model, its rank exceeds vLLM's limit, or
+                another folder has the same weights.
         """
         if folder is None:
             self.adapter = None
@@ -181,12 +182,12 @@ class VllmEngine(LocalEngine):
         self.identity = self.base_identity | {"adapter": active}
 
     def load(self) -> None:
-        """Start vLLM, unless it runs already and can do what is wanted, and see that the adapter in
-        use is at work.
+        """Start vLLM, unless it already runs with sufficient capabilities, and check that the
+        adapter in use is active.
 
         Raises:
-            UserError: vLLM cannot run this model, or this adapter, with these settings; the adapter
-                does not act, or acts as another one does.
+            UserError: vLLM cannot run this model or adapter with these settings, or the adapter has
+                no effect or acts like another adapter.
         """
         abilities = self.able | self.adapter.needs if self.adapter else self.able
         if self.llm is None or abilities != self.able:
@@ -200,7 +201,7 @@ class VllmEngine(LocalEngine):
         if self.adapter:
             with _refusals(f"adapter {self.adapter.folder} on model '{self.name}'"):
                 self.llm.llm_engine.add_lora(self._lora())
-        # The probe's own tokens come through here, too.
+        # The probe's own tokens also pass through here.
         if self.adapter != self.checked and not self.checking:
             self._check_adapter()
 
@@ -217,7 +218,7 @@ class VllmEngine(LocalEngine):
         self.checked = adapter
 
     def close(self) -> None:
-        """Stop vLLM and give its memory back; it starts again when it is needed."""
+        """Stop vLLM and free its memory; it starts again when needed."""
         if self.llm is None:
             return
         from vllm.distributed.parallel_state import cleanup_dist_env_and_memory
@@ -246,14 +247,15 @@ class VllmEngine(LocalEngine):
         }
         if self.on_cpu:
             arguments["kv_cache_memory_bytes"] = CPU_CACHE_BYTES
-            # After a part of a prompt vLLM turns the row's random stream back, and a CPU's cannot.
+            # After a partial prompt vLLM rewinds the row's random stream, which is not possible on
+            # a CPU.
             arguments["enable_chunked_prefill"] = False
         if needs.rank:
             arguments |= {
                 "enable_lora": True,
                 "max_loras": settings.max_adapters,
                 "max_lora_rank": needs.rank,
-                # Not all that could be: with the output layer among them a CPU cannot score.
+                # Not all possible layers: with the output layer included, a CPU cannot score.
                 "lora_target_modules": sorted(needs.layers),
             }
         return LLM(**arguments)
@@ -269,8 +271,8 @@ class VllmEngine(LocalEngine):
     def _run(
         self, requests: Sequence[tuple[tuple[int, ...], dict[str, Any]]]
     ) -> Iterator[tuple[int, Any]]:
-        """Answer token ids with sampling parameters: vLLM's outputs as they finish, each with its
-        index in `asked`."""
+        """Answer token ids with sampling parameters: yield vLLM's outputs as they finish, each with
+        its index in `asked`."""
         from vllm import SamplingParams
         from vllm.inputs import tokens_input
         from vllm.sampling_params import RequestOutputKind
@@ -290,7 +292,7 @@ class VllmEngine(LocalEngine):
                 for output in engine.step():
                     yield waiting.pop(output.request_id), output
         except GeneratorExit:
-            # Nobody wants the rest; it must not come out of the next call.
+            # The rest is not needed and must not appear in the next call.
             engine.abort_request(list(waiting))
             raise
 
@@ -300,13 +302,13 @@ class VllmEngine(LocalEngine):
         sampling: Sampling,
         form: Mapping[str, Any] | None = None,
     ) -> Iterator[tuple[Request, Completion]]:
-        """Answer requests, in the order in which the answers end."""
+        """Answer requests, in the order in which answers finish."""
         common = {
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "max_tokens": sampling.max_new_tokens,
             "stop_token_ids": self.end_ids,
-            "ignore_eos": True,  # the end tokens are ours, not those of the model's config
+            "ignore_eos": True,  # use our end tokens, not those of the model's config
         }
         for request in requests:
             where = f"model '{self.name}', prompt {request.prompt_id}"
@@ -319,7 +321,7 @@ class VllmEngine(LocalEngine):
 
     def _completion(self, answer: Any) -> Completion:
         if answer.finish_reason not in ("stop", "length"):
-            error = f"vLLM ended the answer for the reason '{answer.finish_reason}'"
+            error = f"vLLM ended the answer with finish reason '{answer.finish_reason}'"
             return Completion(None, "error", None, error=error)
         tokens = list(answer.token_ids)
         kept = tokens[:-1] if answer.finish_reason == "stop" else tokens
@@ -328,7 +330,7 @@ class VllmEngine(LocalEngine):
 
     def score(self, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]) -> list[list[float]]:
         """Log-probabilities (nats) of each answer's tokens, without temperature."""
-        # vLLM scores prompts only, and always draws a token after them.
+        # vLLM only scores prompts, and always samples a token after them.
         sampling = {"temperature": 0.0, "max_tokens": 1, "prompt_logprobs": 0}
         for prompt, answer in pairs:
             self._check_fits(len(prompt) + len(answer) + 1, f"model '{self.name}', a scored answer")
@@ -344,13 +346,14 @@ class VllmEngine(LocalEngine):
     def read(self, questions: Sequence[Question], batch_tokens: int) -> list[Reading]:
         """The wanted tokens' log-probabilities after every question, before any warping.
 
-        vLLM batches itself, whatever `batch_tokens`, and always draws a token; it is not looked at.
+        vLLM batches by itself, ignoring `batch_tokens`, and always samples a token, which is not
+        used.
         """
         if any(question.sampling for question in questions):
             raise UserError(
-                what="engine `vllm` gives no probabilities after temperature and top-p",
+                what="engine `vllm` does not return probabilities after temperature and top-p",
                 where=f"model '{self.name}'",
-                expected="raw log-probabilities alone",
+                expected="only raw log-probabilities",
                 remedy="use engine `transformers` for this reading",
             )
         requests = []
@@ -369,10 +372,10 @@ class VllmEngine(LocalEngine):
     def _check_fits(self, tokens: int, where: str) -> None:
         if tokens > self.max_model_len:
             raise UserError(
-                what=f"a prompt with its answer takes {tokens} tokens",
+                what=f"a prompt with its answer needs {tokens} tokens",
                 where=where,
-                expected=f"at most {self.max_model_len} (max_model_len of engine `vllm`)",
-                remedy="raise engine.max_model_len, up to the model's own context",
+                expected=f"at most {self.max_model_len} tokens (`max_model_len` of engine `vllm`)",
+                remedy="raise `engine.max_model_len`, at most to the model's context",
             )
 
 
@@ -381,8 +384,8 @@ def _context(limit: int | None, longest: int, name: str) -> int:
         raise UserError(
             what=f"max_model_len of engine `vllm` is {limit}",
             where=f"model '{name}', engine.max_model_len",
-            expected=f"at least {longest}: max_prompt_tokens and max_new_tokens together",
-            remedy="raise it, leave it out (then it is just that), or lower the other two",
+            expected=f"at least {longest}, the sum of `max_prompt_tokens` and `max_new_tokens`",
+            remedy="raise it, remove it (it defaults to this sum), or lower the other two",
         )
     return limit or longest
 
@@ -392,33 +395,33 @@ def _check_installed() -> None:
         raise UserError(
             what="vLLM is not installed in this environment",
             where="engine `vllm`",
-            expected="an environment of its own, because it needs other versions than the rest",
-            remedy="with GPUs: `snakemake --sdm conda` makes envs/vllm.yaml; on a CPU: "
-            "`make setup-vllm`, then .venv-vllm/bin/snakemake",
+            expected="a separate environment, because vLLM needs different package versions",
+            remedy="run `snakemake --sdm conda`, which creates envs/vllm.yaml, or on a CPU `make "
+            "setup-vllm` and then .venv-vllm/bin/snakemake",
         )
 
 
 def _check_devices(settings: VllmSettings, on_cpu: bool, wanted: int, visible: int) -> None:
     if on_cpu and (wanted > 1 or settings.quantization):
         raise UserError(
-            what=f"tensor_parallel is {wanted}, quantization is {settings.quantization}, and this is "
-            "vLLM's build for CPUs",
+            what=f"tensor_parallel is {wanted}, quantization is {settings.quantization}, but this "
+            "is vLLM's CPU build",
             where="engine.tensor_parallel, engine.quantization",
             expected="1 and null on a CPU",
-            remedy="take them out of the config, or run on GPUs",
+            remedy="remove both keys from the config, or run on GPUs",
         )
     if not on_cpu and wanted > visible:
         seen = os.environ.get("CUDA_VISIBLE_DEVICES", "not set")
         raise UserError(
-            what=f"tensor_parallel asks for {wanted} GPUs, and {visible} are visible",
+            what=f"`tensor_parallel` requests {wanted} GPUs, but {visible} are visible",
             where=f"engine.tensor_parallel; CUDA_VISIBLE_DEVICES is {seen}",
-            expected="as many visible GPUs as tensor_parallel says",
-            remedy="lower engine.tensor_parallel, or ask the scheduler for more GPUs",
+            expected="as many visible GPUs as `tensor_parallel`",
+            remedy="lower `engine.tensor_parallel`, or request more GPUs from the scheduler",
         )
 
 
 def _held_to(form: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Sampling parameters that hold an answer to a JSON schema; vLLM marks each one's as checked."""
+    """Sampling parameters that constrain an answer to a JSON schema, separate for each request."""
     if form is None:
         return {}
     from vllm.sampling_params import StructuredOutputsParams
@@ -439,7 +442,7 @@ def _needs(folder: Path) -> Needs:
 
 
 def _allowed_rank(rank: int, folder: Path) -> int:
-    """The smallest rank of vLLM's list that an adapter of this rank fits into."""
+    """The smallest rank supported by vLLM that is at least this rank."""
     from vllm.config.lora import MaxLoRARanks
 
     allowed = sorted(get_args(MaxLoRARanks))
@@ -448,31 +451,33 @@ def _allowed_rank(rank: int, folder: Path) -> int:
             what=f"the adapter has rank {rank}",
             where=str(folder),
             expected=f"at most {allowed[-1]} with engine `vllm`",
-            remedy="use engine `transformers` for this model's responses, or a smaller training.rank",
+            remedy="use engine `transformers` for this model's responses, or lower `training.rank`",
         )
     return next(size for size in allowed if size >= rank)
 
 
 @contextlib.contextmanager
 def _refusals(where: str) -> Iterator[None]:
-    """Tell the user what vLLM says of settings, a model or an adapter that it cannot run."""
+    """Report vLLM's errors about unsupported settings, models or adapters to the user."""
     try:
         yield
     except (ValueError, NotImplementedError) as error:
-        # The settings are checked by pydantic, whose own text is full of its inputs.
+        # The settings are validated by pydantic, whose own message repeats its inputs.
         problems = error.errors() if isinstance(error, ValidationError) else [{"msg": error}]
         raise UserError(
             what=f"vLLM cannot run this: {'; '.join(str(problem['msg']) for problem in problems)}",
             where=where,
-            expected="settings, a model and adapters that this version of vLLM can run here",
-            remedy="correct `engine` in the config, or use engine `transformers`",
+            expected="settings, a model and adapters supported by this version of vLLM on this "
+            "machine",
+            remedy="change `engine` in the config to supported settings, or use engine "
+            "`transformers`",
         ) from error
 
 
 @contextlib.contextmanager
 def _script_run_once() -> Iterator[None]:
-    """Keep workers from running this process's script again, as Python has every new process do that
-    can find it. Scripts of the workflow have no part to leave out then."""
+    """Keep workers from running this process's script again, as Python does in every new process.
+    Workflow scripts have no main guard for this."""
     main = vars(sys.modules["__main__"])
     script = main.pop("__file__", None)
     try:

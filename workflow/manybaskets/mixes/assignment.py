@@ -1,4 +1,4 @@
-"""Which source answers which prompt of a mix."""
+"""Assignment of sources to the prompts of a mix."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ASSIGNMENT = pl.Schema({"prompt_id": pl.String, "source": pl.String})
 
 
 def assign(prompts: pl.DataFrame, recipe: MixSettings, name: str, seed: int) -> pl.DataFrame:
-    """Decide which source answers which prompt in a mix.
+    """Assign a source to every prompt of a mix.
 
     Args:
         prompts: eligible prompts with `prompt_id, split, part, category`.
@@ -22,15 +22,15 @@ def assign(prompts: pl.DataFrame, recipe: MixSettings, name: str, seed: int) -> 
         The columns of `ASSIGNMENT`, in the order of the prompts.
 
     Raises:
-        UserError: no source answers some prompt.
-        ValueError: the kind of mix gives another number of sources than prompts, or a source that
-            the mix does not have.
+        UserError: a prompt has no source.
+        ValueError: the mix kind returns a wrong number of sources, or a source that the mix does
+            not have.
     """
     sources = list(recipe.assign(prompts, name, seed))
     foreign = sorted(set(sources) - set(recipe.source_names()))
     if len(sources) != prompts.height or foreign:
         raise ValueError(
-            f"mix kind '{recipe.kind}' assigned {len(sources)} sources to {prompts.height} prompts, "
-            f"and these are not sources of mix '{name}': {foreign}"
+            f"mix kind '{recipe.kind}' assigned {len(sources)} sources to {prompts.height} "
+            f"prompts; not sources of mix '{name}': {foreign}"
         )
     return pl.DataFrame({"prompt_id": prompts["prompt_id"], "source": sources}, schema=ASSIGNMENT)

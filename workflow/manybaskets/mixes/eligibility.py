@@ -1,4 +1,4 @@
-"""Mixes: training sets of the same prompts that differ in nothing but who answers.
+"""Prompts that are eligible for mixes: training sets that differ only in the answers' source.
 
 The training file is the standard chat form (`messages`) that TRL, axolotl and LLaMA-Factory read.
 """
@@ -19,11 +19,11 @@ TOO_LONG = "too long"
 ELIGIBILITY = pl.Schema(
     {"prompt_id": pl.String, "eligible": pl.Boolean, "reason": pl.String, "source": pl.String}
 )
-_AGAIN = "delete the file named above and run its stage again"
+_AGAIN = "delete the file named above and rerun the same command"
 
 
 def training_prompts(split: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a split table that mixes are made of: train and validation, as far as used."""
+    """Rows of the split table for mixes: train and validation rows in use."""
     return split.filter(pl.col("split").is_in([TRAIN, VALIDATION]) & pl.col("used"))
 
 
@@ -34,20 +34,20 @@ def eligibility(
     max_length: int,
     truncated_answers: Literal["exclude", "keep"] = "exclude",
 ) -> pl.DataFrame:
-    """Which prompts may be trained on. One that fails in any source, in any turn, leaves all mixes.
+    """Prompts to train on. A prompt that fails for any source or turn is left out of all mixes.
 
     Args:
-        prompts: what `training_prompts` gives.
+        prompts: result of `training_prompts`.
         responses: checked responses by source; sample 0 counts.
         lengths: `prompt_id, source, target, prompt_tokens, answer_tokens` of every prompt whose
             answers all have text, for every target; in tokens.
         max_length: longest prompt with answer, in tokens; of a conversation, all its turns.
-        truncated_answers: whether answers that were cut at the token limit are a fault.
+        truncated_answers: whether answers truncated at the token limit are ineligible.
 
     Returns:
-        The columns of `ELIGIBILITY`, in the order of the prompts: `reason` is empty or the first
-        that holds of `failed answer`, `empty answer`, `truncated answer`, `too long`; `source` is
-        the first source at fault.
+        The columns of `ELIGIBILITY`, in the order of the prompts: `reason` is empty or the first of
+        `failed answer`, `empty answer`, `truncated answer`, `too long`; `source` is the first
+        failing source.
 
     Raises:
         UserError: a turn has no row in a source's responses, or an answer has no length.
@@ -85,7 +85,7 @@ def eligibility(
             & (pl.col("measured").fill_null(0) < max(targets, 1))
         )
         what = f"answers of source '{source}' have no length for some target"
-        _require_none(unmeasured, what, "lengths of answers")
+        _require_none(unmeasured, what, "the lengths of answers")
         first = (pl.col("reason") == "") & (pl.col("fault") != "")
         result = result.with_columns(joined["fault"]).with_columns(
             reason=pl.when(first).then("fault").otherwise("reason"),
@@ -95,7 +95,7 @@ def eligibility(
 
 
 def _require_answers(missing: pl.DataFrame, source: str) -> None:
-    what = f"prompts have no answer of source '{source}'"
+    what = f"prompts have no answer from source '{source}'"
     _require_none(missing.unique("prompt_id"), what, f"responses of source '{source}'")
 
 

@@ -1,4 +1,4 @@
-"""Checks that mixes hold the same prompts, and their counts."""
+"""Checks that mixes contain the same prompts, and counts of mixes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def count_mix(
     joined = table.join(known, on=["prompt_id", "source"], how="left")
     tokens = ["prompt_tokens", "answer_tokens"]
     lacking = joined.filter(pl.any_horizontal(pl.col(tokens).is_null()))
-    _require_none(lacking, "rows of the mix have no length", f"lengths for target '{target}'")
+    _require_none(lacking, "rows of the mix have no length", f"the lengths for target '{target}'")
     counts = joined.group_by("split", "source").agg(
         pl.len().cast(pl.Int64).alias("rows"), pl.col(tokens).cast(pl.Int64).sum()
     )
@@ -47,7 +47,7 @@ def count_mix(
 
 
 def ids_by_split(rows: Iterable[Mapping[str, Any]]) -> dict[str, list[str]]:
-    """Prompt ids of a mix by split: what `check_same_prompts` compares."""
+    """Prompt ids of a mix by split, for `check_same_prompts`."""
     ids: dict[str, list[str]] = {TRAIN: [], VALIDATION: []}
     for row in rows:
         ids.setdefault(row["split"], []).append(row["prompt_id"])
@@ -64,15 +64,15 @@ def check_same_prompts(
         test: ids of all test prompts.
 
     Raises:
-        UserError: names the mix and the first prompts at fault.
+        UserError: names the mix and the first failing prompts.
     """
     held_out, reference = set(test), ""
-    expected = "all mixes hold the same train and validation prompts, once each, and no test prompt"
+    expected = "the same train and validation prompts in all mixes, once each, and no test prompts"
     for name, splits in mixes.items():
         where = f"mix '{name}'"
         ids = [prompt_id for members in splits.values() for prompt_id in members]
         if extra := sorted(set(splits) - {TRAIN, VALIDATION}):
-            _fail(f"the mix holds rows of split {extra}", where, expected)
+            _fail(f"the mix contains rows of split {extra}", where, expected)
         if leaked := sorted(held_out.intersection(ids)):
             _fail(
                 f"{len(leaked)} test prompts are in the mix (first: {leaked[:5]})", where, expected

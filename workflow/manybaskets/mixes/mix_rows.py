@@ -29,36 +29,37 @@ def build_mix(
     responses: Mapping[str, pl.DataFrame],
     system_prompt: str,
 ) -> list[dict[str, Any]]:
-    """Make the rows of a mix: one conversation per eligible prompt, with its provenance.
+    """Build the rows of a mix: one conversation per eligible prompt, with its provenance.
 
-    All answers of a conversation are of one source, for it gave each on its own earlier ones.
+    All answers of a conversation are from one source, because each continues its own earlier
+    answers.
 
     Args:
-        prompts: what `training_prompts` gives; a column `context_characters` (null: all) says how
-            much of a context is kept.
+        prompts: result of `training_prompts`; a column `context_characters` (null: all) limits the
+            context.
         eligibility: result of `eligibility`.
-        assignment: result of `assign`, of at least the eligible prompts.
-        responses: responses by source, at least of the sources of the mix; sample 0 is taken.
+        assignment: result of `assign` for at least the eligible prompts.
+        responses: responses by source, at least for the sources of the mix; sample 0 is used.
         system_prompt: text of the system turn; empty for none.
 
     Returns:
         Rows `messages, prompt_id, source, sample, part, split`, sorted by `prompt_id`.
 
     Raises:
-        UserError: a prompt is none of train or validation, has no source, or its source left a
-            turn of it unanswered; or no train or no validation prompt is left.
+        UserError: a prompt is not in train or validation, has no source, or has an unanswered turn;
+            or no train or no validation prompt is left.
     """
     if training_prompts(prompts).height != prompts.height:
-        _fail("prompts outside train and validation were given to a mix", "prompts of the mix",
-              "train and validation prompts in use, no test prompt")  # fmt: skip
+        _fail("the mix was given prompts outside train and validation", "the prompts of the mix",
+              "only train and validation prompts in use")  # fmt: skip
     chosen = prompts.join(eligibility.filter("eligible"), on="prompt_id", how="semi")
     chosen = chosen.join(assignment, on="prompt_id", how="left")
     for side in sorted(set(prompts["split"]) - set(chosen["split"])):
         reasons = eligibility.filter(~pl.col("eligible"))["reason"].value_counts(sort=True).rows()
-        _fail(f"no {side} prompt of {prompts.height} prompts is left: {dict(reasons)}",
-              "eligibility of prompts",
-              "prompts that every source answered within training.max_length tokens",
-              "raise training.max_length, or look at the answers of the sources")  # fmt: skip
+        _fail(f"no {side} prompt is left of {prompts.height} prompts: {dict(reasons)}",
+              "the eligibility of prompts",
+              "prompts that every source answered within `training.max_length` tokens",
+              "raise `training.max_length`, or check the sources' answers")  # fmt: skip
     _require_none(chosen.filter(pl.col("source").is_null()), "prompts have no source", "the mix")
     used = chosen["source"].unique().sort().to_list()
     nothing = pl.DataFrame(schema=RESPONSES)
@@ -88,22 +89,22 @@ def build_mix(
 
 
 def _turns(row: Mapping[str, Any]) -> list[dict[str, str]]:
-    """User and assistant by turns, from a prompt's columns and its answers in `text`."""
+    """Alternating user and assistant turns, from a prompt's columns and its answers in `text`."""
     prompt = Prompt(row["prompt_id"], row["instruction"], row["context"], tuple(row["follow_ups"]))
     return prompt.conversation(row["text"], row.get("context_characters"))
 
 
 def write_mix(rows: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write a mix as JSON lines, whole or not at all."""
+    """Write a mix as JSON lines, atomically."""
     lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     write_text("".join(lines), path)
 
 
 def read_mix(path: Path) -> list[dict[str, Any]]:
-    """Read what `write_mix` wrote.
+    """Read a file written by `write_mix`.
 
     Raises:
-        UserError: the file is missing, or a line is no row of a mix.
+        UserError: the file is missing, or a line is not a mix row.
     """
     try:
         lines = Path(path).read_bytes().removesuffix(b"\n").split(b"\n")
@@ -114,7 +115,7 @@ def read_mix(path: Path) -> list[dict[str, Any]]:
         try:
             row = json.loads(line)
         except ValueError as error:
-            _fail(f"the line is not JSON: {error}", f"{path}, line {number}", "a row of a mix")
+            _fail(f"the line is not JSON: {error}", f"{path}, line {number}", "a mix row")
         if not isinstance(row, dict) or not row.keys() >= _KEYS:
             _fail("the line is not a mix row", f"{path}, line {number}",
                   f"an object with the keys {sorted(_KEYS)}")  # fmt: skip

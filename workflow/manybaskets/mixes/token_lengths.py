@@ -1,4 +1,4 @@
-"""How many tokens training rows have under a target's template."""
+"""Token counts of training rows under a target's template."""
 
 from __future__ import annotations
 
@@ -30,13 +30,14 @@ def count_tokens(
     """Count tokens of the training prompts and of every source's answers, end tokens included.
 
     Returns:
-        lengths (prompt_id, source, target, prompt_tokens, answer_tokens), and for every prompt how
-        many characters of its context fit (prompt_id, context_characters; null: all of it). In a
-        conversation, which has a length where all its turns are answered, answer_tokens are those
-        of all answers, and prompt_tokens the rest of the training row.
+        lengths (prompt_id, source, target, prompt_tokens, answer_tokens), and for every prompt the
+        number of context characters that fit (prompt_id, context_characters; null: all). For a
+        conversation, which has a length if all its turns are answered, answer_tokens is the sum
+        over answers, and prompt_tokens the rest of the training row.
 
     Raises:
-        UserError: a question does not fit; the template rewrites earlier turns of a conversation.
+        UserError: a question does not fit, or the template rewrites earlier turns of a
+            conversation.
     """
     check_folder(model, target)
     tokenizer = load_tokenizer(model, target)
@@ -70,13 +71,13 @@ def count_tokens(
 
 
 def _spoken(responses: pl.DataFrame) -> Iterator[tuple[str, list[str]]]:
-    """The first sample's answers to each prompt, in the order of the turns, without missing ones."""
+    """The first sample's answers to each prompt in turn order, without missing answers."""
     answered = responses.filter(pl.col("text").is_not_null() & (pl.col("sample") == 0))
     turns = answered.sort("prompt_id", "turn").group_by("prompt_id", maintain_order=True)
     return turns.agg("text").iter_rows()
 
 
 def shortest_contexts(contexts: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """The context that fits every target: all of them are trained on the same text."""
+    """The context that fits every target, so that all targets are trained on the same text."""
     together = pl.concat(contexts)
     return together.group_by("prompt_id").agg(pl.col("context_characters").min()).sort("prompt_id")

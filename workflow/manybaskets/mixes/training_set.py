@@ -28,7 +28,7 @@ def write_training_set(
     seed: int,
     outputs: Mapping[str, Path],
 ) -> None:
-    """Build a mix, check that it holds exactly the shared prompts and no test prompt, and write it.
+    """Build a mix, check that it contains exactly the shared prompts, and write it.
 
     Args:
         eligible: result of `mixes.eligibility`, with the column `context_characters`.
@@ -37,13 +37,13 @@ def write_training_set(
     prompts = eligibility.training_prompts(split).join(
         eligible.select("prompt_id", "context_characters"), on="prompt_id", how="left"
     )
-    # Dealt out after the ineligible prompts have left, so that weights hold exactly.
+    # Assigned after removing ineligible prompts, so that weights hold exactly.
     kept = prompts.join(eligible.filter("eligible"), on="prompt_id", how="semi")
     assignment = assign(kept, recipe, name, seed)
     rows = build_mix(prompts, eligible, assignment, responses, system_prompt)
     check_same_prompts(
         {
-            "what all sources answered": ids_by_split(kept.iter_rows(named=True)),
+            "prompts answered by all sources": ids_by_split(kept.iter_rows(named=True)),
             name: ids_by_split(rows),
         },
         split.filter(pl.col("split") == "test")["prompt_id"].to_list(),
