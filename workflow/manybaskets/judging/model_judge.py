@@ -181,8 +181,7 @@ class _Writer:
             self.special = sorted(token for token in special if len(token) > 2)
             # Some tokenizers have thousands, and few texts contain the beginning of any.
             self.heads = {token[:2] for token in self.special}
-            known = [engine.context, getattr(engine, "max_model_len", None)]
-            self.window = min((size for size in known if size), default=None)
+            self.window = engine.context
 
     def request(self, name: str, each: Exchange, attempt: int) -> Request | None:
         """The question about an exchange, or null if it is too long."""

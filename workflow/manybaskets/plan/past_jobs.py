@@ -88,7 +88,7 @@ class Speeds:
         levels: list[tuple] = [(job.rule, who)]
         engine = self.priors.engine_of(job)
         if engine is not None:
-            served = getattr(engine, "served_model", None)
+            served = engine.remote_model()
             levels.append(("answer", engine.kind, served or self.priors.model_of(job)))
         return [*levels, (job.rule, device), (device,)]
 
