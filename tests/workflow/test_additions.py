@@ -191,7 +191,7 @@ def test_a_failed_stage_runs_again_by_the_same_command(copy):
     for file in (lost, lost.with_name("target-likelihood.parquet"), measured):
         file.unlink()
     shutil.rmtree(copy.path("work/likelihood/llama/human", "small"))
-    script = copy.folder / "workflow/scripts/likelihood.py"
+    script = copy.folder / "workflow/scripts/score_target.py"
     whole = script.read_text()
     script.write_text(whole.replace("    score_runs(\n", '    raise OSError("planted")\n    score_runs(\n'))  # fmt: skip
     failed = copy.run("--cores", "2", *CONFIG, check=False)
