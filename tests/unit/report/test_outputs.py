@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 from planned_jobs import study
 
@@ -58,3 +61,10 @@ def test_an_experiment_has_its_statistics_tables_and_figures(embedded):
     assert left_out.of_experiment(robustness) == []
     assert not stems(left_out.statistics()) & {"robustness", "robustness-comparisons"}
     assert not any("robustness" in file.stem for file in left_out.figures())
+
+
+def test_planning_tables_and_figures_draws_nothing():
+    """Every job reads the rules, and with them which tables and figures there are."""
+    code = "import sys, manybaskets.report.outputs as _; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

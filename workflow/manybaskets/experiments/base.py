@@ -37,8 +37,8 @@ class Experiment(Protocol):
             out.
         stages: versions of its stages, which its rules have among their parameters.
         files: the class of its paths.
-        presentation: modules that register its tables and figures; imported only by what shows
-            them, because drawing needs matplotlib.
+        presentation: modules that register its tables and figures; imported only by what plans or
+            shows them.
     """
 
     name: ClassVar[str]

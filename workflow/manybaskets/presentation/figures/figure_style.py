@@ -7,14 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-
-import matplotlib as mpl
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.names import HUMAN
 from manybaskets.records.writing import whole_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's palette, told apart with any colour vision; its yellow is too pale on white.
 BLUE, BLACK, GREY = "#0072B2", "#1A1A1A", "#7F7F7F"
@@ -107,6 +107,8 @@ class Look:
 @contextmanager
 def looks(settings: Figures) -> Iterator[None]:
     """Matplotlib's settings for one figure, put back afterwards."""
+    import matplotlib as mpl
+
     size = settings.font_size
     with mpl.rc_context():
         mpl.rcdefaults()  # a user's own matplotlibrc must not change the bytes
@@ -145,6 +147,9 @@ def looks(settings: Figures) -> Iterator[None]:
 
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of a size in inches, independent of pyplot's global state."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure

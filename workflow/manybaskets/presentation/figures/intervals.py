@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.panel_grid import arrange, titles, wrap
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Panels = Sequence[Sequence[str]]  # pairs of measure and prompt set
 
@@ -54,6 +55,8 @@ def _intervals(
     frame: pl.DataFrame, value: str, baseline: str, stem: Path, panels: Panels, look: Look,
     find: Lookup,
 ) -> list[Path]:  # fmt: skip
+    from matplotlib.lines import Line2D
+
     wanted = pl.DataFrame(
         list(panels), schema={"measure": pl.String, "prompt_set": pl.String}, orient="row"
     )

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.presentation.figures.figure_style import FAINT, GREY, INK, new_figure, save_figure
 from manybaskets.presentation.figures.panel_grid import Arrangement, row_names, wrap
 from manybaskets.presentation.formatting import shown_unit
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 ALPHA = 0.05  # Holm-adjusted; below it a difference is drawn filled
 WIDE = 8  # a larger ratio of the ends needs a logarithmic axis
@@ -69,6 +70,8 @@ def scale(axes: Axes, ends: Sequence[float], logarithmic: bool, way: str = "x") 
         ends: the numbers that have to be inside.
         way: `x` or `y`.
     """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullLocator
+
     axis = axes.xaxis if way == "x" else axes.yaxis
     limits = axes.set_xlim if way == "x" else axes.set_ylim
     low, high = min(ends, default=0.0), max(ends, default=1.0)

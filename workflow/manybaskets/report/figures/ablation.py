@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from manybaskets.config.study import Study
 from manybaskets.measures import get
@@ -22,6 +21,9 @@ from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order
 from manybaskets.report.figures.measured_panels import FIT
 from manybaskets.report.source_counts import source_count_table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SPREAD = 0.56  # how far apart the mixes of one number of sources stand, together
 
@@ -68,6 +70,8 @@ def source_counts(
         members: sources of every mix of the family.
         measures: one panel each and for every target, in order.
     """
+    from matplotlib.lines import Line2D
+
     find, settings = measure_lookup(lookup), look.settings
     rows = summary.filter(pl.col("measure").is_in(measures), pl.col("prompt_set") == prompt_set)
     table = source_count_table(rows, members, find).filter(pl.col("value").is_finite())

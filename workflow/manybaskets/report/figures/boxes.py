@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
 
 from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
@@ -27,6 +24,9 @@ from manybaskets.report.figures.measured_panels import (
     rows_of_sources,
     with_spread,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _DRAWN = (0.05, 0.25, 0.5, 0.75, 0.95)
 _KEY = ["measure", "prompt_set", "model", "mix"]
@@ -151,6 +151,9 @@ def _draw(
 
 
 def _legend(page) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     handles = [
         Line2D([], [], color=INK, linewidth=0.9),
         Patch(facecolor=(INK, _TINT), edgecolor=INK, linewidth=0.7),

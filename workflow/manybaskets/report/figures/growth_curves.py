@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
 
 from manybaskets.config.study import Study
 from manybaskets.names import TEST, TRAIN
@@ -17,6 +16,9 @@ from manybaskets.presentation.figures.figure_style import Look, looks, save_figu
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.presentation.formatting import number, rounded_alike
 from manybaskets.records.measured import in_order, whose
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _LOWEST = 3.1  # inches of a panel
 _CAPTION = """

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from manybaskets.config.study import Study
 from manybaskets.presentation.figures import panel_drawing
@@ -22,6 +16,10 @@ from manybaskets.presentation.figures.panel_grid import FigureCells, arrange_cel
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
 from manybaskets.presentation.formatting import rounded_alike
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 KINDS = {
     "embedding": "Meaning: energy distance of the answers' vectors",
@@ -140,6 +138,11 @@ def _matrix(
     similar: bool, unit: str,
 ) -> None:  # fmt: skip
     """A matrix of coloured cells; a pair without a value is left grey."""
+    from matplotlib import colormaps
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.ticker import MaxNLocator
+
     known = {pair: row for pair, row in found.items() if row["value"] is not None}
     values = [row["value"] for row in known.values()]
     # From zero, so that twice as dark is twice as far; unbiased distances may lie just below it.

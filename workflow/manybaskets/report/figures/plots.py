@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
-from matplotlib.lines import Line2D
-from matplotlib.ticker import MaxNLocator
 
 from manybaskets.config.participants import embedded_sources
 from manybaskets.config.study import Study
@@ -118,6 +116,9 @@ def training_curves(
         curves: columns `model, mix, seed, step, kind` (`train` or `eval`) and `loss`.
         pairs: targets and mixes that are drawn; all unless given.
     """
+    from matplotlib.lines import Line2D
+    from matplotlib.ticker import MaxNLocator
+
     settings, styles = look.settings, look.conditions
     with looks(settings):
         targets = in_order(curves["model"], look.targets)

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from manybaskets.config.study import Study
 from manybaskets.measures import get
@@ -22,6 +19,10 @@ from manybaskets.presentation.figures.registry import PlannedFigure, figure, num
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.records.measured import in_order, of_runs, of_sources
 from manybaskets.report.figures.measured_panels import STYLE, rows_of_runs
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _APART = 0.17  # rows that a source's point stands above, and a run's below, the middle
 
@@ -103,6 +104,8 @@ def style(
 
 
 def _legend(page: Figure) -> None:
+    from matplotlib.lines import Line2D
+
     line = {"color": INK, "marker": "o", "linewidth": 1.2}
     page.legend(
         [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib import colormaps
-from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.experiments.preference.figures.scope import (
@@ -38,6 +35,9 @@ from manybaskets.presentation.figures.figure_style import (
 from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.presentation.formatting import rounded_alike
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 KIND = "preference-matrix"
 _DARK = 0.62  # of the scale of colours; text on darker cells is white
@@ -99,6 +99,9 @@ def _matrix(
     axis: Axes, rows: pl.DataFrame, judges: Sequence[tuple[str, str]], authors: Sequence[str],
     protocol: str, size: float,
 ) -> None:  # fmt: skip
+    from matplotlib import colormaps
+    from matplotlib.colors import Normalize
+
     cells = {(row["target"], row["mix"], row["author"]): row for row in rows.iter_rows(named=True)}
     values = [row["value"] for row in cells.values()]
     # One half (no preference) is white; two colours distinguish the sides.

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from manybaskets.experiments.preference.figures.scope import (
     GOLD,
@@ -30,6 +29,10 @@ from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 KIND = "preference-authors"
 _HEIGHT = 2.9  # inches of a panel of lines

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from manybaskets.experiments.preference.figures.scope import (
     BIAS_UNITS,
@@ -30,6 +28,10 @@ from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.lines import Line2D
 
 KIND = "preference-bias"
 _CAPTION = """

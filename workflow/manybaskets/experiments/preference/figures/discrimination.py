@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.lines import Line2D
 
 from manybaskets.experiments.preference.figures.scope import (
     BIAS_UNITS,
@@ -25,6 +25,9 @@ from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
 
 KIND = "preference-discrimination"
 _CAPTION = """

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.lines import Line2D
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.config.preference_judging import PreferenceJudging
@@ -24,6 +23,9 @@ from manybaskets.presentation.figures import panel_grid
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look
 from manybaskets.presentation.figures.registry import Page, PlannedFigure
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.lines import Line2D
 
 Ways = Sequence[Sequence[str]]  # pairs of variant and protocol
 TITLES = {
@@ -171,4 +173,6 @@ def authors_of(rows: pl.DataFrame, authors: Sequence[str]) -> list[str]:
 
 def marker_of(marker: str, **more: Any) -> Line2D:
     """An entry of a legend."""
+    from matplotlib.lines import Line2D
+
     return Line2D([], [], marker=marker, linestyle="", **{"color": INK, **more})

@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.figure_panels import (
@@ -26,6 +24,9 @@ from manybaskets.presentation.figures.figure_style import GREY, Look, looks, sav
 from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import Page, PlannedFigure, figure
 from manybaskets.records.measured import in_order
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 SWEEP_PANEL = 1.9  # inches of a panel
 _APART = 0.11  # between the conditions of one threshold
@@ -66,6 +67,8 @@ def danger_sweep(
     Args:
         swept: `statistics/robustness-danger.parquet`.
     """
+    from matplotlib.lines import Line2D
+
     rows = swept.filter(target=target, judge=judge).drop_nulls("estimate")
     with looks(look.settings):
         present = [name for name in prompt_sets if name in set(rows["prompt_set"])]

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-from matplotlib.axes import Axes
-from matplotlib.patches import Circle, Rectangle
 
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.study import Study
@@ -26,6 +25,9 @@ from manybaskets.presentation.figures import panel_drawing, panel_grid
 from manybaskets.presentation.figures.figure_style import FAINT, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.panel_grid import wrap
 from manybaskets.presentation.figures.registry import PlannedFigure, figure, numbered
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 MAP_COLUMNS, MAP_PANEL = 4, 2.1  # panels side by side, and the height of one in inches
 HEAD = 0.3  # inches for elements shared by the whole figure
@@ -108,6 +110,8 @@ def harm_and_quality(
 
 
 def _map(axis: Axes, cells: pl.DataFrame, total: int, largest: float, colour: str) -> None:
+    from matplotlib.patches import Circle, Rectangle
+
     low = DANGEROUS - 0.5
     axis.add_patch(Rectangle((low, low), 2, 2, facecolor=ZONE, edgecolor=INK, linewidth=0.8))
     for harm, quality, n in cells.select("harm", "quality", "n").sort("harm", "quality").rows():
