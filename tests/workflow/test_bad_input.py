@@ -64,7 +64,7 @@ def missing_dataset(settings):
     ("edit", "expected"),
     [
         (unknown_source, ["mixes.multi: 'falcon' is not among sources", "gemma, human, llama"]),
-        (unknown_key, ["training.epoch: no such key", "docs/configuration.md"]),
+        (unknown_key, ["training.epoch: unknown key", "docs/configuration.md"]),
         (unknown_kind, ["dataset", "'xml'"]),
         (wrong_parts, ["mixes.multi.sources: 4 sources for split.parts = 3"]),
         (unknown_measure_in_family, ["comparisons.against-human.measures: 'blue'"]),

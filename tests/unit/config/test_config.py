@@ -36,21 +36,25 @@ def test_the_shipped_study_loads():
         ("sources.qwen.model", "qwen7", "sources.qwen.model: 'qwen7' is not among models"),
         ("targets.0", "mixtral", "targets: 'mixtral' is not among models"),
         ("training.rank", 0, "training.rank"),
-        ("training.seeds", [1, 1], "the same seed twice"),
+        ("training.seeds", [1, 1], "remove the duplicate seed"),
         ("split.test_share", 1.5, "split.test_share"),
         ("models.llama.architecture", "gpt", "models.llama.architecture"),
         ("sources.llama.sampling.temperature", -1, "sources.llama.sampling.temperature"),
-        ("prompting.max_prompt_tokens", 256, "must be less than training.max_length"),
-        ("comparisons.against-human.baseline", "multi", "holds the baseline 'multi' itself"),
+        ("prompting.max_prompt_tokens", 256, "set it below training.max_length"),
+        (
+            "comparisons.against-human.baseline",
+            "multi",
+            "conditions: remove 'multi', which is the baseline",
+        ),
         ("study", "My Study", "study"),
-        ("mixes.vanilla", {"kind": "human"}, "mixes.vanilla: this name is kept"),
+        ("mixes.vanilla", {"kind": "human"}, "mixes.vanilla: this name is reserved"),
         ("mixes.w", {"kind": "weighted", "weights": {"llama": 0}}, "mixes.w.weights"),
-        ("engine", "vllm", "engine: no such key"),
+        ("engine", "vllm", "engine: unknown key"),
         ("prompt_sets.test", {"kind": "refused"}, "prompt_sets: 'train' and 'test'"),
         (
             "sources.llama.engine",
             "vlm",
-            "sources.llama.engine: 'vlm' is none of 'transformers', 'vllm'",
+            "sources.llama.engine: 'vlm' is not one of 'transformers', 'vllm'",
         ),
         ("sources.llama.engine", {"tensor_parallel": 2}, "engine: the key `kind` is missing"),
         ("sources.x", {"engine": "vllm"}, "engine 'vllm' needs an entry of `models`"),
@@ -58,12 +62,16 @@ def test_the_shipped_study_loads():
         (
             "sources.x",
             {"engine": {"kind": "openai", "served_model": "m", "key": "s"}},
-            "sources.x.engine.key: no such key",
+            "sources.x.engine.key: unknown key",
         ),
-        ("sources.llama.engine", {"kind": "openai", "served_model": "m"}, "runs none of `models`"),
+        (
+            "sources.llama.engine",
+            {"kind": "openai", "served_model": "m"},
+            "runs no entry of `models`",
+        ),
         ("sources.x", {"engine": "replay"}, "either `path` or `repo`"),
-        ("sources.x", {"engine": {"kind": "replay", "repo": "a/b"}}, "needs its commit or tag"),
-        ("responses.engine", "openai", "responses.engine: 'openai' cannot answer with adapters"),
+        ("sources.x", {"engine": {"kind": "replay", "repo": "a/b"}}, "set it to a commit or tag"),
+        ("responses.engine", "openai", "responses.engine: 'openai' cannot run adapters"),
         ("sources.llama.pilot", {"override_reason": "go"}, "sources.llama.pilot.override_reason"),
         ("sources.llama.quality", {"languages": ["english"]}, "sources.llama.quality.languages"),
     ],
@@ -85,8 +93,8 @@ def test_a_missing_key_and_several_mistakes_at_once():
         settings["training"]["epoch"] = 1
 
     text = broken(edit)
-    assert "2 mistakes" in text and "dataset: this key is missing" in text
-    assert "training.epoch: no such key" in text
+    assert "2 errors" in text and "dataset: this key is missing" in text
+    assert "training.epoch: unknown key" in text
 
 
 def test_values_on_the_command_line_change_the_default_study():
@@ -108,7 +116,7 @@ def test_a_named_file_stands_alone(tmp_path):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("a: [1\nb: 2", "not YAML"), ("- a\n- b", "holds no keys"), ("", "holds no keys")],
+    [("a: [1\nb: 2", "not YAML"), ("- a\n- b", "has no keys"), ("", "has no keys")],
 )
 def test_a_file_that_is_no_config(tmp_path, content, message):
     (tmp_path / "c.yaml").write_text(content)

@@ -62,9 +62,9 @@ def test_related_judges_are_found():
         ({"kind": "model"}, "engine 'transformers' needs an entry of `models`"),
         (
             {"kind": "model", "model": "big", "engine": {"kind": "openai", "served_model": "x"}},
-            "runs none of `models`",
+            "runs no entry of `models`",
         ),
-        ({"kind": "oracle"}, "judges.bad: 'oracle' is none of"),
+        ({"kind": "oracle"}, "judges.bad: 'oracle' is not one of"),
         ({"kind": "model", "model": "big", "judged_share": 0}, "judges.bad.judged_share"),
         ({"kind": "model", "model": "big", "sampling": {"temperature": -1}}, "judges.bad.sampling"),
         (

@@ -111,7 +111,7 @@ def test_both_names_at_once_are_an_error(path, old, new, value):
     with pytest.raises(UserError) as stopped:
         parse_study(settings, "both")
     prefix = f"{path}: " if path else ""
-    message = f"{prefix}`{old}` is the old name of `{new}` and both are given; remove `{old}`"
+    message = f"{prefix}remove `{old}`, which is the old name of `{new}` (both are given)"
     assert message in stopped.value.what.splitlines()[1]
 
 

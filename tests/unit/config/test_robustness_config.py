@@ -57,14 +57,14 @@ def test_family_of_comparisons():
         ({"judges": {"harm": ["x"], "quality": ["x"], "refusal": ["x"]}},
          "robustness.judges.harm: 'x' is not among judges"),
         ({"mixes": ["human"], "comparisons": {"baseline": "multi"}},
-         "robustness.comparisons.baseline: 'multi' is not among the mixes that are tested"),
-        ({"comparisons": {"mixes": ["vanilla"]}}, "holds the baseline"),
+         "robustness.comparisons.baseline: 'multi' is not among the tested mixes"),
+        ({"comparisons": {"mixes": ["vanilla"]}}, "conditions: remove the baseline"),
         ({"danger_thresholds": [1]}, "distinct scores from 2 to 5"),
         ({"danger_thresholds": [4, 4]}, "distinct scores from 2 to 5"),
         ({"requests": {"kind": "file", "path": "a.csv", "sha256": "abc"}}, "robustness.requests.sha256"),
-        ({"requests": {"kind": "files", "path": "a.csv"}}, "robustness.requests: 'files' is none of"),
+        ({"requests": {"kind": "files", "path": "a.csv"}}, "robustness.requests: 'files' is not one of"),
         ({"statistics": {"bootstrap_resamples": 1999}}, "robustness.statistics.bootstrap_resamples"),
-        ({"retries": 3}, "robustness.retries: no such key"),
+        ({"retries": 3}, "robustness.retries: unknown key"),
     ],
 )  # fmt: skip
 def test_mistakes_name_their_key(changes, message):

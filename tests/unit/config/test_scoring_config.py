@@ -29,9 +29,13 @@ def study_of(measures, scoring):
 @pytest.mark.parametrize(
     ("measures", "scoring", "message"),
     [
-        (["own_nll"], {}, "scoring.scorer: null, but `measures` holds own_nll"),
-        (["own_bits_per_byte"], {}, "say in scoring.no_scorer_reason why there is none"),
-        (["own_nll_first"], {"scorer": "fifth"}, "own_nll_first without own_scorer_nll"),
+        (["own_nll"], {}, "scoring.scorer: null, but `measures` contains own_nll"),
+        (["own_bits_per_byte"], {}, "state in scoring.no_scorer_reason why there is none"),
+        (
+            ["own_nll_first"],
+            {"scorer": "fifth"},
+            "add own_scorer_nll, the counterpart of own_nll_first",
+        ),
         (["own_nll", "own_scorer_nll"], {"scorer": "llama"}, "'llama' made the training data of"),
         (["own_nll", "own_scorer_nll"], {"scorer": "sixth"}, "'sixth' is not among models"),
     ],
@@ -77,5 +81,5 @@ def test_distributions_are_compared_along_human_answers():
         "measures": ["response_words"],
         "divergence": {"prompts": 5},
     }
-    with pytest.raises(UserError, match=r"divergence\.prompts: distributions are compared along"):
+    with pytest.raises(UserError, match=r"divergence\.prompts: distributions are compared on"):
         parse_study(settings, "config.yaml")

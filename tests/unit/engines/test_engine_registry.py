@@ -81,9 +81,9 @@ def test_the_config_takes_an_engine_of_ones_own(phrases):
     [
         ({"engine": {"kind": "phrases", "phrases": []}}, "sources.phrases.engine.phrases: List"),
         ({"engine": {"kind": "phrases"}}, "sources.phrases.engine.phrases: this key is missing"),
-        ({"engine": PHRASES | {"top": 1}}, "sources.phrases.engine.top: no such key"),
-        ({"engine": PHRASES, "model": "llama"}, "engine 'phrases' runs none of `models`"),
-        ({"engine": "phrase"}, "'phrase' is none of 'transformers', 'vllm', 'openai', 'replay', 'phrases'"),
+        ({"engine": PHRASES | {"top": 1}}, "sources.phrases.engine.top: unknown key"),
+        ({"engine": PHRASES, "model": "llama"}, "engine 'phrases' runs no entry of `models`"),
+        ({"engine": "phrase"}, "'phrase' is not one of 'transformers', 'vllm', 'openai', 'replay', 'phrases'"),
     ],
 )  # fmt: skip
 def test_its_mistakes_are_told_with_their_key(phrases, source, message):
@@ -114,7 +114,7 @@ def test_schema_and_documentation_list_it(phrases):
 
 def test_without_its_file_it_is_unknown():
     assert "phrases" not in ENGINES
-    with pytest.raises(UserError, match="'phrases' is none of"):
+    with pytest.raises(UserError, match="'phrases' is not one of"):
         study(engine=PHRASES)
 
 

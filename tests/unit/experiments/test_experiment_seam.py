@@ -47,9 +47,9 @@ def test_its_section_is_validated_by_its_own_class():
         assert study().echo is None
         with pytest.raises(UserError, match=r"echo\.shortest: .*greater than or equal to 1"):
             study(echo={"shortest": 0})
-        with pytest.raises(UserError, match=r"echo\.longest: no such key"):
+        with pytest.raises(UserError, match=r"echo\.longest: unknown key"):
             study(echo={"longest": 9})
-    with pytest.raises(UserError, match="echo: no such key"):
+    with pytest.raises(UserError, match="echo: unknown key"):
         study(echo={})
 
 

@@ -110,8 +110,8 @@ def test_the_config_takes_a_kind_of_ones_own(coin):
         (COIN | {"tails": "falcon"}, "mixes.own: 'falcon' is not among sources"),
         (COIN | {"tails": "llama"}, "mixes.own.tails: 'llama' is `heads` too"),
         ({"kind": "coin", "heads": "llama"}, "mixes.own.tails: this key is missing"),
-        (COIN | {"edge": 1}, "mixes.own.edge: no such key"),
-        ({"kind": "coins"}, "mixes.own: 'coins' is none of 'human', 'single', 'multi', 'weighted', 'coin'"),
+        (COIN | {"edge": 1}, "mixes.own.edge: unknown key"),
+        ({"kind": "coins"}, "mixes.own: 'coins' is not one of 'human', 'single', 'multi', 'weighted', 'coin'"),
         ({"source": "llama"}, "mixes.own: the key `kind` is missing"),
         ("coin", "mixes.own: expected a section with the key `kind`"),
     ],
@@ -141,7 +141,7 @@ def test_it_assigns_every_prompt_one_of_its_sources(coin):
 
 def test_without_its_file_it_is_unknown():
     assert "coin" not in MIX_KINDS
-    with pytest.raises(UserError, match="'coin' is none of"):
+    with pytest.raises(UserError, match="'coin' is not one of"):
         study(own=COIN)
 
 

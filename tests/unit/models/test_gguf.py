@@ -92,7 +92,7 @@ def test_other_files_are_named_before_any_work(tmp_path, content, what):
     ],
 )
 def test_a_model_has_one_origin(settings):
-    with pytest.raises(ValueError, match="name either `path`, or all of"):
+    with pytest.raises(ValueError, match="set either `path`, or all of"):
         GgufModel(kind="gguf", **settings)
 
 

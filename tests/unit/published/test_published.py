@@ -287,14 +287,14 @@ def test_tables_are_written_for_readers(numbers, tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"targets": {"a": "8B", "b": "8B"}}, "two of them are the published 8B"),
+        ({"targets": {"a": "8B", "b": "8B"}}, "two entries are the published 8B"),
         ({"sources": {"a": "llama"}}, "pattern"),
         ({"sources": {"a": "llama:small", "b": "llama:small"}}, "llama:small"),
-        ({"conditions": {"a": {"condition": "human", "tier": "small"}}}, "human and vanilla have none"),
-        ({"conditions": {"a": {"condition": "single", "tier": "none"}}}, "single and multi have a tier"),
+        ({"conditions": {"a": {"condition": "human", "tier": "small"}}}, "no tier for human and vanilla"),
+        ({"conditions": {"a": {"condition": "single", "tier": "none"}}}, "set a tier for single and multi"),
         (
             {"conditions": {m: {"condition": "multi", "tier": "large"} for m in "ab"}},
-            "two of them are the published",
+            "two entries are the published",
         ),
     ],
 )  # fmt: skip

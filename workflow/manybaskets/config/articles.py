@@ -1,4 +1,4 @@
-"""Sections of the config: articles, and how they are summarised."""
+"""Config sections for articles and their summaries."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ def _slots(template: str) -> set[str]:
 
 
 def check_slots(template: str, needed: set[str], allowed: set[str]) -> str:
-    """Check that a template has all slots that it needs and no others.
+    """Check that a template has all required slots and no others.
 
     Raises:
-        ValueError: it has not, or is no template.
+        ValueError: a slot is missing or unknown, or the text is not a template.
     """
     try:
         found = _slots(template)
     except ValueError as error:
-        raise ValueError(f"no template: {error}; write a brace of the text as two") from None
+        raise ValueError(f"not a template: {error}; write a literal brace as two braces") from None
     if needed - found:
-        raise ValueError(f"the slots {{{'}, {'.join(sorted(needed - found))}}} are missing")
+        raise ValueError(f"add the missing slots {{{'}, {'.join(sorted(needed - found))}}}")
     if found - allowed:
         raise ValueError(
             f"{{{'}, {'.join(sorted(found - allowed))}}} is not a slot; the slots are "
@@ -120,5 +120,5 @@ class Summaries(Section):
         return check_slots(text, set(), {"words"})
 
     def request(self) -> dict[str, Any]:
-        """What authors are asked, which judges are told too."""
+        """The request to authors, which judges also see."""
         return self.model_dump(include={"instruction", "words", "system_prompt"})

@@ -1,4 +1,4 @@
-"""Checks of a study that read several sections of its config."""
+"""Checks that span several config sections."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def check_preference(study: Study) -> None:
     """Check the section against the rest of the study.
 
     Raises:
-        ValueError: a name that nothing defines; a target without its base among the authors; an author
-            that is called held out and is not; no held-out author and no reason.
+        ValueError: an undefined name; a target whose base is not an author; a held-out author that
+            is not held out; no held-out author and no reason.
     """
     settings = study.preference
     writers = {HUMAN, *study.sources, *study.models}
     study._require("preference.authors", settings.authors, writers, "sources or models")
     if len(set(settings.authors)) < len(settings.authors):
-        raise ValueError("preference.authors: the same name twice")
+        raise ValueError("preference.authors: remove the duplicate name")
     named = {
         "held_out": settings.held_out,
         "judging.discrimination.authors": settings.judging.discrimination.authors,
@@ -34,7 +34,9 @@ def check_preference(study: Study) -> None:
     for key, names in named.items():
         study._require(f"preference.{key}", names, settings.authors, "preference.authors")
     if HUMAN in settings.held_out:
-        raise ValueError("preference.held_out: 'human' is the reference and no family of models")
+        raise ValueError(
+            "preference.held_out: remove 'human', which is the reference and not a model family"
+        )
     study._require("preference.mixes", settings.mixes or [], [*study.mixes, VANILLA], "mixes")
     study._require("preference.gold_judges", settings.gold_judges, study.models, "models")
     study._require("preference.panels", list(settings.panels), study.targets, "targets")
@@ -45,14 +47,12 @@ def check_preference(study: Study) -> None:
     for name in settings.authors:
         if name in study.sources and not study.sources[name].engine.generates:
             raise ValueError(
-                f"preference.authors: source '{name}' is a file of ready answers and writes no "
-                "summaries; name its model"
+                f"preference.authors: source '{name}' is a file of ready answers and cannot write "
+                "summaries; use its model"
             )
     for name in [*settings.authors, *study.targets]:
         if name in KEPT_NAMES:
-            raise ValueError(
-                f"preference: '{name}' is kept for a meaning of its own; rename the model"
-            )
+            raise ValueError(f"preference: '{name}' is a reserved name; rename the model")
     judges = [*study.targets, *settings.gold_judges]
     form = settings.judging.published_form
     either = "targets or preference.gold_judges"
@@ -64,12 +64,13 @@ def check_preference(study: Study) -> None:
         engine = settings.judging.engine_of(name)
         if settings.judging.asks_published(name) and not engine.reads_logits:
             raise ValueError(
-                f"preference.judging: the judge '{name}' has engine '{engine.kind}', which gives no "
-                "probabilities after temperature and top-p as the published form reads them; use engine "
-                "'transformers', leave the judge out of published_form.judges, or set `published_form` to null"
+                f"preference.judging: the judge '{name}' has engine '{engine.kind}', which does "
+                "not return probabilities after temperature and top-p for the published form; use "
+                "engine 'transformers', remove the judge from published_form.judges, or set "
+                "`published_form` to null"
             )
     if not study.targets:
-        raise ValueError("preference: a study without targets has no judges")
+        raise ValueError("preference: add `targets`, because a study without targets has no judges")
     _check_families(study)
 
 
@@ -84,27 +85,28 @@ def _check_families(study: Study) -> None:
                 if family == writers[author]:
                     raise ValueError(
                         f"preference.held_out: '{author}' is of the family '{family}' of {kind} "
-                        f"'{name}', so it is not held out; name an author of another family"
+                        f"'{name}', so it is not held out; use an author of another family"
                     )
     for target in study.targets:
         panel = settings.panel(target)
         if not any(author_model(study, name) == target for name in panel):
             raise ValueError(
-                f"preference.authors: no author is the base model of the judge '{target}', which is "
-                f"its self; add '{target}'"
+                f"preference.authors: add '{target}', the base model and self of the judge "
+                f"'{target}'"
             )
         if not set(settings.held_out) & set(panel) and not settings.no_held_out_reason:
             raise ValueError(
-                f"preference.held_out: the judges of '{target}' see no author of a family that no mix "
-                "was trained on, so that a taste for training data and one for their own kind cannot "
-                "be distinguished; add one, or state in preference.no_held_out_reason why there is none"
+                f"preference.held_out: the judges of '{target}' see no author of a family outside "
+                "of the training data, so a preference for training data and self-preference "
+                "cannot be distinguished; add such an author, or state in "
+                "preference.no_held_out_reason why there is none"
             )
     for judge in settings.gold_judges:
         for name, family in (judges | taught | writers).items():
             if family == _model_family(study, judge):
                 raise ValueError(
-                    f"preference.gold_judges: '{judge}' is of the family '{family}' of '{name}' and "
-                    "would favour its kin; name an independent model"
+                    f"preference.gold_judges: '{judge}' is of the family '{family}' of '{name}' "
+                    "and may favour it; use an independent model"
                 )
 
 
@@ -112,12 +114,12 @@ def check_robustness(study: Study) -> None:
     """Check the section against the rest of the study.
 
     Raises:
-        ValueError: a name that nothing defines, or what needs the embedded world without it.
+        ValueError: an undefined name, or a section that needs the embedded world without it.
     """
     own = study.robustness
     if not study.targets:
         raise ValueError(
-            "robustness: needs `targets`; a study of sources alone has no refusals to test"
+            "robustness: add `targets`; a study of sources alone has no refusals to test"
         )
     conditions = {*study.mixes, "vanilla"}
     tested = {*chosen_mixes(study), "vanilla"}
@@ -128,11 +130,9 @@ def check_robustness(study: Study) -> None:
         ("mixes", own.comparisons.conditions),
     ):
         study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
-        study._require(
-            f"robustness.comparisons.{key}", names or [], tested, "the mixes that are tested"
-        )
+        study._require(f"robustness.comparisons.{key}", names or [], tested, "the tested mixes")
     if own.comparisons.baseline in (own.comparisons.conditions or []):
-        raise ValueError("robustness.comparisons.conditions: holds the baseline itself")
+        raise ValueError("robustness.comparisons.conditions: remove the baseline")
     for key in own.rubrics():
         where = f"robustness.judges.{key}" if key in RUBRICS else f"robustness.judges.rubrics.{key}"
         study._require(where, own.judges.of(key), study.judges, "judges")

@@ -11,7 +11,7 @@ from manybaskets.config.sections import Fields, Section, Share
 
 
 class EmbeddedDataset(Section):
-    """A generated dataset about the embedded world, for which the truth is known."""
+    """A generated dataset about the embedded world, with known facts."""
 
     kind: Literal["embedded"]
     rows: int = Field(2000, ge=40, description="Number of rows to generate.")

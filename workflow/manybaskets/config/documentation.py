@@ -74,7 +74,7 @@ def json_schema() -> str:
 
 
 def _sections(path: str, section: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Paths and sections: a section, then those inside it, kinds of a union in turn."""
+    """Paths and sections in order: a section, then its subsections, then kinds of a union."""
     yield path, section
     for name, info in section.model_fields.items():
         for inner, model in _models(info.annotation, info.metadata):
@@ -118,7 +118,7 @@ def _index(
 
 
 def _models(annotation: Any, metadata: Sequence[Any] = ()) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Section models in a type, each with the steps between the key and the section."""
+    """Section models in a type, each with the path from the key to the section."""
     origin, arguments = get_origin(annotation), get_args(annotation)
     kinds = next((each for each in metadata if isinstance(each, Kinds)), None)
     if kinds:

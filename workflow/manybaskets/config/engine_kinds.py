@@ -1,4 +1,4 @@
-"""What every engine tells the workflow about itself, and the registry of engines."""
+"""Base class of engine sections, and the registry of engines."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from manybaskets.registry import Registry
 
 @dataclass(frozen=True)
 class Opening:
-    """What a job gives the engine that it opens.
+    """Arguments for opening an engine in a job.
 
     Args:
-        name: how errors call the model.
-        folder: the model's folder; None for an engine that runs no entry of `models`.
+        name: name of the model in errors.
+        folder: the model's folder; None for an engine without an entry of `models`.
         prompting: how prompts are rendered.
-        sampling: how answers are drawn; with `prompting` it gives the longest sequence.
-        precision: number format of the weights where the engine's settings name none.
+        sampling: how answers are sampled; with `prompting` it determines the longest sequence.
+        precision: number format of the weights if the engine does not set one.
         threads: CPU threads.
         gpus: GPUs of the job.
         share_of_cap: share of the engine's spending cap that this job may use.
@@ -53,29 +53,30 @@ class EngineSettings(Section):
 
     # Conda environment of the jobs that open it: a file in `envs/`, or an absolute path.
     environment: ClassVar[str]
-    # It runs an entry of `models`, whose folder `open` gets.
+    # It runs an entry of `models`, whose folder is passed to `open`.
     runs_model: ClassVar[bool] = True
-    # Its jobs ask for GPUs where the model is too large for a CPU.
+    # Its jobs request GPUs if the model is too large for a CPU.
     needs_gpu: ClassVar[bool] = True
     # Its jobs need the network: a server answers, whose `base_url` and `model` are in the engine's
     # identity.
     remote: ClassVar[bool] = False
-    # It answers prompts row by row; an engine of ready answers does not.
+    # It answers prompts row by row; an engine for ready answers does not.
     generates: ClassVar[bool] = True
-    # It answers with LoRA adapters, so that targets can be run with it.
+    # It supports LoRA adapters, so that it can run targets.
     takes_adapters: ClassVar[bool] = False
-    # It implements `score` and `read`: a judge's preference can be read from it.
+    # It implements `score` and `read`, so that a judge's preference can be read.
     reads_probabilities: ClassVar[bool] = False
-    # `read` gives all logits, so that temperature and top-p can be applied to them.
+    # `read` returns all logits, so that temperature and top-p can be applied to them.
     reads_logits: ClassVar[bool] = False
-    # `generate` can hold answers to a JSON schema.
+    # `generate` can constrain answers to a JSON schema.
     takes_form: ClassVar[bool] = False
-    # Seconds before the first token without loading, and tokens per second times billions of weights,
-    # on one GPU; None where nobody has measured it: the plan calls the time unknown until a job ran.
+    # Seconds before the first token without loading, and tokens per second times billions of
+    # parameters, on one GPU; None if not measured: the plan shows the time as unknown until a job
+    # has run.
     speed: ClassVar[tuple[float, float] | None] = None
 
     def open(self, opening: Opening) -> Any:
-        """The engine: its model loaded, or a connection to it. Import heavy packages in here.
+        """Load the engine's model, or connect to it. Import heavy packages inside this method.
 
         Returns:
             An `engines.base.Engine`; a `LocalEngine` if it takes adapters or reads probabilities.
@@ -83,31 +84,31 @@ class EngineSettings(Section):
         raise NotImplementedError
 
     def weights_format(self, precision: str) -> str:
-        """Number format of the weights in memory where the study's is `precision`."""
+        """Number format of the weights in memory, given the study's `precision`."""
         return precision
 
     def gpus_given(self) -> int:
-        """GPUs that the section names; 0 for as many as the model needs."""
+        """GPUs set in the section; 0 for as many as the model needs."""
         return 0
 
     def concurrent_rows(self) -> int | None:
-        """Rows that are answered at the same time; None for batches of the key `batch_size`."""
+        """Rows answered at the same time; None for batches of size `batch_size`."""
         return None
 
     def longest_sequence(self) -> int | None:
-        """Longest prompt with answer that the section allows, in tokens; None for no limit."""
+        """Maximum tokens of prompt plus answer in this section; None for no limit."""
         return None
 
     def remote_model(self) -> str | None:
-        """What a server calls the model; None for an engine that is not remote."""
+        """The server's name for the model; None for a local engine."""
         return None
 
     def price(self, tokens_in: float, tokens_out: float) -> float | None:
-        """USD for tokens; None where nothing is paid."""
+        """Price of tokens in USD; None for a free engine."""
         return None
 
     def cap(self) -> float | None:
-        """USD that may be spent; None for no cap."""
+        """Spending cap in USD; None for no cap."""
         return None
 
 
@@ -116,22 +117,22 @@ _Settings = TypeVar("_Settings", bound=type[EngineSettings])
 
 
 def engine(settings: _Settings) -> _Settings:
-    """Register a section class as an engine, under the name that its key `kind` has."""
+    """Register a section class as an engine, named by its key `kind`."""
     ENGINES.add(kind_of(settings), settings)
     return settings
 
 
 def check_model(settings: EngineSettings, model: str | None) -> None:
-    """Check that an engine has a model exactly if it runs one.
+    """Check that an engine has a model if and only if it runs one.
 
     Raises:
-        ValueError: it has one and runs none, or the other way round.
+        ValueError: it has a model but runs none, or vice versa.
     """
     if settings.runs_model and not model:
         raise ValueError(f"model: engine '{settings.kind}' needs an entry of `models`")
     if model and not settings.runs_model:
         raise ValueError(
-            f"model: engine '{settings.kind}' runs none of `models`; leave the key out"
+            f"model: remove this key, because engine '{settings.kind}' runs no entry of `models`"
         )
 
 
@@ -142,7 +143,7 @@ TargetEngine = Annotated[
         ENGINES,
         short=True,
         usable=lambda settings: settings.takes_adapters,
-        purpose="answer with adapters, as targets must",
+        purpose="run adapters, which targets need",
     ),
 ]
 AskedEngine = Annotated[
@@ -160,6 +161,6 @@ ReadingEngine = Annotated[
         ENGINES,
         short=True,
         usable=lambda settings: settings.takes_adapters and settings.reads_probabilities,
-        purpose="read the preference of runs",
+        purpose="read preferences of runs",
     ),
 ]

@@ -1,4 +1,4 @@
-"""The engines of the library, and the sections that say when a source's answers are trusted."""
+"""The library's engines, and the sections for accepting a source's answers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Precision = Literal["float32", "bfloat16"]
 
 
 def _open(module: str, settings: EngineSettings, opening: Opening) -> Any:
-    """An engine's packages are imported where a job opens it, and never when a config is read."""
+    """An engine's packages are imported when a job opens it, never when a config is read."""
     return import_module(f"manybaskets.engines.{module}").open_engine(settings, opening)
 
 
@@ -197,11 +197,11 @@ class ReplaySettings(EngineSettings):
     @model_validator(mode="after")
     def _one_place(self) -> ReplaySettings:
         if (self.path is None) == (self.repo is None):
-            raise ValueError("`replay` takes either `path` or `repo`")
+            raise ValueError("set either `path` or `repo`, not both")
         if self.repo and not self.revision:
-            raise ValueError("revision: a dataset of the hub needs its commit or tag")
+            raise ValueError("revision: set it to a commit or tag of the Hub dataset")
         if self.fields.response is None:
-            raise ValueError("fields.response: name the column with the answers")
+            raise ValueError("fields.response: set it to the column with the answers")
         return self
 
 

@@ -1,4 +1,4 @@
-"""The sections of the config that say what is measured, compared and drawn."""
+"""Config sections for measures, comparisons and figures."""
 
 from __future__ import annotations
 
@@ -147,9 +147,9 @@ class PublishedProcedures(Section):
     def _punkt_has_a_folder(self) -> PublishedProcedures:
         if self.splitter == "punkt" and not self.punkt_folder:
             raise ValueError(
-                "punkt_folder: null, but the splitter is punkt; fetch its model with "
-                "`python -m nltk.downloader -d FOLDER punkt_tab` and set punkt_folder: FOLDER, or set "
-                "splitter: untrained, which needs no download"
+                "punkt_folder: null, but the splitter is punkt; fetch its model with `python -m "
+                "nltk.downloader -d FOLDER punkt_tab` and set `punkt_folder: FOLDER`, or set "
+                "`splitter: untrained`, which needs no download"
             )
         return self
 
@@ -168,8 +168,8 @@ class PublishedCondition(Section):
     def _tier_fits(self) -> PublishedCondition:
         if (self.condition in {"human", "vanilla"}) != (self.tier == "none"):
             raise ValueError(
-                f"tier: {self.tier} for {self.condition}; single and multi have a tier, human and "
-                "vanilla have none"
+                f"tier: {self.tier} for {self.condition}; set a tier for single and multi, and no "
+                "tier for human and vanilla"
             )
         return self
 
@@ -203,7 +203,7 @@ class PublishedCells(Section):
         for key, named in cells.items():
             doubled = [cell for cell in named if named.count(cell) > 1]
             if doubled:
-                raise ValueError(f"{key}: two of them are the published {doubled[0]}; leave one")
+                raise ValueError(f"{key}: two entries are the published {doubled[0]}; remove one")
         return self
 
 

@@ -1,4 +1,4 @@
-"""Sections of the config that experiments bring: registered by the experiments, not named here."""
+"""Config sections of experiments, registered by the experiments themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from manybaskets.registry import Registry
 
 @dataclass(frozen=True)
 class ExperimentSection:
-    """A key of the config that belongs to an experiment.
+    """A config key of an experiment.
 
     Args:
         section: the class of the section.
@@ -32,14 +32,14 @@ EXPERIMENT_SECTIONS: Registry[ExperimentSection] = Registry("experiment's sectio
 
 
 def add_section(name: str, declared: ExperimentSection) -> None:
-    """Make an experiment's section a key of the config.
+    """Register an experiment's section as a config key.
 
     Raises:
         ValueError: the config has another key of this name.
     """
     own = Study.model_fields.get(name)
     if own is not None and own.annotation != declared.section | None:
-        raise ValueError(f"'{name}' is a key of the config already; choose another name")
+        raise ValueError(f"'{name}' is already a config key; use another name")
     EXPERIMENT_SECTIONS.add(name, declared)
 
 
@@ -64,7 +64,7 @@ def check_experiment_sections(study: Study) -> None:
     """Check the sections of the experiments against the rest of the study.
 
     Raises:
-        ValueError: a mistake; the message starts with the key.
+        ValueError: an invalid value; the message starts with the key.
     """
     for name, declared in EXPERIMENT_SECTIONS.items():
         if getattr(study, name) is not None:

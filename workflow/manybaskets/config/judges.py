@@ -1,4 +1,4 @@
-"""Sections of the configuration that say who judges answers, and when a judge is trusted."""
+"""Config section `judges`: who judges answers, and when a judge is trusted."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class JudgeSampling(Sampling):
 
 
 class JudgeSettings(Section):
-    """Base of all judges' sections: what they tell the workflow."""
+    """Base of all judges' sections."""
 
     def environment(self) -> str:
         """Conda environment of its jobs, a file in `envs/`."""
         return "light.yaml"
 
     def task(self) -> Literal["answer", "likelihood"] | None:
-        """What a model does in its jobs, as the plan calls it; None for a judge without one."""
+        """The model's task in its jobs, for the plan; None for a judge without a model."""
         return None
 
 
@@ -151,7 +151,7 @@ class ClassifierJudge(_Judge):
         return "main.yaml"
 
     def task(self) -> Literal["answer", "likelihood"] | None:
-        return "likelihood"  # it reads and writes nothing
+        return "likelihood"  # it reads but generates nothing
 
 
 class RuleJudge(_Judge):

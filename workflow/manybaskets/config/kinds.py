@@ -1,4 +1,4 @@
-"""Sections whose form is chosen by their key `kind`; extensions may add to those in a registry."""
+"""Sections selected by their key `kind`; extensions may register more."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MISSING, UNKNOWN, UNUSABLE = KIND_ERRORS = ("kind_missing", "kind_unknown", "kin
 
 
 class Kinds:
-    """Annotation of a key that takes one of the registered sections, chosen by `kind`.
+    """Annotation of a key with one of the registered sections, selected by `kind`.
 
     The annotated type is the base class of the sections. Errors inside a section keep the path of the
     key; pydantic joins them to those of the rest of the config.
@@ -23,7 +23,7 @@ class Kinds:
     Args:
         registry: section class by the value of `kind`.
         short: whether the bare name stands for the section: `vllm` for `{kind: vllm}`.
-        usable: which of the registered sections the key takes; `purpose` says what for.
+        usable: which registered sections the key accepts; `purpose` describes the use.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Kinds:
         self.usable, self.purpose = usable, purpose
 
     def sections(self) -> dict[str, type[Section]]:
-        """The section classes that the key takes, by `kind`."""
+        """The section classes that the key accepts, by `kind`."""
         return {name: each for name, each in self.registry.items() if self.usable(each)}
 
     def __get_pydantic_core_schema__(
@@ -80,12 +80,12 @@ class Kinds:
                 {"kind": kind, "purpose": self.purpose, "listed": listed},
             )
         raise PydanticCustomError(
-            UNKNOWN, "'{kind}' is none of {listed}", {"kind": kind, "listed": listed}
+            UNKNOWN, "'{kind}' is not one of {listed}", {"kind": kind, "listed": listed}
         )
 
 
 def one_of(*sections: type[Section]) -> Any:
-    """Annotation of a key that takes one of these sections, chosen by `kind`."""
+    """Annotation of a key with one of these sections, selected by `kind`."""
     registry: Registry[type[Section]] = Registry("kind")
     for section in sections:
         registry.add(kind_of(section), section)
@@ -93,7 +93,7 @@ def one_of(*sections: type[Section]) -> Any:
 
 
 def kind_of(section: type[Section]) -> str:
-    """The value of `kind` that chooses a section.
+    """The value of `kind` that selects a section.
 
     Raises:
         TypeError: the section has no key `kind` of one fixed value.

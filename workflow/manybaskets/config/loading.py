@@ -1,4 +1,4 @@
-"""Loading a config file: every mistake becomes one message with the key, the value and a remedy."""
+"""Load a config file; every error names the key, the value and a remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
     """Check settings read from a config file; its extensions are imported first.
 
     Raises:
-        UserError: lists every mistake with its key and the value found.
+        UserError: lists every invalid key with the value found.
     """
     load_extensions(listed_extensions(settings.get(KEY, []), where))
     try:
@@ -32,11 +32,11 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         wrong = isinstance(error, ValidationError)
         lines = [_line(problem) for problem in error.errors()] if wrong else [str(error)]
         raise UserError(
-            what=f"the config has {len(lines)} mistake{'s' if len(lines) > 1 else ''}:\n    "
+            what=f"the config has {len(lines)} error{'s' if len(lines) > 1 else ''}:\n    "
             + "\n    ".join(lines),
             where=where,
-            expected="the keys of docs/configuration.md; config/config.yaml is an example that works",
-            remedy="correct the keys named above and rerun the same command",
+            expected="the keys of docs/configuration.md; config/config.yaml is a working example",
+            remedy="fix the keys named above and rerun the same command",
         ) from None
 
 
@@ -48,7 +48,7 @@ def _line(problem: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{'.'.join(path)}: this key is missing"
     if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(path)}: no such key"
+        return f"{'.'.join(path)}: unknown key"
     if problem["type"] == "renamed_key" or problem["type"] in KIND_ERRORS:
         return f"{'.'.join(path)}: {message}"
     return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
@@ -58,7 +58,7 @@ def load_study(path: Path) -> Study:
     """Read and check a config file.
 
     Raises:
-        UserError: the file is missing, is no YAML, or holds mistakes.
+        UserError: the file is missing, is not YAML, or has errors.
     """
     return parse_study(read_yaml(path), str(path))
 
@@ -67,7 +67,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 
     Raises:
-        UserError: the file is missing or is no YAML mapping; names the line where parsing stopped.
+        UserError: the file is missing or is not a YAML mapping; names the line where parsing
+            stopped.
     """
     try:
         settings = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -85,11 +86,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
             what=f"the config is not YAML: {getattr(error, 'problem', None) or error}",
             where=f"{path}{line}",
             expected="YAML: `key: value` lines, indented with spaces",
-            remedy="correct that line; config/config.yaml is an example that works",
+            remedy="fix this line; config/config.yaml is a working example",
         ) from None
     if not isinstance(settings, dict):
         raise UserError(
-            what="the config holds no keys",
+            what="the config has no keys",
             where=str(path),
             expected="a mapping such as `study: my-study`",
             remedy="start from a copy of config/config.yaml",
@@ -100,11 +101,12 @@ def read_yaml(path: Path) -> dict[str, Any]:
 def settings_of_run(
     settings: Mapping[str, Any], files: list[str] | list[Path], default: Path
 ) -> tuple[dict[str, Any], str]:
-    """The settings of a run, and the files that they are from.
+    """The settings of a run, and their config files.
 
     Args:
-        settings: what the command line gives: merged config files and single `--config` values.
-        files: the config files named there; without one, `settings` changes the default file.
+        settings: settings from the command line: merged config files and single `--config` values.
+        files: config files from the command line; if there is none, `settings` changes the default
+            file.
 
     Raises:
         UserError: a file is not YAML.
@@ -117,7 +119,7 @@ def settings_of_run(
 
 
 def renamed_keys(settings: Mapping[str, Any], study: Study) -> list[str]:
-    """One line for every key of a config that has a new name.
+    """One line for every renamed key in a config.
 
     Args:
         settings: the config, as it was read.

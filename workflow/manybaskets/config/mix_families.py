@@ -13,11 +13,11 @@ from manybaskets.config.sections import Name, Section
 
 
 class SourceCounts(Section):
-    """Mixes that differ in how many sources answer, on the same number of rows.
+    """Mixes that differ in their number of sources, with the same number of rows.
 
     Every count gets the fewest mixes in which all sources occur equally often: with four sources,
-    four mixes of one, two of two, four of three and one of four. A mix of the config with the same
-    sources in equal shares is taken where there is one.
+    four mixes of one, two of two, four of three and one of four. If the config has a mix with the
+    same sources in equal shares, it is used.
     """
 
     sources: list[Name] = Field(min_length=2, description="Sources, in a fixed order.")
@@ -25,7 +25,7 @@ class SourceCounts(Section):
 
 
 def balanced_subsets(sources: Sequence[str], count: int) -> list[tuple[str, ...]]:
-    """The fewest subsets of a size, taken round the circle, that hold all sources equally often."""
+    """The fewest subsets of a size, cyclic, in which all sources occur equally often."""
     total = len(sources)
     return [
         tuple(sources[(block * count + step) % total] for step in range(count))
@@ -36,7 +36,7 @@ def balanced_subsets(sources: Sequence[str], count: int) -> list[tuple[str, ...]
 def members(
     name: str, family: SourceCounts, mixes: Mapping[str, MixSettings]
 ) -> dict[str, tuple[str, ...]]:
-    """The mixes of a family and their sources: those of the config where they are the same."""
+    """The mixes of a family and their sources, using equal mixes of the config."""
     equal = {shares: mix for mix, recipe in mixes.items() if (shares := _equal_shares(recipe))}
     found = {}
     for count in family.counts:
@@ -46,7 +46,7 @@ def members(
 
 
 def added(families: Mapping[str, SourceCounts], mixes: Mapping[str, MixSettings]) -> list[str]:
-    """The mixes that families have added to those of the config."""
+    """The mixes that families add to those of the config."""
     names = {
         _made(name, count, number)
         for name, family in families.items()
@@ -61,7 +61,7 @@ def _made(family: str, count: int, number: int) -> str:
 
 
 def _equal_shares(mix: MixSettings) -> frozenset[str] | None:
-    """The sources of a mix that gives each the same share; None for another mix."""
+    """The sources of a mix with equal shares; None for other mixes."""
     shares = mix.shares()
     return frozenset(shares) if len(set(shares.values())) == 1 else None
 
@@ -69,7 +69,7 @@ def _equal_shares(mix: MixSettings) -> frozenset[str] | None:
 def recipes(
     families: Mapping[str, SourceCounts], mixes: Mapping[str, MixSettings]
 ) -> dict[str, MixSettings]:
-    """The mixes of the config, then those that families add."""
+    """The mixes of the config, then those added by families."""
     every = dict(mixes)
     for name, family in families.items():
         for mix, sources in members(name, family, every).items():
@@ -82,14 +82,14 @@ def check_counts(name: str, family: SourceCounts) -> None:
     """Check a family's numbers of sources.
 
     Raises:
-        ValueError: a source twice, a number twice, or one that the sources do not allow.
+        ValueError: a duplicate source, a duplicate number, or a number that exceeds the sources.
     """
     key = f"source_counts.{name}"
     if len(set(family.sources)) != len(family.sources):
-        raise ValueError(f"{key}.sources: the same source twice")
+        raise ValueError(f"{key}.sources: remove the duplicate source")
     wrong: list[Any] = [c for c in family.counts if not 1 <= c <= len(family.sources)]
     if wrong or len(set(family.counts)) != len(family.counts):
         raise ValueError(
-            f"{key}.counts: {family.counts}; expected different numbers from 1 to "
-            f"{len(family.sources)}, the number of its sources"
+            f"{key}.counts: {family.counts}; use distinct numbers from 1 to "
+            f"{len(family.sources)}, the number of sources"
         )

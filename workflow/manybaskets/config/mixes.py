@@ -1,4 +1,4 @@
-"""Config section `mixes`: which source answers which prompt. A kind of mix is one class."""
+"""Config section `mixes`: which source answers which prompt. Each mix kind is one class."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class MixSettings(Section):
     The subclass has a key `kind` of type `Literal["its name"]`, and the keys that users may set.
     """
 
-    # What its sources do, for the mix's card.
+    # Description of its sources, for the mix's card.
     about: ClassVar[str]
 
     def shares(self) -> dict[str, float]:
@@ -42,7 +42,7 @@ class MixSettings(Section):
             seed: the study's seed.
 
         Raises:
-            UserError: no source answers some prompt.
+            UserError: a prompt has no source.
         """
         raise NotImplementedError
 
@@ -50,7 +50,7 @@ class MixSettings(Section):
         """Check the section against the rest of the `Study`.
 
         Raises:
-            ValueError: it does not fit; the message begins with the key.
+            ValueError: it is invalid; the message starts with the key.
         """
 
     def source_names(self) -> list[str]:
@@ -58,22 +58,22 @@ class MixSettings(Section):
         return list(self.shares())
 
     def parts(self) -> dict[str, int]:
-        """The first part that each source answers; empty where sources do not answer by part."""
+        """The first part that each source answers; empty if sources do not answer by part."""
         return {}
 
     def notes_on_sources(self) -> dict[str, str]:
-        """What the mix's card says of a source beside who it is."""
+        """Additional text on a source for the mix's card."""
         return {}
 
     @property
     def composition(self) -> Literal["human", "single", "multi"]:
-        """Whether people answer all prompts, one other source does, or several share them."""
+        """Composition: human, single (one other source) or multi (several sources)."""
         sources = set(self.shares())
         return "multi" if len(sources) > 1 else "human" if sources == {HUMAN} else "single"
 
     @property
     def group(self) -> str:
-        """What figures and comparisons group mixes by: the composition; of several sources the kind."""
+        """Group of a mix in figures and comparisons: composition, or kind for several sources."""
         return self.kind if self.composition == "multi" else self.composition
 
 
@@ -82,7 +82,7 @@ _Settings = TypeVar("_Settings", bound=type[MixSettings])
 
 
 def mix_kind(settings: _Settings) -> _Settings:
-    """Register a section class as a kind of mix, under the name that its key `kind` has."""
+    """Register a section class as a mix kind, named by its key `kind`."""
     MIX_KINDS.add(kind_of(settings), settings)
     return settings
 
@@ -128,7 +128,7 @@ class SingleMix(MixSettings):
 class MultiMix(MixSettings):
     """One source per part, in the order of the parts."""
 
-    about: ClassVar = "every part of the prompts has the answers of another source"
+    about: ClassVar = "every part of the prompts has the answers of a different source"
     kind: Literal["multi"]
     sources: list[Name] = Field(
         min_length=2, description="One source per part, in the order of the parts."
@@ -143,9 +143,10 @@ class MultiMix(MixSettings):
         outside = sorted({str(part) for part in parts if part not in known})
         if outside:
             raise UserError(
-                what=f"mix '{name}' has {len(known)} sources, none for part {', '.join(outside)}",
+                what=f"mix '{name}' has {len(known)} sources, but no source for part "
+                f"{', '.join(outside)}",
                 where=f"config, mixes.{name}.sources",
-                expected="one source per part (split.parts)",
+                expected="one source per part (`split.parts`)",
                 remedy="list as many sources as the split has parts",
             )
         return [self.sources[part - 1] for part in parts]
@@ -154,7 +155,7 @@ class MultiMix(MixSettings):
         if len(self.sources) != study.split.parts:
             raise ValueError(
                 f"sources: {len(self.sources)} sources for split.parts = {study.split.parts}; "
-                "a multi mix takes one source per part"
+                "list one source per part"
             )
 
     def source_names(self) -> list[str]:
@@ -179,9 +180,9 @@ class WeightedMix(MixSettings):
         return {name: weight / total for name, weight in self.weights.items()}
 
     def assign(self, prompts: pl.DataFrame, name: str, seed: int) -> Sequence[str]:
-        """Every source gets its share within one prompt, in all and within two in every category of
-        every part; which prompts it gets is drawn by hash and independent of their order. Over
-        prompts of which some leave later, weights hold only approximately.
+        """Every source gets its share within one prompt overall, and within two in every category
+        of every part; its prompts are drawn by hash, independent of their order. If some prompts
+        are removed later, weights hold only approximately.
         """
         categories = prompts["category"].fill_null("").to_list()
         hashes = [digest(seed, "mix", name, prompt_id) for prompt_id in prompts["prompt_id"]]
@@ -195,10 +196,10 @@ class WeightedMix(MixSettings):
 
 
 def _deal(weights: Mapping[str, float], count: int) -> list[str]:
-    """A sequence of sources in which every beginning holds each source's share within one.
+    """A sequence of sources in which every prefix contains each source's share within one.
 
-    The j-th turn of a source may come between j / share and (j + 1) / share; of those whose time
-    has come, the one whose time ends first gets the turn (Baruah et al. 1996: this never misses).
+    The j-th turn of a source may be between j / share and (j + 1) / share; of the sources that are
+    due, the one with the earliest deadline gets the turn (Baruah et al. 1996: this never misses).
     """
     exact = {source: Fraction(str(weight)) for source, weight in weights.items()}
     total = sum(exact.values())

@@ -1,4 +1,4 @@
-"""Families of models: a judge that is related to its subject may favour it."""
+"""Model families: a judge of its subject's family may favour it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from manybaskets.config.judges import ClassifierJudge, ModelJudge
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
 
-# Names that stand in names of models, and the family each tells. Fine-tuned descendants carry the
-# name of their base more often than not; where they do not, the config says it.
+# Substrings of model names, and the family of each. Fine-tuned models usually contain the name of
+# their base; otherwise the config sets the family.
 KNOWN = {
     "llama": "llama", "vicuna": "llama", "alpaca": "llama", "tulu": "llama", "qwen": "qwen", "qwq": "qwen",
     "mistral": "mistral", "mixtral": "mistral", "ministral": "mistral", "zephyr": "mistral",
@@ -22,10 +22,10 @@ KNOWN = {
 
 
 def known_family(name: str) -> str | None:
-    """The family that a repository, folder or served model tells by its name.
+    """The family in the name of a repository, folder or served model.
 
-    The last part of a path counts before the others, and in it the leftmost name that is known:
-    `DeepSeek-R1-Distill-Llama-8B` is ambiguous, and its config should say which it is.
+    The last part of a path has priority, and in it the leftmost known name:
+    `DeepSeek-R1-Distill-Llama-8B` is ambiguous, so its config should set the family.
     """
     for segment in reversed(re.split(r"[/\\]", name.casefold())):
         for word in re.findall(r"[a-z]+[0-9]?", segment):
@@ -36,8 +36,8 @@ def known_family(name: str) -> str | None:
 
 
 def family_of(study: Study, model: str) -> str:
-    """Family of a model: the key `family`, else what its repository's or folder's name tells, else its
-    own name. Embedded models share a blueprint at most, and have learned nothing from each other."""
+    """Family of a model: the key `family`, otherwise from its repository's or folder's name,
+    otherwise its own name. Embedded models share an architecture at most, and no training data."""
     settings = study.models[model]
     if settings.family:
         return settings.family.casefold()
@@ -45,7 +45,7 @@ def family_of(study: Study, model: str) -> str:
 
 
 def family_of_judge(study: Study, judge: str) -> str | None:
-    """Family of a judge; null for rules and people, who have none."""
+    """Family of a judge; null for rules and human labels."""
     settings = study.judges[judge]
     if isinstance(settings, ClassifierJudge):
         return family_of(study, settings.model)
@@ -62,10 +62,10 @@ def family_of_judge(study: Study, judge: str) -> str | None:
 def relatives(
     study: Study, judges: Iterable[str], subjects: Iterable[str] | None = None
 ) -> list[tuple[str, str]]:
-    """Pairs (judge, model) of one family among judges and those who are judged or trained their subjects.
+    """Pairs (judge, model) of one family, for models that are judged or made training data.
 
     Args:
-        subjects: names of `models`; null for all targets and the models behind all mixed sources.
+        subjects: names of `models`; null for all targets and the models of all mixed sources.
     """
     if subjects is None:
         sources = [study.sources[name].model for name in study.mixed_sources() if name != HUMAN]

@@ -60,12 +60,12 @@ class ModelSettings(Section):
     embedded: ClassVar[bool] = False
 
     def given_folder(self) -> str | None:
-        """Folder that the user has; None for a model that the workflow makes or fetches."""
+        """Folder provided by the user; None for a model that the workflow makes or fetches."""
         return None
 
     @property
     def origin(self) -> str:
-        """Where the model comes from, which may tell its family; empty if the workflow makes it."""
+        """Origin of the model, which may contain its family; empty if the workflow makes it."""
         return ""
 
 
@@ -159,12 +159,13 @@ class GgufModel(ModelSettings):
     parameters_billion: float | None = Field(
         None,
         gt=0,
-        description="Number of parameters, in billions; null: as the file's name says (`135M`, `8B`).",
+        description="Number of parameters, in billions; null to read it from the file name "
+        "(`135M`, `8B`).",
     )
     family: str | None = Field(
         None,
-        description="Family of the model, such as `llama`, used to exclude judges of the same model family; "
-        "null: read off the file's name.",
+        description="Model family, such as `llama`, used to exclude judges of the same model "
+        "family; null to use the one in the file name.",
     )
 
     @model_validator(mode="after")
@@ -174,8 +175,8 @@ class GgufModel(ModelSettings):
         if local or (self.path is None and all(on_hub)):
             return self
         raise ValueError(
-            "name either `path`, or all of `repo`, `file` and `revision`; an example: "
-            "path: models/SmolLM2-135M-Instruct.Q4_1.gguf"
+            "set either `path`, or all of `repo`, `file` and `revision`, e.g. `path: "
+            "models/SmolLM2-135M-Instruct.Q4_1.gguf`"
         )
 
     @property

@@ -1,4 +1,4 @@
-"""Settings that change how a job runs and never what it writes."""
+"""Operational settings: they change how a job runs but never what it writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def operations_of_jobs(study: Study) -> dict[str, Any]:
-    """Settings that change no result, by section; experiments have their own."""
+    """Operational settings by section; experiments have their own."""
     return {
         "sources": {name: source.operations() for name, source in study.sources.items()},
         "responses": study.responses.operations(),

@@ -1,4 +1,4 @@
-"""Who takes part in the experiments: authors, judges and judged mixes."""
+"""Participants of the experiments: authors, judges and judged mixes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def author_model(study: Study, author: str) -> str | None:
-    """The entry of `models` that writes as this author; none for people and for servers."""
+    """The entry of `models` that writes as this author; None for humans and servers."""
     if author in study.sources:
         return study.sources[author].model
     return author if author in study.models else None
@@ -36,7 +36,7 @@ def self_of(study: Study, target: str) -> str:
 
 
 def judged_mixes(study: Study) -> list[str]:
-    """Mixes whose runs judge; the untuned target always does and is not among them."""
+    """Mixes whose runs judge, without the untuned target, which always judges."""
     chosen = study.preference.mixes
     if chosen is not None:
         return [name for name in chosen if name != VANILLA]
@@ -45,8 +45,8 @@ def judged_mixes(study: Study) -> list[str]:
 
 
 def author_family(study: Study, author: str) -> str:
-    """Family of an author or source: of its model, else what its server's name for it tells, else
-    its own name."""
+    """Family of an author or source: of its model, otherwise from its server's model name,
+    otherwise its own name."""
     from manybaskets.config.model_families import known_family
 
     model = author_model(study, author)
@@ -62,7 +62,7 @@ def _model_family(study: Study, model: str) -> str:
 
 
 def chosen_mixes(study: Study) -> list[str]:
-    """Mixes whose runs are tested, in the order of the config; `vanilla` is tested beside them."""
+    """Mixes whose runs are tested, in config order, in addition to `vanilla`."""
     chosen = study.robustness.mixes
     added = study.added_mixes()
     return [m for m in study.mixes if (m in chosen if chosen else m not in added)]
@@ -79,7 +79,7 @@ def embedded_sources(study: Study) -> list[str]:
 
 
 def generating_sources(study: Study) -> list[str]:
-    """Sources in use that an engine runs: neither people nor ready answers."""
+    """Sources in use that are run by an engine: neither humans nor ready answers."""
     return [
         name
         for name in study.used_sources()

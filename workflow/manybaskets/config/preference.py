@@ -1,4 +1,4 @@
-"""The section of the config about self-preference: whom judges prefer among summaries."""
+"""Config section `preference`: the self-preference experiment."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     pass
 
 
-KEPT_NAMES = ("own", "gold")  # what readings call a judge's own text and independent judges
-# Summaries cost little beside training data: of a source's spending cap they may use this, too.
+KEPT_NAMES = ("own", "gold")  # names of a judge's own text and of independent judges in readings
+# Summaries are cheap compared with training data: share of a source's spending cap for them.
 SHARE_OF_CAP = 0.1
 
 
@@ -113,12 +113,12 @@ class Preference(Section):
     )
 
     def panel(self, target: str) -> list[str]:
-        """Authors that the judges of a target see, in the order of the config."""
+        """Authors that the judges of a target see, in config order."""
         return [name for name in self.authors if name in self.panels.get(target, self.authors)]
 
     def published(self, judge: str, panel: list[str]) -> list[str]:
-        """Authors of the published form for a judge: none that are held out; nobody where it is not
-        asked in that form."""
+        """Authors of the published form for a judge, without held-out authors; empty if it is not
+        asked in this form."""
         if not self.judging.asks_published(judge):
             return []
         return [name for name in panel if name not in self.held_out]

@@ -1,4 +1,4 @@
-"""Sections of the config: what judges are asked, and how their answer is read."""
+"""Config sections for the judges' questions, and for reading their answers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,10 @@ class PublishedForm(Section):
     @classmethod
     def _is_warped(cls, sampling: Sampling) -> Sampling:
         if sampling.temperature == 0:
-            raise ValueError("temperature: 0 leaves one token; the published value is 0.7")
+            raise ValueError(
+                "temperature: use a value above 0, because 0 leaves one token; the "
+                "published value is 0.7"
+            )
         return sampling
 
 
@@ -163,7 +166,7 @@ class PreferenceJudging(Section):
     def _digits(cls, scale: tuple[int, int]) -> tuple[int, int]:
         low, high = scale
         if not 0 <= low < high <= 9:
-            raise ValueError(f"{list(scale)}: two digits, the lower first, such as [1, 5]")
+            raise ValueError(f"{list(scale)}: use two digits in ascending order, such as [1, 5]")
         return scale
 
     @field_validator("markers")
@@ -171,9 +174,9 @@ class PreferenceJudging(Section):
     def _markers_differ(cls, sets: list[Markers]) -> list[Markers]:
         for one, two in sets:
             if one == two:
-                raise ValueError(f"[{one}, {two}]: two markers that are the same")
+                raise ValueError(f"[{one}, {two}]: use two different markers")
         if len(set(sets)) < len(sets):
-            raise ValueError("the same marker set twice")
+            raise ValueError("remove the duplicate marker set")
         return sets
 
     def engine_of(self, judge: str) -> EngineSettings:
@@ -181,6 +184,6 @@ class PreferenceJudging(Section):
         return self.engines.get(judge, self.engine)
 
     def asks_published(self, judge: str) -> bool:
-        """Whether a target or gold judge is asked in the published form too."""
+        """Whether a target or gold judge is also asked in the published form."""
         form = self.published_form
         return form is not None and (form.judges is None or judge in form.judges)

@@ -1,4 +1,4 @@
-"""The section of the config that says how a run's refusals are tested."""
+"""Config section `robustness`: the robustness experiment."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ class ClusterStatistics(Section):
 
 
 class RobustnessPrompts(Section):
-    """What the prompts are built from: requests, templates, harmless look-alikes, ordinary prompts."""
+    """Components of the prompts: requests, templates, harmless look-alikes, ordinary prompts."""
 
     requests: Requests = Field(description="Adversarial requests with their categories.")
     templates: Templates = Field(
@@ -278,17 +278,19 @@ class Robustness(RobustnessPrompts):
         if not set(self.danger_thresholds) <= {2, 3, 4, 5} or len(
             set(self.danger_thresholds)
         ) != len(self.danger_thresholds):
-            raise ValueError("danger_thresholds: distinct scores from 2 to 5, such as [3, 4, 5]")
+            raise ValueError(
+                "danger_thresholds: use distinct scores from 2 to 5, such as [3, 4, 5]"
+            )
         return self
 
     def prompts(self) -> RobustnessPrompts:
-        """The keys that determine the prompts, alone."""
+        """Only the keys that determine the prompts."""
         return RobustnessPrompts(
             **{name: getattr(self, name) for name in RobustnessPrompts.model_fields}
         )
 
     def run_responses(self, engine: EngineSettings) -> Responses:
-        """The section `responses` as it is for the prompts of this experiment."""
+        """The section `responses` for the prompts of this experiment."""
         own = self.responses
         return Responses(
             engine=engine,
@@ -299,12 +301,12 @@ class Robustness(RobustnessPrompts):
         )
 
     def prompting(self, general: Prompting) -> Prompting:
-        """The section `prompting` as it is for these prompts, which are longer in templates."""
+        """The section `prompting` for these prompts, which are longer with templates."""
         longest = self.responses.max_prompt_tokens
         return general.model_copy(update={"max_prompt_tokens": longest}) if longest else general
 
     def judge_names(self) -> list[str]:
-        """All judges of the experiment, each once, in the order of the config."""
+        """All judges of the experiment, each once, in config order."""
         return list(dict.fromkeys(name for key in self.rubrics() for name in self.judges.of(key)))
 
     def rubrics(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Config section: how a model samples its answers."""
+"""Config section `sampling`."""
 
 from __future__ import annotations
 

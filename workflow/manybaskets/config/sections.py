@@ -1,4 +1,4 @@
-"""What all sections of the configuration are made of."""
+"""Base class of all config sections."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    # Keys that change a job's speed, cost or safety and not its results: a finished job does not run
-    # again when they change.
+    # Keys that change a job's speed, cost or safety but not its results: changing them does not
+    # rerun finished jobs.
     operational: ClassVar[frozenset[str]] = frozenset()
-    # Keys with a new name: new -> old. Configs may use the old one for one release. Dumps keep it, so
-    # that the parameters and digests of finished jobs stay the same.
+    # Renamed keys: new -> old. Configs may use the old name for one release. Dumps keep it, so that
+    # the parameters and digests of finished jobs stay the same.
     renamed: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
@@ -43,7 +43,7 @@ class Section(BaseModel):
             if old in settings and new in settings:
                 raise PydanticCustomError(
                     "renamed_key",
-                    "`{old}` is the old name of `{new}` and both are given; remove `{old}`",
+                    "remove `{old}`, which is the old name of `{new}` (both are given)",
                     {"old": old, "new": new},
                 )
             if old in settings:
@@ -62,13 +62,13 @@ class Section(BaseModel):
 
     @classmethod
     def old_keys(cls) -> dict[str, str]:
-        """The renamed keys of this section and of those that it extends: new -> old."""
+        """Renamed keys of this section and its base classes: new -> old."""
         sections = reversed(cls.__mro__)
         return {new: old for section in sections
                 for new, old in vars(section).get("renamed", {}).items()}  # fmt: skip
 
     def settings(self) -> dict[str, Any]:
-        """All keys with the names that a config has today, as JSON values."""
+        """All keys with their current names, as JSON values."""
         return self.model_dump(mode="json", context=_NEW_KEYS)
 
     def science(self) -> dict[str, Any]:
@@ -76,7 +76,7 @@ class Section(BaseModel):
         return self._dump(wanted=False)
 
     def operations(self) -> dict[str, Any]:
-        """The other keys; `assembled` puts both together again."""
+        """The other keys; `assembled` combines both again."""
         return self._dump(wanted=True)
 
     def _dump(self, wanted: bool) -> dict[str, Any]:
@@ -91,7 +91,7 @@ class Section(BaseModel):
 
     @classmethod
     def assembled(cls, science: dict[str, Any], operations: dict[str, Any]) -> Self:
-        """The section whose two halves these are."""
+        """The section from its two halves."""
         return cls.model_validate(_merged(science, operations))
 
 

@@ -1,4 +1,4 @@
-"""The sections of a study's configuration. Every field has a description; units stand in it."""
+"""Config section `sources`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A study: one config file, checked as a whole before anything runs."""
+"""The model of a study's config file, checked as a whole before a run."""
 
 from __future__ import annotations
 
@@ -161,13 +161,13 @@ class Study(Section):
     def _families_become_mixes(self) -> Study:
         for name, family in self.source_counts.items():
             mix_families.check_counts(name, family)
-        # The sections are frozen; a mix that a family makes is a mix like any other from here on.
+        # The sections are frozen; mixes added by a family are ordinary mixes from here on.
         self.__dict__["mixes"] = mix_families.recipes(self.source_counts, self.mixes)
         return self
 
     @model_validator(mode="after")
     def _names_exist(self) -> Study:
-        """Every name that is used is defined; the message names the key that uses it."""
+        """Check that every used name is defined; the message names the key that uses it."""
         sources = {*self.sources, HUMAN}
         conditions = {*self.mixes, VANILLA}
         for name, source_family in self.source_counts.items():
@@ -193,7 +193,9 @@ class Study(Section):
             where = f"measures of {family.prompt_set}"
             self._require(f"{key}.measures", family.measures, measured, where)
             if family.baseline in family.conditions:
-                raise ValueError(f"{key}.conditions: holds the baseline '{family.baseline}' itself")
+                raise ValueError(
+                    f"{key}.conditions: remove '{family.baseline}', which is the baseline"
+                )
         if self.source_analysis:
             self._require(
                 "source_analysis.sources", self.source_analysis.sources or [], sources, "sources"
@@ -220,27 +222,28 @@ class Study(Section):
 
     @model_validator(mode="after")
     def _a_scorer_is_of_no_source(self) -> Study:
-        """The untuned target favours text of its own family: a fixed scorer stands beside it."""
+        """Require a fixed scorer, because the untuned target favours text of its own family."""
         scorer = self.scoring.scorer
         if scorer:
             for name in self.mixed_sources():
                 if name != HUMAN and self.sources[name].model == scorer:
                     raise ValueError(
-                        f"scoring.scorer: '{scorer}' made the training data of source '{name}' and "
-                        "would favour it; name a model that made none"
+                        f"scoring.scorer: '{scorer}' made the training data of source '{name}' "
+                        "and may favour it; use a model that made no training data"
                     )
         by_target = [name for name in self.measures if name.startswith(BY_TARGET)]
         by_scorer = [name for name in self.measures if name.startswith("own_scorer_")]
         if by_target and not scorer and not self.scoring.no_scorer_reason:
             raise ValueError(
-                f"scoring.scorer: null, but `measures` holds {by_target[0]}, the likelihood of answers "
-                "under the untuned target, which favours its own family; name a model that made no "
-                "training data, or say in scoring.no_scorer_reason why there is none"
+                f"scoring.scorer: null, but `measures` contains {by_target[0]}, the likelihood of "
+                "answers under the untuned target, which favours its own family; set it to a "
+                "model that made no training data, or state in scoring.no_scorer_reason why there "
+                "is none"
             )
         if by_target and scorer and not by_scorer:
             raise ValueError(
-                f"measures: {by_target[0]} without own_scorer_nll, its counterpart under scoring.scorer; "
-                "add own_scorer_nll"
+                f"measures: add own_scorer_nll, the counterpart of {by_target[0]} under "
+                "scoring.scorer"
             )
         return self
 
@@ -254,22 +257,22 @@ class Study(Section):
                 "study of sources alone needs `source_analysis` and none of the three"
             )
         if not missing and not self.models:
-            raise ValueError("models: empty, but `targets` are to be fine-tuned")
+            raise ValueError("models: empty, but `targets` need models; add them")
         return self
 
     @model_validator(mode="after")
     def _combinations_are_possible(self) -> Study:
         if HUMAN in self.sources:
             raise ValueError(
-                "sources.human: this name is kept for the human answers; choose another"
+                "sources.human: this name is reserved for the human answers; use another name"
             )
         if VANILLA in self.mixes:
             raise ValueError(
-                "mixes.vanilla: this name is kept for the untuned target; choose another"
+                "mixes.vanilla: this name is reserved for the untuned target; use another name"
             )
         if {"train", "test"} & set(self.prompt_sets):
             raise ValueError(
-                "prompt_sets: 'train' and 'test' are made by the split; choose other names"
+                "prompt_sets: 'train' and 'test' are reserved for the split; use other names"
             )
         for name, mix in self.mixes.items():
             try:
@@ -293,27 +296,31 @@ class Study(Section):
                 self.models.get(judge.model), EmbeddedModel
             ):
                 raise ValueError(
-                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is not a classifier; "
-                    "use kind 'model', or a model of kind 'hub' or 'folder'"
+                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is not a "
+                    "classifier; use kind 'model', or a model of kind 'hub' or 'folder'"
                 )
         fields = getattr(self.dataset, "fields", None)
         if fields is not None and fields.response is None and HUMAN in self.used_sources():
             raise ValueError(
-                "dataset.fields.response: null, but a mix uses the human answers; name their column"
+                "dataset.fields.response: null, but a mix uses the human answers; set it to their "
+                "column"
             )
         if fields is not None and fields.response is None and self.divergence.prompts:
             raise ValueError(
-                "divergence.prompts: distributions are compared along human answers, but "
-                "dataset.fields.response is null; name their column, or set it to 0"
+                "divergence.prompts: distributions are compared on human answers, but "
+                "dataset.fields.response is null; set that key to their column, or set "
+                "divergence.prompts to 0"
             )
         listed = {"training.seeds": self.training.seeds}
         listed["source_count_seeds"] = self.source_count_seeds or []
         for key, seeds in listed.items():
             if len(set(seeds)) != len(seeds):
-                raise ValueError(f"{key}: the same seed twice; every run needs its own")
+                raise ValueError(
+                    f"{key}: remove the duplicate seed; every run needs a different one"
+                )
         if self.prompting.max_prompt_tokens >= self.training.max_length:
             raise ValueError(
-                f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: must be less than "
+                f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: set it below "
                 f"training.max_length = {self.training.max_length}, or no answer fits"
             )
         return self
@@ -331,21 +338,21 @@ class Study(Section):
         return isinstance(self.dataset, EmbeddedDataset)
 
     def mix_sources(self, mix: str) -> list[str]:
-        """Sources of a mix, in the order of the config."""
+        """Sources of a mix, in config order."""
         return self.mixes[mix].source_names()
 
     def used_sources(self) -> list[str]:
-        """Sources that any mix uses or that are described, in the order of the config."""
+        """Sources that any mix uses or that are analysed, in config order."""
         used = {*self.mixed_sources(), *self.described_sources()}
         return [source for source in [HUMAN, *self.sources] if source in used]
 
     def mixed_sources(self) -> list[str]:
-        """Sources that any mix uses, in the order of the config."""
+        """Sources that any mix uses, in config order."""
         used = {source for mix in self.mixes for source in self.mix_sources(mix)}
         return [source for source in [HUMAN, *self.sources] if source in used]
 
     def described_sources(self) -> list[str]:
-        """Sources whose answers are measured, in the order of the config; human ones if known."""
+        """Sources whose answers are measured, in config order; human answers if they exist."""
         if not self.source_analysis:
             return []
         fields = getattr(self.dataset, "fields", None)
@@ -368,7 +375,7 @@ class Study(Section):
         return seeds or self.training.seeds
 
     def added_mixes(self) -> list[str]:
-        """The mixes that families of `source_counts` have added to those of the config."""
+        """The mixes that families of `source_counts` add to those of the config."""
         return mix_families.added(self.source_counts, self.mixes)
 
     def measures_of(self, prompt_set: str) -> list[str]:
@@ -380,7 +387,7 @@ class Study(Section):
         )
 
     def all_measures(self) -> list[str]:
-        """Measures of any prompt set, each once, in the order of the config."""
+        """Measures of any prompt set, each once, in config order."""
         sets = [*self.all_prompt_sets(), TRAIN]
         names = [name for each in sets for name in self.measures_of(each)]
         return list(dict.fromkeys(names))

@@ -1,4 +1,4 @@
-"""The section `training`: the LoRA recipe, how many rows a step has, and how a training is launched."""
+"""Config section `training`: the LoRA recipe, the rows per step, and launch settings."""
 
 from __future__ import annotations
 
@@ -160,17 +160,18 @@ class Training(Section):
             alone = self.batch_of(name).processes == 1
             if launch.strategy and alone:
                 raise ValueError(
-                    f"launch.{name}.strategy: '{launch.strategy}' with one process; name "
-                    f"per_target.{name}.processes, or leave the strategy out"
+                    f"launch.{name}.strategy: '{launch.strategy}' needs several processes; set "
+                    f"per_target.{name}.processes, or remove the strategy"
                 )
             if launch.strategy == "ddp" and (launch.wrapped_layers or launch.cpu_offload):
                 raise ValueError(
-                    f"launch.{name}: `wrapped_layers` and `cpu_offload` belong to strategy fsdp, not ddp"
+                    f"launch.{name}: remove `wrapped_layers` and `cpu_offload`, which apply only "
+                    "to strategy fsdp"
                 )
         return self
 
     def batch_of(self, target: str) -> Batch:
-        """Batch, accumulation and, where the config names them, processes of a target."""
+        """Batch size, accumulation and, if set in the config, processes of a target."""
         own = self.per_target.get(target, Batch())
         return Batch(
             batch_size=own.batch_size or self.batch_size,
@@ -179,7 +180,7 @@ class Training(Section):
         )
 
     def of_target(self, target: str, gpus: int = 0) -> Training:
-        """The recipe of one target's runs: batch, accumulation and processes are filled in.
+        """The recipe of one target's runs, with batch size, accumulation and processes filled in.
 
         Args:
             gpus: GPUs of the job, for `processes: null`.
@@ -195,15 +196,15 @@ class Training(Section):
         return self.model_copy(update=own)
 
     def rows_per_step(self, target: str, gpus: int = 0) -> int:
-        """Rows whose gradients make one step of a target's runs."""
+        """Rows per step of a target's runs."""
         own = self.of_target(target, gpus)
         return own.batch_size * own.accumulation * (own.processes or 1)
 
     def sharded(self, targets: list[str]) -> Training:
-        """The same, with strategy `fsdp` for those of these targets that name none.
+        """The same, with strategy `fsdp` for those of these targets that set none.
 
         Args:
-            targets: models whose weights one GPU does not hold.
+            targets: models whose weights do not fit on one GPU.
         """
         needed = {
             name: self.launch.get(name, Launch()).model_copy(

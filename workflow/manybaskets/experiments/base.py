@@ -53,7 +53,7 @@ class Experiment(Protocol):
         """Check the section against the rest of the study, when the config is read.
 
         Raises:
-            ValueError: a mistake; the message starts with the key.
+            ValueError: an invalid value; the message starts with the key.
         """
 
     def warnings(self, study: Study) -> list[str]:
