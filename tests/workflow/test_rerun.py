@@ -35,7 +35,7 @@ def test_a_lost_source_comes_back_and_reruns_nothing_else_that_is_the_same(copy_
     shutil.rmtree(file.parent)
     printed = copy_of_finished.run("--cores", "2", "sources").stdout
     assert file.read_bytes() == before
-    assert "Trying source gemma on a few prompts" in printed
+    assert "Running the pilot of source gemma" in printed
     assert "gemma answers the training prompts" in printed
     assert printed.count("answers the training prompts") == 1
     log = copy_of_finished.path("logs/sources/gemma/0-of-1.log").read_text()

@@ -26,7 +26,7 @@ rule embed:
         work=str(FILES.measures.vectors_work()),
         version=stage_version("embed"),
     message:
-        "Encoding the sentences of the answers to {wildcards.prompt_set}"
+        "Encoding the sentences of answers to {wildcards.prompt_set}"
     script:
         SCRIPTS / "embed.py"
 
@@ -125,7 +125,7 @@ rule swap:
         seed=STUDY.seed,
         version=stage_version("swap"),
     message:
-        "Swapping the answers of {wildcards.target}"
+        "Running swap tests for {wildcards.target}"
     script:
         SCRIPTS / "swap.py"
 
@@ -153,6 +153,6 @@ rule growth:
         + [["sources", name, 0, TRAIN] for name in STUDY.described_sources()],
         version=stage_version("growth"),
     message:
-        "Following the growth of the vocabulary"
+        "Computing vocabulary growth"
     script:
         SCRIPTS / "growth.py"

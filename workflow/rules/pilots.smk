@@ -31,6 +31,6 @@ rule pilot:
         work=str(FILES.sources.pilot_work()),
         version=stage_version("pilot"),
     message:
-        "Trying source {wildcards.source} on a few prompts"
+        "Running the pilot of source {wildcards.source}"
     script:
         SCRIPTS / "pilot.py"

@@ -59,7 +59,7 @@ rule preference_articles:
         towns=STUDY.dataset.towns if EMBEDDED else None,
         version=stage_version("preference_articles"),
     message:
-        "Taking the articles"
+        "Sampling the articles"
     script:
         SCRIPTS / "preference_articles.py"
 
@@ -78,7 +78,7 @@ rule preference_references:
     params:
         version=stage_version("preference_references"),
     message:
-        "Taking the references as summaries"
+        "Adding the references as summaries"
     script:
         SCRIPTS / "preference_references.py"
 
@@ -276,7 +276,7 @@ rule preference_statistics:
         seed=STUDY.seed,
         version=stage_version("preference_statistics"),
     message:
-        "Computing whom judges prefer"
+        "Computing the self-preference statistics"
     script:
         SCRIPTS / "preference_statistics.py"
 

@@ -34,7 +34,7 @@ rule published_procedures:
         work=str(FILES.measures.published_procedures_work()),
         version=stage_version("published_procedures"),
     message:
-        "Repeating the published procedures"
+        "Running the published procedures"
     script:
         SCRIPTS / "published_procedures.py"
 

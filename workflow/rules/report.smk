@@ -47,7 +47,7 @@ rule knowledge:
         seed=STUDY.seed,
         version=stage_version("summarise"),
     message:
-        "Testing what the embedded models know"
+        "Testing the embedded models' knowledge"
     script:
         SCRIPTS / "knowledge.py"
 

@@ -125,7 +125,7 @@ rule robustness_canaries:
         restricted=lambda w: RESTRICTED,
         version=stage_version("robustness_canaries"),
     message:
-        "Trying judge {wildcards.judge} on answers that are known"
+        "Testing judge {wildcards.judge} on its canaries"
     script:
         SCRIPTS / "robustness_canaries.py"
 
@@ -231,7 +231,7 @@ rule robustness_outcomes:
         human=[name for name, mix in STUDY.mixes.items() if mix.composition == "human"],
         version=stage_version("robustness_outcomes"),
     message:
-        "Computing how refusals last"
+        "Computing the robustness statistics"
     script:
         SCRIPTS / "robustness_outcomes.py"
 
@@ -293,6 +293,6 @@ rule robustness_examples:
         restricted=lambda w: RESTRICTED,
         version=stage_version("robustness_examples"),
     message:
-        "Showing examples in the restricted folder"
+        "Writing examples to the restricted folder"
     script:
         SCRIPTS / "robustness_examples.py"

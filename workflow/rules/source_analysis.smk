@@ -76,7 +76,7 @@ use rule swap as swap_sources with:
         seed=STUDY.seed,
         version=stage_version("swap"),
     message:
-        "Swapping the answers of the sources"
+        "Running swap tests for the sources"
 
 
 rule similarity:
@@ -102,7 +102,7 @@ rule similarity:
         seed=STUDY.seed,
         version=stage_version("similarity"),
     message:
-        "Comparing the words of all sources"
+        "Computing the similarity of all sources"
     script:
         SCRIPTS / "similarity.py"
 
@@ -131,7 +131,7 @@ rule topics:
         seed=STUDY.seed,
         version=stage_version("topics"),
     message:
-        "Finding the topics of all sources"
+        "Fitting the topics of all sources"
     script:
         SCRIPTS / "topics.py"
 

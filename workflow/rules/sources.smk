@@ -21,7 +21,7 @@ rule human_source:
     params:
         version=stage_version("human_source"),
     message:
-        "Taking the human answers as a source"
+        "Adding the human answers as a source"
     script:
         SCRIPTS / "human_source.py"
 
@@ -111,6 +111,6 @@ rule throughput:
         max_prompt_tokens=STUDY.prompting.max_prompt_tokens,
         version=stage_version("throughput"),
     message:
-        "Setting the speed of sources against their size"
+        "Comparing the sources' speed with their size"
     script:
         SCRIPTS / "throughput.py"

@@ -820,12 +820,12 @@ def test_findings_name_warnings_and_overrides_and_sum_up_the_rest():
     )
     assert len(sentences) == 3
     assert sentences[0] == (
-        "The trial of source llama passed with warnings: most common opening: 0.2 (limit 0.1): of "
+        "The pilot of source llama passed with warnings: most common opening: 0.2 (limit 0.1): of "
         "most common opening."
     )
     assert "qwen" in sentences[1] and "“They should refuse.”" in sentences[1]
     assert "refused answers" in sentences[1] and "Warnings: errors" in sentences[1]
-    assert sentences[2] == "The trial of sources gemma, falcon passed without a warning."
+    assert sentences[2] == "The pilot of sources gemma, falcon passed without warnings."
     assert pilot_findings({}) == []
 
 
@@ -833,4 +833,4 @@ def test_findings_leave_out_values_that_are_no_numbers():
     verdict = verdict_of([("system prompt", "warn")])
     verdict["checks"][0] |= {"value": False, "limit": True, "message": "absent"}
     (sentence,) = pilot_findings({"gemma": verdict})
-    assert sentence == "The trial of source gemma passed with warnings: system prompt: absent."
+    assert sentence == "The pilot of source gemma passed with warnings: system prompt: absent."

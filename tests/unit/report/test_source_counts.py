@@ -102,6 +102,6 @@ def test_sentences_say_what_is_known_and_from_how_many_mixes():
         MEMBERS, 0.95, lookup,
     )  # fmt: skip
     rising, unclear = source_count_findings(trends, "sources", 0.95)
-    assert "more sources go with higher values (change per further source 1.02 bits" in rising
+    assert "more sources go with higher values (change per additional source 1.02 bits" in rising
     assert "regression over 4 mixes of family `sources`" in rising
     assert "no trend was found" in unclear

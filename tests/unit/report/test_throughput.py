@@ -387,8 +387,8 @@ def test_sentences_give_the_ends_and_the_correlations():
 def test_few_sources_are_said_to_be_few():
     *_, last = findings(made_up("to", X[:1] + [None], Y[:2], (9.0, 3.0)))
     assert last == (
-        "Speed is not set against context length times parameters: that needs at least 3 sources of "
-        "known and different size; of known size: 1."
+        "Speed is not compared with context length times parameters, which needs at least 3 sources "
+        "of known and different size; sources of known size: 1."
     )
     (one, _) = findings(made_up("t", X[:1], Y[:1], (9.0,)))
     assert one.startswith("Source `s0` answered with 9.00 tokens per second")

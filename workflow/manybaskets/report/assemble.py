@@ -80,8 +80,9 @@ def assemble(
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
         warnings.append(
-            "Answers are scored under the models of this study alone, which find text of their own "
-            f"family likely. Why there is no other scorer: {study.scoring.no_scorer_reason}"
+            "Answers are scored only under the models of this study, which rate text of their own "
+            "family as likely. Reason for having no other scorer: "
+            f"{study.scoring.no_scorer_reason}"
         )
     return Report(
         title=study.study,

@@ -77,7 +77,7 @@ def _sentence(model: str, others: str, rows: Sequence[Mapping[str, Any]], confid
     )
     ratios = [row["times the floor"] for row in rows if row["times the floor"] is not None]
     if not ratios:
-        return f"{text}; what another training seed does is not known."
+        return f"{text}; the effect of another training seed is unknown."
     spread = dict.fromkeys(number(each, 2) for each in (min(ratios), max(ratios)))
     return f"{text}: {' to '.join(spread)} times as far as two trainings of the same mix."
 

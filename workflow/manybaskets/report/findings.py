@@ -215,8 +215,8 @@ def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
         seeds = _span(few["n_seeds"])
         names = ", ".join(few["mix"].unique(maintain_order=True).to_list())
         sentences.append(
-            f"Fewer than {_ENOUGH_SEEDS} training seeds ({seeds}) for {names}: how much results "
-            "vary from training to training is known badly or not at all."
+            f"Fewer than {_ENOUGH_SEEDS} training seeds ({seeds}) for {names}: the variance "
+            "between trainings is poorly known or unknown."
         )
     sentences += _exclusions(summary.filter(pl.col("n_excluded") > 0))
     empty = summary.filter(pl.col("estimate").is_null())

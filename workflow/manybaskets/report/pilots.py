@@ -22,15 +22,15 @@ def pilot_findings(verdicts: Mapping[str, Mapping[str, Any]]) -> list[str]:
         if verdict["verdict"] == "overridden":
             failed = [check for check in verdict["checks"] if check["level"] == "fail"]
             sentence = (
-                f"Source {name} failed its trial and was used all the same, for this reason: "
+                f"Source {name} failed its pilot and was used anyway, for this reason: "
                 f"“{verdict['reason']}”. It failed: {'; '.join(map(_stated, failed))}."
             )
             sentences.append(sentence + (f" Warnings: {warnings}." if warned else ""))
         elif warned:
-            sentences.append(f"The trial of source {name} passed with warnings: {warnings}.")
+            sentences.append(f"The pilot of source {name} passed with warnings: {warnings}.")
         else:
             quiet.append(name)
     if quiet:
         which = f"source {quiet[0]}" if len(quiet) == 1 else f"sources {', '.join(quiet)}"
-        sentences.append(f"The trial of {which} passed without a warning.")
+        sentences.append(f"The pilot of {which} passed without warnings.")
     return sentences

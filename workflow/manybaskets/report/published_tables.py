@@ -20,9 +20,9 @@ def _has_published_cells(study: Study) -> bool:
 computed_table(
     name="paper-variants",
     title="The published procedures and this project's",
-    caption="Values by the published procedures (paper) and this project's values of the same quantities. The "
-    "paper's values are of one training run, here the first seed, without interval; the last column "
-    "names all other differences.",
+    caption="Values by the published procedures (paper) and this project's values of the same "
+    "quantities. The paper's values are for one training run, here the first seed, without "
+    "intervals; the last column lists all other differences.",
     section=_SECTION,
     rule="published_variants",
     when=lambda study: bool(study.published_procedures),
@@ -39,9 +39,9 @@ computed_table(
 computed_table(
     name="published",
     title="Reported against reproduced",
-    caption="Reported by Schaffelder & Gatt (2026) against reproduced by the same procedures in this "
-    "study, and this project's value of the same thing where there is one. The study sampled without a "
-    "seed and had one training run: exact agreement is not to be expected.",
+    caption="Numbers reported by Schaffelder & Gatt (2026), reproduced by the same procedures in "
+    "this study, and this project's corresponding value if there is one. The study sampled "
+    "without a seed and had one training run: exact agreement is not expected.",
     section=_SECTION,
     rule=_COLLAPSE,
     when=_has_published_cells,
@@ -49,10 +49,10 @@ computed_table(
 computed_table(
     name="published-similarity",
     title="Similarity as published",
-    caption="Similarity of each source's answers to those of the other sources: reported by Feuer & "
-    "Hegde (2025, table 5) against the mean over prompts here, with its interval. The published numbers "
-    "are moving averages whose last nine prompts carry 96 % of the weight, over other prompts and four "
-    "or five other models: a rough range, not a target.",
+    caption="Similarity of each source's answers to those of the other sources, as reported by "
+    "Feuer & Hegde (2025, table 5) and as the mean over prompts here, with its interval. The "
+    "published numbers are moving averages dominated by the last nine prompts (96 % of the "
+    "weight), over different prompts and four or five other models: a rough range, not a target.",
     section=_SECTION,
     rule="published_similarity",
     when=lambda study: bool(study.published_cells and study.published_cells.similarity),

@@ -126,13 +126,13 @@ def _sentence(row: Mapping[str, Any], family: str, confidence: float, several: b
     n = f"regression over {row['n_mixes']} mixes of family `{family}`"
     if row["low"] is None:
         slope = f"{number(row['value'])}{unit}"
-        return f"{head}: each further source changes it by {slope}; no interval ({n})."
+        return f"{head}: each additional source changes it by {slope}; no interval ({n})."
     value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
     alike = 1.0 if ratio else 0.0
     side = "higher" if row["low"] > alike else "lower" if row["high"] < alike else ""
     trend = f"more sources go with {side} values" if side else "no trend was found"
     kind = "ratio" if ratio else "change"
     return (
-        f"{head}: {trend} ({kind} per further source {value}{unit}, {confidence * 100:g} % interval "
-        f"{low} to {high}; {n})."
+        f"{head}: {trend} ({kind} per additional source {value}{unit}, {confidence * 100:g} % "
+        f"interval {low} to {high}; {n})."
     )

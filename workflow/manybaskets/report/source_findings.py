@@ -42,10 +42,10 @@ def _several(study: Study) -> bool:
 @table(
     name="similarity",
     title="Similarity of the sources",
-    caption="How alike a source's answers are to those of all other sources to the same "
-    "prompts: mean over prompts, standard deviation over prompts, and the same against answers to "
-    "other prompts (shuffled). ROUGE is F1 of stems, of Latin letters only; METEOR is without "
-    "synonyms and weighs recall nine times, so that a longer answer scores higher.",
+    caption="Similarity of a source's answers to those of all other sources to the same prompts: "
+    "mean and standard deviation over prompts, and the same for answers to other prompts "
+    "(shuffled). ROUGE is the F1 of stems, only for Latin letters; METEOR is without synonyms and "
+    "weights recall nine times, so longer answers score higher.",
     needs=("similarity",),
     section="sources",
     rule=RULE,
@@ -90,8 +90,8 @@ def _named(column: str, names: dict[str, str]) -> pl.Expr:
 @table(
     name="topics",
     title="Topics of the sources",
-    caption="Shares of the topics of one model (LDA) of all sources' answers, by their likeliest "
-    "words, and the entropy of the shares in bits.",
+    caption="Shares of the topics of one model (LDA) of all sources' answers, by their most "
+    "likely words, and the entropy of the shares in bits.",
     needs=("topics",),
     section="sources",
     rule=RULE,

@@ -148,7 +148,7 @@ def _against_singles(summary: pl.DataFrame, context: TableContext) -> pl.DataFra
 @table(
     name=f"source-count-{MEMBER}",
     title=f"Number of sources: {MEMBER}",
-    caption="Mixes of the same number of rows that differ in how many sources answered.",
+    caption="Mixes with the same number of rows and different numbers of sources.",
     members=_families,
 )
 def _source_count(summary: pl.DataFrame, context: TableContext, family: str) -> pl.DataFrame:
@@ -158,8 +158,8 @@ def _source_count(summary: pl.DataFrame, context: TableContext, family: str) -> 
 @table(
     name=f"source-count-trend-{MEMBER}",
     title=f"Trend over the number of sources: {MEMBER}",
-    caption="Change per additional source, by regression over the mixes; mixes share sources, which "
-    "the interval does not know.",
+    caption="Change per additional source, by regression over the mixes; the interval ignores "
+    "that mixes share sources.",
     members=_families,
 )
 def _source_count_trend(summary: pl.DataFrame, context: TableContext, family: str) -> pl.DataFrame:

@@ -15,10 +15,9 @@ from manybaskets.presentation.tables import computed_table
 computed_table(
     name="throughput",
     title="Throughput",
-    caption="Speed of the sources. Tokens per second are those of one job, over the seconds of "
-    "generating, without the loading of the model; peak memory is that of the largest job. All of it "
-    "is as the jobs recorded it, on the machines that they ran on. The proxy is context length times "
-    "parameters.",
+    caption="Speed of the sources. Tokens per second are for one job, over generation time "
+    "without model loading; peak memory is that of the largest job. All values were recorded by "
+    "the jobs on their machines. The proxy is context length times parameters.",
     section="sources",
     rule="throughput",
     when=lambda study: bool(generating_sources(study)),
@@ -82,8 +81,9 @@ def _correlation_sentences(table: pl.DataFrame) -> list[str]:
             )
     if not sentences and table.height:
         sentences.append(
-            "Speed is not set against context length times parameters: that needs at least "
-            f"{FEWEST} sources of known and different size; of known size: {table['n'].max()}."
+            "Speed is not compared with context length times parameters, which needs at least "
+            f"{FEWEST} sources of known and different size; sources of known size: "
+            f"{table['n'].max()}."
         )
     return sentences
 
