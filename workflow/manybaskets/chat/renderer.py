@@ -18,7 +18,7 @@ from manybaskets.chat.reasoning import closing_of_open_thought
 from manybaskets.errors import UserError
 
 # Placeholder for the answer when reading the surrounding text from the template.
-_ANSWER = "\u27e6answer\u27e7"
+_ANSWER = "\u27e6012345\u27e7"
 
 
 class ChatRenderer:
