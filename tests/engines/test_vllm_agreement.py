@@ -292,7 +292,7 @@ def test_what_nobody_waits_for_does_not_come_later(vllm):
         ("llama", "other base", ["another base than 'llama'"]),
         ("llama", "huge rank", ["has rank 1024", "at most 512", "engine `transformers`"]),
         ("llama", "unknown kind", ["vLLM cannot run this", "DoRA", "adapter"]),
-        ("llama", "no effect", ["the adapter has no effect", "zero", "beside the base model"]),
+        ("llama", "no effect", ["the adapter has no effect", "zero", "from the base model"]),
         ("llama", "second name", ["two runs have the same adapter", "copy"]),
         ("fp8", "fp8", ["quantization is fp8", "CPU build", "null on a CPU"]),
         (

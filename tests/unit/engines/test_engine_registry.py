@@ -94,7 +94,7 @@ def test_its_mistakes_are_told_with_their_key(phrases, source, message):
 
 def test_an_engine_is_refused_where_it_cannot_do_what_is_asked(phrases):
     for key, message in (
-        ({"responses": SHIPPED["responses"] | {"engine": PHRASES}}, "cannot answer with adapters"),
+        ({"responses": SHIPPED["responses"] | {"engine": PHRASES}}, "cannot run adapters"),
         ({"preference": SHIPPED["preference"] | {"judging": {"engine": PHRASES}}}, "cannot read"),
     ):
         with pytest.raises(UserError) as error:

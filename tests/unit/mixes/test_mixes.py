@@ -180,7 +180,7 @@ def test_assignments_of_the_plain_kinds(prompts):
     by_part = assign(prompts, MULTI, "m", 1).join(prompts, on="prompt_id")
     assert set(by_part.select("part", "source").iter_rows()) == set(enumerate(SOURCES[1:], 1))
     few = MultiMix(kind="multi", sources=["hen", "duck"])
-    with pytest.raises(UserError, match="none for part 3, 4") as caught:
+    with pytest.raises(UserError, match="no source for part 3, 4") as caught:
         assign(prompts, few, "few", 1)
     assert "mixes.few.sources" in caught.value.where
 
