@@ -11,6 +11,7 @@ import pytest
 from repository import ROOT
 from semantic_inputs import unit
 
+from manybaskets.config.data import FileDataset
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import embedding
@@ -196,7 +197,7 @@ def test_measures_of_sources_need_no_run(study) -> None:
 def test_the_embedded_world_is_no_measure_of_other_datasets(study) -> None:
     other = study.model_copy(
         update={
-            "dataset": study.dataset.model_copy(update={"kind": "file"}),
+            "dataset": FileDataset(kind="file", path="rows.jsonl"),
             "measures": ["self_bleu"],
         }
     )

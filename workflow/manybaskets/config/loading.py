@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         return study
     except ValueError as error:
         wrong = isinstance(error, ValidationError)
-        lines = [_line(problem) for problem in error.errors()] if wrong else [str(error)]
+        lines = [_line(problem, settings) for problem in error.errors()] if wrong else [str(error)]
         raise UserError(
             what=f"the config has {len(lines)} error{'s' if len(lines) > 1 else ''}:\n    "
             + "\n    ".join(lines),
@@ -40,8 +40,8 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
         ) from None
 
 
-def _line(problem: Mapping[str, Any]) -> str:
-    path = [str(step) for step in problem["loc"]]
+def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    path = _keys(problem["loc"], settings)
     message = problem["msg"].removeprefix("Value error, ")
     if not path:
         return message
@@ -51,7 +51,28 @@ def _line(problem: Mapping[str, Any]) -> str:
         return f"{'.'.join(path)}: unknown key"
     if problem["type"] == "renamed_key" or problem["type"] in KIND_ERRORS:
         return f"{'.'.join(path)}: {message}"
+    if problem["type"] == "union_tag_not_found":
+        return f"{'.'.join(path)}: the key `kind` is missing"
     return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
+
+
+def _keys(steps: Sequence[int | str], settings: Any) -> list[str]:
+    """The keys that lead to an error: its path without the kinds of pydantic's unions.
+
+    An experiment's section may have such unions. They add the chosen kind to the path, a level that
+    the file does not have.
+    """
+    keys, value, entered = [], settings, True
+    for step in steps:
+        section = value if isinstance(value, Mapping) else {}
+        if entered and section.get("kind") == step:
+            entered = False
+            continue
+        keys.append(str(step))
+        entered = True
+        entry = value[step] if isinstance(value, list) and isinstance(step, int) else None
+        value = section.get(step, entry)
+    return keys
 
 
 def load_study(path: Path) -> Study:
