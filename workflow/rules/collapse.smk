@@ -150,7 +150,7 @@ rule growth:
         runtime=60,
     params:
         conditions=[[*run, TEST] for run in FILES.runs.all()]
-        + [["sources", name, 0, TRAIN] for name in STUDY.described_sources()],
+        + [["sources", name, 0, TRAIN] for name in STUDY.analysed_sources()],
         version=stage_version("growth"),
     message:
         "Computing vocabulary growth"

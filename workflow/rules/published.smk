@@ -6,7 +6,7 @@ rule published_procedures:
     input:
         responses=[FILES.runs.responses(*run, TEST) for run in first_runs(STUDY)],
         likelihoods=[FILES.runs.likelihood(*run) for run in first_runs(STUDY)],
-        sources=[FILES.sources.answers(name) for name in STUDY.described_sources()],
+        sources=[FILES.sources.answers(name) for name in STUDY.analysed_sources()],
         split=FILES.data.split(),
         splitter=splitter_files(STUDY),
     output:
@@ -29,7 +29,7 @@ rule published_procedures:
         ),
         groups=asdict(groups_of(STUDY)),
         runs=first_runs(STUDY),
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         embedding=STUDY.embedding.model_dump(),
         work=str(FILES.measures.published_procedures_work()),
         version=stage_version("published_procedures"),

@@ -10,7 +10,7 @@ use rule match_runs as match_sources with:
     log:
         FILES.log("sources/matched"),
     params:
-        prompt_sets=[TRAIN for _ in STUDY.described_sources()],
+        prompt_sets=[TRAIN for _ in STUDY.analysed_sources()],
         version=stage_version("match_runs"),
     message:
         "Matching the prompts of all sources"
@@ -71,7 +71,7 @@ use rule swap as swap_sources with:
             for name, family in swapped_families(STUDY, sources=True).items()
         },
         runs=swapped_sources(STUDY),
-        seeds={name: [0] for name in STUDY.described_sources()},
+        seeds={name: [0] for name in STUDY.analysed_sources()},
         swaps=STUDY.statistics.answer_swaps,
         seed=STUDY.seed,
         version=stage_version("swap"),
@@ -96,7 +96,7 @@ rule similarity:
         mem_mb=4000,
         runtime=60,
     params:
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         similarity=lambda w: STUDY.source_analysis.similarity.model_dump(),
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
@@ -125,7 +125,7 @@ rule topics:
         mem_mb=4000,
         runtime=240,
     params:
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         topics=lambda w: STUDY.source_analysis.topics.model_dump(),
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
@@ -158,7 +158,7 @@ rule distances:
         mem_mb=4000,
         runtime=60,
     params:
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         prompts=lambda w: STUDY.source_analysis.distance_prompts,
         statistics=STUDY.statistics.model_dump(),
         seed=STUDY.seed,
@@ -186,7 +186,7 @@ rule source_map:
         mem_mb=2000,
         runtime=60,
     params:
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         prompts=STUDY.source_analysis.map_prompts if STUDY.source_analysis else 0,
         seed=STUDY.seed,
         version=stage_version("source_map"),

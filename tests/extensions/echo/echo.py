@@ -25,7 +25,7 @@ class EchoExperiment(Experiment):
     rules = Path(__file__).with_name("echo.smk")
 
     def check(self, study):
-        if not study.described_sources():
+        if not study.analysed_sources():
             raise ValueError("echo: no source is described; set `source_analysis`")
 
     def statistics(self, study):
@@ -33,7 +33,7 @@ class EchoExperiment(Experiment):
 
     def job_profiles(self, study):
         def answers_read(wildcards, rows):
-            return Work(rows.train and rows.train * len(study.described_sources()))
+            return Work(rows.train and rows.train * len(study.analysed_sources()))
 
         return {"echo_count": JobProfile(work=answers_read, seconds=(2.0, 1e-5, 0.0))}
 

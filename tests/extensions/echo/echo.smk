@@ -4,7 +4,7 @@
 rule echo_count:
     input:
         prompts=FILES.data.prompts("train"),
-        answers=[FILES.sources.answers(name) for name in STUDY.described_sources()],
+        answers=[FILES.sources.answers(name) for name in STUDY.analysed_sources()],
     output:
         FILES.statistics.table("echo"),
     log:
@@ -14,7 +14,7 @@ rule echo_count:
     conda:
         ENVS / "light.yaml"
     params:
-        sources=STUDY.described_sources(),
+        sources=STUDY.analysed_sources(),
         echo=STUDY.echo.science(),
     message:
         "Counting repeated words"

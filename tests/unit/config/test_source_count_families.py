@@ -91,7 +91,7 @@ def test_only_sources_that_mixes_use_are_described_unless_named():
     settings["preference"] = None  # names mixes, too
     settings |= {"comparisons": {}, "source_counts": {}}
     made = parse_study(settings, "c.yaml")
-    assert made.described_sources() == ["human", "qwen"] == made.used_sources()
+    assert made.analysed_sources() == ["human", "qwen"] == made.used_sources()
     named = settings | {"source_analysis": {"measures": ["response_words"], "sources": ["falcon"]}}
     with pytest.raises(UserError, match="source_analysis.sources: 'falcon' is not among sources"):
         parse_study(named, "c.yaml")

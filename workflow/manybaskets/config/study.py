@@ -183,7 +183,7 @@ class Study(Section):
         for name, family in self.comparisons.items():
             key = f"comparisons.{name}"
             of_sources = family.prompt_set == TRAIN
-            allowed = self.described_sources() if of_sources else conditions
+            allowed = self.analysed_sources() if of_sources else conditions
             section = "sources listed in `source_analysis`" if of_sources else "mixes"
             self._require(f"{key}.baseline", [family.baseline], allowed, section)
             self._require(f"{key}.conditions", family.conditions, allowed, section)
@@ -343,7 +343,7 @@ class Study(Section):
 
     def used_sources(self) -> list[str]:
         """Sources that any mix uses or that are analysed, in config order."""
-        used = {*self.mixed_sources(), *self.described_sources()}
+        used = {*self.mixed_sources(), *self.analysed_sources()}
         return [source for source in [HUMAN, *self.sources] if source in used]
 
     def mixed_sources(self) -> list[str]:
@@ -351,7 +351,7 @@ class Study(Section):
         used = {source for mix in self.mixes for source in self.mix_sources(mix)}
         return [source for source in [HUMAN, *self.sources] if source in used]
 
-    def described_sources(self) -> list[str]:
+    def analysed_sources(self) -> list[str]:
         """Sources whose answers are measured, in config order; human answers if they exist."""
         if not self.source_analysis:
             return []

@@ -125,7 +125,7 @@ class Files:
     def answers_to(self, prompt_set: str) -> list[Path]:
         """All answers to a prompt set: those of the sources to `train`, else those of the runs."""
         if prompt_set == TRAIN:
-            return [self.sources.answers(name) for name in self.study.described_sources()]
+            return [self.sources.answers(name) for name in self.study.analysed_sources()]
         return [self.runs.responses(*run, prompt_set) for run in self.runs.all()]
 
     def cards(self) -> list[Path]:
@@ -135,7 +135,7 @@ class Files:
 
     def measured(self) -> list[Path]:
         """Measured rows of all runs and of all described sources."""
-        sources = [self.sources.measures(name) for name in self.study.described_sources()]
+        sources = [self.sources.measures(name) for name in self.study.analysed_sources()]
         return self.measures.of_runs() + sources
 
     @property

@@ -76,7 +76,7 @@ def check_similarity(study: Study, path: Path) -> None:
     named = study.published_cells.similarity if study.published_cells else {}
     if not named:
         return
-    described = study.described_sources()
+    described = study.analysed_sources()
     rows = sorted({row for row, _ in load_similarity(path)})
     for source, row in named.items():
         for name, known, kind in (

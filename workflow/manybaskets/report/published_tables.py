@@ -13,7 +13,7 @@ def _has_published_cells(study: Study) -> bool:
     if not cells:
         return False
     return bool(
-        (cells.targets and cells.conditions) or set(cells.sources) & set(study.described_sources())
+        (cells.targets and cells.conditions) or set(cells.sources) & set(study.analysed_sources())
     )
 
 

@@ -36,7 +36,7 @@ RULE = "source_tables"
 
 
 def _several(study: Study) -> bool:
-    return bool(study.source_analysis) and len(study.described_sources()) > 1
+    return bool(study.source_analysis) and len(study.analysed_sources()) > 1
 
 
 @table(

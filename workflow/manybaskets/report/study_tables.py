@@ -42,7 +42,7 @@ class Order:
             measures=study.all_measures(),
             targets=study.targets,
             mixes=list(study.mixes),
-            sources=study.described_sources(),
+            sources=study.analysed_sources(),
             singles=[name for name, mix in study.mixes.items() if mix.composition == "single"],
             multis=[
                 name

@@ -70,7 +70,7 @@ def divergence(divergences: pl.DataFrame, stem: Path, *, look: Look) -> list[Pat
 
 
 def _plan_source_distances(study: Study) -> Iterator[PlannedFigure]:
-    sources, described = study.described_sources(), study.source_analysis
+    sources, described = study.analysed_sources(), study.source_analysis
     if not described or len(sources) < 2:
         return
     topics = ["topics"] if described.topics else []

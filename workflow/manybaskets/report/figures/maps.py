@@ -26,7 +26,7 @@ _CAPTION = """
     needs=("source-map",),
     section="sources",
     caption=_CAPTION,
-    when=lambda study: bool(study.source_analysis and len(study.described_sources()) > 1),
+    when=lambda study: bool(study.source_analysis and len(study.analysed_sources()) > 1),
 )
 def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
     """Answers as dots in the colour of their source; a large marker is the middle of its dots.

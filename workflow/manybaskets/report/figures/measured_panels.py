@@ -69,7 +69,7 @@ def rows_of_runs(study: Study) -> list[str]:
 
 def rows_of_sources(study: Study) -> list[str]:
     """Row names of panels that show the sources."""
-    return panel_grid.row_names(study.described_sources(), [])
+    return panel_grid.row_names(study.analysed_sources(), [])
 
 
 def _shown_elsewhere(measure: str, prompt_set: str) -> bool:

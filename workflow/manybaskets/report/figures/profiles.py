@@ -40,7 +40,7 @@ def _plan(study: Study) -> Iterator[PlannedFigure]:
     listed = [*measured_names(study, TEST), *measured_names(study, TRAIN)]
     names = [name for name in dict.fromkeys(listed) if name.startswith(STYLE)]
     rows = rows_of_runs(study) if study.targets else []
-    rows = [*rows, "other", *study.described_sources()]
+    rows = [*rows, "other", *study.analysed_sources()]
     arrangement = arrange([get(name).label for name in names], rows, study.figures)
     chunks = pages(names, arrangement.per_page, arrangement.columns)
     yield PlannedFigure(
