@@ -13,22 +13,32 @@ export PATH := $(abspath $(BIN)):$(PATH)
 study: setup
 	snakemake --cores $(CORES)
 
-# Two runs of pytest side by side, since many tests keep one core busy; what the second says comes at the end.
-# It takes two studies of its own beside the library's tests, and is done before the first comes to SLURM.
-# Those on a real SLURM run where Debian's slurm-wlm is installed; what is skipped is told with its reason.
-BESIDE := $(VENV)/tests-of-the-library.log
-ASIDE := tests/workflow/test_restricted_texts.py tests/workflow/test_training_stage.py
+# Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
+# the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
+# Tests on a real SLURM need Debian's slurm-wlm; every skipped test is listed with its reason.
+TESTS := $(VENV)/tests
+TEST_GROUPS := study workflow unit cluster engines
+PYTEST := python -m pytest --durations=20 --durations-min=5
+SELECTED.study := tests/workflow -m finished
+SELECTED.workflow := tests/workflow -m 'not finished'
+SELECTED.unit := tests/unit
+SELECTED.cluster := tests/cluster
+SELECTED.engines := tests/engines
 # By another name, or `make -n test` would run the tests.
 AGAIN := $(MAKE)
 test: setup
-	@echo "tests/unit, tests/engines and $(ASIDE) run beside these; their output follows ($(BESIDE))"
-	@{ python -m pytest tests/unit $(ASIDE); units=$$?; $(AGAIN) setup-vllm && python -m pytest tests/engines && \
-		exit $$units; } >$(BESIDE) 2>&1 & beside=$$!; \
-	trap 'kill $$beside' INT TERM; \
-	python -m pytest tests/workflow tests/cluster $(ASIDE:%=--ignore=%); here=$$?; \
-	wait $$beside; there=$$?; cat $(BESIDE); \
-	[ $$here = 0 ] && [ $$there = 0 ] || \
-		{ echo "tests failed: workflow and cluster ended with $$here, unit and engines with $$there"; exit 1; }
+	@rm -rf $(TESTS) && mkdir -p $(TESTS)
+	@$(AGAIN) --no-print-directory --keep-going --jobs=2 $(TEST_GROUPS:%=group-%); status=$$?; \
+	echo "Slowest tests of all groups:"; \
+	cat $(TESTS)/*.log | grep -E '^[0-9.]+s +(call|setup|teardown) ' | sort -rn | head -25; exit $$status
+
+.PHONY: $(TEST_GROUPS:%=group-%)
+$(TEST_GROUPS:%=group-%): group-%: setup
+	@echo "tests of group $* begin; their output follows when they end ($(TESTS)/$*.log)"
+	@begun=$$(date +%s); $(PYTEST) $(SELECTED.$*) >$(TESTS)/$*.log 2>&1; status=$$?; cat $(TESTS)/$*.log; \
+	echo "tests of group $* took $$(( ($$(date +%s) - begun) / 60 )) minutes"; exit $$status
+
+group-engines: setup-vllm
 
 test-cluster: setup
 	python -m pytest tests/cluster

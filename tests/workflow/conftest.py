@@ -8,6 +8,14 @@ import pytest
 from projects import Project, new_project
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what reads the finished study, so that one group of `make test` has it all."""
+    for item in items:
+        if "finished" in getattr(item, "fixturenames", ()):
+            item.add_marker("finished")
+
+
 @pytest.fixture()
 def project(tmp_path) -> Project:
     """A fresh copy without results."""
