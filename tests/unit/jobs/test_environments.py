@@ -134,8 +134,8 @@ def test_every_declared_package_is_imported():
         for top in third_party(file)
         for owner in DISTRIBUTIONS.get(top, {top})
     }
-    # pygments colours `snakemake --report`; vLLM's build for CPUs stands for vLLM.
-    assert declared("models", "api") - imported == {"pygments"}
+    # pygments colours `snakemake --report`; transformers reads GGUF files with gguf.
+    assert declared("models", "api") - imported == {"pygments", "gguf"}
 
 
 def installed_size(packages: set[str]) -> float:
@@ -164,7 +164,7 @@ def test_the_light_installation_is_light():
 
 def test_what_must_be_light_loads_no_heavy_package():
     """Parsing, measures, statistics, tables, figures and report in one fresh Python."""
-    modules = ["config", "measures.stage", "statistics", "report.assemble", "report.counts",
+    modules = ["config", "measures.measuring", "statistics", "report.assemble", "report.counts",
                "report.figures", "measures.knowledge", "generation.answering",
                "mixes.training_set", "generation.replay", "generation.pilot.trial",
                "generation.throughput", "cards.mix_card", "generation.source"]  # fmt: skip
