@@ -12,11 +12,11 @@ CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg}
 
 
 @pytest.mark.parametrize("method", CORRECTIONS)
-@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=40), level=st.floats(0.001, 0.2))
+@given(p=st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=40), level=st.floats(0.001, 0.2))
 def test_adjusted_p_are_those_of_statsmodels(method, p, level):
     rejected, expected, _, _ = multipletests(p, alpha=level, method=method)
     adjusted = CORRECTIONS[method](p)
-    np.testing.assert_allclose(adjusted, expected, rtol=1e-12)
+    np.testing.assert_allclose(adjusted, expected, rtol=1e-12, atol=1e-300)
     at_the_edge = np.isclose(adjusted, level, rtol=1e-12)
     assert ((adjusted <= level) == rejected)[~at_the_edge].all()
 
