@@ -370,6 +370,7 @@ def test_counts_and_lengths_of_a_source(tmp_path):
         "answers truncated at the token limit": ["1"],
         "rows asked more than once": ["1"],
         "prompts shortened to fit": ["3"],
+        "reasoning removed from": ["0"],
         "tokens in, for these rows": [str(10 + 10 + 11 + 12 + 10)],
         "tokens out, for these rows": [str(4 * 5 + 900)],
     }

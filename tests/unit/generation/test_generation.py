@@ -206,6 +206,32 @@ def test_a_refused_answer_is_asked_again_with_a_new_seed(tmp_path):
     assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
 
 
+def test_reasoning_is_removed_counted_and_no_part_of_the_next_prompt(tmp_path):
+    prompts = prompt_table(["Who?", "Where?"], [["And then?"], []])
+    engine = Scripted(lambda r: f"<think>\nhm {r.turn}\n</think>\n\nKing Harl {r.turn}.")
+    frame = answer(engine, prompts, tmp_path / "w", tmp_path / "out.parquet", quality=Quality())
+    assert sorted(frame["text"]) == ["King Harl 0.", "King Harl 0.", "King Harl 1."]
+    assert engine.asked[-1].messages[1] == ("assistant", "King Harl 0.")
+    assert read_metadata(tmp_path / "out.parquet")["answers_with_reasoning"] == 3
+    # The journal holds the answers: a job that resumes counts the same.
+    again = Scripted(lambda request: pytest.fail("asked again"))
+    answer(again, prompts, tmp_path / "w", tmp_path / "two.parquet", quality=Quality())
+    assert (tmp_path / "out.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_a_thought_that_fills_the_answer_is_no_answer(tmp_path):
+    """A source is asked again; a run, whose answers are measured, has a failed row without text."""
+    prompts = prompt_table(["Who?", "Where?"])
+    cut = Completion("<think>hm, let me", "length", 5, 7)
+    engine = Scripted(lambda r: cut if r.prompt_id == "p00" and r.attempt < 3 else "King Harl.")
+    frame = answer(engine, prompts, tmp_path / "w", tmp_path / "a.parquet", quality=Quality())
+    assert frame.sort("prompt_id")["attempts"].to_list() == [3, 1]
+    frame = answer(engine, prompts, tmp_path / "v", tmp_path / "b.parquet", max_error_share=0.5)
+    failed = frame.sort("prompt_id").row(0, named=True)
+    assert failed["finish_reason"] == "error" and failed["text"] is None
+    assert failed["error"] == "only reasoning, no answer"
+
+
 def test_an_answer_that_stays_bad_is_set_apart(tmp_path):
     prompts = prompt_table([f"Question {number}?" for number in range(60)])
     engine = Scripted(lambda r: "" if r.prompt_id == "p07" else "King Harl did.")

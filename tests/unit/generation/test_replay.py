@@ -154,6 +154,7 @@ def test_every_format_answers_alike(tmp_path, name):
         "matched_by": "text",
         "rows": {"file": 2, "matched": 2, "unused": 0},
         "samples": 1,
+        "answers_with_reasoning": 0,
         "shortened_prompts": 0,
         "served": [],
     }
@@ -490,3 +491,16 @@ def test_repeated_prompts_of_dolly_get_each_of_their_answers_once(dolly, tmp_pat
         found[instruction, context][given[prompt_id]] += 1
     assert found == wanted
     assert sum(each.total() > 1 for each in wanted.values()) == 130
+
+
+def test_reasoning_in_ready_answers_is_removed_and_counted(tmp_path):
+    """F03: of `reasoning </think> answer` and `<think>…</think>answer` the answer alone is taken."""
+    forms = ["hm\n</think>\n\nThe town is old.", "<think>hm</think>The town is new."]
+    questions = [f"Tell me of town {number}." for number in range(len(forms))]
+    rows = [
+        {"instruction": question, "response": text}
+        for question, text in zip(questions, forms, strict=True)
+    ]
+    frame = answered(asked(*questions), write(tmp_path / "a.jsonl", rows), tmp_path)
+    assert sorted(frame["text"]) == ["The town is new.", "The town is old."]
+    assert read_metadata(tmp_path / "train.parquet")["answers_with_reasoning"] == 2

@@ -12,7 +12,10 @@ CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg}
 
 
 @pytest.mark.parametrize("method", CORRECTIONS)
-@given(p=st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=40), level=st.floats(0.001, 0.2))
+@given(
+    p=st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=40),
+    level=st.floats(0.001, 0.2),
+)
 def test_adjusted_p_are_those_of_statsmodels(method, p, level):
     rejected, expected, _, _ = multipletests(p, alpha=level, method=method)
     adjusted = CORRECTIONS[method](p)

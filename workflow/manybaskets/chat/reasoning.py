@@ -34,6 +34,11 @@ def closing_of_open_thought(prompt: str) -> str:
     return ""
 
 
+def holds_reasoning(text: str) -> bool:
+    """Whether a text holds the tags of a thought anywhere."""
+    return any(opening in text or closing in text for opening, closing in _FORMS)
+
+
 def split_reasoning(text: str) -> tuple[str, str]:
     """Split a model's text into its reasoning and its answer.
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.chat import Prompt, prompts_of
+from manybaskets.chat import Prompt, prompts_of, split_reasoning
 from manybaskets.config.engines import Quality
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import Completion, Engine, LocalEngine, Request
@@ -31,6 +31,7 @@ from manybaskets.records.responses import (
 
 log = logging.getLogger(__name__)
 AnswerKey = tuple[str, int]
+ONLY_REASONING = "only reasoning, no answer"
 
 
 def fixed_batches(requests: Sequence[Request], batch_size: int) -> list[list[Request]]:
@@ -111,6 +112,7 @@ def answer_prompts(
     metadata = identity | {
         "samples": settings.samples,
         "shortened_prompts": work.shortened,
+        "answers_with_reasoning": sum(bool(row.get("reasoned")) for row in work.finished.values()),
         "served": sorted(work.served),
         "git_commit": git_commit(),
     }
@@ -258,8 +260,10 @@ class _Work:
             reason = fault(
                 row["text"], [prompt.text(), *prompt.follow_ups][turn], self.settings.quality
             )
+        elif self.settings.quality and row["error"] == ONLY_REASONING:
+            reason = ONLY_REASONING
         if reason:
-            self.refused[place] = row | {"reason": reason}
+            self.refused[place] = row | {"reason": reason, "text": row["text"] or ""}
             failed = {"text": None, "finish_reason": "error", "error": f"not taken: {reason}"}
             self.finished[place] = row | failed
             return False
@@ -282,18 +286,25 @@ def _content(request: Request) -> list[Any]:
 
 
 def _row(request: Request, completion: Completion) -> dict[str, Any]:
+    """A response; reasoning before the answer is removed, because it is never trained on or measured."""
     counted = completion.prompt_tokens
+    reasoning, text = split_reasoning(completion.text or "")
+    finish_reason, error = completion.finish_reason, completion.error
+    if reasoning and not text.strip():
+        finish_reason, error = "error", ONLY_REASONING
+    answered = completion.text is not None and finish_reason != "error"
     return {
         "prompt_id": request.prompt_id,
         "sample": request.sample,
         "turn": request.turn,
-        "text": completion.text,
-        "finish_reason": completion.finish_reason,
+        "text": text if answered else None,
+        "finish_reason": finish_reason,
         "prompt_tokens": counted if counted is not None else len(request.ids) or None,
         "completion_tokens": completion.completion_tokens,
         "attempts": request.attempt,
-        "error": completion.error,
+        "error": error,
         "served": completion.served,
+        **({"reasoned": True} if reasoning else {}),
     }
 
 

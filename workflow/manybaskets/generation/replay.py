@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.chat import Prompt, prompts_of
+from manybaskets.chat import Prompt, prompts_of, split_reasoning
 from manybaskets.config.data import HubDataset
 from manybaskets.config.engines import Quality, ReplaySettings
 from manybaskets.config.sections import Fields
@@ -252,7 +252,8 @@ def replay(
     )
     counts = {"file": answers.size, "matched": len(made), "unused": answers.size - len(made)}
     log.info("rows of the file: %s", counts)
-    write_responses(rows, output, _metadata(name, engine, file, answers.key, counts))
+    reasoned = {"answers_with_reasoning": sum("reasoned" in row for row in made)}
+    write_responses(rows, output, _metadata(name, engine, file, answers.key, counts) | reasoned)
     return frame
 
 
@@ -273,6 +274,9 @@ def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
     """A response, with the `reason` for rejecting its answer and the rejected answer in `refused`."""
     row = dict.fromkeys(RESPONSES) | {"reason": None, "refused": None}
     row |= {"prompt_id": prompt.prompt_id, "sample": 0, "turn": 0, "attempts": 1}
+    reasoning, answer = split_reasoning(answer)
+    if reasoning:
+        row["reasoned"] = True
     if not answer.strip():
         return row | {"finish_reason": "error", "error": NO_ANSWER}
     reason = fault(answer, prompt.text(), quality)

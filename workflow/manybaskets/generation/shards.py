@@ -45,12 +45,18 @@ def collect_shards(
         )
     shortened = sum(metadata["shortened_prompts"] for metadata in written)
     served = sorted({name for metadata in written for name in metadata["served"]})
-    own = {"shortened_prompts": shortened, "served": served, "git_commit": git_commit()}
+    reasoned = sum(metadata.get("answers_with_reasoning", 0) for metadata in written)
+    own = {
+        "shortened_prompts": shortened,
+        "answers_with_reasoning": reasoned,
+        "served": served,
+        "git_commit": git_commit(),
+    }
     write_responses(frame, output, settings[0] | own)
 
 
 def _common(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    own = {"shortened_prompts", "served", "git_commit"}
+    own = {"shortened_prompts", "answers_with_reasoning", "served", "git_commit"}
     return {key: value for key, value in metadata.items() if key not in own}
 
 

@@ -97,4 +97,7 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
     add(stage, name, "asked more than once", (frame["attempts"] > 1).sum())
     add(stage, name, "cut at the token limit", (reasons == "length").sum())
     add(stage, name, "empty", (frame["text"] == "").sum())
-    add(stage, name, "prompts shortened", read_metadata(file).get("shortened_prompts", 0))
+    metadata = read_metadata(file)
+    add(stage, name, "prompts shortened", metadata.get("shortened_prompts", 0))
+    if metadata.get("answers_with_reasoning"):
+        add(stage, name, "reasoning removed", metadata["answers_with_reasoning"])

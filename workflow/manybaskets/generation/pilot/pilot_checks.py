@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from manybaskets.chat import Prompt, Rendered
+from manybaskets.chat import Prompt, Rendered, holds_reasoning
 from manybaskets.config.sources import Source
 from manybaskets.generation.language_detection import language_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
@@ -169,12 +169,16 @@ def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
     def echo(row: Row) -> bool:
         return echoes(row["text"], question_of(trial, row))
 
+    def reasons(row: Row) -> bool:
+        return holds_reasoning(row["text"])
+
     shares = {
         "empty answers": (lambda row: not row["text"].strip(), pilot.max_empty_share),
         "truncated answers": (_cut, pilot.max_truncated_share),
         "repeating answers": (repeats, pilot.max_repeated_share),
         "refused answers": (lambda row: is_refusal(row["text"]), pilot.max_refused_share),
         "echoes of the prompt": (echo, quality.max_failed_share),
+        "answers with reasoning": (reasons, quality.max_failed_share),
         "answers in a wrong language": (strange, pilot.max_wrong_language_share),
         "otherwise unusable answers": (other_fault, quality.max_failed_share),
     }
