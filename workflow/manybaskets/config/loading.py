@@ -41,7 +41,7 @@ def parse_study(settings: Mapping[str, Any], where: str) -> Study:
 
 
 def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    path = _keys(problem["loc"], settings)
+    path = _keys(problem["loc"], settings, missing=problem["type"] == "missing")
     message = problem["msg"].removeprefix("Value error, ")
     if not path:
         return message
@@ -56,16 +56,18 @@ def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
 
 
-def _keys(steps: Sequence[int | str], settings: Any) -> list[str]:
+def _keys(steps: Sequence[int | str], settings: Any, *, missing: bool) -> list[str]:
     """The keys that lead to an error: its path without the kinds of pydantic's unions.
 
     An experiment's section may have such unions. They add the chosen kind to the path, a level that
-    the file does not have.
+    the file does not have. A key may have the name of a kind: it is in the file, or it is the last
+    step, which is what is missing.
     """
     keys, value, entered = [], settings, True
-    for step in steps:
+    for number, step in enumerate(steps, 1):
         section = value if isinstance(value, Mapping) else {}
-        if entered and section.get("kind") == step:
+        a_key = step in section or (missing and number == len(steps))
+        if entered and section.get("kind") == step and not a_key:
             entered = False
             continue
         keys.append(str(step))
