@@ -64,9 +64,12 @@ def wheel(tmp_path_factory) -> Path:
     """The wheel of the source distribution, of a copy that holds nothing that was built before."""
     folder = tmp_path_factory.mktemp("build")
     copy = folder / "copy"
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info")
+    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "external")
     for part in ("workflow", "resources"):
         shutil.copytree(ROOT / part, copy / part, symlinks=True, ignore=ignored)
+    # Whatever a user keeps there is not packed.
+    (copy / "resources/external/data").mkdir(parents=True)
+    (copy / "resources/external/data/rows.jsonl").touch()
     for part in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / part, copy)
     printed = run(sys.executable, "-W", "ignore", "-c", BUILD, copy, cwd=folder)
@@ -87,7 +90,7 @@ def test_the_wheel_holds_every_file_of_the_library(wheel):
         f"manybaskets/{Path(folder, name).relative_to(LIBRARY / 'manybaskets')}"
         for folder, _, names in os.walk(LIBRARY / "manybaskets", followlinks=True)
         for name in names
-        if "__pycache__" not in folder
+        if not {"__pycache__", "external"} & set(Path(folder).parts)
     }
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == files
