@@ -15,7 +15,6 @@ from manybaskets.config.evaluation import Figures
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.analysis import FRAMES, analyse
 from manybaskets.experiments.robustness.figure_panels import quantities
-from manybaskets.experiments.robustness.figures import harm_quality_map
 from manybaskets.experiments.robustness.figures.danger_sweep import danger_sweep
 from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and_quality
 from manybaskets.experiments.robustness.figures.outcome_intervals import outcomes
@@ -264,7 +263,7 @@ def test_map_draws_areas_in_proportion_to_the_share_of_a_condition(tmp_path, mon
             circles.append((style["facecolor"], centre, radius))
             super().__init__(centre, radius, **style)
 
-    monkeypatch.setattr(harm_quality_map, "Circle", Recorded)
+    monkeypatch.setattr("matplotlib.patches.Circle", Recorded)
     DRAWN["map"](tmp_path / "map", lambda frame: frame)
     cells = MADE["robustness-grid"].filter(target="qwen", prompt_set=JAILBREAK, mix="human")
     colour = LOOK.conditions["human"][0]
