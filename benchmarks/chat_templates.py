@@ -30,19 +30,24 @@ from manybaskets.errors import UserError  # noqa: E402
 
 HEAD = """# Chat models
 
-Any chat model works whose tokenizer transformers loads without code of the model folder, and whose chat template
+A chat model works if transformers loads its tokenizer without code from the model folder, and if its chat template
 writes text messages.
 The token ids of a prompt are those of the tokenizer's own `apply_chat_template`.
-What ends an answer is read off the template and the tokenizer's whole set of special tokens.
-Control tokens that a text spells stay text.
+The end of an answer follows from the template and the tokenizer's whole set of special tokens.
+Control tokens in prompts and answers stay text.
 
-Reasoning is never trained on: where a template opens a thought (`<think>`), the prompt closes it at once.
+Reasoning is never trained on or measured.
+If a template opens a thought (`<think>`), the prompt closes it at once.
+Reasoning in an answer is removed and counted, for every engine and for ready answers.
 
-Several turns need a template whose text only grows from turn to turn, because one training sequence holds all turns.
-Templates that drop earlier reasoning or move the system text do not, and stop a study of conversations.
+A model can also be a GGUF file (`kind: gguf`, a local `path`, or `repo`, `file` and `revision` of the Hub).
+It is converted once to a model folder in float32, which every stage reads.
 
-This page is written by `python benchmarks/chat_templates.py --write`, which tries every tokenizer and template below.
-`tests/unit/chat/test_real_tokenizers.py` holds it.
+Conversations need a template whose text only grows from turn to turn, because one training sequence holds all turns.
+A template that drops earlier reasoning or moves the system text stops a study of conversations.
+
+`python benchmarks/chat_templates.py --write` writes this page; it tries every tokenizer and template below.
+`tests/unit/chat/test_real_tokenizers.py` tests the same.
 """
 
 
