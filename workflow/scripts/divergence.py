@@ -16,7 +16,12 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
     prompting = Prompting(**params.prompting)
     engine = TransformersEngine(
-        Path(inputs.model), prompting, params.precision, snakemake.threads, target
+        Path(inputs.model),
+        prompting,
+        params.precision,
+        snakemake.threads,
+        target,
+        gpus=snakemake.resources.get("devices", 0),
     )
     texts = contexts(
         pl.read_parquet(inputs.prompts),

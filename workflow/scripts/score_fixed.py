@@ -17,7 +17,12 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     engine = None
     if params.name:
         engine = TransformersEngine(
-            Path(inputs.model[0]), prompting, params.precision, snakemake.threads, params.name
+            Path(inputs.model[0]),
+            prompting,
+            params.precision,
+            snakemake.threads,
+            params.name,
+            gpus=snakemake.resources.get("devices", 0),
         )
     score_with_another(
         engine,

@@ -18,7 +18,12 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     runs = [(mix, seed) for mix, seed in params.runs]
     score_runs(
         TransformersEngine(
-            Path(inputs.model), prompting, params.precision, snakemake.threads, target
+            Path(inputs.model),
+            prompting,
+            params.precision,
+            snakemake.threads,
+            target,
+            gpus=snakemake.resources.get("devices", 0),
         ),
         pl.read_parquet(inputs.prompts),
         pl.read_parquet(inputs.split),

@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,7 @@ def open_engine(settings: TransformersSettings, opening: Opening) -> Transformer
         settings.weights_format(opening.precision),
         opening.threads,
         opening.name,
+        gpus=opening.gpus,
     )
 
 
@@ -61,12 +62,25 @@ class TransformersEngine(LocalEngine):
         precision: `float32` or `bfloat16`.
         threads: CPU threads.
         name: name of the model in errors.
+        gpus: GPUs of the job; the layers are spread over several.
+        placement: device of each part of the model, as accelerate's `device_map`; None to follow
+            from `gpus`.
+        offload: folder for the weights that `placement` puts on `disk`.
     """
 
     fixed_batches = True
 
     def __init__(
-        self, folder: Path, prompting: Prompting, precision: str, threads: int, name: str
+        self,
+        folder: Path,
+        prompting: Prompting,
+        precision: str,
+        threads: int,
+        name: str,
+        *,
+        gpus: int = 0,
+        placement: Mapping[str, Any] | None = None,
+        offload: Path | None = None,
     ) -> None:
         check_folder(folder, name)
         import torch
@@ -90,8 +104,11 @@ class TransformersEngine(LocalEngine):
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
+            **_spread(gpus if self.device == "cuda" else 0, placement, offload),
         )
-        self.base.to(self.device).eval()
+        if not hasattr(self.base, "hf_device_map"):
+            self.base.to(self.device)
+        self.base.eval()
         self.model: Any = self.base
         settings = self.base.config.get_text_config()
         self.context = getattr(
@@ -317,8 +334,9 @@ class TransformersEngine(LocalEngine):
             # The last token of the prompt predicts the first of the answer.
             places.append(torch.arange(len(prompt) - 1, length - 1) + row * width)
         with torch.inference_mode():
-            states = self.base.get_decoder()(input_ids=ids.to(self.device), use_cache=False)
-            return states.last_hidden_state.flatten(0, 1)[torch.cat(places).to(self.device)]
+            outputs = self.base.get_decoder()(input_ids=ids.to(self.device), use_cache=False)
+            states = outputs.last_hidden_state.flatten(0, 1)
+            return states[torch.cat(places).to(states.device)]
 
     def logits(self, states: Any) -> Any:
         """Logits [positions, vocabulary] in float32 of last hidden states [positions, width].
@@ -329,6 +347,8 @@ class TransformersEngine(LocalEngine):
         from transformers.modeling_outputs import MoeModelOutputWithPast
 
         body = self.base.get_decoder()
+        # A model that is spread over devices has a forward of its own there, which moves tensors.
+        moving = vars(body).get("forward")
         body.forward = lambda *_, **__: MoeModelOutputWithPast(last_hidden_state=states[None])
         try:
             with self.torch.inference_mode():
@@ -336,11 +356,27 @@ class TransformersEngine(LocalEngine):
                 return self.base(input_ids=none, use_cache=False).logits[0].float()
         finally:
             del body.forward
+            if moving is not None:
+                body.forward = moving
 
     def chunks(self, positions: int, cells: int = _CELLS_AT_ONCE) -> list[slice]:
         """Slices of positions such that positions × vocabulary stays below `cells`."""
         size = max(1, cells // self.vocabulary)
         return [slice(start, start + size) for start in range(0, positions, size)]
+
+
+def _spread(gpus: int, placement: Mapping[str, Any] | None, offload: Path | None) -> dict[str, Any]:
+    """Arguments of `from_pretrained` that put a model's layers on several devices."""
+    if placement is not None:
+        folder = {"offload_folder": str(offload)} if offload else {}
+        return {"device_map": dict(placement), **folder}
+    if gpus < 2:
+        return {}
+    import torch
+
+    # Only the job's own GPUs: a cluster that does not confine its jobs shows those of others.
+    room = {index: torch.cuda.mem_get_info(index)[0] for index in range(gpus)}
+    return {"device_map": "auto", "max_memory": room}
 
 
 def _scores(logits: Any, tokens: Any) -> Any:
