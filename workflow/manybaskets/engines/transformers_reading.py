@@ -140,13 +140,15 @@ def _read_batch(
     copied = copy.deepcopy(cache)  # the model writes into its input cache
     if copied is not None:
         copied.batch_repeat_interleave(len(rest))
-    last = torch.tensor([len(tokens) - 1 for tokens in rest], device=engine.device)
+    last = torch.tensor([len(tokens) - 1 for tokens in rest])
     with torch.inference_mode():
-        states = engine.base.get_decoder()(
+        outputs = engine.base.get_decoder()(
             input_ids=ids.to(engine.device), past_key_values=copied, use_cache=copied is not None
         )
-        rows = torch.arange(len(rest), device=engine.device)
-        states = states.last_hidden_state[rows, last]
+        # The last layer of a model on several GPUs is not where its first one is.
+        hidden = outputs.last_hidden_state
+        states = hidden[torch.arange(len(rest), device=hidden.device), last.to(hidden.device)]
+        del outputs, hidden
         del copied
         readings: dict[int, Reading] = {}
         for chunk in engine.chunks(len(rest)):
