@@ -3,7 +3,7 @@
     python benchmarks/chat_templates.py            # prints the page
     python benchmarks/chat_templates.py --write    # writes docs/models.md
 
-They come from the package registries (`tests/unit/support/real_models.py`), into a folder that git ignores.
+They come from the package registries (`tests/unit/support/real_models.py`), into the user's cache folder.
 """
 
 from __future__ import annotations

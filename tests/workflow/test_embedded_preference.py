@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 
 import polars as pl
@@ -68,7 +69,7 @@ def test_toy_judges_cannot_judge_and_the_verdict_says_so(finished):
 
 def test_the_report_says_it_in_words(finished):
     """Before the numbers, and in the experiment's own part."""
-    text = finished.path("report.html").read_text()
+    text = html.unescape(finished.path("report.html").read_text())
     assert "4 of 4 judges cannot be interpreted" in text
     assert "no conclusion is drawn from it" in text
     assert "the effect of the training data's origin on self-preference is not assessed" in text

