@@ -165,5 +165,5 @@ def test_what_the_server_does_not_serve_is_told(address, prompts, tmp_path):
     )
     with pytest.raises(UserError, match="404.*`large` does not exist"):
         answer(wrong, prompts, tmp_path / "wrong")
-    with pytest.raises(UserError, match="refuses.*max_model_len=256"):
+    with pytest.raises(UserError, match="rejects every request.*max_model_len=256"):
         answer(client(address), prompts, tmp_path / "long", max_new_tokens=5000)

@@ -289,7 +289,7 @@ def test_what_nobody_waits_for_does_not_come_later(vllm):
 @pytest.mark.parametrize(
     ("task", "step", "words"),
     [
-        ("llama", "other base", ["another base than 'llama'"]),
+        ("llama", "other base", ["another base model than 'llama'"]),
         ("llama", "huge rank", ["has rank 1024", "at most 512", "engine `transformers`"]),
         ("llama", "unknown kind", ["vLLM cannot run this", "DoRA", "adapter"]),
         ("llama", "no effect", ["the adapter has no effect", "zero", "from the base model"]),

@@ -52,7 +52,7 @@ def test_more_gpus_than_visible_are_refused(monkeypatch):
     ) as e:
         _check_devices(VllmSettings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
     assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
-    with pytest.raises(UserError, match="asks for 1 GPUs, and 0 are visible"):
+    with pytest.raises(UserError, match="requests 1 GPUs, but 0 are visible"):
         _check_devices(VllmSettings(), on_cpu=False, wanted=1, visible=0)
     fp8 = VllmSettings(quantization="fp8")
     _check_devices(fp8, on_cpu=False, wanted=2, visible=2)
