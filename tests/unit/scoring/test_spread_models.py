@@ -10,8 +10,9 @@ from manybaskets.engines.transformers_engine import TransformersEngine, _spread
 PAIRS = [((5, 6, 7, 8), (9, 10, 11)), ((5, 9), (6, 7, 8, 12, 13)), ((4, 4, 4), (3,))]
 
 
-def test_scores_of_a_spread_model_are_those_of_the_whole(tiny_models, tmp_path):
+def test_scores_of_a_spread_model_are_those_of_the_whole(tiny_models, tmp_path, monkeypatch):
     """One layer in memory, the others on disk: accelerate moves tensors as between GPUs."""
+    monkeypatch.chdir(tmp_path)  # what is on disk is written relative to it
     folder = tiny_models["llama"]
     whole = TransformersEngine(folder, Prompting(), "float32", 1, "llama")
     layers = whole.base.config.num_hidden_layers

@@ -36,9 +36,9 @@ def findings(
     lookup: Lookup | None = None,
     limit: int = 18,
 ) -> list[str]:
-    """At most `limit` sentences, what was told apart first; they state numbers and no causes.
+    """At most `limit` sentences, distinguished mixes first; they state numbers and no causes.
 
-    Two mixes count as told apart where the interval of their difference excludes equality and its
+    Two mixes count as distinguished if the interval of their difference excludes equality and its
     Holm-adjusted p is below 0.05; as undecided where only the interval does.
 
     Args:

@@ -16,7 +16,7 @@ from manybaskets.records.writing import whole_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, told apart with any colour vision; its yellow is too pale on white.
+# Okabe and Ito's palette, distinguishable with any colour vision; its yellow is too pale on white.
 BLUE, BLACK, GREY = "#0072B2", "#1A1A1A", "#7F7F7F"
 _REST = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00")
 _MARKERS = ("^", "v", "P", "X", "<", ">", "p", "h")
