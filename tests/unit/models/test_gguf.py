@@ -60,6 +60,29 @@ def test_a_truncated_file_is_an_error_and_leaves_nothing(real_file, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["cut.gguf"]
 
 
+def test_a_failed_conversion_leaves_nothing(real_file, tmp_path, monkeypatch):
+    from transformers import PreTrainedTokenizerBase
+
+    def full(self, folder, **_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(PreTrainedTokenizerBase, "save_pretrained", full)
+    with pytest.raises(OSError, match="No space left"):
+        convert_gguf(real_file, tmp_path / "model", "full")
+    assert not list(tmp_path.iterdir())
+
+
+def test_too_little_memory_is_not_blamed_on_the_file(real_file, tmp_path, monkeypatch):
+    from transformers import AutoConfig
+
+    def out_of_memory(*_, **__):
+        raise MemoryError
+
+    monkeypatch.setattr(AutoConfig, "from_pretrained", out_of_memory)
+    with pytest.raises(MemoryError):
+        convert_gguf(real_file, tmp_path / "model", "large")
+
+
 def test_an_unknown_architecture_is_an_error(tmp_path):
     gguf = pytest.importorskip("gguf")
     file = tmp_path / "odd.gguf"

@@ -30,6 +30,6 @@ def test_no_test_needs_no_correction(correct):
 
 
 def test_holms_p_are_the_same_digits_as_before():
-    """Finished studies hold p of statsmodels; a table made anew must not differ in its last digit."""
+    """Finished studies hold p of statsmodels; a rebuilt table must not differ in its last digit."""
     p = np.random.default_rng(5).beta(0.3, 1, size=500)
     assert np.array_equal(holm(p), multipletests(p, method="holm")[1])

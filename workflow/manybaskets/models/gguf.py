@@ -57,8 +57,10 @@ def convert_gguf(file: Path, folder: Path, name: str) -> None:
         config = AutoConfig.from_pretrained(file.parent, **arguments)
         model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(file.parent, **arguments)
+    except MemoryError:
+        raise  # says nothing about the file
     except Exception as error:  # gguf and transformers raise what their readers meet
-        raise _unreadable(file, name, error) from None
+        raise _unreadable(file, name, error) from error
     if not all(bool(torch.isfinite(weight).all()) for weight in model.state_dict().values()):
         raise UserError(
             what="the model has weights that are not finite numbers",
@@ -68,8 +70,12 @@ def convert_gguf(file: Path, folder: Path, name: str) -> None:
         )
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    _plain(model, config).save_pretrained(partial)
-    tokenizer.save_pretrained(partial)
+    try:
+        _plain(model, config).save_pretrained(partial)
+        tokenizer.save_pretrained(partial)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
 
