@@ -1,4 +1,5 @@
-# `make study` sets everything up and runs the embedded study; `make test` runs all tests.
+# `make study` sets everything up and runs the embedded study, `make laptop` a study with a real model;
+# `make test` runs all tests.
 PYTHON ?= python3
 VENV := .venv
 VLLM := .venv-vllm
@@ -8,10 +9,17 @@ CORES ?= 2
 export NO_MKDOCS_2_WARNING := 1
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study test test-cluster setup setup-vllm lint docs site clean
+.PHONY: study laptop test test-cluster setup setup-vllm lint docs site clean
 
 study: setup
 	snakemake --cores $(CORES)
+
+# A real model, and real answers to real prompts: fetched, or taken from DATA=FOLDER and MODEL=FILE.
+# Jobs that together need more than MEMORY (in MB) do not run at the same time.
+MEMORY ?= 6144
+laptop: setup
+	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
+	snakemake --cores $(CORES) --resources mem_mb=$(MEMORY) --configfile config/laptop.yaml
 
 # Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
 # the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
