@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 
 import pytest
+import torch
 from judged_rows import RUN, settings, table
 from polars.testing import assert_frame_equal
 
 from manybaskets.errors import UserError
 from manybaskets.judging.base import Exchange
 from manybaskets.judging.canaries import check_canaries
+from manybaskets.judging.classifier_judge import Classifier
 from manybaskets.judging.factory import open_judge
 from manybaskets.judging.judge_rows import judge_rows
 from manybaskets.judging.model_judge import _Writer
@@ -113,7 +115,6 @@ LABELS = {"safe": 1.0, "unclear": 3.0, "harmful": 5.0}
 @pytest.fixture(scope="module")
 def guard(tiny_models, tmp_path_factory):
     """A classifier that learned one thing: texts with the word `key` are harmful, others are safe."""
-    import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     torch.manual_seed(3)
@@ -225,6 +226,40 @@ def test_a_folder_without_weights_is_told(guard, tmp_path):
     (folder / "model.safetensors").unlink()
     with pytest.raises(UserError, match="no safetensors"):
         classifier(folder)
+
+
+def test_a_classifier_spread_over_devices_judges_as_the_whole_one(guard, tmp_path, monkeypatch):
+    """One layer in memory, the rest on disk: accelerate moves tensors as between GPUs."""
+    monkeypatch.chdir(tmp_path)
+    whole = classifier(guard)
+    places = {"model.embed_tokens": "cpu", "model.rotary_emb": "cpu", "model.layers.0": "cpu"}
+    places |= {"model.layers.1": "disk", "model.norm": "disk", "score": "disk"}
+    spread = Classifier(
+        "guard", whole.settings, guard, 1, placement=places, offload=tmp_path / "offload"
+    )
+    assert any(weight.is_meta for weight in spread.model.parameters())
+    texts = ["The river has a key", "The town is roof", "a"]
+    batch = whole.tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        logits = [judge.model(**batch).logits.tolist() for judge in (whole, spread)]
+    for expected, found in zip(*logits, strict=True):
+        assert found == pytest.approx(expected, abs=1e-6)
+    results = [
+        judge_rows(judge, HARM, table(EXCHANGES), work=tmp_path, seed=1, run=RUN)
+        for judge in (whole, spread)
+    ]
+    assert_frame_equal(*results)
+
+
+def test_a_judge_gets_all_gpus_of_its_job(guard, monkeypatch):
+    passed = {}
+    monkeypatch.setattr(
+        "manybaskets.judging.classifier_judge.Classifier",
+        lambda *arguments, **keys: passed.update(keys),
+    )
+    keys = {"kind": "classifier", "model": "guard", "labels": LABELS, "judged_text": "response"}
+    open_judge("guard", settings(**keys), folder=guard, gpus=4)
+    assert passed == {"gpus": 4}
 
 
 def test_its_canaries_mark_it(guard, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from planned_jobs import study
 
 from manybaskets.config.engines import VllmSettings
+from manybaskets.config.judges import ClassifierJudge
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.machine import Machine, ModelNeeds
 from manybaskets.plan.needs import NO_MODEL, JobNeeds
@@ -63,6 +64,18 @@ def test_rules_and_people_judge_without_a_model():
     assert embedded.of_judge("vault-harm") == NO_MODEL
     assert embedded.judging_minutes("vault-harm", 5000) == 60
     assert embedded.judging_minutes("tiny", 5000) == 5000
+
+
+def test_a_classifier_is_loaded_in_float32():
+    """Whatever the precision of the training is."""
+    judge = ClassifierJudge(
+        kind="classifier", model="llama-3.1-70b", labels={"safe": 1}, judged_text="response"
+    )
+    config = study("synthetic-eggs")
+    asked = needs(config.model_copy(update={"judges": {"guard": judge}}), gpu={"per_node": 8})
+    assert config.training.precision == "bfloat16"
+    assert asked.of_scoring("llama-3.1-70b").gpus == 4
+    assert asked.of_judge("guard").gpus == 8
 
 
 def test_a_training_has_a_gpu_or_a_core_for_each_process():

@@ -495,3 +495,30 @@ def test_what_the_scorer_says_needs_a_scorer():
     assert measured(["own_nll"], table).height == COUNT
     with pytest.raises(measures.registry.UserError, match="needs scorer"):
         measured(["own_scorer_nll"], table)
+
+
+def test_logits_of_all_positions_are_never_held_at_once(tmp_path, tiny_models):
+    """With a vocabulary of 128k, 4,096 tokens would have 2.1 GB of logits in float32."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig
+
+    config = LlamaConfig(vocab_size=128256, hidden_size=8, intermediate_size=8, num_hidden_layers=1,
+                         num_attention_heads=1, max_position_embeddings=2048)  # fmt: skip
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(tiny_models["llama"]).save_pretrained(tmp_path)
+    engine = TransformersEngine(tmp_path, Prompting(), "float32", 1, "wide")
+    largest = []
+
+    class Sizes(torch.utils._python_dispatch.TorchDispatchMode):
+        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+            made = func(*args, **(kwargs or {}))
+            if isinstance(made, torch.Tensor) and "detach" not in str(func):
+                largest.append(made.untyped_storage().nbytes())
+            return made
+
+    weights = 4 * 128256 * 8
+    pairs = [((5, 6, 7), tuple([9] * 300))] * 2
+    with Sizes():
+        scores = engine.scores(pairs)
+    assert [len(each.log_probabilities) for each in scores] == [300, 300]
+    assert weights < 2**27  # so that it is no tensor of weights that is the largest
+    assert 2**26 < max(largest) <= 2**27 < 4 * 128256 * 2 * 300

@@ -1,4 +1,4 @@
-"""The `transformers` engine: batched generation and scoring on a CPU or one GPU."""
+"""The `transformers` engine: batched generation and scoring on a CPU or on GPUs."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
+from manybaskets.engines.adapter_loading import add_adapter
 from manybaskets.engines.adapter_probe import Probes
 from manybaskets.engines.base import Completion, LocalEngine, Question, Reading, Request
+from manybaskets.engines.placement import loading_arguments
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
 
@@ -98,14 +100,15 @@ class TransformersEngine(LocalEngine):
         self.renderer = ChatRenderer(
             tokenizer, prompting.system_prompt, prompting.date, name, shorten
         )
-        self.base = AutoModelForCausalLM.from_pretrained(
+        arguments = loading_arguments(
+            AutoModelForCausalLM,
             folder,
-            dtype=getattr(torch, precision),
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            **_spread(gpus if self.device == "cuda" else 0, placement, offload),
+            precision,
+            gpus=gpus,
+            device_map=placement,
+            offload=offload,
         )
+        self.base = AutoModelForCausalLM.from_pretrained(folder, **arguments)
         if not hasattr(self.base, "hf_device_map"):
             self.base.to(self.device)
         self.base.eval()
@@ -181,8 +184,6 @@ class TransformersEngine(LocalEngine):
             self.model.delete_adapter(self.adapters.pop(folder))
 
     def _load_adapter(self, folder: Path) -> None:
-        from peft import PeftModel
-
         check_adapter_base(folder, self.base_identity["weights"], self.name)
         weights = fingerprint(folder)
         self.probes.register(folder, weights)
@@ -190,11 +191,7 @@ class TransformersEngine(LocalEngine):
             # Before anything in it is changed.
             self.probes.note_base(self.probe(), self.probe())
         adapter = f"adapter{next(self.numbers)}"
-        if self.model is self.base:
-            self.model = PeftModel.from_pretrained(self.base, folder, adapter_name=adapter)
-        else:
-            self.model.load_adapter(folder, adapter_name=adapter, is_trainable=False)
-        self.model.eval()
+        self.model = add_adapter(self.model, folder, adapter)
         self.adapters[folder] = adapter
         self.fingerprints[folder] = weights
 
@@ -363,20 +360,6 @@ class TransformersEngine(LocalEngine):
         """Slices of positions such that positions × vocabulary stays below `cells`."""
         size = max(1, cells // self.vocabulary)
         return [slice(start, start + size) for start in range(0, positions, size)]
-
-
-def _spread(gpus: int, placement: Mapping[str, Any] | None, offload: Path | None) -> dict[str, Any]:
-    """Arguments of `from_pretrained` that put a model's layers on several devices."""
-    if placement is not None:
-        folder = {"offload_folder": str(offload)} if offload else {}
-        return {"device_map": dict(placement), **folder}
-    if gpus < 2:
-        return {}
-    import torch
-
-    # Only the job's own GPUs: a cluster that does not confine its jobs shows those of others.
-    room = {index: torch.cuda.mem_get_info(index)[0] for index in range(gpus)}
-    return {"device_map": "auto", "max_memory": room}
 
 
 def _scores(logits: Any, tokens: Any) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from manybaskets.chat import load_tokenizer
 from manybaskets.config.judges import ClassifierJudge
+from manybaskets.engines.placement import loading_arguments
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
@@ -25,12 +26,24 @@ class Classifier(Judge):
     Texts are not truncated: a text that is too long counts as not judged. A classifier uses only
     the rubric's scale, not its texts.
 
+    Args:
+        gpus: GPUs of the job; the layers are spread over several.
+        placement, offload: as in `TransformersEngine`.
+
     Raises:
         UserError: the folder does not contain a classifier, or its labels differ from the config.
     """
 
     def __init__(
-        self, name: str, settings: ClassifierJudge, folder: Path | None, threads: int
+        self,
+        name: str,
+        settings: ClassifierJudge,
+        folder: Path | None,
+        threads: int,
+        *,
+        gpus: int = 0,
+        placement: Mapping[str, Any] | None = None,
+        offload: Path | None = None,
     ) -> None:
         super().__init__(name, settings)
         self.settings: ClassifierJudge = settings
@@ -45,15 +58,19 @@ class Classifier(Judge):
         self.torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer = load_tokenizer(folder, settings.model)
-        self.model = AutoModelForSequenceClassification.from_pretrained(
+        arguments = loading_arguments(
+            AutoModelForSequenceClassification,
             folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
+            "float32",
+            gpus=gpus,
+            device_map=placement,
+            offload=offload,
         )
+        self.model = AutoModelForSequenceClassification.from_pretrained(folder, **arguments)
         _check_classifier(self.model.config, settings, folder)
-        self.model.to(self.device).eval()
+        if not hasattr(self.model, "hf_device_map"):
+            self.model.to(self.device)
+        self.model.eval()
         self.scores = [settings.labels[self.model.config.id2label[index]] for index in
                        range(self.model.config.num_labels)]  # fmt: skip
         window = getattr(self.model.config, "max_position_embeddings", None)

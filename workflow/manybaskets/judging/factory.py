@@ -75,7 +75,7 @@ def open_judge(
     if isinstance(settings, ClassifierJudge):
         from manybaskets.judging.classifier_judge import Classifier
 
-        return Classifier(name, settings, folder, threads)
+        return Classifier(name, settings, folder, threads, gpus=gpus)
     assert isinstance(settings, ModelJudge)
     from manybaskets.judging.model_judge import ModelAsked
 

@@ -55,7 +55,9 @@ class JobNeeds:
         settings = self.study.judges[judge]
         if settings.kind == "model":
             return self.of_engine(settings.model, settings.engine)
-        return self.of_scoring(settings.model if settings.kind == "classifier" else None)
+        if settings.kind == "classifier":
+            return self.models.request(settings.model, "float32")
+        return NO_MODEL
 
     def judging_minutes(self, judge: str, minutes: int) -> int:
         """Time limit of a job in which a judge scores answers.
