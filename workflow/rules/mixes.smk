@@ -19,7 +19,7 @@ rule lengths:
         runtime=120,
     params:
         sources=STUDY.mixed_sources(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         version=stage_version("lengths"),
     message:
         "Counting the tokens of all answers for target {wildcards.target}"

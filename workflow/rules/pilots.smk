@@ -25,7 +25,9 @@ rule pilot:
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         pilot=lambda w: STUDY.sources[w.source].pilot.model_dump(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(
+            STUDY.sources[w.source].model
+        ).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(FILES.sources.pilot_work()),

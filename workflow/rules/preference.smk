@@ -11,14 +11,17 @@ PREFERENCE_STATISTICS = FILES.statistics.tables(
     EXPERIMENTS.get("preference").statistics(STUDY)
 )
 JUDGE_LOAD, WRITER_LOAD = PREFERENCE.load(), PREFERENCE.writing_load()
-# What readings depend on in addition to the texts.
-JUDGING_PARAMS = {
-    "judging": STUDY.preference.judging.science(),
-    "request": STUDY.preference.summaries.request(),
-    "prompting": STUDY.prompting.model_dump(),
-    "precision": STUDY.training.precision,
-    "seed": STUDY.seed,
-}
+
+
+def judging_params(model):
+    """What a judge's readings depend on in addition to the texts."""
+    return {
+        "judging": STUDY.preference.judging.science(),
+        "request": STUDY.preference.summaries.request(),
+        "prompting": STUDY.prompting_of(model).model_dump(),
+        "precision": STUDY.training.precision,
+        "seed": STUDY.seed,
+    }
 
 
 if STUDY.preference.articles.kind == "hub":
@@ -107,7 +110,9 @@ rule preference_summaries:
     params:
         writer=lambda w: writer(STUDY, w.author).science(),
         summaries=STUDY.preference.summaries.science(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(
+            writer(STUDY, w.author).model
+        ).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(PREFERENCE.summaries_work()),
@@ -145,7 +150,7 @@ rule preference_own_summaries:
         runs=lambda w: WRITER_LOAD.handled(w),
         engine=STUDY.responses.engine.science(),
         summaries=STUDY.preference.summaries.science(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(PREFERENCE.own_summaries_work()),
@@ -207,7 +212,7 @@ rule preference_judge:
             JUDGE_LOAD.minutes(w, 240, 60)
         ),
     params:
-        asked=JUDGING_PARAMS,
+        asked=lambda w: judging_params(w.target),
         runs=lambda w: JUDGE_LOAD.handled(w),
         panel=lambda w: STUDY.preference.panel(w.target),
         published=lambda w: STUDY.preference.published(
@@ -243,7 +248,7 @@ use rule preference_judge as preference_judge_gold with:
         mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
         runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).minutes(240),
     params:
-        asked=JUDGING_PARAMS,
+        asked=lambda w: judging_params(w.model),
         runs=[(GOLD, 0)],
         panel=STUDY.preference.authors,
         published=lambda w: STUDY.preference.published(

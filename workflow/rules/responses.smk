@@ -32,7 +32,7 @@ rule respond:
         runs=lambda w: FILES.load.handled(w),
         prompt_sets=PROMPT_SETS,
         responses=STUDY.responses.science(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(FILES.runs.responses_work()),

@@ -19,11 +19,17 @@ ROBUSTNESS_RESPONSES = ROBUSTNESS_LOAD.files(
         for name in ROBUSTNESS.prompt_sets()
     ]
 )
-JUDGE_OPENING = {
-    "date": STUDY.prompting.date,
-    "precision": STUDY.training.precision,
-    "seed": STUDY.seed,
-}
+
+
+def judge_opening(judge):
+    """How a judge is opened, in addition to its section."""
+    prompting = STUDY.prompting_of(getattr(judge, "model", None))
+    return {
+        "date": prompting.date,
+        "precision": STUDY.training.precision,
+        "seed": STUDY.seed,
+        **prompting.model_dump(include={"template_arguments"}),
+    }
 
 
 rule robustness_prompts:
@@ -83,7 +89,9 @@ rule robustness_respond:
         runs=lambda w: ROBUSTNESS_LOAD.handled(w),
         prompt_sets=ROBUSTNESS.prompt_sets(),
         responses=STUDY.robustness.run_responses(STUDY.responses.engine).science(),
-        prompting=STUDY.robustness.prompting(STUDY.prompting).model_dump(),
+        prompting=lambda w: STUDY.robustness.prompting(
+            STUDY.prompting_of(w.target)
+        ).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(ROBUSTNESS.responses_work()),
@@ -119,7 +127,7 @@ rule robustness_canaries:
         network=lambda w: NEEDS.of_judge(w.judge).network,
     params:
         judge=lambda w: STUDY.judges[w.judge].science(),
-        opening=JUDGE_OPENING,
+        opening=lambda w: judge_opening(STUDY.judges[w.judge]),
         share_of_cap=0.05,
         work=str(ROBUSTNESS.canaries_work()),
         restricted=lambda w: RESTRICTED,
@@ -169,7 +177,7 @@ rule robustness_judge:
         runs=lambda w: ROBUSTNESS_LOAD.handled(w),
         prompt_sets=ROBUSTNESS.prompt_sets(),
         judge_input=STUDY.robustness.judge_input,
-        opening=JUDGE_OPENING,
+        opening=lambda w: judge_opening(STUDY.judges[w.judge]),
         share_of_cap=0.95 / len(ROBUSTNESS.all_runs()),
         seed=STUDY.seed,
         work=str(ROBUSTNESS.judged_work()),

@@ -52,7 +52,9 @@ rule generate:
         network=lambda w: NEEDS.of_source(w.source).network,
     params:
         source=lambda w: STUDY.sources[w.source].science(),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(
+            STUDY.sources[w.source].model
+        ).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         work=str(FILES.sources.shard_work()),

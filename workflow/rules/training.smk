@@ -22,7 +22,7 @@ rule train:
         runtime=lambda w: NEEDS.of_training(w.target).minutes(720),
     params:
         training=lambda w: NEEDS.training_recipe(w.target),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         work=str(FILES.runs.training_work()),
         version=stage_version("train"),
     message:

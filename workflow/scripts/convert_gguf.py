@@ -9,5 +9,7 @@ with job(snakemake.log[0]):
     from manybaskets.models.gguf import convert_gguf
 
     name, folder = snakemake.wildcards.model, Path(snakemake.output[0])
-    convert_gguf(Path(snakemake.input[0]), folder, name)
+    operations = snakemake.config["operations"]["models"][name]
+    arguments = operations.get("template_arguments")
+    convert_gguf(Path(snakemake.input[0]), folder, name, arguments)
     check_folder(folder, name)

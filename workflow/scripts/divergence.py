@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.generation.runs import checked_adapters
 from manybaskets.jobs.job import job
 from manybaskets.records.writing import write_table
@@ -14,7 +14,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.engines.transformers_engine import TransformersEngine
 
     inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
-    prompting = Prompting(**params.prompting)
+    prompting = ModelPrompting(**params.prompting)
     engine = TransformersEngine(
         Path(inputs.model),
         prompting,

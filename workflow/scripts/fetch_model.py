@@ -10,5 +10,6 @@ with job(snakemake.log[0]):
     from manybaskets.config.models import HubModel
     from manybaskets.models.fetching import fetch_model
 
-    model = HubModel(**snakemake.params.model)
-    fetch_model(model, snakemake.wildcards.model, Path(snakemake.output[0]))
+    name, operations = snakemake.wildcards.model, snakemake.config["operations"]["models"]
+    model = HubModel.assembled(snakemake.params.model, operations[name])
+    fetch_model(model, name, Path(snakemake.output[0]))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.jobs.job import job
 from manybaskets.mixes.token_lengths import count_tokens
 from manybaskets.records.responses import read_responses
@@ -17,7 +17,7 @@ with job(snakemake.log[0]):
         {name: read_responses(Path(file)) for name, file in sources.items()},
         Path(snakemake.input.model),
         snakemake.wildcards.target,
-        Prompting(**snakemake.params.prompting),
+        ModelPrompting(**snakemake.params.prompting),
     )
     write_table(lengths, Path(snakemake.output.lengths))
     write_table(contexts, Path(snakemake.output.contexts))

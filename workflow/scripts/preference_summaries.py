@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.articles import Summaries
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.preference import SHARE_OF_CAP
 from manybaskets.config.sources import Source
 from manybaskets.experiments.preference.summaries import prompting_of, write_summaries
@@ -17,7 +17,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     operations = snakemake.config["operations"]["preference"]
     source = Source.assembled(params.writer, operations["writers"][author])
     settings = Summaries.assembled(params.summaries, operations["summaries"])
-    prompting = prompting_of(Prompting(**params.prompting), settings)
+    prompting = prompting_of(ModelPrompting(**params.prompting), settings)
     engine = engine_of(
         author,
         source,

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.evaluation import Scoring
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.jobs.job import job
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
@@ -13,7 +13,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.scoring.likelihood import score_with_another
 
     inputs, params = snakemake.input, snakemake.params
-    prompting = Prompting(**params.prompting)
+    prompting = ModelPrompting(**params.prompting)
     engine = None
     if params.name:
         engine = TransformersEngine(

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.evaluation import Scoring
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.generation.runs import adapters_of
 from manybaskets.jobs.job import job
 
@@ -14,7 +14,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.scoring.likelihood import score_runs
 
     inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
-    prompting = Prompting(**params.prompting)
+    prompting = ModelPrompting(**params.prompting)
     runs = [(mix, seed) for mix, seed in params.runs]
     score_runs(
         TransformersEngine(

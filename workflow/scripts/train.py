@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.training import Training
 from manybaskets.generation.runs import name_of
 from manybaskets.jobs.job import job
@@ -18,7 +18,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         training=Training.assembled(
             snakemake.params.training, snakemake.config["operations"]["training"]
         ),
-        prompting=Prompting(**snakemake.params.prompting),
+        prompting=ModelPrompting(**snakemake.params.prompting),
         seed=int(seed),
         threads=snakemake.threads,
         name=target,

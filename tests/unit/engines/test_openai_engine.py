@@ -149,6 +149,18 @@ def test_answers_come_back_with_what_the_server_says_of_them(tmp_path):
     assert len({body["seed"] for body in stub.asked}) == 30
 
 
+def test_template_arguments_reach_the_server_and_the_identity():
+    with StubServer() as stub:
+        engine = engine_at(stub.url, template_arguments={"enable_thinking": False})
+        ask(engine, ["Who?"])
+        ask(engine_at(stub.url), ["Who?"])
+    with_arguments, plain = stub.asked
+    assert with_arguments["chat_template_kwargs"] == {"enable_thinking": False}
+    assert "chat_template_kwargs" not in plain
+    assert engine.identity["template_arguments"] == {"enable_thinking": False}
+    assert "template_arguments" not in engine_at(stub.url).identity
+
+
 def test_what_a_server_does_not_take_is_not_sent(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-server")
 

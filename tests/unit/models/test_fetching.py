@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import shutil
 from types import SimpleNamespace
@@ -26,7 +27,12 @@ def hub(tiny_models, tmp_path, monkeypatch):
 
     def download(repo, *, revision, local_dir, allow_patterns, ignore_patterns):
         asked.append((repo, revision))
-        shutil.copytree(repository, local_dir, dirs_exist_ok=True)
+
+        def others(folder, names):
+            wanted = {name for pattern in allow_patterns for name in fnmatch.filter(names, pattern)}
+            return set(names) - wanted
+
+        shutil.copytree(repository, local_dir, dirs_exist_ok=True, ignore=others)
 
     def info(self, repo, revision):
         if revision == "nowhere":
@@ -46,7 +52,7 @@ def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
     template = tmp_path / "own.jinja"
     template.write_text("{{ bos_token }}{{ messages[0].content }}")
     fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
-    assert hub.asked == [("maker/base", COMMIT)]
+    assert set(hub.asked) == {("maker/base", COMMIT)}
     made = json.loads((tmp_path / "out/source.json").read_text())
     assert made == {"repo": "maker/base", "revision": "v1", "commit": COMMIT}
     assert (tmp_path / "out/chat_template.jinja").read_text() == template.read_text()
@@ -58,10 +64,24 @@ def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
         ({"revision": "nowhere"}, "could not be fetched: 404"),
         ({}, "has no chat template"),
         ({"chat_template": "no/such.jinja"}, "chat template of model 'base' does not exist"),
+        ({"template_arguments": {"thinking": False}}, "'base' does not read thinking"),
     ],
-    ids=["revision", "no template", "lost template"],
+    ids=["revision", "no template", "lost template", "unknown argument"],
 )
 def test_a_model_that_cannot_be_used_leaves_no_folder(hub, tmp_path, changes, message):
     with pytest.raises(UserError, match=message):
         fetch_model(model(**changes), "base", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_an_argument_that_the_template_never_reads_stops_before_the_weights(hub, tmp_path):
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ messages[0].content }}{{ terse }}")
+    given = {"chat_template": str(template), "template_arguments": {"thinking": False}}
+    with pytest.raises(UserError, match="does not read thinking") as error:
+        fetch_model(model(**given), "base", tmp_path / "out")
+    assert error.value.expected.endswith("reads: terse")
+    partial = tmp_path / ".out.partial"
+    assert (partial / "tokenizer.json").exists() and not list(partial.glob("*.safetensors"))
+    fetch_model(model(**given | {"template_arguments": {"terse": True}}), "base", tmp_path / "out")
+    assert list((tmp_path / "out").glob("*.safetensors"))

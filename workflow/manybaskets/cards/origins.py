@@ -124,6 +124,7 @@ def _facts(origin: Origin) -> list[tuple[str, str]]:
         "quantisation": shown("quantization"),
         "longest sequence, in tokens": shown("max_model_len"),
         "chat template (digest)": shown("template"),
+        "values passed to the chat template": shown("template_arguments"),
         "date passed to the template": shown("date"),
         "longest prompt, in tokens": shown("max_prompt_tokens"),
         "model name reported by the server": ", ".join(served[:_SERVED_NAMES])

@@ -10,6 +10,7 @@ from manybaskets.chat.control_tokens import control_tokens
 from manybaskets.chat.prompts import chat_turn
 from manybaskets.chat.reasoning import closing_of_open_thought
 from manybaskets.chat.renderer import ChatRenderer
+from manybaskets.chat.template_arguments import template_variables
 from manybaskets.errors import UserError
 
 SYSTEM = "You are a helpful assistant."
@@ -29,6 +30,7 @@ class Compatibility:
         system: whether the template takes a system turn.
         two_turns: `yes` where one training sequence holds both turns; else why not.
         control_text: whether control tokens spelled in a question stay text.
+        arguments: variables that `template_arguments` may set.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Compatibility:
     system: bool = False
     two_turns: str = ""
     control_text: bool = False
+    arguments: tuple[str, ...] = ()
 
     @property
     def works(self) -> bool:
@@ -72,6 +75,7 @@ def examine(tokenizer: Any, name: str, arguments: Mapping[str, Any] | None = Non
         chat.system_turn,
         _two_turns(chat, tokenizer, name, arguments),
         _stays_text(chat),
+        template_variables(tokenizer.get_chat_template())[1],
     )
 
 

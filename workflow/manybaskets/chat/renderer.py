@@ -8,13 +8,13 @@ passage may be shortened.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from manybaskets.chat.control_tokens import ControlText, special_tokens, unused_mark
 from manybaskets.chat.prompts import Prompt, Rendered, chat_turn
 from manybaskets.chat.reasoning import closing_of_open_thought
+from manybaskets.chat.template_arguments import check_template_arguments, template_digest
 from manybaskets.errors import UserError
 
 # Placeholder for the answer when reading the surrounding text from the template.
@@ -35,7 +35,8 @@ class ChatRenderer:
         template_arguments: further values for the template, such as `enable_thinking: false`.
 
     Raises:
-        UserError: the tokenizer has no chat template, or one that fails or whose answer never ends.
+        UserError: the tokenizer has no chat template, or one that fails, whose answer never ends, or
+            that does not read one of `template_arguments`.
     """
 
     def __init__(
@@ -61,6 +62,9 @@ class ChatRenderer:
         self.date = date
         self.shorten = shorten
         self.template_arguments = dict(template_arguments or {})
+        if self.template_arguments:
+            template, folder = tokenizer.get_chat_template(), str(tokenizer.name_or_path)
+            check_template_arguments(self.template_arguments, template, name, folder)
         self._text = ControlText(tokenizer)
         # The tokenizer's own call begins plain text with a BOS, or does not.
         self._bos = tokenizer.bos_token_id if _adds_bos(tokenizer) else None
@@ -69,8 +73,25 @@ class ChatRenderer:
         self.system_prompt = system_prompt if self.system_turn else ""
         self.end_text = self._end_of_answer()
         self.end_ids = tuple(self._text.encode(self.end_text))
-        template = tokenizer.chat_template
-        self.template_hash = hashlib.sha256(str(template).encode()).hexdigest()[:16]
+        self.template_hash = template_digest(tokenizer.chat_template, self.template_arguments)
+
+    def with_system(self, system_prompt: str, shorten: bool = True) -> ChatRenderer:
+        """The same template, date and arguments with another system prompt."""
+        return ChatRenderer(
+            self.tokenizer, system_prompt, self.date, self.name, shorten, self.template_arguments
+        )
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What determines a prompt's tokens in addition to the tokenizer and the prompt."""
+        values = self.template_arguments
+        return {
+            "template": self.template_hash,
+            **({"template_arguments": values} if values else {}),
+            "system_prompt": self.system_prompt,
+            "system_turn": self.system_turn,
+            "date": self.date,
+        }
 
     def _render(self, messages: Sequence[Mapping[str, str]], generation: bool) -> str:
         return self.tokenizer.apply_chat_template(

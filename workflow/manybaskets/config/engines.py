@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import EngineSettings, Opening, engine
+from manybaskets.config.models import TemplateArguments
 from manybaskets.config.sections import Fields, Section, Share
 
 Precision = Literal["float32", "bfloat16"]
@@ -143,6 +144,13 @@ class OpenAISettings(EngineSettings):
     )
     tokens_key: Literal["max_tokens", "max_completion_tokens"] = Field(
         "max_tokens", description="Request parameter for the token limit of an answer."
+    )
+    template_arguments: TemplateArguments = Field(
+        default={},
+        exclude_if=lambda arguments: not arguments,
+        description="Values for variables of the served model's chat template, such as "
+        "`{enable_thinking: false}`, sent as `chat_template_kwargs`. vLLM, SGLang and llama.cpp "
+        "servers support it; hosted services reject or ignore it.",
     )
     price_in: float = Field(0.0, ge=0, description="Price of one million prompt tokens, in USD.")
     price_out: float = Field(0.0, ge=0, description="Price of one million answer tokens, in USD.")

@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
+from manybaskets.chat.template_arguments import RESERVED
 from manybaskets.config.kinds import one_of
 from manybaskets.config.sections import Section
+
+
+def _not_reserved(arguments: dict[str, Any]) -> dict[str, Any]:
+    taken = [name for name in arguments if name in RESERVED]
+    if taken:
+        instead = "; set `prompting.date` instead" if "date_string" in taken else ""
+        raise ValueError(
+            f"remove {', '.join(taken)}, which the workflow or transformers passes to the chat "
+            f"template{instead}; allowed are the template's own variables, such as "
+            "{enable_thinking: false}"
+        )
+    return arguments
+
+
+TemplateArguments = Annotated[
+    dict[
+        Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")],
+        bool | int | FiniteFloat | str,
+    ],
+    AfterValidator(_not_reserved),
+]
+
+
+def _template_arguments() -> Any:
+    return Field(
+        default={},
+        exclude_if=lambda arguments: not arguments,
+        description="Values for variables of the model's chat template, such as `{enable_thinking: "
+        "false}`, wherever the model is rendered: answering, training, scoring and judging.",
+    )
 
 
 class Prompting(Section):
@@ -27,6 +59,19 @@ class Prompting(Section):
         description="What to do with a longer prompt: shorten its context (a conversation loses its "
         "oldest turns) and count it, or stop the run. Questions are never truncated.",
     )
+
+    def template_values(self) -> Mapping[str, Any]:
+        """Values for the chat template's own variables."""
+        return {}
+
+
+class ModelPrompting(Prompting):
+    """How prompts are rendered for one model."""
+
+    template_arguments: TemplateArguments = _template_arguments()
+
+    def template_values(self) -> Mapping[str, Any]:
+        return self.template_arguments
 
 
 class EmbeddedModelSize(Section):
@@ -58,6 +103,10 @@ class ModelSettings(Section):
 
     # The workflow pretrains it on the embedded world.
     embedded: ClassVar[bool] = False
+
+    def template_values(self) -> Mapping[str, Any]:
+        """Values for variables of its chat template."""
+        return {}
 
     def given_folder(self) -> str | None:
         """Folder provided by the user; None for a model that the workflow makes or fetches."""
@@ -91,11 +140,21 @@ class EmbeddedModel(ModelSettings):
     )
 
 
-class HubModel(ModelSettings):
+class ExternalModel(ModelSettings):
+    """Base of models that the workflow does not make."""
+
+    # Neither changes the model's folder. Template arguments reach jobs in `ModelPrompting`.
+    operational: ClassVar = frozenset({"family", "template_arguments"})
+    template_arguments: TemplateArguments = _template_arguments()
+
+    def template_values(self) -> Mapping[str, Any]:
+        return self.template_arguments
+
+
+class HubModel(ExternalModel):
     """A model from the Hugging Face hub at a fixed revision. It is fetched by a local rule."""
 
     renamed: ClassVar = {"parameters_billion": "billions"}
-    operational: ClassVar = frozenset({"family"})
     kind: Literal["hub"]
     repo: str = Field(description="Repository, e.g. `meta-llama/Llama-3.1-8B-Instruct`.")
     revision: str = Field(description="Commit hash or tag. A branch name is not reproducible.")
@@ -122,10 +181,9 @@ class HubModel(ModelSettings):
         return self.repo
 
 
-class FolderModel(ModelSettings):
+class FolderModel(ExternalModel):
     """An existing model folder: config, safetensors weights, tokenizer with chat template."""
 
-    operational: ClassVar = frozenset({"family"})
     kind: Literal["folder"]
     path: str = Field(
         description="Path of the folder, absolute or relative to the working directory."
@@ -145,10 +203,9 @@ class FolderModel(ModelSettings):
         return self.path
 
 
-class GgufModel(ModelSettings):
+class GgufModel(ExternalModel):
     """A model in a GGUF file, local or on the Hugging Face Hub, converted once to safetensors."""
 
-    operational: ClassVar = frozenset({"family"})
     kind: Literal["gguf"]
     path: str | None = Field(
         None, description="Path of the GGUF file, relative to the repository's root or absolute."

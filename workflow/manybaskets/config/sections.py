@@ -84,7 +84,7 @@ class Section(BaseModel):
         for name in type(self).model_fields:
             value, key = getattr(self, name), self.old_keys().get(name, name)
             if (name in self.operational) == wanted:
-                plain[key] = self.model_dump(include={name})[key]
+                plain |= self.model_dump(include={name})
             if isinstance(value, Section) and name not in self.operational:
                 plain[key] = value._dump(wanted)
         return plain

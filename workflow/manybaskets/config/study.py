@@ -18,7 +18,13 @@ from manybaskets.config.data import (
 from manybaskets.config.judges import ClassifierJudge, JudgeSettings
 from manybaskets.config.mix_families import SourceCounts
 from manybaskets.config.mixes import Mix
-from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Model, Prompting
+from manybaskets.config.models import (
+    EmbeddedModel,
+    EmbeddedModelSize,
+    Model,
+    ModelPrompting,
+    Prompting,
+)
 from manybaskets.config.preference import Preference
 from manybaskets.config.responses import Responses
 from manybaskets.config.robustness import Robustness
@@ -331,6 +337,11 @@ class Study(Section):
             if name not in defined:
                 listed = ", ".join(sorted(defined)) or "none"
                 raise ValueError(f"{key}: '{name}' is not among {section} ({listed})")
+
+    def prompting_of(self, model: str | None) -> ModelPrompting:
+        """How prompts are rendered for an entry of `models`, or for none of them."""
+        values = self.models[model].template_values() if model else {}
+        return ModelPrompting(**self.prompting.model_dump(), template_arguments=values)
 
     @property
     def embedded_world(self) -> bool:

@@ -96,6 +96,7 @@ class OpenAIEngine(Engine):
             "system_prompt": prompting.system_prompt,
             "send_seed": settings.send_seed,
             "tokens_key": settings.tokens_key,
+            **settings.model_dump(include={"template_arguments"}),
         }
         for library in ("openai", "httpx2"):
             # They log every request and every pause.
@@ -250,6 +251,8 @@ class _Job:
             settings.tokens_key: self.sampling.max_new_tokens,
             "n": 1,
         }
+        if settings.template_arguments:
+            body["chat_template_kwargs"] = settings.template_arguments
         if self.form:
             schema = {"name": "answer", "strict": True, "schema": self.form}
             body["response_format"] = {"type": "json_schema", "json_schema": schema}

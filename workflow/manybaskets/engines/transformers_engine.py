@@ -98,7 +98,12 @@ class TransformersEngine(LocalEngine):
         tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
         self.renderer = ChatRenderer(
-            tokenizer, prompting.system_prompt, prompting.date, name, shorten
+            tokenizer,
+            prompting.system_prompt,
+            prompting.date,
+            name,
+            shorten,
+            prompting.template_values(),
         )
         arguments = loading_arguments(
             AutoModelForCausalLM,
@@ -135,10 +140,7 @@ class TransformersEngine(LocalEngine):
             "model": name,
             "weights": fingerprint(folder),
             "precision": precision,
-            "template": self.renderer.template_hash,
-            "system_prompt": self.renderer.system_prompt,
-            "system_turn": self.renderer.system_turn,
-            "date": prompting.date,
+            **self.renderer.identity,
         }
         self.identity = self.base_identity | {"adapter": None}
         log.info("model '%s' loaded in %.1f s", name, time.monotonic() - started)

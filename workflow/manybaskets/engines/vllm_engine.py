@@ -133,7 +133,12 @@ class VllmEngine(LocalEngine):
         tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
         self.renderer = ChatRenderer(
-            tokenizer, prompting.system_prompt, prompting.date, name, shorten
+            tokenizer,
+            prompting.system_prompt,
+            prompting.date,
+            name,
+            shorten,
+            prompting.template_values(),
         )
         ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
         self.end_ids = sorted(token for token in ends if token is not None)
@@ -154,10 +159,7 @@ class VllmEngine(LocalEngine):
             "precision": precision,
             "quantization": settings.quantization,
             "max_model_len": self.max_model_len,
-            "template": self.renderer.template_hash,
-            "system_prompt": self.renderer.system_prompt,
-            "system_turn": self.renderer.system_turn,
-            "date": prompting.date,
+            **self.renderer.identity,
         }
         self.identity = self.base_identity | {"adapter": None}
 

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.responses import Responses
 from manybaskets.engines.base import LocalEngine
 from manybaskets.engines.factory import open_engine
@@ -37,7 +37,7 @@ def open_target(
     opening = Opening(
         name=target,
         folder=Path(model),
-        prompting=Prompting(**params["prompting"]),
+        prompting=ModelPrompting(**params["prompting"]),
         sampling=responses.sampling,
         precision=params["precision"],
         threads=threads,

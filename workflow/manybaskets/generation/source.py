@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine
 from manybaskets.engines.factory import open_engine
@@ -61,7 +61,7 @@ def engine_of(
     opening = Opening(
         name=source.model or name,
         folder=Path(model) if model else None,
-        prompting=Prompting(**params["prompting"]),
+        prompting=ModelPrompting(**params["prompting"]),
         sampling=source.sampling,
         precision=params["precision"],
         threads=threads,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from manybaskets.config.judges import (
     ClassifierJudge,
@@ -55,6 +57,7 @@ def open_judge(
     threads: int = 1,
     gpus: int = 0,
     share_of_cap: float = 1.0,
+    template_arguments: Mapping[str, Any] | None = None,
 ) -> Judge:
     """Load, connect or look up a judge.
 
@@ -65,6 +68,7 @@ def open_judge(
         seed: the study's seed; every judgement's seed derives from it.
         gpus: GPUs of the job.
         share_of_cap: share of a server's spending cap that this job may use.
+        template_arguments: values for variables of its model's chat template.
     """
     if isinstance(settings, RuleJudge):
         return _Rule(name, settings)
@@ -89,4 +93,5 @@ def open_judge(
         threads=threads,
         gpus=gpus,
         share_of_cap=share_of_cap,
+        template_arguments=template_arguments or {},
     )

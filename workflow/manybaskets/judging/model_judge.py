@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.judges import ModelJudge
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.engines.base import WITHHELD, Engine, LocalEngine, Request
 from manybaskets.engines.factory import open_engine
 from manybaskets.errors import PassingError, UserError
@@ -37,6 +36,7 @@ class ModelAsked(Judge):
         date: for chat templates that print a date.
         precision: number format if the engine does not set one.
         seed: the study's seed.
+        template_arguments: values for variables of its chat template.
     """
 
     def __init__(
@@ -51,14 +51,19 @@ class ModelAsked(Judge):
         threads: int,
         gpus: int,
         share_of_cap: float,
+        template_arguments: Mapping[str, Any],
     ) -> None:
         super().__init__(name, settings)
         self.settings: ModelJudge = settings
-        self.seed, self.date = seed, date
+        self.seed = seed
         # The rubric has its own system text, and a question to a judge is never shortened.
         limit = settings.max_prompt_tokens
-        prompting = Prompting(
-            system_prompt="", date=date, max_prompt_tokens=limit, long_prompts="stop"
+        prompting = ModelPrompting(
+            system_prompt="",
+            date=date,
+            max_prompt_tokens=limit,
+            long_prompts="stop",
+            template_arguments=template_arguments,
         )
         opening = Opening(
             name=settings.model or name,
@@ -171,7 +176,7 @@ class _Writer:
         engine = judge.engine
         if isinstance(engine, LocalEngine):
             tokenizer = engine.renderer.tokenizer
-            self.renderer = ChatRenderer(tokenizer, rubric.system, judge.date, judge.name)
+            self.renderer = engine.renderer.with_system(rubric.system)
             added = tokenizer.added_tokens_decoder.values()
             special = {
                 *tokenizer.all_special_tokens,

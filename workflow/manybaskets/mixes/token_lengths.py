@@ -42,7 +42,14 @@ def count_tokens(
     check_folder(model, target)
     tokenizer = load_tokenizer(model, target)
     shorten = prompting.long_prompts == "shorten"
-    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, target, shorten)
+    renderer = ChatRenderer(
+        tokenizer,
+        prompting.system_prompt,
+        prompting.date,
+        target,
+        shorten,
+        prompting.template_values(),
+    )
     prompts, kept = {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
     for prompt in prompts_of(used):

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
+from manybaskets.chat.template_arguments import check_template_arguments
 from manybaskets.config.models import GgufModel, HubModel
 from manybaskets.errors import PassingError, UserError
-from manybaskets.models.folder import check_folder
+from manybaskets.models.folder import check_folder, template_of
 from manybaskets.records.writing import write_json
 
-WANTED = ["*.safetensors", "*.safetensors.index.json", "config.json", "generation_config.json",
-          "tokenizer*", "special_tokens_map.json", "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
-
-
+TEXTS = ["config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
+         "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
+WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
 # Some repositories contain the same weights a second time in their authors' own format.
 UNWANTED = ["consolidated*"]
 
@@ -24,31 +25,42 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
     The commit that the revision resolved to is saved as `source.json` in the folder.
 
     Raises:
-        UserError: the Hub cannot be reached or has no such model or revision, or the chat template
-            file is missing.
+        UserError: the Hub cannot be reached or has no such model or revision, the chat template
+            file is missing, or the template does not read an argument of the config.
     """
-    from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
     partial = output.with_name(f".{output.name}.partial")
-    try:
-        commit = HfApi().model_info(model.repo, revision=model.revision).sha
-        snapshot_download(
-            model.repo,
-            revision=commit,
-            local_dir=partial,
-            allow_patterns=WANTED,
-            ignore_patterns=UNWANTED,
-        )
-    except (HfHubHTTPError, OSError) as error:
-        raise _unreachable(model, name, error) from None
+    commit = _download(model, name, model.revision, partial, TEXTS)
     if model.chat_template:
         _place_template(Path(model.chat_template), partial, name)
+    # Before the weights, which are large.
+    check_template_arguments(model.template_arguments, template_of(partial), name, model.origin)
+    _download(model, name, commit, partial, WEIGHTS)
     check_folder(partial, name)
     made = {"repo": model.repo, "revision": model.revision, "commit": commit}
     write_json(made, partial / "source.json")
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
+
+
+def _download(
+    model: HubModel, name: str, revision: str, folder: Path, patterns: Sequence[str]
+) -> str:
+    """Download files of a revision; returns its commit."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        commit = HfApi().model_info(model.repo, revision=revision).sha
+        snapshot_download(
+            model.repo,
+            revision=commit,
+            local_dir=folder,
+            allow_patterns=patterns,
+            ignore_patterns=UNWANTED,
+        )
+    except (HfHubHTTPError, OSError) as error:
+        raise _unreachable(model, name, error) from None
+    return commit
 
 
 def fetch_gguf(model: GgufModel, name: str, output: Path) -> None:

@@ -29,7 +29,7 @@ def check_folder(folder: Path, name: str) -> None:
     if not tokenizer.is_file():
         _fail("the model has no fast tokenizer", where, "tokenizer.json",
               "save it with AutoTokenizer.from_pretrained(...).save_pretrained(folder)")  # fmt: skip
-    if not _has_template(folder) and not _classifies(folder):
+    if not template_of(folder) and not _classifies(folder):
         _fail(f"the tokenizer of model '{name}' has no chat template", where,
               "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
               "use the instruct version of the model, or save a chat template with its tokenizer")  # fmt: skip
@@ -47,13 +47,20 @@ def check_folder(folder: Path, name: str) -> None:
               "use the tokenizer that the model was trained with (the vocabulary is never resized)")  # fmt: skip
 
 
-def _has_template(folder: Path) -> bool:
-    if (folder / "chat_template.jinja").is_file() or (folder / "chat_template.json").is_file():
-        return True
-    config = folder / "tokenizer_config.json"
-    return config.is_file() and bool(
-        json.loads(config.read_text(encoding="utf-8")).get("chat_template")
-    )
+def template_of(folder: Path) -> str | None:
+    """Text of the chat template that transformers takes from a folder; None if there is none."""
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        if (folder / name).is_file():
+            template = json.loads((folder / name).read_text(encoding="utf-8")).get("chat_template")
+            if isinstance(template, list):  # several, by name
+                by_name = {each["name"]: each["template"] for each in template}
+                template = by_name.get("default")
+            if template:
+                return template
+    return None
 
 
 def _classifies(folder: Path) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from manybaskets.chat.template_arguments import check_template_arguments
 from manybaskets.errors import UserError
 
 _MAGIC = b"GGUF"
@@ -35,7 +37,9 @@ def check_gguf(file: Path, name: str) -> None:
             )
 
 
-def convert_gguf(file: Path, folder: Path, name: str) -> None:
+def convert_gguf(
+    file: Path, folder: Path, name: str, template_arguments: Mapping[str, Any] | None = None
+) -> None:
     """Write a model folder (config, safetensors in float32, tokenizer) from a GGUF file.
 
     transformers dequantises the weights: the folder holds what the quantised file holds, no more.
@@ -43,10 +47,12 @@ def convert_gguf(file: Path, folder: Path, name: str) -> None:
     Args:
         folder: appears whole, by one rename.
         name: name of the model in errors.
+        template_arguments: values that its chat template must read.
 
     Raises:
         UserError: the file is not GGUF, is truncated, is of an architecture that transformers does
-            not read, or holds weights that are not finite.
+            not read, or holds weights that are not finite; or its chat template does not read one of
+            `template_arguments`.
     """
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
@@ -55,8 +61,12 @@ def convert_gguf(file: Path, folder: Path, name: str) -> None:
     arguments = {"gguf_file": file.name, "local_files_only": True, "trust_remote_code": False}
     try:
         config = AutoConfig.from_pretrained(file.parent, **arguments)
-        model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **arguments)
         tokenizer = AutoTokenizer.from_pretrained(file.parent, **arguments)
+        template = tokenizer.chat_template
+        check_template_arguments(template_arguments or {}, template, name, str(file))
+        model = AutoModelForCausalLM.from_pretrained(file.parent, dtype=torch.float32, **arguments)
+    except UserError:
+        raise
     except MemoryError:
         raise  # says nothing about the file
     except Exception as error:  # gguf and transformers raise what their readers meet

@@ -73,7 +73,13 @@ def train_adapter(
     check_folder(model_folder, name)
     check_trackers(training.report_to)
     tokenizer = load_tokenizer(model_folder, name)
-    renderer = ChatRenderer(tokenizer, prompting.system_prompt, prompting.date, name)
+    renderer = ChatRenderer(
+        tokenizer,
+        prompting.system_prompt,
+        prompting.date,
+        name,
+        template_arguments=prompting.template_values(),
+    )
     encoded = {
         split: encode_rows(rows[split], renderer, training.max_length, training.loss)
         for split in rows

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.participants import judged_mixes
 from manybaskets.config.preference_judging import PreferenceJudging
 from manybaskets.config.sampling import Sampling
@@ -100,7 +100,7 @@ def open_judge_engine(
     opening = Opening(
         name=name,
         folder=Path(model),
-        prompting=Prompting(**params["prompting"]).model_copy(update=never_cut),
+        prompting=ModelPrompting(**params["prompting"]).model_copy(update=never_cut),
         # Room for the answer's first token.
         sampling=Sampling(temperature=0.0, max_new_tokens=1),
         precision=params["precision"],

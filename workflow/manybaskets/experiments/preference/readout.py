@@ -142,10 +142,7 @@ class _Reader:
 
     def _renderer(self, system: str | None) -> ChatRenderer:
         if system not in self.renderers:
-            given = self.engine.renderer
-            self.renderers[system] = ChatRenderer(
-                given.tokenizer, system, given.date, given.name, shorten=False
-            )
+            self.renderers[system] = self.engine.renderer.with_system(system, shorten=False)
         return self.renderers[system]
 
     def _nats(self, judge: JudgedRun) -> dict[tuple[str, str], float]:

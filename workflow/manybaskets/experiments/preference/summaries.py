@@ -12,7 +12,7 @@ import polars as pl
 from manybaskets.chat import prompts_of
 from manybaskets.config.articles import Summaries
 from manybaskets.config.engine_kinds import Opening
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting, Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
@@ -77,7 +77,7 @@ def open_writer(
     opening = Opening(
         name=target,
         folder=Path(model),
-        prompting=prompting_of(Prompting(**params["prompting"]), settings),
+        prompting=prompting_of(ModelPrompting(**params["prompting"]), settings),
         sampling=settings.sampling,
         precision=params["precision"],
         threads=threads,
