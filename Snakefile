@@ -58,12 +58,15 @@ rule all:
         [FILES.sources.answers(name) for name in STUDY.used_sources()],
         [FILES.mixes.train(name) for name in STUDY.mixes],
         FILES.cards(),
+        FILES.card_tables(),
         FILES.runs.all_adapters(),
         FILES.runs.all_responses(),
         FILES.measured(),
         [OUTPUTS.of_experiment(each) for each in STUDY_EXPERIMENTS],
         OUTPUTS.tables(),
         OUTPUTS.figures(),
+        OUTPUTS.pngs(),
+        OUTPUTS.unread(),
 
 
 rule data:
@@ -89,16 +92,19 @@ rule pilots:
 rule sources:
     input:
         [FILES.sources.answers(name) for name in STUDY.used_sources()],
+        [FILES.sources.quarantine(name) for name in FILES.sources.generating()],
 
 
 rule mixes:
     input:
         [FILES.mixes.train(name) for name in STUDY.mixes],
+        [FILES.mixes.validation(name) for name in STUDY.mixes],
 
 
 rule cards:
     input:
         FILES.cards(),
+        FILES.card_tables(),
 
 
 rule adapters:
@@ -124,6 +130,7 @@ rule tables:
 rule figures:
     input:
         OUTPUTS.figures(),
+        OUTPUTS.pngs(),
 
 
 rule report:

@@ -14,6 +14,7 @@ from manybaskets.config.operations import operations_of_jobs
 from manybaskets.config.participants import embedded_sources
 from manybaskets.errors import UserError
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
+from manybaskets.generation.replay import given_answers, replayed_files
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.judging.rubrics import check_rubrics
@@ -26,7 +27,7 @@ from manybaskets.measures.selection import (
     swapped_sources,
 )
 from manybaskets.measures.swap_tests import check_families
-from manybaskets.models.locations import check_given_models
+from manybaskets.models.locations import check_given_models, given_models
 from manybaskets.models.sizes import model_sizes
 from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
 from manybaskets.plan.machine import ModelNeeds, read_machine
@@ -34,6 +35,11 @@ from manybaskets.plan.needs import JobNeeds
 from manybaskets.published.condition_groups import first_runs, groups_of
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.published.splitting import check_paper, splitter_files
+from manybaskets.records.file_times import (
+    absent_inputs,
+    record_times,
+    restore_times,
+)
 from manybaskets.records.measured import SOURCES
 from manybaskets.report.all_tables import needed_frames, table_names
 from manybaskets.report.experiment_sections import experiment_inputs
@@ -43,23 +49,45 @@ from manybaskets.source_analysis.style_inheritance import source_shares
 
 prepare_jobs(ROOT / "workflow")
 
+
+def shipped(file):
+    """A file that ships with the workflow, as an input: named from the folder of the workflow where
+    Snakemake runs there, so that it stays the same input if the project is moved."""
+    file = ROOT / file
+    inside = Path.cwd() == ROOT and file.is_relative_to(ROOT)
+    return str(file.relative_to(ROOT) if inside else file)
+
+
+def outside_inputs():
+    """Files and folders outside the results that jobs read: shipped ones and the user's own."""
+    given = [file for stage in GIVEN for file in stage.given().values()]
+    given += replayed_files(STUDY).values()
+    given += given_models(STUDY).values()
+    ours = [file for file in (ROOT / "resources").rglob("*") if file.is_file()]
+    return [*map(Path, given), *map(Path, map(shipped, sorted(ours)))]
+
+
 try:
     SETTINGS, CONFIG_FILES = loading.settings_of_run(
         config, workflow.configfiles, ROOT / "config/config.yaml"
     )
     STUDY = loading.parse_study(SETTINGS, CONFIG_FILES)
     pass_on_extensions(STUDY.extensions)
-    check_given_models(STUDY)
     check_measures(STUDY)
     check_rules(STUDY)
     check_rubrics(STUDY.rubrics)
     check_families(STUDY)
     check_paper(STUDY)
     FILES = Files(STUDY)
+    STUDY_EXPERIMENTS = experiments_of(STUDY)
+    GIVEN = [FILES.data, *(FILES.stage(each.files) for each in STUDY_EXPERIMENTS)]
+    if workflow.is_main_process:
+        restore_times(FILES.results, outside_inputs())
+    ABSENT = absent_inputs(FILES.results)
+    check_given_models(STUDY, ABSENT)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
     OUTPUTS = StudyOutputs(FILES)
-    STUDY_EXPERIMENTS = experiments_of(STUDY)
-    check_given([FILES.data, *(FILES.stage(each.files) for each in STUDY_EXPERIMENTS)])
+    check_given(GIVEN, ABSENT)
     WARNINGS = [line for each in STUDY_EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = JobNeeds(STUDY, ModelNeeds(MACHINE, model_sizes(STUDY)))
@@ -86,14 +114,6 @@ ENVS = ROOT / "envs"
 
 wildcard_constraints:
     **WILDCARDS,
-
-
-def shipped(file):
-    """A file that ships with the workflow, as an input: named from the folder of the workflow where
-    Snakemake runs there, so that it stays the same input if the project is moved."""
-    file = ROOT / file
-    inside = Path.cwd() == ROOT and file.is_relative_to(ROOT)
-    return str(file.relative_to(ROOT) if inside else file)
 
 
 def one_of(names):

@@ -111,6 +111,11 @@ onstart:
             raise WorkflowError(f"\n{error}") from None
 
 
+onsuccess:
+    record_times(FILES.results, outside_inputs())
+
+
 onerror:
+    record_times(FILES.results, outside_inputs())
     # Printed last, below the output of all other jobs.
     print(f"\n{failed_in_run(FILES, BEGUN)}\n", file=sys.stderr)

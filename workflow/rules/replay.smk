@@ -1,9 +1,7 @@
 """Sources of ready answers: no model runs."""
 
-from manybaskets.generation.replay import given_answers
-
 try:
-    GIVEN_ANSWERS = given_answers(STUDY)
+    GIVEN_ANSWERS = given_answers(STUDY, ABSENT)
 except UserError as error:
     raise WorkflowError(f"\n{error}") from None
 

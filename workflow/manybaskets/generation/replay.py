@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -59,19 +59,27 @@ class ReadyAnswers:
         return sum(map(len, self.rows.values()))
 
 
-def given_answers(study: Study) -> dict[str, str]:
-    """The user's file for every source that replays one.
-
-    Raises:
-        UserError: a file does not exist.
-    """
-    files = {
+def replayed_files(study: Study) -> dict[str, str]:
+    """The user's file for every source that replays one, whether it exists or not."""
+    return {
         name: source.engine.path
         for name, source in study.sources.items()
         if isinstance(source.engine, ReplaySettings) and source.engine.path
     }
+
+
+def given_answers(study: Study, absent: Collection[str] = ()) -> dict[str, str]:
+    """The user's file for every source that replays one.
+
+    Args:
+        absent: files that are not needed as long as copied results are, see `records.file_times`.
+
+    Raises:
+        UserError: a file does not exist.
+    """
+    files = replayed_files(study)
     for name, file in files.items():
-        if not Path(file).is_file():
+        if not Path(file).is_file() and file not in absent:
             raise UserError(
                 what=f"the answers file of source '{name}' does not exist",
                 where=f"sources.{name}.engine.path: {file}",

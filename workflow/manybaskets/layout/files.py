@@ -133,6 +133,13 @@ class Files:
         of_sources = [self.sources.card(name) for name in self.study.used_sources()]
         return of_sources + [self.mixes.card(name) for name in self.study.mixes]
 
+    def card_tables(self) -> list[Path]:
+        """The rows beside these cards."""
+        rows = [self.sources.dataset(name) for name in self.study.used_sources()]
+        for mix in self.study.mixes:
+            rows += [self.mixes.train_table(mix), self.mixes.validation_table(mix)]
+        return rows
+
     def measured(self) -> list[Path]:
         """Measured rows of all runs and of all described sources."""
         sources = [self.sources.measures(name) for name in self.study.analysed_sources()]

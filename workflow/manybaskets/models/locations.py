@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 from manybaskets.chat.template_arguments import check_template_arguments
@@ -11,18 +12,32 @@ from manybaskets.models.folder import check_folder, template_of
 from manybaskets.models.gguf import check_gguf
 
 
-def check_given_models(study: Study) -> None:
+def given_models(study: Study) -> dict[str, Path]:
+    """The user's folder or GGUF file of every model that has one."""
+    places = {
+        name: model.path if isinstance(model, GgufModel) else model.given_folder()
+        for name, model in study.models.items()
+    }
+    return {name: Path(place) for name, place in places.items() if place}
+
+
+def check_given_models(study: Study, absent: Collection[str] = ()) -> None:
     """Check the folders and GGUF files of all existing models.
+
+    Args:
+        absent: those that are not needed as long as copied results are, see `records.file_times`.
 
     Raises:
         UserError: weights, tokenizer or chat template are missing or do not match, or the template
             does not read an argument of the config.
     """
-    for name, model in study.models.items():
-        if isinstance(model, GgufModel) and model.path:
-            check_gguf(Path(model.path), name)
-        folder = model.given_folder()
-        if folder is not None:
-            check_folder(Path(folder), name)
-            template = template_of(Path(folder))
-            check_template_arguments(model.template_values(), template, name, folder)
+    for name, place in given_models(study).items():
+        if str(place) in absent:
+            continue
+        model = study.models[name]
+        if isinstance(model, GgufModel):
+            check_gguf(place, name)
+        else:
+            check_folder(place, name)
+            template = template_of(place)
+            check_template_arguments(model.template_values(), template, name, str(place))

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from manybaskets.experiments import Experiment, experiments_of
 from manybaskets.layout import Files
-from manybaskets.measures.selection import swapped_families, swapped_sources
+from manybaskets.measures.selection import reads_vectors, swapped_families, swapped_sources
+from manybaskets.names import TEST, TRAIN
 from manybaskets.presentation.figures.registry import FigurePlan
 from manybaskets.presentation.tables import REPORT
 from manybaskets.records.measured import SOURCES
@@ -84,6 +85,25 @@ class StudyOutputs:
         """All figures."""
         return [self.files.figures.svg(name) for name in self.figure_plans]
 
+    def pngs(self) -> list[Path]:
+        """All figures, as pixels."""
+        return [self.files.figures.png(name) for name in self.figure_plans]
+
+    def unread(self) -> list[Path]:
+        """Results that no other job reads; a target must name them, or a deleted one stays missing."""
+        study, files = self.files.study, self.files
+        statistics = self.statistics()
+        on_vectors = [files.statistics.table(name) for name in ("source-distances", "source-map")]
+        sets = [TEST] if reads_vectors(study, TEST) else []
+        if reads_vectors(study, TRAIN) or any(table in statistics for table in on_vectors):
+            sets.append(TRAIN)
+        return [
+            *[files.sources.quarantine(name) for name in files.sources.generating()],
+            *[files.mixes.validation(mix) for mix in study.mixes],
+            *map(files.measures.vector_keys, sets),
+            files.statistics.table("seeds"),
+        ]
+
     def of_experiment(self, experiment: Experiment) -> Sequence[Path]:
         """All that an experiment gives: statistics, tables, figures and what else it names."""
         study = self.files.study
@@ -99,5 +119,6 @@ class StudyOutputs:
             *self.files.statistics.tables(experiment.statistics(study)),
             *self.files.tables.tables(shown),
             *map(self.files.figures.svg, drawn),
+            *map(self.files.figures.png, drawn),
             *experiment.results(study),
         ]

@@ -59,9 +59,9 @@ class PreferenceExperiment(Experiment):
         return list(NAMES)
 
     def results(self, study: Study) -> list[Path]:
-        """Readings of all judges, and the summaries' length and form."""
+        """Readings of all judges, the summaries' length and form, and how articles were sampled."""
         files = _files(study)
-        return [*files.all_readings(), files.texts()]
+        return [*files.all_readings(), files.texts(), files.article_counts()]
 
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
         """Summaries, and readings of judges."""
