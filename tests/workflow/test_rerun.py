@@ -12,6 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from projects import Project, new_project
 
 from manybaskets.config import load_study
 from manybaskets.report.figures import planned_figures
@@ -123,16 +124,42 @@ def light(tmp_path) -> Path:
     return folder / "bin/python"
 
 
+@pytest.fixture
+def clone_with_results(finished, tmp_path) -> Project:
+    """A new clone with copied results: without file times, and without what Snakemake knows."""
+    clone = new_project(tmp_path / "clone")
+    shutil.copytree(
+        finished.path(""),
+        clone.path(""),
+        copy_function=shutil.copyfile,
+        ignore=shutil.ignore_patterns("work"),
+    )
+    return clone
+
+
+def test_copied_results_are_up_to_date_whatever_their_times(clone_with_results):
+    assert clone_with_results.planned() == {}
+    (clone_with_results.folder / "resources/published/collapse.csv").touch()
+    assert clone_with_results.planned() == {}
+    for figure in clone_with_results.path("figures").iterdir():
+        figure.unlink()
+    assert set(clone_with_results.planned("figures", "tables")) == {"figure"}
+    with open(clone_with_results.folder / "resources/published/collapse.csv", "a") as changed:
+        changed.write("\n")
+    assert "published_variants" in clone_with_results.planned()
+
+
 def test_figures_and_tables_come_from_copied_results_with_the_light_installation(
-    copy_of_finished, light
+    clone_with_results, light
 ):
     """What computes asks for an extra, by its name."""
+    clone = clone_with_results
 
     def snakemake(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [light, "-m", "snakemake", "--cores", "2", *arguments],
-            cwd=copy_of_finished.folder,
-            env=copy_of_finished.environment(),
+            cwd=clone.folder,
+            env=clone.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -141,21 +168,21 @@ def test_figures_and_tables_come_from_copied_results_with_the_light_installation
     for package in ("torch", "scipy", "pyarrow"):
         there = subprocess.run([light, "-c", f"import {package}"], capture_output=True)
         assert there.returncode, f"the light environment has {package}, so the test shows nothing"
-    results = copy_of_finished.path("").relative_to(copy_of_finished.folder)
-    study = load_study(copy_of_finished.folder / "config/config.yaml")
+    results = clone.path("").relative_to(clone.folder)
+    study = load_study(clone.folder / "config/config.yaml")
     of_each_kind = {
         plan.kind: f"figures/{name}.png" for name, plan in planned_figures(study).items()
     }
-    wanted = [copy_of_finished.path(figure) for figure in of_each_kind.values()]
-    for file in [*wanted, *copy_of_finished.path("tables").iterdir()]:
+    wanted = [clone.path(figure) for figure in of_each_kind.values()]
+    for file in [*wanted, *clone.path("tables").iterdir()]:
         if not file.name.startswith("throughput"):  # the rule that times the sources computes it
             file.unlink()
     done = snakemake("tables", *(str(results / figure) for figure in of_each_kind.values()))
     assert done.returncode == 0, done.stdout[-3000:]
     assert all(figure.exists() for figure in wanted) and len(wanted) > 15
-    assert copy_of_finished.path("tables/comparisons.tex").exists()
+    assert clone.path("tables/comparisons.tex").exists()
     summary = results / "statistics/summary.parquet"
-    (copy_of_finished.folder / summary).unlink()
+    (clone.folder / summary).unlink()
     failed = snakemake(str(summary))
     assert failed.returncode
     assert "an installation with the extra `analysis`" in failed.stdout, failed.stdout[-3000:]

@@ -112,7 +112,11 @@ onstart:
 
 
 onsuccess:
-    record_times(FILES.results, outside_inputs())
+    asked = workflow.dag_settings
+    everything = set(asked.targets) <= {"all"} and not (
+        asked.until or asked.omit_from
+    )
+    record_times(FILES.results, outside_inputs(), up_to_date=everything)
 
 
 onerror:

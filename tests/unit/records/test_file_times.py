@@ -59,6 +59,15 @@ def test_a_later_run_does_not_make_a_touched_input_newer(original):
     assert _times()[0] == 1000
 
 
+def test_all_results_of_a_finished_study_are_equally_old_in_a_copy(original, tmp_path, monkeypatch):
+    """Raw rows that were made again and are the same are newer than all that was made from them."""
+    os.utime("results/study/data/raw.parquet", ns=(3000 * SECOND, 3000 * SECOND))
+    record_times(Path("results/study"), [Path("shipped.csv")], up_to_date=True)
+    _copy(original, tmp_path / "copy", monkeypatch)
+    restore_times(Path("results/study"), [Path("shipped.csv")])
+    assert _times() == [1000, 3000, 3000, 3000]
+
+
 def test_inputs_of_the_original_may_be_missing_in_a_copy(original, tmp_path, monkeypatch):
     _write(Path("answers.jsonl"), "{}", 1500)
     inputs = [Path("shipped.csv"), Path("answers.jsonl"), Path("never-there.csv")]

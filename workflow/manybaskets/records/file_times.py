@@ -27,7 +27,7 @@ def absent_inputs(results: Path) -> frozenset[str]:
     return frozenset(_read(results).get("absent", []))
 
 
-def record_times(results: Path, inputs: Iterable[Path]) -> None:
+def record_times(results: Path, inputs: Iterable[Path], up_to_date: bool = False) -> None:
     """Write the times of a study's files, after a run.
 
     An input that was only touched keeps the time of its first record.
@@ -35,18 +35,22 @@ def record_times(results: Path, inputs: Iterable[Path]) -> None:
     Args:
         results: folder of the study.
         inputs: files and folders outside it that its jobs read.
+        up_to_date: nothing of the study is left to do, so that all files may be equally old. Their
+            own times may say otherwise: what was made again and is the same is newer than what was
+            made from it.
     """
     if not results.is_dir():
         return
     before = _read(results)
     absent = [name for name in before.get("absent", []) if not Path(name).exists()]
     known = before.get("inputs", {})
+    newest = max(map(_time, _files(results)), default=0) if up_to_date else None
     read = {str(file): _seen(file, known.get(str(file))) for file in inputs if file.exists()}
     write_json(
         {
             "place": _place(),
             "results": {
-                str(file.relative_to(results)): [file.stat().st_size, _time(file)]
+                str(file.relative_to(results)): [file.stat().st_size, newest or _time(file)]
                 for file in _files(results)
             },
             "inputs": {name: known[name] for name in absent} | read,
