@@ -233,6 +233,85 @@ def test_a_killed_run_goes_on_to_the_same_losses_and_weights(tiny_models, tmp_pa
     assert all((one[key] - other[key]).abs().max() < 1e-5 for key in one)
 
 
+def check_same(resumed: dict, whole: dict, folder) -> None:
+    """All losses, logged means included, within 1e-5, and the weights too."""
+    ours, theirs = (
+        [(p["step"], p["kind"], p["loss"]) for p in manifest["curve"]]
+        for manifest in (resumed, whole)
+    )
+    assert [point[:2] for point in ours] == [point[:2] for point in theirs]
+    assert [p[2] for p in ours] == pytest.approx([p[2] for p in theirs], abs=1e-5)
+    one, other = (
+        load_file(folder / name / "adapter/adapter_model.safetensors")
+        for name in ("whole", "killed")
+    )
+    assert all((one[key] - other[key]).abs().max() < 1e-5 for key in one)
+
+
+class Killed(Exception):
+    """Stands for a kill: nothing after it runs."""
+
+
+NO_TIME = 1e-9  # minutes: a checkpoint after every step
+
+
+@pytest.mark.parametrize("step", [5, 6, 7, 11])
+def test_a_checkpoint_between_two_evaluations_goes_on_to_the_same_losses(
+    tiny_models, tmp_path, monkeypatch, step
+):
+    """In the middle of a pass and of a mean in the log, at the end of a pass, and just after it."""
+    changes = {"evaluations": 1, "accumulation": 1}
+    whole = train(tiny_models, tmp_path / "whole", **changes)
+    assert [p["step"] for p in whole["curve"] if p["kind"] == "train"] == [3, 6, 9, 12]
+
+    def die(self, args, state, control, **kwargs):
+        if state.global_step == step:
+            raise Killed
+
+    changes["checkpoint_minutes"] = NO_TIME
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr("transformers.trainer_callback.DefaultFlowCallback.on_step_begin", die)
+        train(tiny_models, tmp_path / "killed", **changes)
+    kept = {path.name for path in (tmp_path / "killed/work").glob("*/checkpoint-*")}
+    assert kept == {f"checkpoint-{step}"}
+    resumed = train(tiny_models, tmp_path / "killed", **changes)
+    assert resumed["launch"]["went_on_from_step"] == step
+    check_same(resumed, whole, tmp_path)
+
+
+@pytest.mark.parametrize("step", [6, 9, 12])
+def test_a_run_killed_in_an_evaluation_repeats_that_alone(tiny_models, tmp_path, monkeypatch, step):
+    """A checkpoint comes before an evaluation that would take too long; also the last one."""
+    whole = train(tiny_models, tmp_path / "whole")
+    from manybaskets.training import fitting
+
+    evaluate = fitting._validation_loss
+
+    def die(trainer, rows):
+        if trainer.state.global_step == step:
+            raise Killed
+        return evaluate(trainer, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(fitting, "_validation_loss", die)
+        train(tiny_models, tmp_path / "killed", checkpoint_minutes=NO_TIME)
+    resumed = train(tiny_models, tmp_path / "killed")
+    assert resumed["launch"]["went_on_from_step"] == step
+    check_same(resumed, whole, tmp_path)
+    assert resumed["kept_step"] == whole["kept_step"]
+
+
+def test_a_training_shorter_than_the_time_saves_at_evaluations_alone(
+    tiny_models, tmp_path, monkeypatch
+):
+    from manybaskets.training import timed_checkpoints
+
+    saved = []
+    monkeypatch.setattr(timed_checkpoints, "mark_complete", lambda folder, step: saved.append(step))
+    train(tiny_models, tmp_path, smoke_steps=0)
+    assert saved == [3, 6, 9, 12]
+
+
 def test_a_run_killed_after_its_last_step_is_only_finished(tiny_models, tmp_path, monkeypatch):
     whole = train(tiny_models, tmp_path / "whole")
 

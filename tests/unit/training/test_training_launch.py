@@ -129,7 +129,8 @@ def test_a_sharded_bfloat16_model_loses_no_digits_of_its_losses(tiny_models, tmp
     }
 
 
-LONG = {"epochs": 12, "evaluations": 8, "learning_rate": 1e-3}
+# 64 steps with one evaluation at the end: between them, checkpoints by time alone.
+LONG = {"epochs": 16, "evaluations": 1, "learning_rate": 1e-3}
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,12 @@ def processes_of(folder: Path) -> list[int]:
     return [int(number) for number in found.stdout.split()]
 
 
+def steps_saved(folder: Path) -> list[int]:
+    """Steps of the complete checkpoints."""
+    complete = folder.glob("work/*/checkpoint-*/complete.json")
+    return [int(path.parent.name.split("-")[1]) for path in complete]
+
+
 @pytest.mark.parametrize(
     ("strategy", "end"), [("ddp", signal.SIGTERM), ("fsdp", signal.SIGKILL)], ids=str
 )
@@ -173,9 +180,10 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
 ):
     whole, undisturbed = alone_for_long
     settings = LONG | {"processes": 2, "launch": {"llama": {"strategy": strategy}}}
+    settings["checkpoint_minutes"] = 1e-9
     job = start_job(tiny_models["llama"], tmp_path, settings)
     deadline = time.monotonic() + 240
-    while not list(tmp_path.glob("work/*/checkpoint-12/complete.json")):
+    while max(steps_saved(tmp_path), default=0) < 13:
         assert job.poll() is None, job.communicate()[0]
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -198,12 +206,12 @@ def test_an_ended_training_leaves_no_process_and_goes_on_to_the_same_losses(
     assert all(file.is_file() for file in kept.iterdir())
     assert stored < 4 * adapter + 120_000 < 4 * adapter + base
     # One in whose writing it was ended is not gone on from.
-    torn = next(tmp_path.glob("work/*/checkpoint-12")).with_name("checkpoint-42")
+    torn = kept.with_name("checkpoint-63")
     torn.mkdir()
     (torn / "optimizer.pt").write_bytes(b"half")
 
     manifest = train(tiny_models["llama"], tmp_path, **settings)
-    assert 12 <= manifest["launch"]["went_on_from_step"] < 42
+    assert 13 <= manifest["launch"]["went_on_from_step"] < 63
     check_same(manifest, undisturbed, tmp_path, whole, TOLERANCE)
 
 

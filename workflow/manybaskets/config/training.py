@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from manybaskets.config.sections import Name, Section, Share
 
+CHECKPOINT_MINUTES = 30.0
+
 
 class Batch(Section):
     """How the rows of a step are distributed for one target; null for the value of `training`.
@@ -70,7 +72,9 @@ class Training(Section):
     """The LoRA recipe, the same for all runs."""
 
     renamed: ClassVar = {"keep_checkpoint": "keep"}
-    operational: ClassVar = frozenset({"launch", "smoke_steps", "max_first_loss", "report_to"})
+    operational: ClassVar = frozenset(
+        {"launch", "smoke_steps", "max_first_loss", "report_to", "checkpoint_minutes"}
+    )
 
     rank: int = Field(16, ge=1, description="LoRA rank.")
     alpha: int = Field(32, ge=1, description="LoRA alpha; updates are scaled by alpha / rank.")
@@ -120,7 +124,15 @@ class Training(Section):
         4,
         ge=1,
         description="Number of evaluations of the validation loss. Each saves a checkpoint; one of these "
-        "is kept.",
+        "becomes the adapter.",
+    )
+    checkpoint_minutes: float = Field(
+        CHECKPOINT_MINUTES,
+        gt=0,
+        # Absent unless set, so that the reports of finished studies are not written again.
+        exclude_if=lambda minutes: minutes == CHECKPOINT_MINUTES,
+        description="Longest time between two checkpoints, in minutes: a job that is killed or hits its "
+        "time limit loses no more, unless a single step or evaluation takes longer.",
     )
     keep_checkpoint: Literal["lowest", "last"] = Field(
         "lowest",

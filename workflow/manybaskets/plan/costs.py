@@ -62,8 +62,7 @@ class Disk:
         each = [self.adapter_bytes(job.wildcards["target"]) for job in jobs if job.rule == "train"]
         largest = sorted(each, reverse=True)[:at_a_time]
         # On disk are the selected checkpoint, the last, and the next while it is written.
-        at_most = min(self.study.training.evaluations, _CHECKPOINTS_ON_DISK)
-        return _COPIES_IN_CHECKPOINT * at_most * sum(largest)
+        return _COPIES_IN_CHECKPOINT * _CHECKPOINTS_ON_DISK * sum(largest)
 
 
 def _bytes(per: tuple[float, float], tokens: float, rows: float) -> float:

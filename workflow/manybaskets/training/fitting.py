@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.training.answer_loss import agrees, install
-from manybaskets.training.checkpoints import curve_of, drop_checkpoints, mark_complete
 from manybaskets.training.encoded_rows import LengthBuckets, answer_tokens, filler_row, pad_batch
 from manybaskets.training.memory import micro_batches
+from manybaskets.training.timed_checkpoints import TimedCheckpoints
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +30,7 @@ def fit(
     keep: str = "last",
     first_loss: float | None = None,
     tokens_per_pass: int | None = None,
+    checkpoint_minutes: float | None = None,
     **arguments: Any,
 ) -> list[dict[str, Any]]:
     """Train in `folder`, resuming from its last checkpoint.
@@ -45,6 +47,8 @@ def fit(
             which training stops; None for no limit.
         tokens_per_pass: most tokens of one pass, padding included, in a training of one process; a
             batch with more is computed in several. None for no limit.
+        checkpoint_minutes: longest time between two checkpoints, in minutes; None for checkpoints at
+            evaluations alone.
         arguments: arguments of transformers' TrainingArguments.
 
     Returns:
@@ -61,6 +65,9 @@ def fit(
     from transformers.trainer_utils import get_last_checkpoint
 
     folder.mkdir(parents=True, exist_ok=True)
+    last = get_last_checkpoint(str(folder))
+    saving = TimedCheckpoints(folder, checkpoint_minutes, keep, _same_for_all)
+    saving.resume(last)
     cuda = torch.cuda.is_available()
     settings = TrainingArguments(
         **{
@@ -77,6 +84,7 @@ def fit(
             "ddp_backend": None if cuda or processes == 1 else "gloo",
             "ddp_find_unused_parameters": False,
             **arguments,
+            **({"eval_on_start": False} if last else {}),
         }
     )
     if settings.world_size != processes:
@@ -110,8 +118,11 @@ def fit(
             return loss
 
         def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+            start, step = time.monotonic(), self.state.global_step
+            if step > 0 and not saving.evaluation_due and saving.due(evaluating=True):
+                self._save_checkpoint(self.model, None)
             loss = _validation_loss(self, validation)
-            step = self.state.global_step
+            saving.evaluated(time.monotonic() - start)
             metrics = {"eval_loss": loss}
             self.log(dict(metrics))
             if not loss < float("inf"):
@@ -129,6 +140,9 @@ def fit(
                 self.args, self.state, self.control, metrics
             )
             return metrics
+
+        def _save_checkpoint(self, model: Any, trial: Any) -> None:
+            saving.save(self, lambda: super(AnswerTrainer, self)._save_checkpoint(model, trial))
 
         def save_model(self, output_dir: str | None = None, _internal_call: bool = False) -> None:
             if not self.is_fsdp_enabled:
@@ -148,14 +162,22 @@ def fit(
             weights = named["model"].parameters()
             if sharded and not any(hasattr(weight, "full_tensor") for weight in weights):
                 raise RuntimeError("strategy fsdp was requested, but the model is not sharded")
+            saving.begin(trainer)
+            if saving.evaluation_due and state.global_step >= state.max_steps:
+                trainer.evaluate()
 
-        def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-            PartialState().wait_for_everyone()
-            if state.is_world_process_zero:
-                mark_complete(folder, state.global_step)
-                drop_checkpoints(folder, curve_of(state.log_history), keep)
+        def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            # transformers does not reach the order of several processes that resume within a pass.
+            order.set_epoch(int(state.epoch or 0))
+
+        def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            # Not earlier: the random numbers of the interrupted run are set just before.
+            if saving.evaluation_due:
+                trainer.evaluate()
 
         def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            if saving.due():
+                control.should_save = True
             if self.progress is None:
                 self.progress = Progress(state.max_steps - state.global_step + 1, "steps")
             if state.is_world_process_zero:
@@ -175,7 +197,6 @@ def fit(
         trainer.accelerator.state.fsdp_plugin.mixed_precision_policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16, reduce_dtype=torch.float32
         )
-    last = get_last_checkpoint(str(folder))
     if last:
         log.info("resuming from %s", last)
     trainer.train(resume_from_checkpoint=last)

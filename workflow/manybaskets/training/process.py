@@ -121,6 +121,7 @@ def run(folder: Path) -> None:
             validation,
             folder=folder,
             first_loss=training.max_first_loss * math.log(task.vocabulary),
+            checkpoint_minutes=training.checkpoint_minutes,
             report_to=list(training.report_to),
             run_name=task.run,
             **_schedule(training, len(train)),
