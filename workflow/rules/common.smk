@@ -15,6 +15,7 @@ from manybaskets.config.participants import embedded_sources
 from manybaskets.errors import UserError
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.generation.replay import given_answers, replayed_files
+from manybaskets.jobs.devices import has_gpus
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.judging.rubrics import check_rubrics
@@ -27,7 +28,11 @@ from manybaskets.measures.selection import (
     swapped_sources,
 )
 from manybaskets.measures.swap_tests import check_families
-from manybaskets.models.locations import check_given_models, given_models
+from manybaskets.models.locations import (
+    check_given_models,
+    check_targets_modules,
+    given_models,
+)
 from manybaskets.models.sizes import model_sizes
 from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
 from manybaskets.plan.machine import ModelNeeds, read_machine
@@ -85,6 +90,7 @@ try:
         restore_times(FILES.results, outside_inputs())
     ABSENT = absent_inputs(FILES.results)
     check_given_models(STUDY, ABSENT)
+    check_targets_modules(STUDY, FILES)
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
     OUTPUTS = StudyOutputs(FILES)
     check_given(GIVEN, ABSENT)
@@ -103,6 +109,9 @@ config["operations"] = operations_of_jobs(STUDY) | {
     experiment.name: experiment.operations(STUDY) for experiment in STUDY_EXPERIMENTS
 }
 config["operations"]["training"] = NEEDS.training_operations()
+config["operations"]["trained_modules"] = {
+    name: STUDY.training.modules for name in STUDY.targets
+}
 
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.embedded_world
@@ -133,6 +142,12 @@ def sources_that(generate):
         for name, source in STUDY.sources.items()
         if source.engine.generates == generate
     )
+
+
+def gpus_here():
+    """Whether jobs that request GPUs get any: from a scheduler, or on this machine."""
+    executor = workflow.executor_plugin
+    return (executor is not None and executor.name == "slurm") or has_gpus()
 
 
 def only_if(condition, file):

@@ -7,9 +7,12 @@ from manybaskets.jobs.job import job
 with job(snakemake.log[0]):
     from manybaskets.models.folder import check_folder
     from manybaskets.models.gguf import convert_gguf
+    from manybaskets.models.linear_layers import check_modules
 
     name, folder = snakemake.wildcards.model, Path(snakemake.output[0])
     operations = snakemake.config["operations"]["models"][name]
     arguments = operations.get("template_arguments")
     convert_gguf(Path(snakemake.input[0]), folder, name, arguments)
     check_folder(folder, name)
+    modules = snakemake.config["operations"]["trained_modules"].get(name, [])
+    check_modules(folder, name, modules)

@@ -10,6 +10,7 @@ with job(snakemake.log[0]):
     from manybaskets.config.models import HubModel
     from manybaskets.models.fetching import fetch_model
 
-    name, operations = snakemake.wildcards.model, snakemake.config["operations"]["models"]
-    model = HubModel.assembled(snakemake.params.model, operations[name])
-    fetch_model(model, name, Path(snakemake.output[0]))
+    name, operations = snakemake.wildcards.model, snakemake.config["operations"]
+    model = HubModel.assembled(snakemake.params.model, operations["models"][name])
+    modules = operations["trained_modules"].get(name, [])
+    fetch_model(model, name, Path(snakemake.output[0]), modules)

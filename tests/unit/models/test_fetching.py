@@ -85,3 +85,15 @@ def test_an_argument_that_the_template_never_reads_stops_before_the_weights(hub,
     assert (partial / "tokenizer.json").exists() and not list(partial.glob("*.safetensors"))
     fetch_model(model(**given | {"template_arguments": {"terse": True}}), "base", tmp_path / "out")
     assert list((tmp_path / "out").glob("*.safetensors"))
+
+
+def test_a_target_that_lacks_a_trained_layer_is_an_error_and_its_download_stays(hub, tmp_path):
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ messages[0].content }}")
+    wanted = model(chat_template=str(template))
+    with pytest.raises(UserError, match="target 'base' has no linear layer 'c_attn'"):
+        fetch_model(wanted, "base", tmp_path / "out", ["q_proj", "c_attn"])
+    assert not (tmp_path / "out").exists()
+    assert (tmp_path / ".out.partial/model.safetensors").exists()
+    fetch_model(wanted, "base", tmp_path / "out", ["q_proj"])
+    assert (tmp_path / "out/model.safetensors").exists()

@@ -78,15 +78,25 @@ def test_a_classifier_is_loaded_in_float32():
     assert asked.of_judge("guard").gpus == 8
 
 
-def test_a_training_has_a_gpu_or_a_core_for_each_process():
+def test_a_training_has_a_gpu_for_each_process_or_the_cores_of_the_machine():
     config = study("synthetic-eggs")
     training = config.training.model_copy(update={"processes": 2})
     config = config.model_copy(update={"training": training})
     on_gpus, on_cores = needs(config), needs(config, gpu=None)
     assert on_gpus.of_training("llama-3.1-8b").gpus == 2
     assert on_gpus.training_threads("llama-3.1-8b") == 1
+    assert on_gpus.training_threads("llama-3.1-8b", gpus_here=False) == 8
     assert on_cores.of_training("llama-3.1-8b").gpus == 0
-    assert on_cores.training_threads("llama-3.1-8b") == 2
+    assert on_cores.training_threads("llama-3.1-8b") == 8
+    assert needs(config, gpu=None, cpus=1).training_threads("llama-3.1-8b") == 2
+
+
+def test_tiny_models_train_on_one_core_each():
+    embedded = needs(study())
+    assert {embedded.training_threads(target) for target in embedded.study.targets} == {1}
+    sizes = {"tiny": 5e6, "small": 135e6}
+    models = ModelNeeds(Machine(), sizes)
+    assert [models.threads(name) for name in sizes] == [1, 8]
 
 
 def test_the_recipe_holds_what_determines_an_adapter(published):

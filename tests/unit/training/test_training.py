@@ -476,6 +476,30 @@ def test_whole_passes_see_every_row(rows, batch, accumulation, processes, epochs
     assert steps_of(settings, rows) == steps
 
 
+def test_all_linear_layers_but_the_head_are_trained_and_listed(tiny_models, tmp_path):
+    few = train(tiny_models, tmp_path / "few", modules=["v_proj", "mlp.up_proj"])
+    assert few["trained_modules"] == {"up_proj": 2, "v_proj": 2}
+    manifest = train(tiny_models, tmp_path / "all", modules="all-linear")
+    seven = {f"{name}_proj": 2 for name in ("q", "k", "v", "o", "gate", "up", "down")}
+    assert manifest["trained_modules"] == seven
+    config = json.loads((tmp_path / "all/adapter/adapter_config.json").read_text())
+    assert config["target_modules"] == sorted(seven)
+    weights = load_file(tmp_path / "all/adapter/adapter_model.safetensors")
+    assert len(weights) == 2 * 2 * 7 and not any("head" in name for name in weights)
+
+
+def test_a_layer_that_the_target_lacks_is_named_before_any_row_is_read(tiny_models, tmp_path):
+    with pytest.raises(UserError, match="target 'llama' has no linear layer 'c_attn'"):
+        train(tiny_models, tmp_path, modules=["q_proj", "c_attn"])
+    assert not (tmp_path / "work").exists()
+
+
+def test_the_built_model_has_the_last_word_on_its_layers(tiny_models, tmp_path, monkeypatch):
+    monkeypatch.setattr("manybaskets.training.adapters.check_modules", lambda *_: None)
+    with pytest.raises(UserError, match="target 'llama' has no linear layer 'c_attn'"):
+        train(tiny_models, tmp_path, modules=["q_proj", "c_attn"])
+
+
 def test_a_tracker_that_is_not_installed_is_named(tiny_models, tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="tracker 'wandb' is not installed"):

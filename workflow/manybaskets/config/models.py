@@ -122,6 +122,10 @@ class EmbeddedModel(ModelSettings):
     """A tiny model that the workflow pretrains on the embedded world."""
 
     embedded: ClassVar = True
+    # The four architectures have the same ones.
+    linear_layers: ClassVar = (
+        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
+    )  # fmt: skip
     operational: ClassVar = frozenset({"family"})
     kind: Literal["embedded"]
     architecture: Literal["llama", "qwen", "mistral", "gemma"] = Field(

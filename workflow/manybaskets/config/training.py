@@ -79,9 +79,11 @@ class Training(Section):
     rank: int = Field(16, ge=1, description="LoRA rank.")
     alpha: int = Field(32, ge=1, description="LoRA alpha; updates are scaled by alpha / rank.")
     dropout: float = Field(0.1, ge=0.0, lt=1.0, description="LoRA dropout probability.")
-    modules: list[str] = Field(
+    modules: list[str] | Literal["all-linear"] = Field(
         default=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-        description="Linear layers that get an adapter.",
+        min_length=1,
+        description="Linear layers that get an adapter, by name; every target must have all of them. "
+        "`all-linear` for all linear layers but the output head.",
     )
     epochs: float = Field(3.0, gt=0, description="Number of passes over the training set.")
     learning_rate: float = Field(

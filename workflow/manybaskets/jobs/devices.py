@@ -66,6 +66,11 @@ def claimed(count: int) -> Iterator[None]:
             os.environ[VISIBLE] = before
 
 
+def has_gpus() -> bool:
+    """Whether this machine has GPUs."""
+    return bool(_devices())
+
+
 def _claim(count: int, devices: Sequence[str]) -> tuple[list[WriterLock], list[str]]:
     """Locks and names of `count` devices that no other job holds; empty on a machine without GPUs."""
     if not devices:

@@ -10,6 +10,7 @@ from manybaskets.chat.template_arguments import check_template_arguments
 from manybaskets.config.models import GgufModel, HubModel
 from manybaskets.errors import PassingError, UserError
 from manybaskets.models.folder import check_folder, template_of
+from manybaskets.models.linear_layers import ALL_LINEAR, check_modules
 from manybaskets.records.writing import write_json
 
 TEXTS = ["config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
@@ -19,14 +20,20 @@ WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
 UNWANTED = ["consolidated*"]
 
 
-def fetch_model(model: HubModel, name: str, output: Path) -> None:
+def fetch_model(
+    model: HubModel, name: str, output: Path, modules: Sequence[str] | str = ALL_LINEAR
+) -> None:
     """Download a model to a folder created atomically; an interrupted download resumes.
 
     The commit that the revision resolved to is saved as `source.json` in the folder.
 
+    Args:
+        modules: linear layers that the study trains in this model.
+
     Raises:
         UserError: the Hub cannot be reached or has no such model or revision, the chat template
-            file is missing, or the template does not read an argument of the config.
+            file is missing, the template does not read an argument of the config, or the
+            model lacks one of `modules`.
     """
     partial = output.with_name(f".{output.name}.partial")
     commit = _download(model, name, model.revision, partial, TEXTS)
@@ -36,6 +43,7 @@ def fetch_model(model: HubModel, name: str, output: Path) -> None:
     check_template_arguments(model.template_arguments, template_of(partial), name, model.origin)
     _download(model, name, commit, partial, WEIGHTS)
     check_folder(partial, name)
+    check_modules(partial, name, modules)
     made = {"repo": model.repo, "revision": model.revision, "commit": commit}
     write_json(made, partial / "source.json")
     shutil.rmtree(output, ignore_errors=True)

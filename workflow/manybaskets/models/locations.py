@@ -6,10 +6,12 @@ from collections.abc import Collection
 from pathlib import Path
 
 from manybaskets.chat.template_arguments import check_template_arguments
-from manybaskets.config.models import GgufModel
+from manybaskets.config.models import EmbeddedModel, GgufModel
 from manybaskets.config.study import Study
+from manybaskets.layout import Files
 from manybaskets.models.folder import check_folder, template_of
 from manybaskets.models.gguf import check_gguf
+from manybaskets.models.linear_layers import check_layers, check_modules
 
 
 def given_models(study: Study) -> dict[str, Path]:
@@ -41,3 +43,22 @@ def check_given_models(study: Study, absent: Collection[str] = ()) -> None:
             check_folder(place, name)
             template = template_of(place)
             check_template_arguments(model.template_values(), template, name, str(place))
+
+
+def check_targets_modules(study: Study, files: Files) -> None:
+    """Check that the targets have the layers of `training.modules`, as far as their layers are known.
+
+    Other models are checked as soon as they are fetched or converted.
+
+    Args:
+        files: paths of the study, for models that it fetched earlier.
+
+    Raises:
+        UserError: as `check_modules`.
+    """
+    modules = study.training.modules
+    for name in study.targets:
+        if isinstance(study.models[name], EmbeddedModel):
+            check_layers(EmbeddedModel.linear_layers, modules, name, f"models.{name}")
+        elif (folder := files.models.folder(name)).is_dir():
+            check_modules(folder, name, modules)

@@ -1,4 +1,4 @@
-"""Number of parameters of a model, from its files or its name."""
+"""Number of parameters of a model, from its files or its name, and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -62,8 +62,19 @@ _LARGEST_HEADER = 100_000_000
 def count_parameters(folder: Path) -> int:
     """Number of parameters in a model's safetensors files, from their headers alone.
 
+    A packed, quantised tensor counts as stored.
+
+    Raises:
+        UserError: a file is missing or its header cannot be read.
+    """
+    return sum(math.prod(shape) for shape in tensor_shapes(folder).values())
+
+
+def tensor_shapes(folder: Path) -> dict[str, list[int]]:
+    """Shape of each tensor in a model's safetensors files, by name, from their headers alone.
+
     If there is an index, only the tensors that it lists count: some repositories contain the same
-    weights twice. A packed, quantised tensor counts as stored.
+    weights twice.
 
     Raises:
         UserError: a file is missing or its header cannot be read.
@@ -76,14 +87,14 @@ def count_parameters(folder: Path) -> int:
     else:
         whole = folder / "model.safetensors"
         paths = [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
-    tensors: dict[str, int] = {}
+    tensors: dict[str, list[int]] = {}
     for path in paths:
         tensors |= _tensors(path)
-    return sum(tensors.values())
+    return tensors
 
 
-def _tensors(path: Path) -> dict[str, int]:
-    """Number of elements of each tensor in a safetensors file."""
+def _tensors(path: Path) -> dict[str, list[int]]:
+    """Shape of each tensor in a safetensors file."""
     try:
         with open(path, "rb") as file:
             length = int.from_bytes(file.read(8), "little")
@@ -94,7 +105,7 @@ def _tensors(path: Path) -> dict[str, int]:
                 raise ValueError(f"the file ends within its header of {length} bytes")
             header = json.loads(content)
         return {
-            name: math.prod(tensor["shape"])
+            name: list(map(int, tensor["shape"]))
             for name, tensor in header.items()
             if name != "__metadata__"
         }

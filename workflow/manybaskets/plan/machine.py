@@ -23,6 +23,8 @@ _ROOM_TO_RUN, _ROOM_TO_TRAIN = 0.75, 0.6
 # The time limits of rules are for a model of this size on each GPU.
 _USUAL_BILLIONS = 8.0
 _GIB = 2.0**30
+# From this number of parameters, two cores on one training are no slower than a training on each.
+_SHARED_FROM = 2e7
 BASE_MB = 4000  # main memory of a job with a model, without the weights
 
 
@@ -69,6 +71,12 @@ class Machine(Section):
         None,
         ge=400,
         description="Memory of the largest node, in MB; no attempt of a job requests more.",
+    )
+    cpus: int = Field(
+        8,
+        ge=1,
+        description="CPU cores requested by a job without a GPU that computes with all its cores; locally "
+        "no more than `--cores`.",
     )
     growth: float = Field(
         1.5, ge=1.0, description="Factor for memory and time of every further attempt."
@@ -192,6 +200,15 @@ class ModelNeeds:
         billions = (self.parameters[model] or 0.0) / 1e9
         slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
         return ResourceRequest(gpus, self.memory_mb(model, precision, gpus), slowness)
+
+    def threads(self, model: str) -> int:
+        """CPU cores that shorten a training without a GPU.
+
+        With a tiny model, jobs side by side with one core each take less time than one after the
+        other with all cores: its matrix products are too small to share.
+        """
+        size = self.parameters[model]
+        return 1 if size is None or size < _SHARED_FROM else self.machine.cpus
 
     def conversion_mb(self, model: str) -> int:
         """Main memory of a conversion, in MB: the weights as read and as written, in float32."""

@@ -78,11 +78,16 @@ class JobNeeds:
         processes = self.study.training.batch_of(target).processes or 0
         return self.models.request(target, self._precision, training=True, given=processes)
 
-    def training_threads(self, target: str) -> int:
-        """Cores of a training run: one for each process without a GPU."""
-        if self.of_training(target).gpus:
+    def training_threads(self, target: str, *, gpus_here: bool = True) -> int:
+        """Cores of a training run: without a GPU, as many as its model uses, and one a process.
+
+        Args:
+            gpus_here: whether jobs that request GPUs get any; a laptop has none.
+        """
+        if self.of_training(target).gpus and gpus_here:
             return 1
-        return self.study.training.of_target(target).processes
+        processes = self.study.training.of_target(target).processes or 1
+        return max(processes, self.models.threads(target))
 
     def training_recipe(self, target: str) -> dict[str, Any]:
         """Settings that determine a target's adapters: the recipe, with the rows per step."""

@@ -17,6 +17,7 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.models.folder import check_folder, fingerprint
+from manybaskets.models.linear_layers import check_modules
 from manybaskets.records.ids import digest
 from manybaskets.training.checkpoints import (
     check_adapter_acts,
@@ -25,6 +26,7 @@ from manybaskets.training.checkpoints import (
     keep_finished,
     kept_evaluation,
     take_finished,
+    trained_modules,
 )
 from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.launching import launch, strategy_of
@@ -62,15 +64,15 @@ def train_adapter(
             evaluation and at the end; one is kept according to `training.keep_checkpoint`.
         trackers: folder for tracker files; defaults to `work`.
         run: name of the run in trackers and in the adapter's manifest.
-
         memory_mb: main memory of the job, in MB; None for what the machine has free.
 
     Raises:
-        UserError: a row is too long or a tracker is not installed; also as `process.run` and
-            `check_adapter_acts`.
+        UserError: a row is too long, the target lacks a layer of `training.modules`, or a tracker
+            is not installed; also as `process.run` and `check_adapter_acts`.
     """
     training = training.of_target(name)
     check_folder(model_folder, name)
+    check_modules(model_folder, name, training.modules)
     check_trackers(training.report_to)
     tokenizer = load_tokenizer(model_folder, name)
     renderer = ChatRenderer(
@@ -115,10 +117,12 @@ def train_adapter(
     launch(task, folder)
     curve = curve_of(json.loads((folder / RESULT).read_text())["history"])
     kept = kept_evaluation(curve, training.keep_checkpoint)
+    checkpoint = folder / f"checkpoint-{kept['step']}"
     manifest = {
         "base_model": name,
         "base_weights": weights,
         "training": recipe,
+        "trained_modules": trained_modules(checkpoint),
         "prompting": prompting.model_dump(),
         "template": renderer.template_hash,
         "run": run,
@@ -139,7 +143,7 @@ def train_adapter(
         "git_commit": git_commit(),
     }
     ids = encoded["validation"][0]["input_ids"]
-    with exported(folder / f"checkpoint-{kept['step']}", manifest, output) as made:
+    with exported(checkpoint, manifest, output) as made:
         check_adapter_acts(model_folder, made, ids, training.precision, name)
     keep_finished(output, folder)
 

@@ -9,6 +9,7 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,19 @@ def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Ite
         raise
     shutil.rmtree(output, ignore_errors=True)
     partial.rename(output)
+
+
+def trained_modules(checkpoint: Path) -> dict[str, int]:
+    """Linear layers that an adapter changes: the number of layers of each name.
+
+    Args:
+        checkpoint: folder with the adapter's weights.
+    """
+    from peft import load_peft_weights
+
+    weights = load_peft_weights(str(checkpoint), device="cpu")
+    layers = [name.split(".lora_A.")[0] for name in weights if ".lora_A." in name]
+    return dict(sorted(Counter(layer.rpartition(".")[2] for layer in layers).items()))
 
 
 def keep_finished(output: Path, folder: Path) -> None:

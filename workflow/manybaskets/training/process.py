@@ -27,6 +27,7 @@ import polars as pl
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
+from manybaskets.models.linear_layers import ALL_LINEAR, check_layers, linear_layers
 from manybaskets.models.sizes import count_parameters
 from manybaskets.records.writing import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
@@ -158,16 +159,21 @@ def build_adapter_model(task: Task) -> Any:
     from transformers import set_seed
 
     training = task.training
+    base = load_base(Path(task.model), training.precision)
+    layers = linear_layers(base)
+    check_layers(layers, training.modules, task.name, task.model)
+    # peft's own `all-linear` would list every layer in the adapter's config.
+    every = sorted({layer.rpartition(".")[2] for layer in layers})
     set_seed(task.seed)
     adapter = LoraConfig(
         r=training.rank,
         lora_alpha=training.alpha,
         lora_dropout=training.dropout,
-        target_modules=list(training.modules),
+        target_modules=every if training.modules == ALL_LINEAR else list(training.modules),
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(load_base(Path(task.model), training.precision), adapter)
+    return get_peft_model(base, adapter)
 
 
 def steps_of(training: Training, rows: int) -> int:
