@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from manybaskets.cards.adapter_card import adapter_card_settings
 from manybaskets.config import loading
 from manybaskets.config.operations import operations_of_jobs
 from manybaskets.config.participants import embedded_sources
@@ -112,6 +113,7 @@ config["operations"]["training"] = NEEDS.training_operations()
 config["operations"]["trained_modules"] = {
     name: STUDY.training.modules for name in STUDY.targets
 }
+config["operations"]["adapter_cards"] = adapter_card_settings(STUDY)
 
 PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.embedded_world

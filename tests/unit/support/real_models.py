@@ -121,3 +121,17 @@ def gguf_file() -> Path:
     """
     (file,) = wheel_folder(MODEL).rglob("*.gguf")
     return file
+
+
+def chat_model() -> Path:
+    """Folder of SmolLM2-135M-Instruct in float32, converted from its GGUF file once per machine.
+
+    Raises:
+        Missing: the registry is out of reach.
+    """
+    from manybaskets.models.gguf import convert_gguf
+
+    folder = FOLDER / f"{MODEL.replace('==', '-')}-float32"
+    if not folder.exists():
+        convert_gguf(gguf_file(), folder, "smollm2")
+    return folder

@@ -71,6 +71,24 @@ def origin_settings(study: Study, source: str) -> dict[str, Any]:
     }
 
 
+def expected_origin(study: Study, source: str) -> dict[str, Any]:
+    """All of an `Origin` but its name, from the config alone; its metadata has no measurements."""
+    settings = origin_settings(study, source)
+    if source == HUMAN:
+        return settings | {"metadata": {}}
+    section = study.sources[source]
+    engine = section.engine
+    file = getattr(engine, "path", None)
+    ready = getattr(engine, "repo", None) or (Path(file).name if file else None)
+    metadata = {
+        "engine": engine.kind,
+        "model": section.model or engine.remote_model() or ready,
+        "revision": getattr(engine, "revision", None),
+        "base_url": getattr(engine, "base_url", None),
+    }
+    return settings | {"metadata": metadata}
+
+
 def dataset_settings(study: Study) -> dict[str, Any]:
     """A card's description of the raw dataset; for a user's file, its name without its folder."""
     if study.embedded_world:
@@ -98,11 +116,21 @@ def _made_by(origin: Origin) -> str:
         return f"{code(metadata['model'])} behind the server {code(metadata['base_url'])}"
     if model is None:
         return f"the engine {code(origin.engine)}"
+    return _model_named(model, metadata["model"])
+
+
+def _model_named(model: Mapping[str, Any], name: str) -> str:
+    """A model in Markdown, from its entry of `models` and the name to use without a repository."""
     if model["kind"] == "hub":
         return f"{code(model['repo'])} at revision {code(model['revision'])}"
     if model["kind"] == "embedded":
-        return f"the tiny model {code(metadata['model'])}, pretrained by the workflow itself"
-    return f"the model {code(metadata['model'])} from a user's folder"
+        return f"the tiny model {code(name)}, pretrained by the workflow itself"
+    if model["kind"] != "gguf":
+        return f"the model {code(name)} from a user's folder"
+    if model["repo"]:
+        at = f"{code(model['repo'])} at revision {code(model['revision'])}"
+        return f"the GGUF file {code(model['file'])} of {at}"
+    return f"the GGUF file {code(Path(model['path']).name)}"
 
 
 def _facts(origin: Origin) -> list[tuple[str, str]]:
@@ -196,7 +224,7 @@ def _origin_licence(origin: Origin) -> str:
             f"{code(metadata['base_url'])}. Check whether they allow publishing answers and "
             "training other models on them."
         )
-    if model["kind"] == "hub":
+    if model.get("repo"):
         return (
             f"{who}: the answers are subject to the licence of {code(model['repo'])}: "
             f"<{HUB}{quote(model['repo'])}>. Check whether it allows training other models on "
@@ -207,4 +235,20 @@ def _origin_licence(origin: Origin) -> str:
         f"{who}: the answers are subject to the licence of the model {code(metadata['model'])}, "
         "which was loaded from a folder. Check which licence this is, and whether it allows "
         "training other models on answers."
+    )
+
+
+def _model_licence(model: Mapping[str, Any], name: str) -> str:
+    """Under which licence an adapter of a model is."""
+    if model["kind"] == "embedded":
+        return f"The base model is made by Many Baskets, under the project's licence ({PROJECT_LICENCE})."
+    if model.get("repo"):
+        return (
+            f"The adapter is derived from {code(model['repo'])}, under the licence of that model: "
+            f"<{HUB}{quote(model['repo'])}>. Check whether it allows sharing derived models, and "
+            "whether their names must begin with its name."
+        )
+    return (
+        f"The adapter is derived from {_model_named(model, name)}. Check which licence this model "
+        "has, and whether it allows sharing derived models."
     )

@@ -6,7 +6,7 @@ import importlib.metadata
 import importlib.util
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from manybaskets.config.training import Training
 from manybaskets.errors import UserError
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.jobs.stage_versions import stage_version
+from manybaskets.models.adapter_base import AdapterBase
 from manybaskets.models.folder import check_folder, fingerprint
 from manybaskets.models.linear_layers import check_modules
 from manybaskets.records.ids import digest
@@ -33,6 +34,7 @@ from manybaskets.training.launching import launch, strategy_of
 from manybaskets.training.process import RESULT, Task, steps_of, write_task
 
 log = logging.getLogger(__name__)
+Card = Callable[[Path, AdapterBase, Mapping[str, Any], Mapping[str, Sequence[Any]]], str]
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 
 
@@ -49,6 +51,8 @@ def train_adapter(
     output: Path,
     trackers: Path | None = None,
     run: str = "",
+    base: AdapterBase | None = None,
+    card: Card | None = None,
     memory_mb: int | None = None,
 ) -> None:
     """Train one LoRA adapter; `output` then contains its weights, config and `manifest.json`.
@@ -60,10 +64,13 @@ def train_adapter(
         name: name of the target.
         work: folder for checkpoints and the finished adapter; those of another recipe, seed or data
             are never reused.
-        output: adapter folder, created by an atomic rename. Checkpoints are saved at each
-            evaluation and at the end; one is kept according to `training.keep_checkpoint`.
+        output: adapter folder, with a model card and the chat template, created by an atomic
+            rename. Checkpoints are saved at each evaluation and at the end; one is kept according
+            to `training.keep_checkpoint`.
         trackers: folder for tracker files; defaults to `work`.
         run: name of the run in trackers and in the adapter's manifest.
+        base: the base model that the adapter's config names; None for the path of its folder.
+        card: makes the text of the model card; None for no card.
         memory_mb: main memory of the job, in MB; None for what the machine has free.
 
     Raises:
@@ -142,8 +149,12 @@ def train_adapter(
         },
         "git_commit": git_commit(),
     }
+    base = base or AdapterBase(Path(model_folder).as_posix())
+    texts = {"chat_template.jinja": str(tokenizer.chat_template)}
+    if card:
+        texts["README.md"] = card(output, base, manifest, rows)
     ids = encoded["validation"][0]["input_ids"]
-    with exported(checkpoint, manifest, output) as made:
+    with exported(checkpoint, manifest, base, texts, output) as made:
         check_adapter_acts(model_folder, made, ids, training.precision, name)
     keep_finished(output, folder)
 

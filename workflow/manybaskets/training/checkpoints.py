@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.errors import UserError
-from manybaskets.records.writing import write_json
+from manybaskets.models.adapter_base import AdapterBase
+from manybaskets.records.writing import write_json, write_text
 
 log = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -97,23 +98,35 @@ def _checkpoints(folder: Path) -> dict[int, Path]:
 
 
 @contextlib.contextmanager
-def exported(checkpoint: Path, manifest: Mapping[str, Any], output: Path) -> Iterator[Path]:
+def exported(
+    checkpoint: Path,
+    manifest: Mapping[str, Any],
+    base: AdapterBase,
+    texts: Mapping[str, str],
+    output: Path,
+) -> Iterator[Path]:
     """Copy an adapter from its checkpoint, with its manifest, to a folder for checking.
 
     If the check passes, the folder is renamed to `output`; otherwise it is deleted.
+
+    Args:
+        base: where users of the adapter find its base model.
+        texts: more files, by name.
     """
     partial = output.with_name(f".{output.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for file in ("adapter_model.safetensors", "adapter_config.json"):
         shutil.copy2(checkpoint / file, partial / file)
-    # The base is named by its fingerprint; a local path would be meaningless elsewhere.
+    # The trainer's path of the base model would be meaningless elsewhere.
     config = json.loads((partial / "adapter_config.json").read_text())
     # peft keeps the modules in a set: sorted, the same adapter is the same bytes.
     config["target_modules"] = sorted(config["target_modules"])
-    config["base_model_name_or_path"] = manifest["base_model"]
+    config["base_model_name_or_path"], config["revision"] = base
     write_json(config, partial / "adapter_config.json")
     write_json(manifest, partial / "manifest.json")
+    for name, text in texts.items():
+        write_text(text, partial / name)
     try:
         yield partial
     except BaseException:
