@@ -63,7 +63,7 @@ def adapter_card(
     counts = {split: Counter(row["source"] for row in rows[split]) for split in rows}
     names = sorted({source for found in counts.values() for source in found})
     origins = [Origin(name, **settings["sources"][name]) for name in names]
-    return _template("adapter_card.md.jinja").render(
+    return _template("adapter_card.md.j2").render(
         header=_header(model, dataset, origins),
         target=target,
         mix=mix,
