@@ -20,6 +20,8 @@ rule lengths:
     params:
         sources=STUDY.mixed_sources(),
         prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
+        # Files of an older version do not say what `exclude` needs.
+        **STUDY.model_dump(include={"control_text"}),
         version=stage_version("lengths"),
     message:
         "Counting the tokens of all answers for target {wildcards.target}"
@@ -44,6 +46,7 @@ rule find_eligible:
         sources=STUDY.mixed_sources(),
         max_length=STUDY.training.max_length,
         truncated_answers=STUDY.truncated_answers,
+        **STUDY.model_dump(include={"control_text"}),
         version=stage_version("find_eligible"),
     message:
         "Finding the prompts that all mixes share"

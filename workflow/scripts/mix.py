@@ -6,6 +6,7 @@ import polars as pl
 
 from manybaskets.config.mixes import read_mix_settings
 from manybaskets.jobs.job import job
+from manybaskets.mixes.token_lengths import read_lengths
 from manybaskets.mixes.training_set import write_training_set
 from manybaskets.records.responses import read_responses
 
@@ -16,7 +17,7 @@ with job(snakemake.log[0]):
         read_mix_settings(snakemake.params.recipe),
         split=pl.read_parquet(snakemake.input.split),
         eligible=pl.read_parquet(snakemake.input.eligible),
-        lengths=pl.concat([pl.read_parquet(file) for file in snakemake.input.lengths]),
+        lengths=read_lengths(snakemake.input.lengths),
         responses={name: read_responses(Path(file)) for name, file in sources.items()},
         targets=snakemake.params.targets,
         system_prompt=snakemake.params.system_prompt,

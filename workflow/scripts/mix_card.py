@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from manybaskets.cards.mix_card import write_mix_card
 from manybaskets.cards.origins import read_origin
 from manybaskets.jobs.job import job
+from manybaskets.mixes.token_lengths import read_lengths
 
 with job(snakemake.log[0]):
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
@@ -23,7 +22,7 @@ with job(snakemake.log[0]):
         seed=params.seed,
         splits={split: Path(inputs[split]) for split in ("train", "validation")},
         counts=Path(inputs.counts),
-        lengths=pl.concat([pl.read_parquet(file) for file in inputs.lengths]),
+        lengths=read_lengths(inputs.lengths),
         rows={split: Path(outputs[split]) for split in ("train", "validation")},
         card=Path(outputs.card),
     )

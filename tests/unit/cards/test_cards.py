@@ -47,6 +47,7 @@ METADATA = {
     "max_prompt_tokens": 768,
     "samples": 1,
     "shortened_prompts": 3,
+    "prompts_with_control_text": 2,
     "served": [],
     "git_commit": "c0ffee",
 }
@@ -174,7 +175,7 @@ def mix_folder(folder, study=STUDY):
         (folder / f"{split}.jsonl").write_text("".join(lines), encoding="utf-8")
     (folder / "counts.csv").write_text(COUNTS)
     lengths = [
-        (prompt, source, target, tokens * factor)
+        (prompt, source, target, tokens * factor, None if target == "qwen" else prompt in "ab")
         for prompt, tokens in (("a", 3), ("b", 4), ("c", 20), ("d", 5))
         for source in ("hen", "human")
         for target, factor in (("llama", 1), ("qwen", 2))
@@ -195,7 +196,9 @@ def mix_folder(folder, study=STUDY):
         splits={split: folder / f"{split}.jsonl" for split in ("train", "validation")},
         counts=folder / "counts.csv",
         lengths=pl.DataFrame(
-            lengths, schema=["prompt_id", "source", "target", "answer_tokens"], orient="row"
+            lengths,
+            schema=["prompt_id", "source", "target", "answer_tokens", "control_text"],
+            orient="row",
         ),
         rows={split: folder / f"{split}.parquet" for split in ("train", "validation")},
         card=folder / "README.md",
@@ -370,6 +373,7 @@ def test_counts_and_lengths_of_a_source(tmp_path):
         "answers truncated at the token limit": ["1"],
         "rows asked more than once": ["1"],
         "prompts shortened to fit": ["3"],
+        "prompts that spell a control token, read as text": ["2"],
         "reasoning removed from": ["0"],
         "tokens in, for these rows": [str(10 + 10 + 11 + 12 + 10)],
         "tokens out, for these rows": [str(4 * 5 + 900)],
@@ -508,6 +512,9 @@ def test_counts_and_lengths_of_a_mix(tmp_path):
     assert card.count("| train | h") == 2
     assert "| llama | train | 150 | 27 |\n| llama | validation | 11 | 3 |" in card
     assert "| qwen | train | 130 | 24 |\n| qwen | validation | 10 | 2 |" in card
+    # Not those of qwen, whose lengths are from an older version.
+    assert table_of(card, "rows that spell a control token of") == {"llama": ["2"]}
+    assert "encoded as the characters that it is.\n\nLengths of the answers" in card
     lengths = table_of(card, "| mean")
     # Answers of a, b (three turns), c and d; only those of the assistant count.
     characters = [13, 3 + 0 + 1, 40, 16]

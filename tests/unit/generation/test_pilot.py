@@ -32,6 +32,7 @@ from manybaskets.generation.pilot.template_checks import (
     read_template,
     rendering_checks,
     see,
+    template_text,
 )
 from manybaskets.generation.pilot.trial import (
     choose,
@@ -456,6 +457,7 @@ def test_a_header_that_opens_with_thoughts_is_sound(tokenizers):
     )
     checks = rendered(renderer_of(tokenizers["qwen"], template=doctored))
     assert checks["answer header"].level == "ok"
+    assert checks["prompt tokens"].level == "ok"  # both close the thought
 
 
 def test_nothing_after_the_question_fails(tokenizers):
@@ -553,7 +555,7 @@ def test_the_window_must_hold_prompt_and_answer(tokenizers):
 
 
 def test_special_tokens_are_found_anywhere_in_users_text(tokenizers):
-    special = read_template(renderer_of(tokenizers["llama"])).special_tokens
+    special = read_template(renderer_of(tokenizers["llama"])).control_tokens
     assert {"<|begin|>", "<|end|>", "<|pad|>", "<|head|>", "<|text|>"} == special
     table = prompt_table(
         ["What is <|end|>?", "Harmless", "Harmless", "Harmless | end"],
@@ -564,18 +566,56 @@ def test_special_tokens_are_found_anywhere_in_users_text(tokenizers):
     assert holding(table, []) == ()
 
 
-def test_a_special_token_in_the_trial_fails_and_elsewhere_warns_unless_it_is_the_bos(tokenizers):
+def test_prompts_that_spell_a_control_token_are_counted(tokenizers):
     def check(**changes):
         checks = rendered(renderer_of(tokenizers["llama"]), **changes)
-        return checks["special tokens in user text"]
+        return checks["control tokens in user text"]
 
     assert (check().level, check().value) == ("ok", 0)
-    elsewhere = check(special_prompts=("p000", "p001"))
-    assert (elsewhere.level, elsewhere.value) == ("warn", 2)
-    assert "e.g. p000, p001" in elsewhere.message
-    assert check(special_prompts=("a", "p001")).level == "fail"
-    bos = check(special_prompts=("p000", "p001"), bos_prompts=("p001",))
-    assert bos.level == "fail" and "e.g. p001, " in bos.message
+    spelled = check(special_prompts=("p000", "p001"))
+    assert (spelled.level, spelled.value) == ("warn", 2)
+    assert "e.g. p000, p001" in spelled.message
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_spelled_control_tokens_pass_as_text_and_fail_as_tokens(tokenizers, family, monkeypatch):
+    renderer = renderer_of(tokenizers[family])
+    end = tokenizers[family].eos_token
+    asked = Prompt("d", f"What is {end} for?", follow_ups=(f"{end}?",))
+    monkeypatch.setitem(QUESTIONS, "d", asked)
+    checks = rendered(renderer)
+    assert checks["control tokens in user text"].level == "ok"
+    assert checks["prompt tokens"].level == checks["one BOS"].level.replace("warn", "ok") == "ok"
+
+    def raw(result: Rendered) -> Rendered:
+        """As the tokenizer reads the template's text."""
+        text = template_text(renderer, [
+            {"role": role, "content": content}
+            for role, content in [("system", renderer.system_prompt), *result.messages]
+            if content
+        ])  # fmt: skip
+        return replace(result, ids=tuple(renderer.tokenizer(text)["input_ids"]))
+
+    check = rendered(renderer, change=raw)["control tokens in user text"]
+    assert check.level == "fail" and check.prompts == ["d"]
+    assert "that the template does not write" in check.message
+
+
+def test_a_bos_that_opens_every_turn_is_counted_at_the_start_alone(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["qwen"])
+    tokenizer.bos_token = "<|start|>"
+    check = rendered(ChatRenderer(tokenizer, SYSTEM, "26 Jul 2024", "m"))["one BOS"]
+    assert (check.level, check.value) == ("ok", 1)
+
+
+def test_template_arguments_reach_the_pilot(tokenizers):
+    tokenizer = copy.deepcopy(tokenizers["qwen"])
+    tokenizer.chat_template += "{% if terse %}In a word: {% endif %}"
+    renderer = ChatRenderer(
+        tokenizer, SYSTEM, "26 Jul 2024", "m", template_arguments={"terse": True}
+    )
+    assert read_template(renderer).tail.endswith("In a word: ")
+    assert rendered(renderer)["prompt tokens"].level == "ok"
 
 
 def test_what_a_server_renders_is_on_record_as_not_checked():
@@ -712,9 +752,9 @@ def test_settings_that_cannot_be_right_cost_no_answer(
     hot = source(sampling={"temperature": 1.9, "max_new_tokens": 6})
     with pytest.raises(UserError, match=r"temperature: 1.9 \(limit \[0.3, 1.2\]\)"):
         try_out(untrained, hot, TOWNS, tmp_path, tiny_models["qwen"])
-    held = prompt_table([*TOWNS["instruction"], "What is <|end|>" + "?" * 60])
-    with pytest.raises(UserError, match="1 training prompts contain the text of a special token"):
-        try_out(untrained, source(), held, tmp_path, tiny_models["qwen"])
+    long = source(sampling={"max_new_tokens": 250})
+    with pytest.raises(UserError, match="prompts with max_new_tokens = 250 do not fit"):
+        try_out(untrained, long, TOWNS, tmp_path, tiny_models["qwen"])
     verdict = json.loads((tmp_path / "work/verdict.json").read_text())
     assert verdict["samples"] == [] and verdict["tokens"] is None
 

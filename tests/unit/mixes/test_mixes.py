@@ -67,7 +67,7 @@ def lengths_of(prompts):
     frame = pl.DataFrame(pairs, schema=["source", "target"], orient="row")
     answer = 20 + pl.col("source").str.len_chars().cast(pl.Int64)
     crossed = prompts.select("prompt_id").join(frame, how="cross")
-    return crossed.with_columns(prompt_tokens=10, answer_tokens=answer)
+    return crossed.with_columns(prompt_tokens=10, answer_tokens=answer, control_text=False)
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +149,31 @@ def test_truncated_answers_leave_all_mixes_or_stay(prompts, responses):
         second: ("truncated answer", "swan"),
     }
     assert left("keep") == failed | {second: ("too long", "swan")}
+
+
+def test_rows_that_spell_a_control_token_stay_or_leave_all_mixes(prompts, responses):
+    first, second, third, *_ = prompts["prompt_id"]
+    changed = responses | {"hen": answers_of(prompts, "hen", {third: FAILED})}
+    of_large = (pl.col("prompt_id") == first) & (pl.col("target") == "large")
+    in_one_answer = of_large & (pl.col("source") == "swan")
+    in_the_question = pl.col("prompt_id").is_in([second, third])
+    lengths = lengths_of(prompts).with_columns(control_text=in_one_answer | in_the_question)
+
+    def left(*rule):
+        found = mixes.eligibility(prompts, changed, lengths, 100, "exclude", *rule)
+        return {row[0]: row[2:] for row in found.filter(~pl.col("eligible")).iter_rows()}
+
+    failed = {third: ("failed answer", "hen")}
+    assert left() == left("keep") == failed
+    gone = left("exclude")
+    # The source is the first that fails.
+    assert gone == {
+        first: ("control text", "swan"),
+        **dict.fromkeys([second, third], ("control text", "human")),
+    }
+    unknown = lengths.with_columns(control_text=pl.lit(None, dtype=pl.Boolean))
+    found = mixes.eligibility(prompts, responses, unknown, 100)
+    assert found["eligible"].all()
 
 
 def test_failed_answers_need_no_length_but_others_do(prompts, responses):

@@ -52,7 +52,7 @@ def write_mix_card(
         recipe: the mix's section of the config.
         splits: JSON lines of `train` and `validation`.
         counts: counts of `mixes.describe` for every target.
-        lengths: `prompt_id, source, target, answer_tokens`, for all targets.
+        lengths: `prompt_id, source, target, answer_tokens, control_text`, for all targets.
         rows: Parquet files of `train` and `validation` to write; the card is written to the same
             folder.
 
@@ -88,6 +88,7 @@ def write_mix_card(
         tokens=counted.group_by("target", "split", maintain_order=True)
         .agg(pl.col("prompt_tokens", "answer_tokens").sum())
         .iter_rows(named=True),
+        control_text=_control_text(tokens),
         lengths=_lengths(
             {"characters": frame["characters"], "words": frame["words"]}
             | {
@@ -114,6 +115,13 @@ def _measured(row: Mapping[str, Any]) -> tuple[str, str, int, int]:
     said = [turn["content"] for turn in row["messages"] if turn["role"] == "assistant"]
     words = sum(len(text.split()) for text in said)
     return row["prompt_id"], row["source"], sum(map(len, said)), words
+
+
+def _control_text(tokens: pl.DataFrame) -> list[tuple[str, int]]:
+    """Rows that spell a control token, by target; targets whose rows were not checked are left out."""
+    checked = tokens.filter(pl.col("control_text").is_not_null())
+    counted = checked.group_by("target", maintain_order=True).agg(pl.col("control_text").sum())
+    return counted.rows()
 
 
 def _by_source(counted: pl.DataFrame) -> list[dict[str, Any]]:

@@ -122,6 +122,9 @@ def _counts(answers: pl.DataFrame, origin: Origin) -> list[tuple[str, str]]:
         "answers truncated at the token limit": int((answers["finish_reason"] == "length").sum()),
         "rows asked more than once": int((answers["attempts"] > 1).sum()),
         "prompts shortened to fit": origin.metadata.get("shortened_prompts", 0),
+        "prompts that spell a control token, read as text": origin.metadata.get(
+            "prompts_with_control_text"
+        ),
         "reasoning removed from": origin.metadata.get("answers_with_reasoning", 0),
         "tokens in, for these rows": _total(answers["prompt_tokens"]),
         "tokens out, for these rows": _total(answers["completion_tokens"]),

@@ -170,6 +170,10 @@ class ChatRenderer:
             ids = (self._bos, *ids)
         return ids
 
+    def holds_control(self, *texts: str) -> bool:
+        """Whether one of these texts spells a control token, which is encoded as its characters."""
+        return any(map(self._text.found_in, texts))
+
     def messages(self, turns: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
         """System turn (if any) and the turns of a conversation."""
         system = [chat_turn("system", self.system_prompt)] if self.system_prompt else []

@@ -102,6 +102,13 @@ class Study(Section):
         description="What happens to a prompt if the answer of any source was truncated at its token "
         "limit: `exclude` removes it from all mixes, `keep` keeps it.",
     )
+    control_text: Literal["keep", "exclude"] = Field(
+        "keep",
+        exclude_if=lambda choice: choice == "keep",
+        description="What happens to a prompt if it, or the answer of any source, spells a control "
+        "token of a target, such as `<|im_end|>`: `keep` encodes it as text and counts it, `exclude` "
+        "removes the prompt from all mixes.",
+    )
     targets: list[Name] = Field(
         default=[],
         description="Names of the models to fine-tune; empty for a study of sources only.",

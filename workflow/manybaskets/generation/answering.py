@@ -116,6 +116,8 @@ def answer_prompts(
         "served": sorted(work.served),
         "git_commit": git_commit(),
     }
+    if isinstance(engine, LocalEngine):  # the tokenizer of a server is unknown
+        metadata["prompts_with_control_text"] = len(work.control_text)
     write_responses(list(work.rows()), output, metadata)
     if settings.usage:
         meter.write(settings.usage)
@@ -190,6 +192,7 @@ class _Work:
         self.finished: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.refused: dict[tuple[str, int, int], dict[str, Any]] = {}
         self.shortened = 0
+        self.control_text: set[str] = set()  # ids of prompts that spell a control token
         self.served: set[str] = set()
 
     def rows(self) -> Iterator[dict[str, Any]]:
@@ -229,6 +232,10 @@ class _Work:
     def _request(self, prompt: Prompt, sample: int, turn: int):
         said = self.said.get((prompt.prompt_id, sample), [])
         rendered = self.engine.render(prompt, said[:turn], self.settings.max_prompt_tokens)
+        if isinstance(self.engine, LocalEngine):
+            asked = (text for role, text in rendered.messages if role == "user")
+            if self.engine.renderer.holds_control(*asked):
+                self.control_text.add(prompt.prompt_id)
         request = Request(
             prompt.prompt_id,
             sample,

@@ -18,6 +18,8 @@ from manybaskets.records.responses import (
 )
 from manybaskets.records.writing import read_metadata
 
+_SPELLED = "prompts_with_control_text"
+
 
 def shard_of(prompts: pl.DataFrame, shard: int, shards: int) -> pl.DataFrame:
     """Shard number `shard` (from 0) of `shards` fixed shards of a prompt set, by sorted id."""
@@ -46,17 +48,19 @@ def collect_shards(
     shortened = sum(metadata["shortened_prompts"] for metadata in written)
     served = sorted({name for metadata in written for name in metadata["served"]})
     reasoned = sum(metadata.get("answers_with_reasoning", 0) for metadata in written)
-    own = {
+    own: dict[str, Any] = {
         "shortened_prompts": shortened,
         "answers_with_reasoning": reasoned,
         "served": served,
         "git_commit": git_commit(),
     }
+    if all(_SPELLED in metadata for metadata in written):
+        own[_SPELLED] = sum(metadata[_SPELLED] for metadata in written)
     write_responses(frame, output, settings[0] | own)
 
 
 def _common(metadata: Mapping[str, Any]) -> dict[str, Any]:
-    own = {"shortened_prompts", "answers_with_reasoning", "served", "git_commit"}
+    own = {"shortened_prompts", "answers_with_reasoning", _SPELLED, "served", "git_commit"}
     return {key: value for key, value in metadata.items() if key not in own}
 
 

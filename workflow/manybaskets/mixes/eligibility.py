@@ -15,7 +15,7 @@ from manybaskets.names import TRAIN, VALIDATION
 from manybaskets.records.responses import expected_rows, turns_of
 
 FAILED, EMPTY, TRUNCATED = "failed answer", "empty answer", "truncated answer"
-TOO_LONG = "too long"
+TOO_LONG, CONTROL_TEXT = "too long", "control text"
 ELIGIBILITY = pl.Schema(
     {"prompt_id": pl.String, "eligible": pl.Boolean, "reason": pl.String, "source": pl.String}
 )
@@ -33,21 +33,23 @@ def eligibility(
     lengths: pl.DataFrame,
     max_length: int,
     truncated_answers: Literal["exclude", "keep"] = "exclude",
+    control_text: Literal["exclude", "keep"] = "keep",
 ) -> pl.DataFrame:
     """Prompts to train on. A prompt that fails for any source or turn is left out of all mixes.
 
     Args:
         prompts: result of `training_prompts`.
         responses: checked responses by source; sample 0 counts.
-        lengths: `prompt_id, source, target, prompt_tokens, answer_tokens` of every prompt whose
-            answers all have text, for every target; in tokens.
+        lengths: `prompt_id, source, target, prompt_tokens, answer_tokens, control_text` of every
+            prompt whose answers all have text, for every target; in tokens.
         max_length: longest prompt with answer, in tokens; of a conversation, all its turns.
         truncated_answers: whether answers truncated at the token limit are ineligible.
+        control_text: whether rows that spell a control token of a target are ineligible.
 
     Returns:
         The columns of `ELIGIBILITY`, in the order of the prompts: `reason` is empty or the first of
-        `failed answer`, `empty answer`, `truncated answer`, `too long`; `source` is the first
-        failing source.
+        `failed answer`, `empty answer`, `truncated answer`, `control text`, `too long`; `source` is
+        the first failing source.
 
     Raises:
         UserError: a turn has no row in a source's responses, or an answer has no length.
@@ -57,7 +59,9 @@ def eligibility(
     targets = lengths["target"].n_unique()
     tokens = pl.col("prompt_tokens") + pl.col("answer_tokens")
     longest = lengths.group_by("source", "prompt_id").agg(
-        tokens.max().alias("longest"), tokens.count().alias("measured")
+        tokens.max().alias("longest"),
+        tokens.count().alias("measured"),
+        pl.col("control_text").any().alias("spells"),
     )
     result = ids.with_columns(reason=pl.lit(""), source=pl.lit(None, dtype=pl.String))
     for source, frame in responses.items():
@@ -76,6 +80,7 @@ def eligibility(
             pl.when("failed").then(pl.lit(FAILED))
             .when("empty").then(pl.lit(EMPTY))
             .when(pl.col("cut") & (truncated_answers == "exclude")).then(pl.lit(TRUNCATED))
+            .when(pl.col("spells") & (control_text == "exclude")).then(pl.lit(CONTROL_TEXT))
             .when(pl.col("longest") > max_length).then(pl.lit(TOO_LONG))
             .otherwise(pl.lit(""))
         )  # fmt: skip

@@ -17,6 +17,7 @@ _LENGTHS = {
     "target": pl.String,
     "prompt_tokens": pl.Int32,
     "answer_tokens": pl.Int32,
+    "control_text": pl.Boolean,
 }
 
 
@@ -30,7 +31,8 @@ def count_tokens(
     """Count tokens of the training prompts and of every source's answers, end tokens included.
 
     Returns:
-        lengths (prompt_id, source, target, prompt_tokens, answer_tokens), and for every prompt the
+        lengths (prompt_id, source, target, prompt_tokens, answer_tokens, control_text: whether the
+        row spells a control token of the target, which is encoded as text), and for every prompt the
         number of context characters that fit (prompt_id, context_characters; null: all). For a
         conversation, which has a length if all its turns are answered, answer_tokens is the sum
         over answers, and prompt_tokens the rest of the training row.
@@ -50,11 +52,12 @@ def count_tokens(
         shorten,
         prompting.template_values(),
     )
-    prompts, kept = {}, {}
+    prompts, kept, control = {}, {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
     for prompt in prompts_of(used):
         rendered = renderer.render(prompt, prompting.max_prompt_tokens)
         prompts[prompt.prompt_id] = (prompt, len(rendered.ids))
+        control[prompt.prompt_id] = renderer.holds_control(prompt.text(), *prompt.follow_ups)
         kept[prompt.prompt_id] = rendered.context_characters if rendered.shortened else None
     rows = []
     for source, frame in responses.items():
@@ -62,14 +65,16 @@ def count_tokens(
         single = [key for key in spoken if prompts[key][0].turns == 1]
         encoded = renderer.encode_answers([spoken[key][0] for key in single])
         for key, ids in zip(single, encoded, strict=True):
-            rows.append((key, source, target, prompts[key][1], len(ids)))
+            spells = control[key] or renderer.holds_control(*spoken[key])
+            rows.append((key, source, target, prompts[key][1], len(ids), spells))
         for key, texts in spoken.items():
             prompt, _ = prompts[key]
             if 1 < prompt.turns == len(texts):
                 questions = [prompt.text(kept[key]), *prompt.follow_ups]
                 pairs = renderer.encode_turns(questions, texts)
                 asked, said = (sum(map(len, side)) for side in zip(*pairs, strict=True))
-                rows.append((key, source, target, asked, said))
+                spells = control[key] or renderer.holds_control(*texts)
+                rows.append((key, source, target, asked, said, spells))
     context_schema = {"prompt_id": pl.String, "context_characters": pl.Int32}
     return (
         pl.DataFrame(rows, schema=_LENGTHS, orient="row"),
@@ -82,6 +87,12 @@ def _spoken(responses: pl.DataFrame) -> Iterator[tuple[str, list[str]]]:
     answered = responses.filter(pl.col("text").is_not_null() & (pl.col("sample") == 0))
     turns = answered.sort("prompt_id", "turn").group_by("prompt_id", maintain_order=True)
     return turns.agg("text").iter_rows()
+
+
+def read_lengths(files: Sequence[Path]) -> pl.DataFrame:
+    """Lengths of all targets; `control_text` is null in files of an older version."""
+    frames = [pl.read_parquet(file) for file in files]
+    return pl.concat([pl.DataFrame(schema=_LENGTHS), *frames], how="diagonal_relaxed")
 
 
 def shortest_contexts(contexts: Sequence[pl.DataFrame]) -> pl.DataFrame:

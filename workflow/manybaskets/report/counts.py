@@ -99,5 +99,7 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
     add(stage, name, "empty", (frame["text"] == "").sum())
     metadata = read_metadata(file)
     add(stage, name, "prompts shortened", metadata.get("shortened_prompts", 0))
+    if metadata.get("prompts_with_control_text"):
+        add(stage, name, "prompts with control text", metadata["prompts_with_control_text"])
     if metadata.get("answers_with_reasoning"):
         add(stage, name, "reasoning removed", metadata["answers_with_reasoning"])

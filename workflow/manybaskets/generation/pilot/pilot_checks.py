@@ -53,10 +53,9 @@ class Template:
     `tail` is the text after a prompt's last question; `lead` the text between a question and its
     answer in a finished conversation; `adds_header` whether a prompt contains more than the
     conversation so far; `own_text` text that the template adds itself; `clock` whether it prints
-    the current date.
+    the current date; `control_tokens` the texts that would steer the model.
     """
 
-    bos: str | None
     bos_id: int | None
     bos_wanted: bool
     tail: str
@@ -64,19 +63,22 @@ class Template:
     adds_header: bool
     own_text: str
     clock: bool
-    special_tokens: frozenset[str]
+    control_tokens: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Seen:
     """One question as a model sees it: the renderer's output, and the template's text for the same
-    messages with its tokens."""
+    messages with its tokens; whether a message spells a control token, and whether the renderer's
+    output has only the control tokens that the template itself writes."""
 
     prompt: Prompt
     turn: int
     rendered: Rendered
     text: str
     tokens: tuple[int, ...]
+    spells_control: bool = False
+    only_own_controls: bool = True
 
     @property
     def question(self) -> str:
@@ -100,9 +102,8 @@ class Trial:
         window: maximum length of prompt plus answer in tokens; null if unknown.
         template: null if a server renders.
         seen: rendered prompts; not used if a server renders.
-        special_prompts: training prompts, in the pilot or not, whose text contains a special token
-            of the model.
-        bos_prompts: those that contain the BOS token and therefore cannot be rendered.
+        special_prompts: training prompts, in the pilot or not, that spell a control token of the
+            model.
     """
 
     source: Source
@@ -115,7 +116,6 @@ class Trial:
     template: Template | None = None
     seen: Sequence[Seen] = field(default=())
     special_prompts: Sequence[str] = ()
-    bos_prompts: Sequence[str] = ()
 
 
 def share_level(count: int, rows: int, limit: float) -> Level:

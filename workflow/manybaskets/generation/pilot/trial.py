@@ -137,8 +137,7 @@ def run_trial(
         answers=sum(turns_of(prompts).values()),
         window=context_window(model, source.engine) if model else None,
         template=template,
-        special_prompts=holding(prompts, template.special_tokens) if template else (),
-        bos_prompts=holding(prompts, [template.bos]) if template and template.bos else (),
+        special_prompts=holding(prompts, template.control_tokens) if template else (),
     )
     trial = dataclasses.replace(trial, seen=_seen(trial, engine, settings, []))
     checks = run_checks(trial, None)
