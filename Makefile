@@ -15,11 +15,9 @@ study: setup
 	snakemake --cores $(CORES)
 
 # A real model, and real answers to real prompts: fetched, or taken from DATA=FOLDER and MODEL=FILE.
-# Jobs that together need more than MEMORY (in MB) do not run at the same time.
-MEMORY ?= 6144
 laptop: setup
 	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
-	snakemake --cores $(CORES) --resources mem_mb=$(MEMORY) --configfile config/laptop.yaml
+	snakemake --profile profiles/laptop --cores $(CORES) --configfile config/laptop.yaml
 
 # Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
 # the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.

@@ -39,7 +39,7 @@ rule source_likelihood_score:
         sources=SOURCE_LIKELIHOOD.sources(),
         chosen=STUDY.source_likelihood.prompts,
         scoring=STUDY.scoring.model_dump(include={"batch_tokens", "first_tokens"}),
-        prompting=STUDY.prompting.model_dump(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         precision=STUDY.training.precision,
         seed=STUDY.seed,
         version=stage_version("source_likelihood_score"),

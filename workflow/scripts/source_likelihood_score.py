@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.evaluation import Scoring
-from manybaskets.config.models import Prompting
+from manybaskets.config.models import ModelPrompting
 from manybaskets.generation.runs import adapters_of
 from manybaskets.jobs.job import job
 from manybaskets.records.responses import read_responses
@@ -15,7 +15,7 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     from manybaskets.experiments.source_likelihood.scoring import held_out, score_sources
 
     inputs, params, target = snakemake.input, snakemake.params, snakemake.wildcards.target
-    prompting = Prompting(**params.prompting)
+    prompting = ModelPrompting(**params.prompting)
     runs = [(mix, seed) for mix, seed in params.runs]
     chosen = held_out(
         pl.read_parquet(inputs.split), pl.read_parquet(inputs.eligible), params.chosen, params.seed
