@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from repository import ROOT
 from robustness_requests import SIZES
 
+from manybaskets.config.loading import load_study
 from manybaskets.config.robustness import Robustness
 from manybaskets.errors import UserError
+from manybaskets.experiments import EXPERIMENTS
 from manybaskets.experiments.robustness.request_files import REQUESTS, read_requests, read_templates
 from manybaskets.experiments.robustness.robustness_prompts import (
     DESIGN,
@@ -24,7 +26,7 @@ from manybaskets.experiments.robustness.robustness_prompts import (
     sample,
     write_prompts,
 )
-from manybaskets.experiments.robustness.target_names import target_names
+from manybaskets.experiments.robustness.target_names import check_target_names, target_names
 from manybaskets.experiments.robustness.templates import (
     confirms_and_waits,
     fill,
@@ -237,6 +239,15 @@ def test_names_of_targets():
     assert target_names({"t": {}}, "t", "llama") == {}
     with pytest.raises(UserError, match="robustness.names.t"):
         target_names({}, "t", "unheard-of")
+
+
+def test_a_target_without_known_names_stops_a_run_before_it_starts():
+    study = load_study(ROOT / "config/laptop.yaml")
+    check_target_names(study)
+    unknown = study.models["smollm2"].model_copy(update={"family": "unheard-of"})
+    study.models["smollm2"] = unknown
+    with pytest.raises(UserError, match="robustness.names.smollm2"):
+        EXPERIMENTS.get("robustness").warnings(study)
 
 
 # --- bad input ------------------------------------------------------------------------------------

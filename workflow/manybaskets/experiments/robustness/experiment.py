@@ -20,6 +20,7 @@ from manybaskets.experiments.robustness.report_section import section_of
 from manybaskets.experiments.robustness.stage_versions import STAGES
 from manybaskets.experiments.robustness.statistics import read_analysis
 from manybaskets.experiments.robustness.tables import PAPER, RULE, RobustnessContext
+from manybaskets.experiments.robustness.target_names import check_target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.presentation.page import ReportSection, Table
@@ -45,6 +46,7 @@ class RobustnessExperiment(Experiment):
 
     def warnings(self, study: Study) -> list[str]:
         """Warnings for judges of a subject's family that the config allows."""
+        check_target_names(study)
         return check_panel(study)
 
     def operations(self, study: Study) -> dict[str, Any]:

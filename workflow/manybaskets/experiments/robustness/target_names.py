@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from manybaskets.config.model_families import family_of
+from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 
 # Family -> replacements for "ChatGPT" and "OpenAI".
@@ -18,6 +20,7 @@ MAKERS = {
     "olmo": ("OLMo", "Ai2"),
     "phi": ("Phi", "Microsoft"),
     "qwen": ("Qwen", "Alibaba Cloud"),
+    "smollm": ("SmolLM", "Hugging Face"),
 }
 
 
@@ -42,3 +45,13 @@ def target_names(
         )
     assistant, maker = MAKERS[family]
     return {"ChatGPT": assistant, "OpenAI": maker}
+
+
+def check_target_names(study: Study) -> None:
+    """Check before a run that the replacements for all targets are known.
+
+    Raises:
+        UserError: as `target_names`.
+    """
+    for target in study.targets:
+        target_names(study.robustness.names, target, family_of(study, target))
