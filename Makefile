@@ -7,6 +7,8 @@ BIN := $(VENV)/bin
 CORES ?= 2
 # Without it, mkdocs-material advertises its successor on every build.
 export NO_MKDOCS_2_WARNING := 1
+# Jobs and tests start Python hundreds of times: without compiled files, each compiles the library again.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study laptop test test-cluster setup setup-vllm lint docs site clean
@@ -19,11 +21,11 @@ laptop: setup
 	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
 	snakemake --profile profiles/laptop --cores $(CORES) --configfile config/laptop.yaml
 
-# Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
-# the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
+# Groups of tests, the longest first: what reads the embedded study, which runs once, the other workflow tests, and
+# so on. Three at a time keep two cores busy: a group often waits, that of SLURM nearly always. Each group prints its results when it ends; the slowest tests come last.
 # Tests on a real SLURM need Debian's slurm-wlm; every skipped test is listed with its reason.
 TESTS := $(VENV)/tests
-TEST_GROUPS := study workflow unit cluster engines
+TEST_GROUPS := study workflow cluster unit engines
 PYTEST := python -m pytest --durations=20 --durations-min=5
 SELECTED.study := tests/workflow -m finished
 SELECTED.workflow := tests/workflow -m 'not finished'
@@ -34,7 +36,7 @@ SELECTED.engines := tests/engines
 AGAIN := $(MAKE)
 test: setup
 	@rm -rf $(TESTS) && mkdir -p $(TESTS)
-	@$(AGAIN) --no-print-directory --keep-going --jobs=2 $(TEST_GROUPS:%=group-%); status=$$?; \
+	@$(AGAIN) --no-print-directory --keep-going --jobs=3 $(TEST_GROUPS:%=group-%); status=$$?; \
 	echo "Slowest tests of all groups:"; \
 	cat $(TESTS)/*.log | grep -E '^[0-9.]+s +(call|setup|teardown) ' | sort -rn | head -25; exit $$status
 

@@ -39,7 +39,8 @@ class Project:
 
     @staticmethod
     def environment(**changes: str) -> dict[str, str]:
-        kept = {key: value for key, value in os.environ.items() if key != "SLURM_CONF"}
+        left = ("SLURM_CONF", "PYTHONDONTWRITEBYTECODE")
+        kept = {key: value for key, value in os.environ.items() if key not in left}
         return kept | changes
 
     def path(self, relative: str, study: str = "embedded") -> Path:
@@ -62,8 +63,8 @@ def new_project(folder: Path) -> Project:
     for part in PARTS:
         source = REPOSITORY / part
         if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / part, symlinks=True, ignore=ignored)
+            # With __pycache__: compiling the library takes every copy a second or two.
+            shutil.copytree(source, folder / part, symlinks=True)
         else:
             shutil.copy2(source, folder / part)
     return Project(folder)

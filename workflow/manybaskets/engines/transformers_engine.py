@@ -22,6 +22,7 @@ from manybaskets.engines.base import Completion, LocalEngine, Question, Reading,
 from manybaskets.engines.placement import loading_arguments
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
+from manybaskets.models.libraries import import_libraries
 
 log = logging.getLogger(__name__)
 TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
@@ -85,6 +86,7 @@ class TransformersEngine(LocalEngine):
         offload: Path | None = None,
     ) -> None:
         check_folder(folder, name)
+        import_libraries("torch", "transformers.generation", "transformers.modeling_utils")
         import torch
         import transformers
         from transformers import AutoModelForCausalLM

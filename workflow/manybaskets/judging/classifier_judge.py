@@ -15,6 +15,7 @@ from manybaskets.jobs.progress import Progress
 from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.rubrics import Rubric
 from manybaskets.models.folder import check_folder, fingerprint
+from manybaskets.models.libraries import import_libraries
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Classifier(Judge):
         self.settings: ClassifierJudge = settings
         assert folder is not None
         check_folder(folder, settings.model)
+        import_libraries("torch", "transformers.modeling_utils")
         import torch
         import transformers
         from transformers import AutoModelForSequenceClassification

@@ -17,6 +17,7 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import SentenceVectors
 from manybaskets.measures.tokens import sentences
+from manybaskets.models.libraries import import_libraries
 from manybaskets.records.ids import digest
 from manybaskets.records.writing import whole_file, write_json, write_table
 
@@ -72,6 +73,7 @@ class Encoder:
 
     @cached_property
     def _model(self) -> Any:
+        import_libraries("torch", "sentence_transformers")
         import torch
         from sentence_transformers import SentenceTransformer
 

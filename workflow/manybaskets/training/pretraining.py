@@ -10,6 +10,7 @@ from pathlib import Path
 
 from manybaskets.chat import ChatRenderer, Prompt
 from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
+from manybaskets.models.libraries import import_libraries
 from manybaskets.records.writing import write_json
 from manybaskets.training import tiny_models
 from manybaskets.training.encoded_rows import encode_rows
@@ -57,6 +58,7 @@ def pretrain(
     """Train one embedded model from scratch and write its folder, with `pretraining.json` next to
     the weights. `held_out` are the evaluation answers that its text must not contain.
     """
+    import_libraries("torch", "transformers.trainer")
     import torch
     from transformers import set_seed
 

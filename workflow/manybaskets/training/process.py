@@ -27,6 +27,7 @@ import polars as pl
 from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
+from manybaskets.models.libraries import import_libraries
 from manybaskets.models.linear_layers import ALL_LINEAR, check_layers, linear_layers
 from manybaskets.models.sizes import count_parameters
 from manybaskets.records.writing import write_json, write_table
@@ -92,6 +93,7 @@ def run(folder: Path) -> None:
     Raises:
         UserError: as `fit`; the trial on the longest rows failed; the GPU is out of memory.
     """
+    import_libraries("torch", "transformers.trainer", "peft")
     import torch
     from accelerate import PartialState
     from transformers.trainer_utils import get_last_checkpoint
