@@ -431,7 +431,9 @@ def answers_of(prompts, source, changes=()):
 
 def lengths_of(prompts):
     pairs = prompts.select("prompt_id").join(pl.DataFrame({"source": SOURCES}), how="cross")
-    return pairs.with_columns(target=pl.lit("t"), prompt_tokens=10, answer_tokens=20)
+    return pairs.with_columns(
+        target=pl.lit("t"), prompt_tokens=10, answer_tokens=20, control_text=False
+    )
 
 
 def everyone(prompts):
@@ -562,7 +564,7 @@ def test_lengths_are_those_of_the_rows_that_are_trained_on(tmp_path, tiny_models
     recipe = MultiMix(kind="multi", sources=["hen"] * 4)
     assignment = assign(prompts, recipe, "m", 1)
     rows = build_mix(prompts, everyone(prompts), assignment, responses, "")
-    counted = {row[0]: row[3:] for row in lengths.filter(source="hen").iter_rows()}
+    counted = {row[0]: row[3:5] for row in lengths.filter(source="hen").iter_rows()}
     for row, encoded in zip(rows, encode_rows(rows, renderer, 10_000), strict=True):
         answers = sum(label != IGNORED for label in encoded["labels"])
         assert counted[row["prompt_id"]] == (len(encoded["labels"]) - answers, answers)
