@@ -3,7 +3,7 @@
 import re
 import sys
 from dataclasses import asdict
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 ROOT = Path(workflow.basedir).resolve()
@@ -146,10 +146,16 @@ def sources_that(generate):
     )
 
 
+@cache
 def gpus_here():
     """Whether jobs that request GPUs get any: from a scheduler, or on this machine."""
     executor = workflow.executor_plugin
     return (executor is not None and executor.name == "slurm") or has_gpus()
+
+
+def cores(asked):
+    """CPU cores of a job with a model, by what it asks for."""
+    return asked.threads(gpus_here=gpus_here())
 
 
 def only_if(condition, file):

@@ -19,7 +19,7 @@ rule score_target:
         mix=one_of(FILES.runs.mixes()),
     conda:
         ENVS / "main.yaml"
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_scoring(w.target))
     resources:
         gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
@@ -61,7 +61,7 @@ rule score_fixed:
         FILES.benchmark("runs/{target}/scorer")
     conda:
         ENVS / "main.yaml"
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_scoring(STUDY.scoring.scorer))
     resources:
         gpu=NEEDS.of_scoring(STUDY.scoring.scorer).gpus,
         mem_mb=NEEDS.of_scoring(STUDY.scoring.scorer).memory_mb,
@@ -95,7 +95,7 @@ rule divergence:
         FILES.benchmark("divergence/{target}")
     conda:
         ENVS / "main.yaml"
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_scoring(w.target))
     resources:
         gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,

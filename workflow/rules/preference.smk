@@ -101,7 +101,7 @@ rule preference_summaries:
         author=one_of(name for name in STUDY.preference.authors if name != HUMAN),
     conda:
         lambda w: environment_of(writer(STUDY, w.author).engine)
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_answerer(writer(STUDY, w.author)))
     resources:
         gpu=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).gpus,
         mem_mb=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).memory_mb,
@@ -139,7 +139,7 @@ rule preference_own_summaries:
         mix=one_of(name for name in PREFERENCE.mixes() if name != VANILLA),
     conda:
         environment_of(STUDY.responses.engine)
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
@@ -204,7 +204,7 @@ rule preference_judge:
         mix=one_of(PREFERENCE.mixes()),
     conda:
         lambda w: environment_of(STUDY.preference.judging.engine_of(w.target))
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_engine(*PREFERENCE.judging(w.target)))
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).gpus,
         mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).memory_mb,

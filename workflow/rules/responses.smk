@@ -21,7 +21,7 @@ rule respond:
     priority: 20
     conda:
         environment_of(STUDY.responses.engine)
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,

@@ -78,7 +78,7 @@ rule robustness_respond:
         mix=one_of(ROBUSTNESS.mixes()),
     conda:
         environment_of(STUDY.responses.engine)
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
@@ -119,7 +119,7 @@ rule robustness_canaries:
         judge=one_of(ROBUSTNESS.judges()),
     conda:
         lambda w: str(ENVS / STUDY.judges[w.judge].environment())
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_judge(w.judge))
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
         mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
@@ -163,7 +163,7 @@ rule robustness_judge:
         mix=one_of(ROBUSTNESS.mixes()),
     conda:
         lambda w: str(ENVS / STUDY.judges[w.judge].environment())
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_judge(w.judge))
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
         mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,

@@ -44,7 +44,7 @@ rule generate:
         source=sources_that(generate=True),
     conda:
         lambda w: environment_of(STUDY.sources[w.source].engine)
-    threads: 1
+    threads: lambda w: cores(NEEDS.of_source(w.source))
     resources:
         gpu=lambda w: NEEDS.of_source(w.source).gpus,
         mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,

@@ -15,7 +15,7 @@ rule train:
         FILES.benchmark("runs/{target}/{mix}/seed{seed}/train")
     conda:
         ENVS / "main.yaml"
-    threads: lambda w: NEEDS.training_threads(w.target, gpus_here=gpus_here())
+    threads: lambda w: cores(NEEDS.of_training(w.target))
     resources:
         gpu=lambda w: NEEDS.of_training(w.target).gpus,
         mem_mb=lambda w: NEEDS.of_training(w.target).memory_mb,

@@ -38,7 +38,11 @@ STUDY = {
 }
 MANIFEST = {
     "training": {"rank": 12, "modules": ["q_proj", "v_proj"], "learning_rate": 5e-5},
-    "prompting": {"system_prompt": "You are ``` careful | <b>"},
+    "trained_modules": {"q_proj": 30, "v_proj": 30},
+    "prompting": {
+        "system_prompt": "You are ``` careful | <b>",
+        "template_arguments": {"enable_thinking": False},
+    },
     "rows_per_step": 8,
     "steps": 30,
     "kept_step": 20,
@@ -94,6 +98,8 @@ def test_the_card_tells_settings_prompt_and_how_to_load():
     for line in ("| modules | `q_proj, v_proj` |", "| learning_rate | `5e-05` |",
                  "| step of the checkpoint | `20` |", "| seed | `2` |"):  # fmt: skip
         assert f"\n{line}\n" in text
+    assert "\n| trained layers | `30 q_proj, 30 v_proj` |\n" in text
+    assert 'to the chat template: `{"enable_thinking": false}`.' in text
     assert "\n````text\nYou are ``` careful | <b>\n````\n" in text
     assert (
         "vllm serve meta-llama/Llama-3.1-8B --revision d04e592 --enable-lora --max-lora-rank 16"

@@ -84,19 +84,37 @@ def test_a_training_has_a_gpu_for_each_process_or_the_cores_of_the_machine():
     config = config.model_copy(update={"training": training})
     on_gpus, on_cores = needs(config), needs(config, gpu=None)
     assert on_gpus.of_training("llama-3.1-8b").gpus == 2
-    assert on_gpus.training_threads("llama-3.1-8b") == 1
-    assert on_gpus.training_threads("llama-3.1-8b", gpus_here=False) == 8
+    assert on_gpus.of_training("llama-3.1-8b").threads() == 1
+    assert on_gpus.of_training("llama-3.1-8b").threads(gpus_here=False) == 8
     assert on_cores.of_training("llama-3.1-8b").gpus == 0
-    assert on_cores.training_threads("llama-3.1-8b") == 8
-    assert needs(config, gpu=None, cpus=1).training_threads("llama-3.1-8b") == 2
+    assert on_cores.of_training("llama-3.1-8b").threads() == 8
+    assert needs(config, gpu=None, cpus=1).of_training("llama-3.1-8b").threads() == 2
 
 
-def test_tiny_models_train_on_one_core_each():
+def test_answers_and_scores_take_the_cores_of_the_machine_without_a_gpu(published):
+    asked = (
+        published.of_source("llama-3.1-8b"),
+        published.of_target("llama-3.1-8b"),
+        published.of_scoring("llama-3.1-8b"),
+        published.of_engine("llama-3.1-8b", VllmSettings()),
+    )
+    assert {each.threads() for each in asked} == {1}
+    assert {each.threads(gpus_here=False) for each in asked} == {8}
+    on_cores = needs(gpu=None, cpus=3)
+    assert on_cores.of_source("llama-3.1-8b").threads() == 3
+    assert published.of_engine(None, VllmSettings()).threads(gpus_here=False) == 1
+
+
+def test_tiny_models_take_one_core_each():
+    """So that the jobs of two of them run side by side."""
     embedded = needs(study())
-    assert {embedded.training_threads(target) for target in embedded.study.targets} == {1}
+    asked = [embedded.of_training(target) for target in embedded.study.targets]
+    asked += map(embedded.of_source, embedded.study.sources)
+    asked += map(embedded.of_judge, embedded.study.judges)
+    assert {each.threads(gpus_here=False) for each in asked} == {1}
     sizes = {"tiny": 5e6, "small": 135e6}
     models = ModelNeeds(Machine(), sizes)
-    assert [models.threads(name) for name in sizes] == [1, 8]
+    assert [models.cores(name) for name in sizes] == [1, 8]
 
 
 def test_the_recipe_holds_what_determines_an_adapter(published):

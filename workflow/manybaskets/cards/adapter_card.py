@@ -98,6 +98,9 @@ def _settings(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         for key, value in manifest["training"].items()
     }
     outcome = {
+        "trained layers": ", ".join(
+            f"{count} {name}" for name, count in manifest["trained_modules"].items()
+        ),
         "rows per step": manifest["rows_per_step"],
         "steps": manifest["steps"],
         "step of the checkpoint": manifest["kept_step"],

@@ -23,7 +23,7 @@ _ROOM_TO_RUN, _ROOM_TO_TRAIN = 0.75, 0.6
 # The time limits of rules are for a model of this size on each GPU.
 _USUAL_BILLIONS = 8.0
 _GIB = 2.0**30
-# From this number of parameters, two cores on one training are no slower than a training on each.
+# From this number of parameters, two cores on one job are no slower than a job on each.
 _SHARED_FROM = 2e7
 BASE_MB = 4000  # main memory of a job with a model, without the weights
 
@@ -121,13 +121,22 @@ def read_machine(path: Path) -> Machine:
 
 
 class ResourceRequest(NamedTuple):
-    """Resources of a job with a model: GPUs, main memory in MB, slowdown by the model's size, and
-    whether it needs the network (1 or 0)."""
+    """Resources of a job with a model: GPUs, main memory in MB, slowdown by the model's size,
+    whether it needs the network (1 or 0), and the CPU cores that it can use without a GPU."""
 
     gpus: int
     memory_mb: int
     slowness: float
     network: int = 0
+    cores: int = 1
+
+    def threads(self, *, gpus_here: bool = True) -> int:
+        """CPU cores to request: one beside a GPU, otherwise as many as the model can use.
+
+        Args:
+            gpus_here: whether jobs that request GPUs get any; a laptop has none.
+        """
+        return 1 if self.gpus and gpus_here else self.cores
 
     def minutes(self, base: int) -> int:
         """Time limit, scaled from `base` for a model with up to 8 billion parameters per GPU."""
@@ -199,10 +208,11 @@ class ModelNeeds:
         gpus = self.gpus(model, precision, training=training, given=given) if on_gpu else 0
         billions = (self.parameters[model] or 0.0) / 1e9
         slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
-        return ResourceRequest(gpus, self.memory_mb(model, precision, gpus), slowness)
+        memory_mb = self.memory_mb(model, precision, gpus)
+        return ResourceRequest(gpus, memory_mb, slowness, cores=self.cores(model))
 
-    def threads(self, model: str) -> int:
-        """CPU cores that shorten a training without a GPU.
+    def cores(self, model: str) -> int:
+        """CPU cores that shorten a job with a model without a GPU.
 
         With a tiny model, jobs side by side with one core each take less time than one after the
         other with all cores: its matrix products are too small to share.

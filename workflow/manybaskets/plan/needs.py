@@ -74,20 +74,10 @@ class JobNeeds:
         return self.models.request(model, self._precision) if model else NO_MODEL
 
     def of_training(self, target: str) -> ResourceRequest:
-        """A training run: one GPU per process, if there are GPUs."""
+        """A training run: one GPU per process, if there are GPUs; otherwise at least one core."""
         processes = self.study.training.batch_of(target).processes or 0
-        return self.models.request(target, self._precision, training=True, given=processes)
-
-    def training_threads(self, target: str, *, gpus_here: bool = True) -> int:
-        """Cores of a training run: without a GPU, as many as its model uses, and one a process.
-
-        Args:
-            gpus_here: whether jobs that request GPUs get any; a laptop has none.
-        """
-        if self.of_training(target).gpus and gpus_here:
-            return 1
-        processes = self.study.training.of_target(target).processes or 1
-        return max(processes, self.models.threads(target))
+        asked = self.models.request(target, self._precision, training=True, given=processes)
+        return asked._replace(cores=max(asked.cores, processes))
 
     def training_recipe(self, target: str) -> dict[str, Any]:
         """Settings that determine a target's adapters: the recipe, with the rows per step."""
