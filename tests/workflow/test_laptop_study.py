@@ -8,6 +8,7 @@ import shutil
 import polars as pl
 import pytest
 import real_models
+import yaml
 from projects import REPOSITORY, new_project
 
 from manybaskets.data.laptop_study import prepare
@@ -82,3 +83,11 @@ def test_every_adapter_acts(done):
     first = {mix: rows.sort("prompt_id")["text"].to_list() for mix, rows in texts.items()}
     assert len({tuple(answers) for answers in first.values()}) == len(first)
     assert all(len(answers) == 12 for answers in first.values())
+
+
+def test_the_study_for_users_plans_under_its_profile(done):
+    """All that `make laptop` would run; the profile sets resources of rules that there are."""
+    profile = yaml.safe_load((done.folder / "profiles/laptop/config.yaml").read_text())
+    jobs = done.planned("--profile", "profiles/laptop", "--configfile", "config/laptop.yaml")
+    assert jobs["train"] == 4 and jobs["source_likelihood_score"] == 5
+    assert set(profile["set-resources"]) <= set(jobs)
