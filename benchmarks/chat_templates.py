@@ -35,7 +35,9 @@ A chat model works if transformers loads its tokenizer without code from the mod
 writes text messages.
 The token ids of a prompt are those of the tokenizer's own `apply_chat_template`.
 The end of an answer follows from the template and the tokenizer's whole set of special tokens.
-Control tokens in prompts and answers stay text.
+Control tokens in prompts and answers stay text, and rows that spell one are counted in the cards of the mixes;
+`control_text: exclude` removes these prompts from all mixes.
+A server gets texts as they are, and reads them as its own software does.
 
 Reasoning is never trained on or measured.
 If a template opens a thought (`<think>`), the prompt closes it at once.
@@ -62,7 +64,10 @@ A model can also be a GGUF file (`kind: gguf`, a local `path`, or `repo`, `file`
 It is converted once to a model folder in float32, which every stage reads.
 
 Conversations need a template whose text only grows from turn to turn, because one training sequence holds all turns.
-A template that drops earlier reasoning or moves the system text stops a study of conversations.
+A template that drops earlier reasoning or moves the system text stops a study of conversations before its answers
+are tokenized; the error names what helps: another value of an argument, no system prompt, or
+`cleaning.first_turn_only: true`, which keeps the first question and answer of every conversation.
+Sources only answer: they need a template that takes later questions.
 
 `python benchmarks/chat_templates.py --write` writes this page; it tries every tokenizer and template below.
 `tests/unit/chat/test_real_tokenizers.py` tests the same.

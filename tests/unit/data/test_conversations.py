@@ -260,6 +260,33 @@ def test_system_messages_that_go_are_counted(tmp_path):
     assert counts["system_messages"] == 1 and kept.height == 2
 
 
+def test_first_turns_alone_are_kept_and_counted_on_request(tmp_path):
+    conversations = [
+        chat("a", "b", "c", "d"),
+        chat("a", "b", "e", "f"),
+        chat("g", "h"),
+        chat("a", "b", "c"),
+        chat("i", "j", "k" * 9, "l"),
+    ]
+    kept, counts = cleaned(
+        tmp_path,
+        conversations,
+        first_turn_only=True,
+        exact_duplicates="drop",
+        max_instruction_characters=5,
+    )
+    assert kept.select("instruction", "response").rows() == [("a", "b"), ("g", "h"), ("i", "j")]
+    assert kept["follow_ups"].list.len().max() == kept["follow_up_responses"].list.len().max() == 0
+    dropped = {"broken_conversation": 1, "exact_duplicates": 1}
+    assert counts["dropped"] == dict.fromkeys(REASONS, 0) | dropped
+    assert counts["first_turns"] == 3
+    whole, counts = cleaned(tmp_path, conversations)
+    assert "first_turns" not in counts and whole["follow_ups"].list.len().max() == 1
+    # The same ids as those of a dataset of single questions.
+    single, _ = cleaned(tmp_path, [chat("a", "b"), chat("g", "h"), chat("i", "j")])
+    assert kept["prompt_id"].to_list() == single["prompt_id"].to_list()
+
+
 def test_limits_and_repeats_regard_later_turns(tmp_path):
     conversations = [
         chat("ab", "x", "abc", "y"),

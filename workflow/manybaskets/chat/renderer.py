@@ -81,6 +81,17 @@ class ChatRenderer:
             self.tokenizer, system_prompt, self.date, self.name, shorten, self.template_arguments
         )
 
+    def with_arguments(self, template_arguments: Mapping[str, Any]) -> ChatRenderer:
+        """The same template, system prompt and date with other values for its variables."""
+        return ChatRenderer(
+            self.tokenizer,
+            self.system_prompt,
+            self.date,
+            self.name,
+            self.shorten,
+            template_arguments,
+        )
+
     @property
     def identity(self) -> dict[str, Any]:
         """What determines a prompt's tokens in addition to the tokenizer and the prompt."""

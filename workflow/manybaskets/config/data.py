@@ -56,6 +56,12 @@ class Cleaning(Section):
         description="What to do with a conversation that has an unanswered question, an empty turn, or "
         "two turns of one speaker in a row: stop the run (`fail`), or drop and count it.",
     )
+    first_turn_only: bool = Field(
+        False,
+        exclude_if=lambda first: not first,
+        description="Keep only the first question and answer of every conversation, for chat "
+        "templates that rewrite earlier turns, and for ready answers to single questions.",
+    )
     missing_instruction: Literal["fail", "drop"] = Field(
         "fail",
         description="What to do with a row without an instruction: stop the run (`fail`), or drop and "

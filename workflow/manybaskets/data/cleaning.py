@@ -41,12 +41,13 @@ def clean(
         The kept rows in their order (`prompt_id, instruction, context, response, follow_ups,
         follow_up_responses, category, row`), and the counts `{"rows": n, "kept": n,
         "system_messages": n, "dropped": {reason: n}}`; `system_messages` counts those removed from
-        kept rows.
+        kept rows. With `first_turn_only` also `"first_turns": n`, the conversations that lost their
+        later turns.
 
     Raises:
         UserError: a row breaks a rule set to `fail`, or no row is left.
     """
-    left = without_outer_space(rows)
+    left, shortened = without_outer_space(rows), 0
     dropped = dict.fromkeys(REASONS, 0)
     for reason in REASONS:
         rule = getattr(cleaning, reason)
@@ -57,6 +58,9 @@ def clean(
             log.info("dropped %d invalid conversations; %s", broken.height, _first(broken))
         dropped[reason] = broken.height
         left = left.join(broken.select("row"), on="row", how="anti", maintain_order="left")
+        if reason == "broken_conversation" and cleaning.first_turn_only:
+            shortened = left.filter(pl.col("follow_ups").list.len() > 0).height
+            left = left.with_columns(pl.col("follow_ups", "follow_up_responses").list.head(0))
     if left.is_empty():
         raise UserError(
             what=f"cleaning removes all {rows.height} rows (dropped: {dropped})",
@@ -70,6 +74,7 @@ def clean(
         "kept": kept.height,
         "system_messages": left["system_message"].sum(),
         "dropped": dropped,
+        **({"first_turns": shortened} if cleaning.first_turn_only else {}),
     }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.chat import ChatRenderer, load_tokenizer, prompts_of
+from manybaskets.chat.conversation_check import check_conversations
 from manybaskets.config.models import Prompting
 from manybaskets.models.folder import check_folder
 
@@ -54,7 +55,9 @@ def count_tokens(
     )
     prompts, kept, control = {}, {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
-    for prompt in prompts_of(used):
+    asked = prompts_of(used)
+    check_conversations(renderer, asked, trained=True)
+    for prompt in asked:
         rendered = renderer.render(prompt, prompting.max_prompt_tokens)
         prompts[prompt.prompt_id] = (prompt, len(rendered.ids))
         control[prompt.prompt_id] = renderer.holds_control(prompt.text(), *prompt.follow_ups)

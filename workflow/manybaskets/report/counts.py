@@ -40,6 +40,8 @@ def count_stages(
     for reason, count in cleaning["dropped"].items():
         add("cleaning", "dataset", f"dropped: {reason}", count)
     add("cleaning", "dataset", "system messages left out", cleaning["system_messages"])
+    if "first_turns" in cleaning:
+        add("cleaning", "dataset", "later turns left out", cleaning["first_turns"])
     add("cleaning", "dataset", "rows kept", cleaning["kept"])
 
     table = pl.read_parquet(split)
