@@ -63,6 +63,14 @@ Other servers reject or ignore them, and nothing in their answers shows which.
 A model can also be a GGUF file (`kind: gguf`, a local `path`, or `repo`, `file` and `revision` of the Hub).
 It is converted once to a model folder in float32, which every stage reads.
 
+Every model is checked before work is spent on it, with all problems in one error: when it is fetched (texts before
+weights) or converted, and a folder of yours when a run starts whose jobs read it, once for its state on disk.
+The check covers missing, truncated or non-finite weights, token ids on which files disagree or which the embedding
+lacks, the chat template, missing padding, and anything that runs code or changes the model when it is loaded: pickle
+files, `auto_map`, and adapters next to the model.
+It reads all weights once, as fast as the disk delivers them.
+The Hub's `auto_map` is left out of the copy if transformers has the architecture itself.
+
 Conversations need a template whose text only grows from turn to turn, because one training sequence holds all turns.
 A template that drops earlier reasoning or moves the system text stops a study of conversations before its answers
 are tokenized; the error names what helps: another value of an argument, no system prompt, or

@@ -6,6 +6,7 @@ the machine adds to it, unless the command line says otherwise (`--set-resources
 
 import time
 
+from manybaskets.models.model_check import check_folder_models
 from manybaskets.plan.partitions import check_partitions
 from manybaskets.jobs.job import refusal_of
 from manybaskets.status.failures import failed_in_run
@@ -104,11 +105,13 @@ for each in workflow.rules:
 onstart:
     for warning in WARNINGS:
         logger.warning(f"! {warning}")
-    if workflow.executor_plugin.name == "slurm":
-        try:
+    used = {str(file) for job in workflow.dag.needrun_jobs() for file in job.input}
+    try:
+        if workflow.executor_plugin.name == "slurm":
             check_partitions(MACHINE)
-        except UserError as error:
-            raise WorkflowError(f"\n{error}") from None
+        check_folder_models(STUDY, used, FILES.models.checked())
+    except UserError as error:
+        raise WorkflowError(f"\n{error}") from None
 
 
 onsuccess:

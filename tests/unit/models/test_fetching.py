@@ -14,6 +14,7 @@ from manybaskets.config.models import HubModel
 from manybaskets.errors import UserError
 from manybaskets.models.fetching import fetch_model
 
+TEMPLATE = "{% for turn in messages %}{{ turn.content }}{{ eos_token }}{% endfor %}"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
@@ -50,7 +51,7 @@ def model(**changes) -> HubModel:
 
 def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
     template = tmp_path / "own.jinja"
-    template.write_text("{{ bos_token }}{{ messages[0].content }}")
+    template.write_text(TEMPLATE)
     fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
     assert set(hub.asked) == {("maker/base", COMMIT)}
     made = json.loads((tmp_path / "out/source.json").read_text())
@@ -74,9 +75,48 @@ def test_a_model_that_cannot_be_used_leaves_no_folder(hub, tmp_path, changes, me
     assert not (tmp_path / "out").exists()
 
 
+def with_code(hub, **config):
+    """A repository whose config and tokenizer name Python code, with a template."""
+    for file, changes in (("config.json", config), ("tokenizer_config.json", {})):
+        path = hub.folder / file
+        content = json.loads(path.read_text()) | {"auto_map": {"AutoModel": "own.Model"}} | changes
+        path.write_text(json.dumps(content))
+    (hub.folder / "chat_template.jinja").write_text(TEMPLATE)
+    (hub.folder / "own.py").write_text("raise SystemExit")
+
+
+def test_code_is_not_fetched_where_transformers_has_the_architecture(hub, tmp_path):
+    with_code(hub)
+    fetch_model(model(), "base", tmp_path / "out")
+    assert not list((tmp_path / "out").glob("*.py"))
+    for file in ("config.json", "tokenizer_config.json"):
+        content = json.loads((tmp_path / "out" / file).read_text())
+        expected = json.loads((hub.folder / file).read_text())
+        assert expected.pop("auto_map") and content == expected
+
+
+def test_an_architecture_with_code_of_its_own_is_refused_before_the_weights(hub, tmp_path):
+    with_code(hub, model_type="nobody-knows")
+    with pytest.raises(UserError, match="2 problems: .*refers to code in the model folder"):
+        fetch_model(model(), "base", tmp_path / "out")
+    assert not list((tmp_path / ".out.partial").glob("*.safetensors"))
+
+
+def test_weights_that_are_not_finite_are_found_when_they_are_fetched(hub, tmp_path):
+    from safetensors.torch import load_file, save_file
+
+    (hub.folder / "chat_template.jinja").write_text(TEMPLATE)
+    weights = load_file(hub.folder / "model.safetensors")
+    weights["model.norm.weight"][3] = float("inf")
+    save_file(weights, hub.folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match="not finite numbers: model.safetensors: model.norm.weight"):
+        fetch_model(model(), "base", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_argument_that_the_template_never_reads_stops_before_the_weights(hub, tmp_path):
     template = tmp_path / "own.jinja"
-    template.write_text("{{ messages[0].content }}{{ terse }}")
+    template.write_text(TEMPLATE + "{{ terse }}")
     given = {"chat_template": str(template), "template_arguments": {"thinking": False}}
     with pytest.raises(UserError, match="does not read thinking") as error:
         fetch_model(model(**given), "base", tmp_path / "out")
@@ -89,7 +129,7 @@ def test_an_argument_that_the_template_never_reads_stops_before_the_weights(hub,
 
 def test_a_target_that_lacks_a_trained_layer_is_an_error_and_its_download_stays(hub, tmp_path):
     template = tmp_path / "own.jinja"
-    template.write_text("{{ messages[0].content }}")
+    template.write_text(TEMPLATE)
     wanted = model(chat_template=str(template))
     with pytest.raises(UserError, match="target 'base' has no linear layer 'c_attn'"):
         fetch_model(wanted, "base", tmp_path / "out", ["q_proj", "c_attn"])

@@ -35,3 +35,24 @@ def load_tokenizer(folder: Path, name: str) -> Any:
             else "download the model again, or save its tokenizer with "
             "AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
         ) from None
+
+
+def padding_id(tokenizer: Any, name: str, *others: int | None) -> int:
+    """Token id that fills up the rows of a batch, where it is masked.
+
+    Args:
+        name: how errors call the model.
+        others: ids to take if the tokenizer has neither a padding token nor an end token.
+
+    Raises:
+        UserError: there is none.
+    """
+    for each in (tokenizer.pad_token_id, tokenizer.eos_token_id, *others):
+        if each is not None:
+            return each
+    raise UserError(
+        what=f"the tokenizer of model '{name}' has neither a padding token nor an end token",
+        where=str(tokenizer.name_or_path),
+        expected="`pad_token` or `eos_token` in tokenizer_config.json",
+        remedy="set `pad_token` in tokenizer_config.json to a token that the model knows",
+    )

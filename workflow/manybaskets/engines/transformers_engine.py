@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer, load_tokenizer
+from manybaskets.chat.tokenizers import padding_id
 from manybaskets.config.engine_kinds import Opening
 from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.models import Prompting
@@ -131,9 +132,7 @@ class TransformersEngine(LocalEngine):
         self.numbers = itertools.count()
         self.probes = Probes(name)
         self.unchecked = False
-        self.pad = (
-            tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
-        )
+        self.pad = padding_id(tokenizer, name, self.renderer.end_ids[-1])
         ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
         self.end_ids = sorted(token for token in ends if token is not None)
         self.base_identity = {

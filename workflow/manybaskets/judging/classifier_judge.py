@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import load_tokenizer
+from manybaskets.chat.tokenizers import padding_id
 from manybaskets.config.judges import ClassifierJudge
 from manybaskets.engines.placement import loading_arguments
 from manybaskets.errors import UserError
@@ -77,10 +78,12 @@ class Classifier(Judge):
                        range(self.model.config.num_labels)]  # fmt: skip
         window = getattr(self.model.config, "max_position_embeddings", None)
         self.longest = min(settings.max_tokens, window or settings.max_tokens)
+        config = self.model.config
         if self.tokenizer.pad_token_id is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
-        if self.model.config.pad_token_id is None:
-            self.model.config.pad_token_id = self.tokenizer.pad_token_id
+            pad = padding_id(self.tokenizer, settings.model, config.pad_token_id)
+            self.tokenizer.pad_token = self.tokenizer.convert_ids_to_tokens(pad)
+        if config.pad_token_id is None:
+            config.pad_token_id = self.tokenizer.pad_token_id
         self.identity = {
             "judge": name,
             **settings.science(),

@@ -18,6 +18,10 @@ class ModelFiles(StageFiles):
         """Work folder of the making of an embedded model."""
         return self.results / f"work/models/{model}"
 
+    def checked(self) -> Path:
+        """Which states of the user's model folders were checked."""
+        return self.results / "work/models/checked.json"
+
     def gguf(self, model: str = "{model}") -> Path:
         """GGUF file of a model that the workflow fetches."""
         return self.results / f"work/gguf/{model}.gguf"

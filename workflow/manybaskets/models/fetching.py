@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,10 +10,13 @@ from pathlib import Path
 from manybaskets.chat.template_arguments import check_template_arguments
 from manybaskets.config.models import GgufModel, HubModel
 from manybaskets.errors import PassingError, UserError
-from manybaskets.models.folder import check_folder, template_of
+from manybaskets.models.folder import CODE_KEY, WITH_CODE, read_json, template_of
 from manybaskets.models.linear_layers import ALL_LINEAR, check_modules
+from manybaskets.models.model_check import check_texts, check_usable
+from manybaskets.models.problems import Problem
 from manybaskets.records.writing import write_json
 
+log = logging.getLogger(__name__)
 TEXTS = ["config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
          "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
 WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
@@ -39,10 +43,12 @@ def fetch_model(
     commit = _download(model, name, model.revision, partial, TEXTS)
     if model.chat_template:
         _place_template(Path(model.chat_template), partial, name)
+    _drop_references_to_code(partial)
     # Before the weights, which are large.
     check_template_arguments(model.template_arguments, template_of(partial), name, model.origin)
+    check_texts(partial, name, model.template_arguments)
     _download(model, name, commit, partial, WEIGHTS)
-    check_folder(partial, name)
+    check_usable(partial, name, model.template_arguments)
     check_modules(partial, name, modules)
     made = {"repo": model.repo, "revision": model.revision, "commit": commit}
     write_json(made, partial / "source.json")
@@ -99,6 +105,22 @@ def _unreachable(model: GgufModel | HubModel, name: str, error: Exception) -> Pa
         remedy="check the name, the revision and the network; for gated models log in with "
         "`hf auth login`",
     )
+
+
+def _drop_references_to_code(folder: Path) -> None:
+    """Remove the names of Python code, which is not fetched, if transformers has the architecture
+    itself."""
+    from transformers import CONFIG_MAPPING
+
+    unread: list[Problem] = []  # `check_texts` reports them
+    files = [folder / file for file in WITH_CODE if (folder / file).is_file()]
+    texts = {path: read_json(path, unread) or {} for path in files}
+    if texts.get(folder / "config.json", {}).get("model_type") not in CONFIG_MAPPING:
+        return
+    for path, content in texts.items():
+        if content.pop(CODE_KEY, None):
+            log.info("%s: `%s` removed, transformers has the architecture", path.name, CODE_KEY)
+            write_json(content, path)
 
 
 def _place_template(template: Path, folder: Path, name: str) -> None:

@@ -4,47 +4,170 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from manybaskets.errors import UserError
+from manybaskets.models.headers import TensorHeader, check_not_truncated, read_header, weight_files
+from manybaskets.models.problems import Problem, problem_of, raise_problems
+from manybaskets.models.token_ids import token_problems
+
+# Loading one of them runs code that is in it.
+_PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+# Files in which a key can name Python code of the folder.
+CODE_KEY = "auto_map"
+WITH_CODE = ("config.json", "tokenizer_config.json", "generation_config.json")
 
 
 def check_folder(folder: Path, name: str) -> None:
-    """Check that a folder contains a config, safetensors weights and a matching tokenizer.
+    """Check that a folder contains a config, safetensors weights and a matching tokenizer, and
+    nothing that runs code or changes the model when it is loaded.
 
     Raises:
-        UserError: names what is missing or does not match.
+        UserError: names everything that is missing or does not match.
     """
-    folder = Path(folder)
-    where = f"{folder} (model '{name}')"
+    raise_problems(folder_problems(Path(folder), name), f"{folder} (model '{name}')")
+
+
+def folder_problems(folder: Path, name: str, *, weights: bool = True) -> list[Problem]:
+    """All problems of a model folder that its texts and the headers of its weights show.
+
+    Args:
+        weights: false for a folder whose weights are yet to come.
+    """
     if not (folder / "config.json").is_file():
-        _fail("the folder is not a model folder: config.json is missing", where,
-              "config.json, *.safetensors, tokenizer.json", f"set `models.{name}.path` to a model "
-              "folder")  # fmt: skip
+        return [
+            Problem(
+                "the folder is not a model folder: config.json is missing",
+                "config.json, *.safetensors, tokenizer.json",
+                f"set `models.{name}.path` to a model folder",
+            )
+        ]
+    problems: list[Problem] = []
+    config = read_json(folder / "config.json", problems)
+    tensors = _weights(folder, problems) if weights else {}
+    problems += _foreign(folder)
+    problems += _tokenizer(folder, name, config or {}, tensors)
+    return problems
+
+
+def _tokenizer(
+    folder: Path, name: str, config: Mapping[str, Any], tensors: Mapping[str, TensorHeader]
+) -> list[Problem]:
+    """Problems of the tokenizer and its chat template."""
+    if not (folder / "tokenizer.json").is_file():
+        return [
+            Problem(
+                "the model has no fast tokenizer",
+                "tokenizer.json",
+                "save it with AutoTokenizer.from_pretrained(...).save_pretrained(folder)",
+            )
+        ]
+    problems: list[Problem] = []
+    texts = {
+        key: read_json(folder / f"{key}.json", problems)
+        for key in ("tokenizer", "tokenizer_config", "added_tokens", "chat_template")
+        if (folder / f"{key}.json").is_file()
+    }
+    if problems:
+        return problems
+    problems += token_problems(texts, config, tensors)
+    if not template_of(folder) and not _of_classifier(config):
+        problems.append(
+            Problem(
+                f"the tokenizer of model '{name}' has no chat template",
+                "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
+                "use the instruct version of the model, or save a chat template with its tokenizer",
+            )
+        )
+    return problems
+
+
+def read_json(path: Path, problems: list[Problem]) -> Any:
+    """Content of a JSON object; None, and a problem more, if it is not one."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise ValueError("it is not an object")
+        return content
+    except (OSError, ValueError) as error:
+        problems.append(
+            Problem(
+                f"{path.name} cannot be read: {error}",
+                "a JSON object",
+                f"download {path.name} again",
+            )
+        )
+    return None
+
+
+def _weights(folder: Path, problems: list[Problem]) -> dict[str, TensorHeader]:
+    """Tensors by name, as far as the headers can be read."""
     if not list(folder.glob("*.safetensors")):
-        found = sorted(path.name for path in folder.glob("*.bin")) or "no weights"
-        _fail(f"the model has no safetensors weights (found: {found})", where, "*.safetensors",
-              "convert the weights with save_pretrained(safe_serialization=True)")  # fmt: skip
-    tokenizer = folder / "tokenizer.json"
-    if not tokenizer.is_file():
-        _fail("the model has no fast tokenizer", where, "tokenizer.json",
-              "save it with AutoTokenizer.from_pretrained(...).save_pretrained(folder)")  # fmt: skip
-    if not template_of(folder) and not _classifies(folder):
-        _fail(f"the tokenizer of model '{name}' has no chat template", where,
-              "`chat_template` in tokenizer_config.json, or a file chat_template.jinja",
-              "use the instruct version of the model, or save a chat template with its tokenizer")  # fmt: skip
-    vocabulary = json.loads(tokenizer.read_text(encoding="utf-8"))
-    ids = [*vocabulary["model"].get("vocab", {}).values()] if isinstance(
-        vocabulary["model"].get("vocab"), dict) else range(len(vocabulary["model"].get("vocab", [])))  # fmt: skip
-    highest = max(
-        [*ids, *(token["id"] for token in vocabulary.get("added_tokens", []))], default=-1
-    )
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    size = config.get("vocab_size") or config.get("text_config", {}).get("vocab_size")
-    if size is not None and highest >= size:
-        _fail(f"the tokenizer does not match the model: its highest token id is {highest}", where,
-              f"ids below the model's vocabulary of {size}",
-              "use the tokenizer that the model was trained with (the vocabulary is never resized)")  # fmt: skip
+        pickles = sorted(path.name for path in folder.glob("*.bin")) or "no weights"
+        problems.append(
+            Problem(
+                f"the model has no safetensors weights (found: {pickles})",
+                "*.safetensors",
+                "convert the weights with save_pretrained(safe_serialization=True)",
+            )
+        )
+        return {}
+    tensors: dict[str, TensorHeader] = {}
+    try:
+        for path in weight_files(folder):
+            header = read_header(path)
+            check_not_truncated(path, header)
+            tensors |= header
+    except UserError as error:
+        problems.append(problem_of(error))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        problems.append(
+            Problem(
+                f"model.safetensors.index.json cannot be read: {error}",
+                "an index with the key `weight_map`",
+                "download model.safetensors.index.json again",
+            )
+        )
+    return tensors
+
+
+def _foreign(folder: Path) -> list[Problem]:
+    """Files that run code, or change the model, when a library loads the folder."""
+    problems = []
+    if list(folder.glob("*.safetensors")):
+        pickles = sorted({path.name for each in _PICKLES for path in folder.glob(each)})
+        if pickles:
+            problems.append(
+                Problem(
+                    f"the folder contains pickle files, which can run code: {', '.join(pickles)}",
+                    "safetensors weights only",
+                    "delete these files, or move them elsewhere; only the safetensors are used",
+                )
+            )
+    for file in WITH_CODE:
+        path = folder / file
+        if path.is_file() and f'"{CODE_KEY}"'.encode() in path.read_bytes():
+            problems.append(
+                Problem(
+                    f"{file} refers to code in the model folder (`auto_map`)",
+                    "a model that transformers loads without code from its folder",
+                    f"delete `auto_map` from {file} if transformers has the architecture itself; "
+                    "otherwise use another model, because code from model folders never runs",
+                )
+            )
+    adapter = sorted(path.name for path in folder.glob("adapter_*"))
+    if adapter:
+        problems.append(
+            Problem(
+                f"the folder contains an adapter next to the model: {', '.join(adapter)}",
+                "a base model alone; transformers would load the adapter into it silently",
+                "move these files elsewhere, or merge the adapter with `merge_and_unload()` and "
+                "save the merged model",
+            )
+        )
+    return problems
 
 
 def template_of(folder: Path) -> str | None:
@@ -63,14 +186,13 @@ def template_of(folder: Path) -> str | None:
     return None
 
 
-def _classifies(folder: Path) -> bool:
+def classifies(folder: Path) -> bool:
     """Whether a model is a classifier, which generates no answers and needs no template."""
-    config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return _of_classifier(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+
+
+def _of_classifier(config: Mapping[str, Any]) -> bool:
     return any("ForSequenceClassification" in name for name in config.get("architectures") or [])
-
-
-def _fail(what: str, where: str, expected: str, remedy: str) -> None:
-    raise UserError(what=what, where=where, expected=expected, remedy=remedy)
 
 
 def fingerprint(folder: Path) -> str:

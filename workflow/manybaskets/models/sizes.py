@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from manybaskets.config.models import EmbeddedModel, FolderModel
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
+from manybaskets.models.headers import read_header, weight_files
 
 _SIZE_IN_NAME = re.compile(r"(?<![\d.])(?:(\d+)x)?(\d+(?:\.\d+)?)([bBmM])(?![A-Za-z0-9])")
 
@@ -55,10 +55,6 @@ def model_sizes(study: Study) -> dict[str, float | None]:
     return sizes
 
 
-# The format limits headers to this many bytes.
-_LARGEST_HEADER = 100_000_000
-
-
 def count_parameters(folder: Path) -> int:
     """Number of parameters in a model's safetensors files, from their headers alone.
 
@@ -79,41 +75,8 @@ def tensor_shapes(folder: Path) -> dict[str, list[int]]:
     Raises:
         UserError: a file is missing or its header cannot be read.
     """
-    folder = Path(folder)
-    index = folder / "model.safetensors.index.json"
-    if index.is_file():
-        files = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-        paths = [folder / file for file in files]
-    else:
-        whole = folder / "model.safetensors"
-        paths = [whole] if whole.is_file() else sorted(folder.glob("*.safetensors"))
-    tensors: dict[str, list[int]] = {}
-    for path in paths:
-        tensors |= _tensors(path)
-    return tensors
-
-
-def _tensors(path: Path) -> dict[str, list[int]]:
-    """Shape of each tensor in a safetensors file."""
-    try:
-        with open(path, "rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 2 <= length <= _LARGEST_HEADER:
-                raise ValueError(f"its header has {length} bytes")
-            content = file.read(length)
-            if len(content) < length:
-                raise ValueError(f"the file ends within its header of {length} bytes")
-            header = json.loads(content)
-        return {
-            name: list(map(int, tensor["shape"]))
-            for name, tensor in header.items()
-            if name != "__metadata__"
-        }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            what=f"the header of the weights file cannot be read: {error}",
-            where=str(path),
-            expected="a complete safetensors file",
-            remedy="delete the model's folder and rerun the same command to fetch it again, or "
-            "change its path in the config",
-        ) from None
+    return {
+        name: list(tensor.shape)
+        for path in weight_files(Path(folder))
+        for name, tensor in read_header(path).items()
+    }

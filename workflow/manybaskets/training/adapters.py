@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.chat import ChatRenderer, load_tokenizer
+from manybaskets.chat.tokenizers import padding_id
 from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
 from manybaskets.errors import UserError
@@ -107,14 +108,13 @@ def train_adapter(
     if take_finished(folder, output):
         return
     folder.mkdir(parents=True, exist_ok=True)
-    pad = tokenizer.pad_token_id
     task = Task(
         model=str(model_folder),
         name=name,
         recipe=training.model_dump(),
         seed=seed,
         threads=threads,
-        pad=tokenizer.eos_token_id if pad is None else pad,
+        pad=padding_id(tokenizer, name, renderer.end_ids[-1]),
         vocabulary=len(tokenizer),
         trackers=str(trackers or work / "trackers"),
         run=run or name,
