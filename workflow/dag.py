@@ -28,10 +28,9 @@ asked = {}
 
 
 def asked_for(job):
-    """Cores and resources of a job: the same for all jobs of a rule with the same model in them."""
-    keys = ("source", "target", "model", "judge", "author")
-    named = (job.wildcards_dict.get(key) for key in keys)
-    same = (job.rule.name, *named)
+    """Cores and resources of a job: the same for all shards and seeds of a rule's jobs."""
+    named = job.wildcards_dict.items()
+    same = (job.rule.name, *(pair for pair in named if pair[0] not in ("shard", "seed")))
     if same not in asked:
         resources = {key: job.resources.get(key) for key in ASKED_FOR}
         asked[same] = {"threads": job.threads, "resources": resources}
@@ -49,6 +48,7 @@ def described(dag, job, number):
         "benchmark": job.benchmark and str(job.benchmark),
         "run": dag.needrun(job),
         "reasons": [text for name, text in REASONS.items() if getattr(reason, name)],
+        "resumes": job.rule.params.get("work") is not None,
         "local": job.rule.name in dag.workflow._localrules,
         "needs": sorted(number[other] for other in dag.dependencies[job]),
     }
@@ -90,4 +90,5 @@ stages = [
 ]
 width = {"cores": args.cores, "jobs": args.jobs}
 width["gpus"] = args.resources["devices"].value if "devices" in args.resources else None
-print(json.dumps({"jobs": found, "stages": stages, "executor": args.executor, "width": width}))
+told = {"jobs": found, "stages": stages, "executor": args.executor, "width": width}
+print(json.dumps(told | {"retries": args.retries or 0}))

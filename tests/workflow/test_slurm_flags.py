@@ -20,27 +20,22 @@ MACHINE = {
     "network: {partition: null}": "network: {partition: open}",
 }
 
-# Without a model: minutes, memory (MB) and cores of the first and of the second try.
+# Without a model: minutes, memory (MB) and cores of the first and of the second try. Rules whose time
+# follows the rows get twice the plan's estimate and ten minutes, and others their own limit.
 USUAL = (60, 2000, 1), (90, 3000, 1)
-MORE = (120, 4000, 1), (180, 6000, 1)
+SHORT = (20, 2000, 1), (30, 3000, 1)
 LIGHT = dict.fromkeys(
-    ["clean", "split", "prompt_sets", "collect", "source_card", "find_eligible", "mix", "mix_card"]
-    + [
-        "match_runs",
-        "summarise",
-        "count_stages",
-        "match_sources",
-        "growth",
-        "source_map",
-        "source_tables",
-    ]
-    + ["style", "summarise_divergence", "published_variants", "published_collapse"],
+    ["clean", "split", "prompt_sets", "find_eligible", "match_runs", "summarise", "count_stages"]
+    + ["match_sources", "growth", "source_map", "source_tables", "style", "summarise_divergence"]
+    + ["published_variants", "published_collapse"],
     USUAL,
 ) | {
-    **dict.fromkeys(["lengths", "measure", "measure_source"], MORE),
+    **dict.fromkeys(["collect", "source_card", "mix", "mix_card"], SHORT),
+    **dict.fromkeys(["lengths", "measure"], ((20, 4000, 1), (30, 6000, 1))),
+    "measure_source": ((120, 4000, 1), (180, 6000, 1)),
     **dict.fromkeys(["similarity", "distances"], ((60, 4000, 1), (90, 6000, 1))),
     **dict.fromkeys(["topics", "swap"], ((240, 4000, 1), (360, 6000, 1))),
-    "embed": ((480, 4000, 2), (720, 6000, 2)),
+    "embed": ((110, 4000, 2), (165, 6000, 2)),
     "published_procedures": ((480, 3000, 2), (720, 4500, 2)),
 }
 # Sources that a server answers for: the same rules, on nodes that reach it.
@@ -49,49 +44,49 @@ NETWORK = {
     "pilot": ((60, 4000, 1), (90, 6000, 1)),
     "generate": ((240, 4000, 1), (360, 6000, 1)),
 }
-# With a GPU: by model, minutes, memory and GPUs. 70B: 140 GB of weights on four GPUs of 80 GiB, and
-# 70 / (8 × 4) times the minutes of an 8B on one.
+# With a GPU: by model, minutes, memory and GPUs. 70B: 140 GB of weights on four GPUs of 80 GiB. A pilot
+# of 5 minutes gets 20, an 8B that trains for 61 minutes 140.
 SMALL_TARGET, LARGE_TARGET = "llama-3.1-8b", "llama-3.1-70b"
 GPU = {
     "pilot": {
-        "llama-3.1-8b": ((60, 60000, 1), (90, 90000, 1)),
-        "gemma-2-9b": ((68, 60000, 1), (102, 90000, 1)),
-        "qwen2.5-7b": ((60, 60000, 1), (90, 90000, 1)),
-        "falcon3-10b": ((75, 60000, 1), (113, 90000, 1)),
-        "llama-3.1-70b": ((132, 240000, 4), (198, 360000, 4)),
-        "mistral-large": ((231, 299200, 4), (347, 440000, 4)),
-        "qwen2.5-72b": ((135, 240000, 4), (203, 360000, 4)),
-        "command-r-plus": ((195, 253600, 4), (293, 380400, 4)),
+        "llama-3.1-8b": ((20, 60000, 1), (30, 90000, 1)),
+        "gemma-2-9b": ((20, 60000, 1), (30, 90000, 1)),
+        "qwen2.5-7b": ((20, 60000, 1), (30, 90000, 1)),
+        "falcon3-10b": ((20, 60000, 1), (30, 90000, 1)),
+        "llama-3.1-70b": ((20, 240000, 4), (30, 360000, 4)),
+        "mistral-large": ((30, 299200, 4), (45, 440000, 4)),
+        "qwen2.5-72b": ((20, 240000, 4), (30, 360000, 4)),
+        "command-r-plus": ((30, 253600, 4), (45, 380400, 4)),
     },
     "generate": {
-        "llama-3.1-8b": ((240, 60000, 1), (360, 90000, 1)),
-        "gemma-2-9b": ((270, 60000, 1), (405, 90000, 1)),
-        "qwen2.5-7b": ((240, 60000, 1), (360, 90000, 1)),
-        "falcon3-10b": ((300, 60000, 1), (450, 90000, 1)),
-        "llama-3.1-70b": ((525, 240000, 4), (788, 360000, 4)),
-        "mistral-large": ((923, 299200, 4), (1385, 440000, 4)),
-        "qwen2.5-72b": ((540, 240000, 4), (810, 360000, 4)),
-        "command-r-plus": ((780, 253600, 4), (1170, 380400, 4)),
+        "llama-3.1-8b": ((20, 60000, 1), (30, 90000, 1)),
+        "gemma-2-9b": ((20, 60000, 1), (30, 90000, 1)),
+        "qwen2.5-7b": ((20, 60000, 1), (30, 90000, 1)),
+        "falcon3-10b": ((20, 60000, 1), (30, 90000, 1)),
+        "llama-3.1-70b": ((40, 240000, 4), (60, 360000, 4)),
+        "mistral-large": ((50, 299200, 4), (75, 440000, 4)),
+        "qwen2.5-72b": ((40, 240000, 4), (60, 360000, 4)),
+        "command-r-plus": ((40, 253600, 4), (60, 380400, 4)),
     },
     "train": {
-        SMALL_TARGET: ((720, 120000, 2), (1080, 180000, 2)),
-        LARGE_TARGET: ((1575, 240000, 4), (2363, 360000, 4)),
+        SMALL_TARGET: ((140, 120000, 2), (210, 180000, 2)),
+        LARGE_TARGET: ((1550, 240000, 4), (2325, 360000, 4)),
     },
     "respond": {
-        SMALL_TARGET: ((180, 60000, 1), (270, 90000, 1)),
-        LARGE_TARGET: ((394, 240000, 4), (591, 360000, 4)),
+        SMALL_TARGET: ((20, 60000, 1), (30, 90000, 1)),
+        LARGE_TARGET: ((30, 240000, 4), (45, 360000, 4)),
     },
     "score_target": {
-        SMALL_TARGET: ((120, 60000, 1), (180, 90000, 1)),
-        LARGE_TARGET: ((263, 240000, 4), (395, 360000, 4)),
+        SMALL_TARGET: ((20, 60000, 1), (30, 90000, 1)),
+        LARGE_TARGET: ((30, 240000, 4), (45, 360000, 4)),
     },
 }
 GPU["divergence"] = {
-    SMALL_TARGET: ((240, 60000, 1), (360, 90000, 1)),
-    LARGE_TARGET: ((525, 240000, 4), (788, 360000, 4)),
+    SMALL_TARGET: ((30, 60000, 1), (45, 90000, 1)),
+    LARGE_TARGET: ((40, 240000, 4), (60, 360000, 4)),
 }
 # The fixed scorer is a model of 7 billion weights, whatever the target.
-GPU["score_fixed"] = dict.fromkeys([SMALL_TARGET, LARGE_TARGET], ((120, 60000, 1), (180, 90000, 1)))
+GPU["score_fixed"] = dict.fromkeys([SMALL_TARGET, LARGE_TARGET], ((80, 60000, 1), (120, 90000, 1)))
 FORMS = {"gpu": "--gpus=h100:{}", "gres": "--gres=gpu:h100:{}"}
 
 

@@ -1,14 +1,20 @@
 """Where jobs run: partition, account and form of the GPU request, from slurm/machine.yaml.
 
-Rules say how many GPUs, how much memory and how long, for a first attempt; here every rule gets what
-the machine adds to it, unless the command line says otherwise (`--set-resources`).
+Rules say how many GPUs and how much memory, and how long where the plan has no estimate, for a first
+attempt; here every rule gets what the machine adds to it, unless the command line says otherwise
+(`--set-resources`).
 """
 
 import time
+from functools import cache
 
-from manybaskets.models.model_check import check_folder_models
-from manybaskets.plan.partitions import check_partitions
+from snakemake.iocontainers import Wildcards
+
 from manybaskets.jobs.job import refusal_of
+from manybaskets.models.model_check import check_folder_models
+from manybaskets.plan.graph import PlannedJob
+from manybaskets.plan.partitions import check_partitions
+from manybaskets.plan.time_limits import TimeLimits
 from manybaskets.status.failures import failed_in_run
 
 BEGUN = time.time()
@@ -23,6 +29,47 @@ localrules:
     write_tables,
 
 
+def estimated(origin, named, threads, benchmark=None):
+    """A job as the plan estimates it; its wildcards are given as a mapping."""
+    wildcards = Wildcards(fromdict=named)
+    devices = origin.resources.get("devices")
+    gpus = devices.evaluate(wildcards, attempt=1).value if devices.name else 0
+    cpus = {"cpus_per_gpu": MACHINE.gpu.cpus} if gpus else {}
+    return PlannedJob(
+        origin.name,
+        Path(origin.snakefile).stem,
+        wildcards=named,
+        outputs=[],
+        benchmark=benchmark,
+        run=False,
+        reasons=[],
+        local=origin.name in workflow._localrules,
+        threads=threads,
+        gpus=gpus or 0,
+        needs=[],
+        asked=cpus,
+    )
+
+
+def finished():
+    """Jobs of this study that left a benchmark."""
+    timed = [rule for rule in workflow.rules if rule.benchmark]
+    for path in sorted((FILES.results / "benchmarks").rglob("*.tsv")):
+        for rule in timed:
+            found = rule.benchmark.match(str(path))
+            if found:
+                named = found.groupdict()
+                cores = rule.resources["_cores"].evaluate(Wildcards(fromdict=named))
+                yield estimated(rule, named, cores.value, str(path))
+                break
+
+
+@cache
+def time_limits():
+    """Made once, when the first time limit is asked for."""
+    return TimeLimits(FILES, MACHINE, NEEDS.models.parameters, list(finished()))
+
+
 def place(rule):
     """Add what the machine says: growth with the attempt, partition, account, form of the GPU request.
 
@@ -33,6 +80,9 @@ def place(rule):
     gpu, memory, minutes, network = (
         resources.get(key) for key in ("gpu", "mem_mb", "runtime", "network")
     )
+
+    overwritten = workflow.resource_settings.overwrite_resources.get(rule.name, {})
+    given = "runtime" in overwritten
 
     def refused(wildcards, attempt):
         """The next try will stop at once: it should not wait for a GPU."""
@@ -75,6 +125,10 @@ def place(rule):
         known = dict(input=input, attempt=attempt, threads=threads)
         known |= dict(rulename=rulename, async_run=async_run)
         asked = minutes.evaluate(wildcards, **known).value or LIGHT_MINUTES
+        # A job's own Snakemake asks too, and does nothing with the answer.
+        if workflow.is_main_process and not given:
+            job = estimated(rule, dict(wildcards), threads)
+            asked = time_limits().minutes(job, asked)
         return MACHINE.minutes(asked, attempt, kind(wildcards, attempt))
 
     def partition(wildcards, attempt):

@@ -62,6 +62,8 @@ def print_plan():
         schedule.Width(**width),
         stages=found["stages"],
         cluster=cluster,
+        machine=MACHINE,
+        retries=found["retries"],
     )
     files = plan_files.write_plan(plan, FILES.plan, STUDY.figures)
     print(table.plan_as_text(plan), *files, sep="\n")

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import math
+import re
 
 import pytest
 from planned_jobs import planned, study
@@ -10,6 +12,7 @@ from planned_jobs import planned, study
 from manybaskets.config.evaluation import Figures
 from manybaskets.layout import Files
 from manybaskets.plan.graph import links_of, read_jobs, stages_of, topological_order
+from manybaskets.plan.machine import Machine
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.plan_files import write_plan
 from manybaskets.plan.schedule import Width
@@ -37,11 +40,12 @@ def jobs():
     ]  # fmt: skip
 
 
-def plan(tmp_path, config=None, given=None, width=None):
+def plan(tmp_path, config=None, given=None, width=None, machine=None, retries=2, cluster=True):
     files = Files(config or study("synthetic-eggs"), tmp_path)
     return make_plan(
         files, SIZES, given or jobs(), width or Width(jobs=100),
-        stages=["training", "sources", "data"], cluster=True,
+        stages=["training", "sources", "data"], cluster=cluster,
+        machine=machine or Machine(), retries=retries,
     )  # fmt: skip
 
 
@@ -86,7 +90,42 @@ def test_requests_name_what_sbatch_is_asked_for_and_limits_that_are_too_short(tm
     made = plan(tmp_path)
     last = made.requests[-1]
     assert (last.partition, last.gpus, last.memory_mb, last.minutes) == ("gpu", "h100:1", 60000, 30)
-    assert any(note.startswith("train (h100:1) may take") for note in made.notes)
+    (note,) = (note for note in made.notes if note.startswith("train (h100:1) may take"))
+    assert "its time limit is 0.5 h: use `--set-resources train:runtime=" in note
+    assert "training.per_target.<target>.processes" in note and last.submissions is None
+    assert re.search(r"^train .* !$", plan_as_text(made), re.MULTILINE)
+    enough = int(re.search("runtime=([0-9]+)", note)[1])
+    changed = jobs()
+    changed[3] = job("train", 3, stage="training", needs=[1, 2], gpus=1, target="llama-3.1-8b",
+                     mix="human", seed="1", asked=ASKED | {"runtime": enough})  # fmt: skip
+    assert not [note for note in plan(tmp_path, given=changed).notes if "time limit" in note]
+
+
+def long_training(resumes, runtime):
+    asked = ASKED | {"runtime": runtime}
+    made = job("train", 0, stage="training", gpus=1, target="llama-3.1-8b", mix="human", seed="1",
+               asked=asked)  # fmt: skip
+    return [type(made)(**vars(made) | {"resumes": resumes})]
+
+
+def test_a_training_that_resumes_may_take_several_submissions(tmp_path):
+    """2 h of an 8B on one GPU; at most 70 minutes, of which 10 start it and 30 may be lost."""
+    machine = Machine(max_runtime=70, growth=1.0)
+    hours = plan(tmp_path, given=long_training(True, 70)).requests[0].longest / 60
+    assert hours == pytest.approx(2.0, rel=0.2)
+    needed = 1 + math.ceil((60 * hours - 70) / 30)
+    made = plan(tmp_path, given=long_training(True, 70), machine=machine, retries=needed - 1)
+    assert made.requests[0].submissions == needed
+    assert not [note for note in made.notes if "time limit" in note]
+    few = plan(tmp_path, given=long_training(True, 70), machine=machine, retries=needed - 2)
+    (note,) = (note for note in few.notes if "time limit" in note)
+    assert f"set `retries: {needed - 1}` in slurm/config.yaml (it resumes)" in note
+    assert "raise `max_runtime` in slurm/machine.yaml" in note
+    lost = plan(tmp_path, given=long_training(False, 70), machine=machine, retries=99)
+    assert lost.requests[0].submissions is None
+    assert any("raise `max_runtime`" in note and "retries" not in note for note in lost.notes)
+    here = plan(tmp_path, given=long_training(False, 70), machine=machine, cluster=False)
+    assert not [note for note in here.notes if "time limit" in note], "nobody ends it there"
 
 
 def test_a_cap_that_will_not_do_is_told(tmp_path):
@@ -144,7 +183,7 @@ def test_the_files_hold_the_same_plan(tmp_path):
 def test_jobs_are_read_from_what_the_dry_run_prints():
     row = {"rule": "generate", "stage": "sources", "wildcards": {}, "outputs": ["a"],
            "benchmark": None, "run": True, "reasons": [], "local": False, "threads": 1,
-           "needs": [], "resources": {"devices": 4, "gres": "gpu:h100:4", "cpus_per_gpu": 8}}  # fmt: skip
+           "resumes": True, "needs": [], "resources": {"devices": 4, "gres": "gpu:h100:4", "cpus_per_gpu": 8}}  # fmt: skip
     read, none = read_jobs([row, row | {"resources": {"devices": None, "gres": None}}])
     assert (read.rule, read.gpus, read.cores) == ("generate", 4, 32)
     assert (none.gpus, none.cores) == (0, 1)

@@ -9,6 +9,7 @@ from planned_jobs import ROOT, dry_run, planned, study
 
 from manybaskets.layout import Files
 from manybaskets.models.sizes import model_sizes
+from manybaskets.plan.machine import Machine
 from manybaskets.plan.making import make_plan
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Width
@@ -41,7 +42,9 @@ def test_plan_and_status_show_every_job_under_the_same_stages(embedded, tmp_path
     config, (jobs, stages) = study(), embedded
     files, sizes = Files(config, tmp_path), model_sizes(config)
     status = read_status(files, sizes, jobs, stages)
-    plan = make_plan(files, sizes, jobs, Width(cores=2), stages=stages, cluster=False)
+    plan = make_plan(
+        files, sizes, jobs, Width(cores=2), stages=stages, cluster=False, machine=Machine()
+    )
     shown = dict.fromkeys(each.stage for each in status.progress)
     assert list(shown) == [each.stage for each in plan.stages]
     for stage in plan.stages:

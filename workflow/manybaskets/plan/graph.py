@@ -18,6 +18,7 @@ class PlannedJob:
         run: whether it would run; `reasons` list why, the most important first.
         gpus: requested GPUs.
         asked: all other requested resources.
+        resumes: whether a further attempt continues where the last one stopped.
     """
 
     rule: str
@@ -32,6 +33,7 @@ class PlannedJob:
     gpus: int
     needs: Sequence[int]
     asked: Mapping[str, Any] = field(default_factory=dict)
+    resumes: bool = False
 
     @property
     def gathers(self) -> bool:
@@ -52,7 +54,7 @@ def read_jobs(rows: Sequence[Mapping[str, Any]]) -> list[PlannedJob]:
 def _job(row: Mapping[str, Any]) -> PlannedJob:
     asked = {key: value for key, value in row["resources"].items() if value is not None}
     known = {key: row[key] for key in ("rule", "stage", "wildcards", "outputs", "benchmark", "run")}
-    known |= {key: row[key] for key in ("reasons", "local", "threads", "needs")}
+    known |= {key: row[key] for key in ("reasons", "local", "threads", "needs", "resumes")}
     return PlannedJob(**known, gpus=asked.get("devices", 0), asked=asked)
 
 

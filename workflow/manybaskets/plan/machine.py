@@ -58,6 +58,23 @@ class JobClass(Section):
     )
 
 
+class TimeLimit(Section):
+    """How time limits follow the plan's estimates."""
+
+    factor: float = Field(
+        2.0, ge=1.0, description="Time limit as a multiple of the plan's estimate."
+    )
+    startup: int = Field(
+        10, ge=0, description="Minutes in addition, for the start of a job on a node."
+    )
+    minimum: int = Field(20, ge=1, description="Shortest time limit, in minutes.")
+
+    def minutes(self, seconds: float) -> int:
+        """Time limit of a job that takes so many seconds, in minutes, as a multiple of ten."""
+        wanted = self.startup + self.factor * seconds / 60
+        return 10 * math.ceil(max(wanted, self.minimum) / 10)
+
+
 class Machine(Section):
     """A cluster: its account, its partitions, its GPUs."""
 
@@ -77,6 +94,9 @@ class Machine(Section):
         ge=1,
         description="CPU cores requested by a job without a GPU that computes with all its cores; locally "
         "no more than `--cores`.",
+    )
+    time_limits: TimeLimit = Field(
+        default_factory=TimeLimit, description="How time limits follow the plan's estimates."
     )
     growth: float = Field(
         1.5, ge=1.0, description="Factor for memory and time of every further attempt."

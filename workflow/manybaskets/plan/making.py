@@ -13,7 +13,9 @@ from manybaskets.experiments import StudyRows, Work
 from manybaskets.layout import Files
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
+from manybaskets.plan.machine import Machine
 from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
+from manybaskets.plan.requests import ScheduledJob, over_limit, requests_of
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.speeds import Priors
@@ -53,24 +55,6 @@ class StagePlan:
 
 
 @dataclass(frozen=True)
-class ScheduledJob:
-    """Resources that jobs of a class request from the scheduler at their first attempt.
-
-    Args:
-        minutes: the time limit; `longest` is the longest estimate, in minutes.
-    """
-
-    rule: str
-    jobs: int
-    partition: str | None
-    gpus: str
-    cores: int
-    memory_mb: int | None
-    minutes: int | None
-    longest: float
-
-
-@dataclass(frozen=True)
 class Plan:
     """Finished jobs and jobs that would run; serialisable as JSON."""
 
@@ -105,6 +89,8 @@ def make_plan(
     *,
     stages: Sequence[str],
     cluster: bool,
+    machine: Machine,
+    retries: int = 0,
 ) -> Plan:
     """Plan a study.
 
@@ -114,6 +100,8 @@ def make_plan(
         width: limits for jobs running at a time.
         stages: names of all stages in data order.
         cluster: whether every job waits in a scheduler's queue.
+        machine: the cluster that sets the time limits.
+        retries: how often a failed job is submitted again.
 
     Raises:
         UserError: a user's file of rows cannot be read.
@@ -140,6 +128,10 @@ def make_plan(
     at_a_time = width.jobs or width.cores or 1
     checkpoints = disk.checkpoint_bytes([jobs[i] for i in running], at_a_time) / 1e9
     gigabytes.update({CHECKPOINTS: checkpoints} if checkpoints else {})
+    totals = {
+        i: estimates[i][0].total for indices in members.values() for i in indices if i in estimates
+    }
+    requests = requests_of(jobs, totals, machine, study.training.checkpoint_minutes)
     usages = {i: usage for i in works if not jobs[i].run and (usage := read_usage(jobs[i], files))}
     plan = Plan(
         study=study.study,
@@ -148,7 +140,7 @@ def make_plan(
                    jobs, works, seconds, bases, times, left)
             for name, indices in members.items()
         ],
-        requests=_requests(jobs, {i: estimates[i][0].total for indices in members.values() for i in indices if i in estimates}),
+        requests=requests,
         reasons=_reasons([jobs[i] for indices in members.values() for i in indices if jobs[i].run]),
         bills=bills(speeds.priors, jobs, works, usages),
         gigabytes=dict(gigabytes),
@@ -169,7 +161,8 @@ def make_plan(
         },
         links=links_of(jobs, members),
     )  # fmt: skip
-    return replace(plan, notes=_notes(plan))
+    limits = [over_limit(each, machine, retries) for each in requests] if cluster else []
+    return replace(plan, notes=[*filter(None, limits), *_notes(plan)])
 
 
 def _stage(
@@ -203,24 +196,6 @@ def _stage(
     )
 
 
-def _requests(jobs: Sequence[PlannedJob], seconds: Mapping[int, float]) -> list[ScheduledJob]:
-    """Classes of jobs with equal requests, in the order of `seconds`."""
-    classes: dict[tuple, list[float]] = {}
-    for index in seconds:
-        job, resources = jobs[index], jobs[index].asked
-        if job.local:
-            continue
-        model = f"{resources['gpu_model']}:" if resources.get("gpu_model") else ""
-        gpus = resources.get("gres", f"{model}{job.gpus}") if job.gpus else ""
-        key = (job.rule, resources.get("slurm_partition"), gpus, job.cores)
-        key += (resources.get("mem_mb"), resources.get("runtime"))
-        classes.setdefault(key, []).append(seconds[index] / 60)
-    return [
-        ScheduledJob(rule, len(each), partition, gpus, cores, memory, minutes, max(each))
-        for (rule, partition, gpus, cores, memory, minutes), each in classes.items()
-    ]
-
-
 def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
     """Jobs that would run, by most important reason, then by rule."""
     counters: dict[str, Counter[str]] = {}
@@ -231,7 +206,7 @@ def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:
 
 
 def _notes(plan: Plan) -> list[str]:
-    """Warnings to read before starting the run."""
+    """Other warnings to read before starting the run."""
     notes = []
     if not all(stage.known for stage in plan.stages):
         notes.append(
@@ -244,13 +219,6 @@ def _notes(plan: Plan) -> list[str]:
             notes.append(
                 f"The duration of {stage.basis[NO_PRIOR]} jobs of the stage {stage.stage} is "
                 "unknown: they count as a few seconds until one of them has run."
-            )
-    for request in plan.requests:
-        if request.minutes and request.longest > request.minutes:
-            notes.append(
-                f"{request.rule} ({request.gpus or 'no GPU'}) may take {request.longest / 60:.1f} "
-                f"h, but its time limit is {request.minutes / 60:.1f} h: use more shards, or "
-                "raise its `runtime`."
             )
     for bill in plan.bills:
         if bill.cap and bill.to_spend is not None and bill.spent + bill.to_spend > bill.cap:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.experiments import Lengths, Work
-from manybaskets.layout import Files, read_path
+from manybaskets.layout import Files
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.speeds import Priors, Seconds
 from manybaskets.plan.work import WorkOf
@@ -127,14 +127,16 @@ def read_benchmark(path: Path) -> float | None:
 
 def read_usage(job: PlannedJob, files: Files) -> dict[str, Any] | None:
     """Rows, tokens and generation seconds recorded by a job, or None."""
-    outputs = [files.root / output for output in job.outputs]
-    paths = [each for each in outputs if read_path(files.sources.shard_usage(), each)]
+    named = job.wildcards
     if job.rule == "pilot":
-        paths.append(files.sources.pilot_usage(job.wildcards["source"]))
-    for path in paths:
-        with contextlib.suppress(OSError, ValueError):
-            usage = json.loads(path.read_text(encoding="utf-8"))
-            return {"jobs": 1} | usage if usage.get("rows") else None
+        path = files.sources.pilot_usage(named["source"])
+    elif {"source", "shard", "shards"} <= named.keys():
+        path = files.sources.shard_usage(named["source"], named["shard"], named["shards"])
+    else:
+        return None
+    with contextlib.suppress(OSError, ValueError):
+        usage = json.loads(path.read_text(encoding="utf-8"))
+        return {"jobs": 1} | usage if usage.get("rows") else None
     return None
 
 

@@ -150,11 +150,12 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
             "memory",
             "time limit",
             "longest",
+            "submissions",
         )
         rows = [
             [each.rule, str(each.jobs), each.partition or "default", each.gpus or NOTHING,
              str(each.cores), _memory(each.memory_mb), time_of(60 * (each.minutes or 0)),
-             time_of(60 * each.longest)]
+             time_of(60 * each.longest), "!" if each.submissions is None else str(each.submissions)]
             for each in plan.requests
         ]  # fmt: skip
         tables.append(

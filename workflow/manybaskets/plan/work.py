@@ -133,7 +133,15 @@ class WorkOf:
         learned = rows.fit * training.epochs
         # Evaluating a row takes about a third of training on it.
         checked = rows.validation * (training.evaluations + 1) / 3
-        return self._read(learned + checked, self.of_mix(wildcards["mix"]))
+        sequences = learned + checked
+        return Work(sequences, sequences * self._sequence(self.of_mix(wildcards["mix"])))
+
+    def _sequence(self, lengths: Lengths) -> float:
+        """Tokens of a conversation with all its turns, each once; the prompt of a turn also holds the
+        turns before it."""
+        before = (self.rows.turns - 1) / 2  # turns before a turn, on average
+        question = max(0.0, (lengths.prompt - before * lengths.answer) / (1 + before))
+        return self.rows.turns * (question + lengths.answer)
 
     def _pretrain(self, wildcards: Mapping[str, str]) -> Work:
         size = self.study.embedded_model_size

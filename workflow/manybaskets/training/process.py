@@ -213,9 +213,10 @@ def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
     element = getattr(torch, training.precision).itemsize
     weights = count_parameters(folder) * element / sharers
     memory_mb = task.memory_mb and task.memory_mb // (training.processes or 1)
+    together = training.batch_size if (training.processes or 1) > 1 else 1  # rows of every pass
     passes = choose_passes(
         AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
-        max(len(row["input_ids"]) for row in rows),
+        together * max(len(row["input_ids"]) for row in rows),
         element_bytes=element,
         free_bytes=free_bytes(weights, memory_mb),
         checkpointing=launch.gradient_checkpointing,
