@@ -8,8 +8,8 @@ Where they come from:
   smaller batches as measured at 16 and 8. Training: 13 million tokens in 50 minutes on two GPUs for
   the 8B, in 11 hours on four for the 70B, whose layers are distributed over them ("Synthetic Eggs
   in Many Baskets", rows of at most 1,024 tokens). WILDCHAT-50M tuned all weights of an 8B on packed
-  sequences of 8,192 tokens with fused kernels in 5.5 hours on four, which is about 2.5 times as fast. Scoring is a
-  third of training; comparing distributions is scoring, and a fifth for the distributions
+  sequences of 8,192 tokens with fused kernels in 5.5 hours on four, about 2.5 times as fast. Scoring
+  is a third of training; comparing distributions is scoring, and a fifth for the distributions
   themselves.
 - Embedded models: measured on two cores of a cloud machine, at the size of config/config.yaml.
 - Loading: 1 GB of weights per second, and a minute for vLLM to compile.
