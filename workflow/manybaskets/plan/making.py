@@ -15,9 +15,9 @@ from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
 from manybaskets.plan.machine import Machine
 from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
-from manybaskets.plan.requests import ScheduledJob, over_limit, requests_of
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
+from manybaskets.plan.scheduled_jobs import ScheduledJob, over_limit, requests_of
 from manybaskets.plan.speeds import Priors
 from manybaskets.plan.work import WorkOf
 
