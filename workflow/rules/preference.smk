@@ -243,6 +243,7 @@ use rule preference_judge as preference_judge_gold with:
         model=one_of(STUDY.preference.gold_judges),
     conda:
         lambda w: environment_of(STUDY.preference.judging.engine_of(w.model))
+    threads: lambda w: cores(NEEDS.of_engine(*PREFERENCE.judging(w.model)))
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).gpus,
         mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
