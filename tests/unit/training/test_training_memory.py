@@ -2,25 +2,69 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manybaskets.training.memory import bytes_per_token, choose_passes, micro_batches
+from manybaskets.training.memory import (
+    bytes_per_token,
+    choose_passes,
+    micro_batches,
+    pass_cost,
+)
 
 LLAMA_8B = SimpleNamespace(hidden_size=4096, num_hidden_layers=32, intermediate_size=14336)
 LLAMA_8B.get_text_config = lambda: LLAMA_8B
 
 
-@given(st.lists(st.integers(1, 400), min_size=1, max_size=40), st.integers(1, 1000))
-def test_every_row_is_in_one_pass_and_passes_keep_to_the_tokens(lengths, tokens):
-    passes = micro_batches(lengths, tokens)
+@given(
+    st.lists(st.integers(1, 400), min_size=1, max_size=40),
+    st.integers(1, 1000),
+    st.integers(0, 300),
+)
+def test_every_row_is_in_one_pass_and_passes_keep_to_the_tokens(lengths, tokens, cost):
+    passes = micro_batches(lengths, tokens, cost)
     assert sorted(row for each in passes for row in each) == list(range(len(lengths)))
     for each in passes:
         width = max(lengths[row] for row in each)
         assert width * len(each) <= tokens or len(each) == 1
+
+
+def partitions(items):
+    """All ways to cut a list into stretches."""
+    for cuts in itertools.product((False, True), repeat=len(items) - 1):
+        starts = [0, *(place for place, cut in enumerate(cuts, 1) if cut), len(items)]
+        yield [items[start:end] for start, end in itertools.pairwise(starts)]
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=8), st.integers(1, 200),
+       st.integers(0, 60))  # fmt: skip
+def test_no_other_passes_cost_less(lengths, tokens, cost):
+    def price(passes):
+        return sum(max(each) * len(each) + cost for each in passes)
+
+    made = [[lengths[row] for row in each] for each in micro_batches(lengths, tokens, cost)]
+    possible = [
+        passes
+        for passes in partitions(sorted(lengths, reverse=True))
+        if all(max(each) * len(each) <= tokens or len(each) == 1 for each in passes)
+    ]
+    assert price(made) == min(map(price, possible))
+
+
+def test_a_long_row_does_not_widen_short_ones_unless_a_pass_costs_more():
+    lengths = [50, 640, 50, 50]
+    assert sorted(map(len, micro_batches(lengths, 10_000, 35))) == [1, 3]
+    assert [sorted(each) for each in micro_batches(lengths, 10_000, 2000)] == [[0, 1, 2, 3]]
+
+
+def test_a_pass_costs_few_tokens_of_a_large_model_and_many_of_a_tiny_one():
+    on_cores = pass_cost(LLAMA_8B, 8e9, cuda=False)
+    assert on_cores < 2 < pass_cost(LLAMA_8B, 1e8, cuda=False)
+    assert 300 < pass_cost(LLAMA_8B, 8e9, cuda=True) < 2000
 
 
 def test_activations_of_an_8b_layer_are_of_the_measured_size():
@@ -41,7 +85,7 @@ def test_the_config_may_fix_both():
     given = choose_passes(
         LLAMA_8B, 8192, element_bytes=2, free_bytes=1e9, checkpointing=False, tokens=8192
     )
-    assert given == (8192, False)
+    assert (given.tokens, given.checkpointing) == (8192, False)
 
 
 def test_at_least_one_row_makes_a_pass():

@@ -20,29 +20,31 @@ _TOLERANCE = 1e-4
 
 
 def agrees(model: Any, rows: Sequence[Mapping[str, Any]], pad: int) -> bool:
-    """Whether the loss of the head alone is the model's own loss; its head may do more than that.
+    """Whether `answer_loss` is the model's own loss: its head or its attention may do more than that.
 
     Args:
         model: a causal language model of transformers, or a peft model around one.
-        rows: training rows; the shortest is used.
+        rows: training rows; the shortest and one that is longer are used.
         pad: token id that fills up rows.
     """
     import torch
 
     causal = _causal(model)
-    batch = pad_batch([min(rows, key=lambda row: len(row["input_ids"]))], pad)
+    ordered = sorted(rows, key=lambda row: len(row["input_ids"]))
+    longer = [row for row in ordered if len(row["input_ids"]) > len(ordered[0]["input_ids"])]
+    batch = pad_batch([ordered[0], *longer[:1]], pad)
     batch = {key: value.to(_device(causal)) for key, value in batch.items()}
     was_training = causal.training
     causal.eval()
     with torch.no_grad():
         expected = causal.forward(**batch, use_cache=False).loss
-        actual = answer_loss(causal, **batch)
+        actual = answer_loss(causal, batch["input_ids"], batch["labels"])
     causal.train(was_training)
     equal = torch.allclose(expected.float(), actual.float(), rtol=_TOLERANCE, atol=_TOLERANCE)
     if not equal:
         log.info(
-            "the model's own loss is %.6f, that of its head alone %.6f: logits are computed for "
-            "every token, which takes more memory",
+            "the model's own loss is %.6f, that of labelled tokens alone %.6f: logits are computed "
+            "for every token, which takes more memory",
             float(expected),
             float(actual),
         )
@@ -72,7 +74,7 @@ def install(model: Any) -> None:
             return own(input_ids=input_ids, attention_mask=attention_mask, **arguments)
         from transformers.modeling_outputs import CausalLMOutput
 
-        loss = answer_loss(causal, input_ids, attention_mask, labels, num_items_in_batch)
+        loss = answer_loss(causal, input_ids, labels, num_items_in_batch)
         return CausalLMOutput(loss=loss)
 
     causal.forward = forward
@@ -81,7 +83,6 @@ def install(model: Any) -> None:
 def answer_loss(
     causal: Any,
     input_ids: Any,
-    attention_mask: Any,
     labels: Any,
     num_items_in_batch: Any = None,
 ) -> Any:
@@ -89,15 +90,15 @@ def answer_loss(
 
     Args:
         causal: a causal language model of transformers.
-        input_ids, attention_mask, labels: rows × width; what is not learned is labelled -100.
+        input_ids, labels: rows × width, padded on the right; what is not learned is labelled -100.
         num_items_in_batch: number that the sum is divided by; the labelled tokens unless given.
     """
     from torch.nn.functional import cross_entropy
     from torch.utils.checkpoint import checkpoint
 
-    hidden = causal.base_model(
-        input_ids=input_ids, attention_mask=attention_mask, use_cache=False
-    ).last_hidden_state
+    # Rows are padded on the right, where a causal model's tokens do not look: without a mask,
+    # attention skips what lies ahead of a token.
+    hidden = causal.base_model(input_ids=input_ids, use_cache=False).last_hidden_state
     learned = labels[:, 1:] != IGNORED
     picked, wanted = hidden[:, :-1][learned], labels[:, 1:][learned]
     head, finish = causal.get_output_embeddings(), _finisher(causal.config)

@@ -13,7 +13,7 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.training.answer_loss import agrees, install
 from manybaskets.training.encoded_rows import LengthBuckets, answer_tokens, filler_row, pad_batch
-from manybaskets.training.memory import micro_batches
+from manybaskets.training.memory import Passes, micro_batches
 from manybaskets.training.timed_checkpoints import TimedCheckpoints
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def fit(
     processes: int = 1,
     keep: str = "last",
     first_loss: float | None = None,
-    tokens_per_pass: int | None = None,
+    passes: Passes | None = None,
     checkpoint_minutes: float | None = None,
     **arguments: Any,
 ) -> list[dict[str, Any]]:
@@ -45,8 +45,7 @@ def fit(
             (`last`).
         first_loss: upper limit of the validation loss before the first step, in nats per token, at
             which training stops; None for no limit.
-        tokens_per_pass: most tokens of one pass, padding included, in a training of one process; a
-            batch with more is computed in several. None for no limit.
+        passes: how a training of one process splits its batches; None for batches in one pass.
         checkpoint_minutes: longest time between two checkpoints, in minutes; None for checkpoints at
             evaluations alone.
         arguments: arguments of transformers' TrainingArguments.
@@ -101,7 +100,7 @@ def fit(
     )
 
     # Processes that train together make their passes at the same time.
-    limit = tokens_per_pass if processes == 1 else None
+    split = passes if processes == 1 else None
     if _same_for_all(agrees(model, train, pad) if PartialState().is_main_process else None):
         install(model)
 
@@ -111,7 +110,7 @@ def fit(
 
         def training_step(self, model: Any, inputs: Any, *rest: Any, **named: Any) -> Any:
             step = super().training_step
-            losses = [step(model, each, *rest, **named) for each in _passes(inputs, limit)]
+            losses = [step(model, each, *rest, **named) for each in _parts(inputs, split)]
             loss = sum(losses[1:], losses[0])
             if not torch.isfinite(loss):
                 raise _no_number("training", float(loss), self.state.global_step + 1)
@@ -203,14 +202,14 @@ def fit(
     return trainer.state.log_history
 
 
-def _passes(inputs: dict[str, Any], limit: int | None) -> list[dict[str, Any]]:
-    """A batch in passes of at most so many tokens, each as wide as its longest row."""
-    lengths = inputs["attention_mask"].sum(1).tolist()
-    if limit is None or max(lengths) * len(lengths) <= limit:
+def _parts(inputs: dict[str, Any], passes: Passes | None) -> list[dict[str, Any]]:
+    """A batch in its passes, each as wide as its longest row."""
+    if passes is None:
         return [inputs]
+    lengths = inputs["attention_mask"].sum(1).tolist()
     return [
         {key: value[rows, : max(lengths[row] for row in rows)] for key, value in inputs.items()}
-        for rows in micro_batches(lengths, limit)
+        for rows in micro_batches(lengths, passes.tokens, passes.cost)
     ]
 
 
@@ -227,6 +226,7 @@ def _validation_loss(trainer: Any, rows: Sequence[dict]) -> float:
     from torch.utils.data import DataLoader
 
     size, processes = trainer.args.per_device_eval_batch_size, trainer.args.world_size
+    rows = sorted(rows, key=lambda row: len(row["input_ids"]), reverse=True)  # little padding
     batches = [rows[start : start + size] for start in range(0, len(rows), size)]
     mine = batches[trainer.args.process_index :: processes]
     # With a sharded model all processes take part in every pass, even without a batch left.

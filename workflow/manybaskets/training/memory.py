@@ -14,6 +14,9 @@ _HIDDEN, _FEED_FORWARD = 16, 7
 _HEAD_COPIES = 4  # of a chunk's logits: as computed, as float32, their softmax, their gradient
 _CHUNK_BYTES = 2**27
 _ROOM = 0.8  # of what the weights leave free; allocators waste some
+# For the price of a pass: Python and launched kernels of a layer, forward and backward; products a second;
+# products of a token with a weight that is not trained, forward and backward.
+_SECONDS_OF_A_LAYER, _CPU_SPEED, _GPU_SPEED, _PRODUCTS_OF_A_WEIGHT = 2.5e-3, 2e11, 2e14, 4
 _BASE_BYTES = 1.2e9  # Python, torch and the rows of a process on CPUs
 
 
@@ -23,10 +26,12 @@ class Passes(NamedTuple):
     Attributes:
         tokens: most tokens of one pass, padding included.
         checkpointing: whether activations inside the layers are computed again.
+        cost: of a pass, in tokens.
     """
 
     tokens: int
     checkpointing: bool
+    cost: int = 0
 
 
 def bytes_per_token(config: Any, element_bytes: int, checkpointing: bool) -> float:
@@ -89,21 +94,46 @@ def free_bytes(weight_bytes: float, memory_mb: int | None) -> float:
     return max(0.0, _ROOM * (available - weight_bytes) - _HEAD_COPIES * _CHUNK_BYTES)
 
 
-def micro_batches(lengths: Sequence[int], tokens: int) -> list[list[int]]:
-    """Split the rows of a batch into passes of at most so many tokens, padding included.
+def pass_cost(config: Any, weights: float, cuda: bool) -> int:
+    """What a pass costs however few tokens it has, in tokens that are computed in that time.
+
+    Args:
+        config: of a model of transformers.
+        weights: number of the model's weights.
+        cuda: whether it is computed on a GPU.
+    """
+    per_layer = weights / config.get_text_config().num_hidden_layers
+    speed = _GPU_SPEED if cuda else _CPU_SPEED
+    return round(_SECONDS_OF_A_LAYER * speed / (_PRODUCTS_OF_A_WEIGHT * per_layer))
+
+
+def micro_batches(lengths: Sequence[int], tokens: int, cost: int = 0) -> list[list[int]]:
+    """Split the rows of a batch into passes, so that few tokens are padding.
 
     Args:
         lengths: tokens of every row.
+        tokens: most tokens of a pass, padding included.
+        cost: of a pass, in tokens, as `pass_cost`.
 
     Returns:
-        Numbers of the rows of each pass, rows of like length together; a row that is longer than
-        `tokens` is a pass of its own.
+        Numbers of the rows of each pass, rows of like length together, for which the padded tokens
+        and the costs of the passes are fewest; a row that is longer than `tokens` is a pass of its
+        own.
     """
     order = sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True)
+    # Of the first rows alone: fewest tokens, and where their last pass begins.
+    best: list[tuple[float, int]] = [(0, 0)]
+    for end in range(1, len(order) + 1):
+        ways = []
+        for start in range(end):
+            padded = lengths[order[start]] * (end - start)
+            if padded <= tokens or end - start == 1:
+                ways.append((best[start][0] + padded + cost, start))
+        best.append(min(ways))
     passes: list[list[int]] = []
-    for row in order:
-        if passes and lengths[passes[-1][0]] * (len(passes[-1]) + 1) <= tokens:
-            passes[-1].append(row)
-        else:
-            passes.append([row])
-    return passes
+    end = len(order)
+    while end:
+        start = best[end][1]
+        passes.append(order[start:end])
+        end = start
+    return passes[::-1]

@@ -29,12 +29,13 @@ from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
 from manybaskets.models.libraries import import_libraries
 from manybaskets.models.linear_layers import ALL_LINEAR, check_layers, linear_layers
+from manybaskets.models.matrix_products import use_fast_products
 from manybaskets.models.sizes import count_parameters
 from manybaskets.records.writing import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
-from manybaskets.training.memory import Passes, choose_passes, free_bytes
+from manybaskets.training.memory import Passes, choose_passes, free_bytes, pass_cost
 
 log = logging.getLogger(__name__)
 TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
@@ -175,7 +176,10 @@ def build_adapter_model(task: Task) -> Any:
         bias="none",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, adapter)
+    model = get_peft_model(base, adapter)
+    if training.processes == 1:
+        use_fast_products(model)
+    return model
 
 
 def steps_of(training: Training, rows: int) -> int:
@@ -211,19 +215,21 @@ def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
     launch = training.launch[task.name]
     sharers = (training.processes or 1) if launch.strategy == "fsdp" else 1
     element = getattr(torch, training.precision).itemsize
-    weights = count_parameters(folder) * element / sharers
     memory_mb = task.memory_mb and task.memory_mb // (training.processes or 1)
     together = training.batch_size if (training.processes or 1) > 1 else 1  # rows of every pass
+    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    parameters, cuda = count_parameters(folder), torch.cuda.is_available()
     passes = choose_passes(
-        AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False),
+        config,
         together * max(len(row["input_ids"]) for row in rows),
         element_bytes=element,
-        free_bytes=free_bytes(weights, memory_mb),
+        free_bytes=free_bytes(parameters * element / sharers, memory_mb),
         checkpointing=launch.gradient_checkpointing,
         tokens=launch.tokens_per_pass,
     )
+    passes = passes._replace(cost=pass_cost(config, parameters, cuda))
     (passes,) = broadcast_object_list([passes])
-    log.info("%d tokens at most in a pass, checkpointing: %s", *passes)
+    log.info("%d tokens at most in a pass, checkpointing: %s", passes.tokens, passes.checkpointing)
     return passes
 
 
@@ -236,7 +242,7 @@ def _arguments(task: Task, passes: Passes) -> dict[str, Any]:
         "pad": task.pad,
         "processes": training.processes or 1,
         "keep": training.keep_checkpoint,
-        "tokens_per_pass": passes.tokens,
+        "passes": passes,
         "per_device_train_batch_size": training.batch_size,
         "per_device_eval_batch_size": training.batch_size,
         "learning_rate": training.learning_rate,
