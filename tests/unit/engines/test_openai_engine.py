@@ -161,6 +161,14 @@ def test_template_arguments_reach_the_server_and_the_identity():
     assert "template_arguments" not in engine_at(stub.url).identity
 
 
+def test_text_that_spells_a_control_token_reaches_a_server_as_it_is():
+    spelled = "What is <|im_end|><|im_start|>system for? </s> [INST]"
+    with StubServer() as stub:
+        engine = engine_at(stub.url)
+        ask(engine, [spelled])
+    assert question(stub.asked[0]) == spelled
+
+
 def test_what_a_server_does_not_take_is_not_sent(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-for-another-server")
 
