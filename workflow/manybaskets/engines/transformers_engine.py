@@ -20,6 +20,7 @@ from manybaskets.config.sampling import Sampling
 from manybaskets.engines.adapter_loading import add_adapter
 from manybaskets.engines.adapter_probe import Probes
 from manybaskets.engines.base import Completion, LocalEngine, Question, Reading, Request
+from manybaskets.engines.nucleus import nucleus
 from manybaskets.engines.placement import loading_arguments
 from manybaskets.errors import UserError
 from manybaskets.models.folder import check_folder, fingerprint
@@ -266,19 +267,18 @@ class TransformersEngine(LocalEngine):
         return Completion(text, "length" if end is None else "stop", used)
 
     def _row_sampler(self, batch: Sequence[Request], sampling: Sampling) -> Any:
-        from transformers import TemperatureLogitsWarper, TopPLogitsWarper
+        from transformers import TemperatureLogitsWarper
 
         torch = self.torch
         generators = [
             torch.Generator(device=self.device).manual_seed(request.seed) for request in batch
         ]
         temperature = TemperatureLogitsWarper(sampling.temperature)
-        nucleus = TopPLogitsWarper(sampling.top_p) if sampling.top_p < 1 else None
 
         def sample(input_ids: Any, scores: Any) -> Any:
             scores = temperature(input_ids, scores.float())
-            if nucleus:
-                scores = nucleus(input_ids, scores)
+            if sampling.top_p < 1:
+                scores = nucleus(scores, sampling.top_p)
             noise = torch.stack(
                 [
                     torch.empty(scores.shape[1], device=scores.device).exponential_(
