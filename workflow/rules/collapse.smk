@@ -17,7 +17,8 @@ rule embed:
         prompt_set="test|train",
     conda:
         ENVS / "main.yaml"
-    threads: 2
+    # Those of the embedded study leave a small machine's other core to other jobs.
+    threads: 1 if EMBEDDED else 2
     resources:
         mem_mb=4000,
         runtime=480,

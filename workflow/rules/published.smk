@@ -17,7 +17,7 @@ rule published_procedures:
         FILES.benchmark("statistics/paper")
     conda:
         ENVS / "main.yaml"
-    threads: 2
+    threads: 1 if EMBEDDED else 2
     resources:
         mem_mb=3000,
         runtime=480,

@@ -19,8 +19,13 @@ def modules(tmp_path, monkeypatch):
 
 
 def test_nothing_is_collected_during_the_imports_alone(modules):
+    frozen = gc.get_freeze_count()
     import_libraries("json", "noting")
     assert not sys.modules["noting"].COLLECTING and gc.isenabled()
+    assert gc.get_freeze_count() > frozen
+    frozen = gc.get_freeze_count()
+    import_libraries("json", "noting")  # they are there: what lives now may become garbage
+    assert gc.get_freeze_count() <= frozen
 
 
 def test_collecting_goes_on_after_a_failure(modules):

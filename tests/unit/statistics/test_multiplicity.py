@@ -1,5 +1,7 @@
 """Corrections for several tests against statsmodels."""
 
+import gc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,14 @@ from statsmodels.stats.multitest import multipletests
 from manybaskets.statistics.multiplicity import benjamini_hochberg, holm
 
 CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_collection():
+    """statsmodels collects garbage in every correction, which takes a second after a thousand tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gc, "collect", lambda: 0)
+        yield
 
 
 @pytest.mark.parametrize("method", CORRECTIONS)

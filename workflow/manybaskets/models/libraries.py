@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import gc
 import importlib
+import sys
 
 
 def import_libraries(*modules: str) -> None:
-    """Import modules without searching for garbage in between.
+    """Import modules without looking for garbage among their objects, now or later.
 
     Torch and transformers make a few hundred thousand objects that stay; looking through them again
-    and again takes a quarter of the time of their import.
+    and again takes a quarter of the time of their import, and a tenth of a short training.
 
     Args:
         modules: dotted names, such as `torch` or `transformers.modeling_utils`.
     """
+    if all(module in sys.modules for module in modules):
+        return
     collecting = gc.isenabled()
     gc.disable()
     try:
         for module in modules:
             importlib.import_module(module)
+        gc.freeze()
     finally:
         if collecting:
             gc.enable()
