@@ -102,6 +102,7 @@ def user_study(project, tiny_models, **changes) -> None:
         "models": {"tiny": {"kind": "folder", "path": "model"}},
         "mixes": {"human": {"kind": "human"}},
         "targets": ["tiny"],
+        "responses": {"sampling": {"max_new_tokens": 48}},
         "measures": ["response_words"],
     }
     (project.folder / "own.yaml").write_text(yaml.safe_dump(settings | changes))
@@ -120,14 +121,9 @@ ROWS = '{"instruction": "Who?", "context": "", "response": "King Harl."}\n'
             {},
             ["no instruction", "rows.jsonl, row 2"],
         ),
-        (
-            ROWS,
-            {"dataset": {"kind": "file", "path": "rows.jsonl", "fields": {"response": "output"}}},
-            ["output", "dataset.fields.response", "instruction"],
-        ),
         (ROWS * 3, {"split": {"test_share": 0.1, "parts": 4}}, ["split."]),
     ],
-    ids=["empty", "broken-json", "no-instruction", "unknown-field", "impossible-split"],
+    ids=["empty", "broken-json", "no-instruction", "impossible-split"],
 )
 def test_bad_rows_name_file_and_place(project, tiny_models, content, changes, expected):
     (project.folder / "rows.jsonl").write_text(content)
@@ -139,6 +135,31 @@ def test_bad_rows_name_file_and_place(project, tiny_models, content, changes, ex
     assert "results/own/logs/data/" in last
     assert not project.path("data/split.parquet", "own").exists()
     assert not list(project.path("data", "own").glob("*.partial"))
+
+
+def test_a_column_that_the_file_lacks_stops_the_plan(project, tiny_models):
+    (project.folder / "rows.jsonl").write_text(ROWS)
+    fields = {"response": "output"}
+    user_study(
+        project, tiny_models, dataset={"kind": "file", "path": "rows.jsonl", "fields": fields}
+    )
+    text = message_of(project, "-n", "--configfile", "own.yaml")
+    for part in ("'output'", "dataset.fields.response", "instruction, context, response"):
+        assert part in text
+    assert not (project.folder / "results").exists()
+
+
+def test_a_key_that_the_environment_lacks_stops_a_run_before_its_first_job(project, tiny_models):
+    rows = (ROWS.replace("Who?", f"Who was number {number}?") for number in range(40))
+    (project.folder / "rows.jsonl").write_text("".join(rows))
+    engine = {"kind": "openai", "served_model": "far", "key_variable": "KEY_OF_A_TEST"}
+    far = {"kind": "single", "source": "far"}
+    user_study(project, tiny_models, sources={"far": {"engine": engine}}, mixes={"far": far})
+    project.run("-n", "--configfile", "own.yaml")  # a plan needs no key
+    text = message_of(project, "--cores", "1", "--configfile", "own.yaml")
+    assert "environment variable KEY_OF_A_TEST" in text and "no job was started" in text
+    assert not project.path("data", "own").exists()
+    project.run("data", "--cores", "1", "--configfile", "own.yaml")  # nor do jobs that ask nobody
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ SETTINGS = {
     "mixes": {"coin": {"kind": "coin", "heads": "phrases", "tails": "human"}},
     "targets": ["tiny"],
     "training": {"max_length": 256, "precision": "float32"},
+    "responses": {"sampling": {"max_new_tokens": 48}},
     "measures": ["response_words"],
 }  # fmt: skip
 

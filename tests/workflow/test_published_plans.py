@@ -16,7 +16,7 @@ SECONDS = 30
 # Counted by hand. Of 12 sources 8 are models with 4+6+4+6 and 4×4 shards, 4 are asked over the network
 # with 4 shards each; 7 mixes, 2 targets.
 EGGS_JOBS = {
-    "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
+    "fetch_dataset": 1, "clean": 1, "measure_prompts": 9, "split": 1, "prompt_sets": 1, "human_source": 1,
     "fetch_model": 9, "pilot": 8 + 4, "generate": 36 + 16, "collect": 12,
     "lengths": 2, "find_eligible": 1, "mix": 7,
     "train": 2 * 7 * 3,
@@ -31,7 +31,7 @@ ONE_SEED = {"train": 2 * 7, "respond": 2 * (7 + 1), "score_target": 2 * (7 + 1)}
 PAPER_JOBS = EGGS_JOBS | ONE_SEED
 # Of 25 sources the mixes use 6, with 3×48 + 24 + 2×16 shards; models: these, the 2 bases and the scorer.
 WILDCHAT_JOBS = {
-    "fetch_dataset": 1, "clean": 1, "split": 1, "prompt_sets": 1, "human_source": 1,
+    "fetch_dataset": 1, "clean": 1, "measure_prompts": 9, "split": 1, "prompt_sets": 1, "human_source": 1,
     "fetch_model": 9, "pilot": 6, "generate": 200, "collect": 6,
     "lengths": 2, "find_eligible": 1, "mix": 9, "train": 2 * 9,
     "respond": 2 * (9 + 1), "score_target": 2 * (9 + 1),

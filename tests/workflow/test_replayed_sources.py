@@ -61,6 +61,9 @@ def done(answers, tiny_models, tmp_path_factory):
     """The study, run up to its mixes; its prompts are the last 300 of another model's file."""
     project = new_project(tmp_path_factory.mktemp("ready") / "project")
     shutil.copytree(tiny_models["llama"], project.folder / "tiny")
+    config = project.folder / "tiny/config.json"
+    longer = json.loads(config.read_text()) | {"max_position_embeddings": 16384}
+    config.write_text(json.dumps(longer))
     (project.folder / "answers").mkdir()
     for name in SOURCES:
         shutil.copy2(answers / f"{name}.jsonl.gz", project.folder / "answers")

@@ -16,8 +16,9 @@ sys.path.insert(0, str(ROOT / "workflow"))
 from manybaskets.cards.adapter_card import adapter_card_settings
 from manybaskets.config import loading
 from manybaskets.config.operations import operations_of_jobs
-from manybaskets.config.participants import embedded_sources
+from manybaskets.config.participants import embedded_sources, prompt_readers
 from manybaskets.errors import UserError
+from manybaskets.data.given_columns import check_given_columns
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.generation.replay import given_answers, replayed_files
 from manybaskets.jobs.devices import has_gpus
@@ -99,6 +100,8 @@ try:
     check_similarity(STUDY, ROOT / "resources/published/wildchat50m.csv")
     OUTPUTS = StudyOutputs(FILES)
     check_given(GIVEN, ABSENT)
+    if workflow.is_main_process:
+        check_given_columns(STUDY)
     WARNINGS = [line for each in STUDY_EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = JobNeeds(STUDY, ModelNeeds(MACHINE, model_sizes(STUDY)))

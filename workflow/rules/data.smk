@@ -1,4 +1,6 @@
-"""From raw rows to prompts: dataset, cleaning, splits, prompt sets."""
+"""From raw rows to prompts: dataset, cleaning, lengths, splits, prompt sets."""
+
+FITTED_MODELS = FILES.data.fitted()
 
 if EMBEDDED:
 
@@ -105,10 +107,37 @@ rule clean:
         SCRIPTS / "clean.py"
 
 
-rule split:
-    """Test, training and validation prompts, and the parts."""
+rule measure_prompts:
+    """Measure every prompt under the tokenizer of a model that will read it."""
     input:
-        FILES.data.clean(),
+        rows=FILES.data.clean(),
+        model=lambda w: FILES.models.folder(w.model),
+    output:
+        FILES.data.long_prompts(),
+    log:
+        FILES.log("data/long_prompts-{model}"),
+    wildcard_constraints:
+        model=one_of(prompt_readers(STUDY)),
+    conda:
+        ENVS / "main.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        prompting=lambda w: STUDY.prompting_of(w.model).model_dump(),
+        version=stage_version("measure_prompts"),
+    message:
+        "Measuring all prompts under the tokenizer of {wildcards.model}"
+    script:
+        SCRIPTS / "measure_prompts.py"
+
+
+rule split:
+    """Test, training and validation prompts, and the parts; none that is too long for a model."""
+    input:
+        rows=FILES.data.clean(),
+        long_prompts=[FILES.data.long_prompts(name) for name in FITTED_MODELS],
     output:
         FILES.data.split(),
     log:
@@ -119,6 +148,8 @@ rule split:
         split=STUDY.split.model_dump(),
         seed=STUDY.seed,
         version=stage_version("split"),
+        # The job reads them from `operations`: prompts of an older version stay as they are.
+        **({"limits": STUDY.prompting.limits()} if FITTED_MODELS else {}),
     message:
         "Splitting the prompts"
     script:

@@ -5,6 +5,7 @@ attempt; here every rule gets what the machine adds to it, unless the command li
 (`--set-resources`).
 """
 
+import os
 import time
 from functools import cache
 
@@ -14,6 +15,7 @@ from manybaskets.jobs.job import refusal_of
 from manybaskets.models.model_check import check_folder_models
 from manybaskets.plan.graph import PlannedJob
 from manybaskets.plan.partitions import check_partitions
+from manybaskets.plan.preflight import check_environment
 from manybaskets.plan.time_limits import TimeLimits
 from manybaskets.status.failures import failed_in_run
 
@@ -156,11 +158,20 @@ for each in workflow.rules:
     place(each)
 
 
+def planned_jobs():
+    """Rule, environment file and wildcards of every job that is going to run."""
+    for job in workflow.dag.needrun_jobs():
+        if job.conda_env_spec is not None:
+            yield job.rule.name, str(job.conda_env_spec.file), job.wildcards_dict
+
+
 onstart:
     for warning in WARNINGS:
         logger.warning(f"! {warning}")
     used = {str(file) for job in workflow.dag.needrun_jobs() for file in job.input}
+    deployed = bool(workflow.deployment_settings.deployment_method)
     try:
+        check_environment(STUDY, planned_jobs(), os.environ, deployed)
         if workflow.executor_plugin.name == "slurm":
             check_partitions(MACHINE)
         check_folder_models(STUDY, used, FILES.models.checked())

@@ -6,6 +6,7 @@ from manybaskets.cards.mix_card import write_mix_card
 from manybaskets.cards.origins import read_origin
 from manybaskets.jobs.job import job
 from manybaskets.mixes.token_lengths import read_lengths
+from manybaskets.records.responses import long_prompt_counts
 
 with job(snakemake.log[0]):
     inputs, outputs, params = snakemake.input, snakemake.output, snakemake.params
@@ -23,6 +24,7 @@ with job(snakemake.log[0]):
         splits={split: Path(inputs[split]) for split in ("train", "validation")},
         counts=Path(inputs.counts),
         lengths=read_lengths(inputs.lengths),
+        long_prompts=long_prompt_counts(Path(inputs.lengths[0])),
         rows={split: Path(outputs[split]) for split in ("train", "validation")},
         card=Path(outputs.card),
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.generation.pilot.trial import run_trial, share_of_cap
+from manybaskets.generation.prompt_fitting import require_fitted_prompts
 from manybaskets.generation.source import answering, engine_of, source_of
 from manybaskets.jobs.job import job
 
@@ -13,6 +14,10 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     model = next(iter(snakemake.input.model), None)
     source = source_of(params, snakemake.config["operations"], name)
     prompts = pl.read_parquet(snakemake.input.prompts)
+    readers = snakemake.config["operations"]["prompt_readers"]
+    require_fitted_prompts(
+        Path(snakemake.input.prompts), source.model, model, readers, params.prompting
+    )
     engine = engine_of(
         name,
         source,

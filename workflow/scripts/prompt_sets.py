@@ -6,6 +6,7 @@ import polars as pl
 
 from manybaskets.data.prompt_sets import write_prompt_sets
 from manybaskets.jobs.job import job
+from manybaskets.records.responses import long_prompt_counts
 
 with job(snakemake.log[0]):
     write_prompt_sets(
@@ -15,4 +16,5 @@ with job(snakemake.log[0]):
         seed=snakemake.params.seed,
         train=Path(snakemake.output.train),
         sets={Path(name).stem: Path(name) for name in snakemake.output.sets},
+        long_prompts=long_prompt_counts(Path(snakemake.input.split)),
     )

@@ -2,14 +2,20 @@
 
 from pathlib import Path
 
-import polars as pl
-
 from manybaskets.config.data import Split
-from manybaskets.data.splits import split
+from manybaskets.data.long_prompts import write_split
+from manybaskets.data.prompt_readers import estimating_reader
 from manybaskets.jobs.job import job
-from manybaskets.records.writing import write_table
 
 with job(snakemake.log[0]):
-    rows = pl.read_parquet(snakemake.input[0])
-    parts = split(rows, Split(**snakemake.params.split), snakemake.params.seed)
-    write_table(parts, Path(snakemake.output[0]))
+    params, operations = snakemake.params, snakemake.config["operations"]
+    write_split(
+        Path(snakemake.input.rows),
+        Split(**params.split),
+        params.seed,
+        long_prompts={Path(file).stem: Path(file) for file in snakemake.input.long_prompts},
+        servers=[estimating_reader(**server) for server in operations["prompt_servers"]],
+        limits=operations["prompt_limits"],
+        max_excluded_share=operations["max_excluded_share"],
+        output=Path(snakemake.output[0]),
+    )

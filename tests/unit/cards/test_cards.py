@@ -167,7 +167,7 @@ validation,hen,1,1.0,10,2,1.0,qwen
 """
 
 
-def mix_folder(folder, study=STUDY):
+def mix_folder(folder, study=STUDY, long_prompts=None):
     folder.mkdir(parents=True, exist_ok=True)
     checked = parse_study(study, "test")
     for split in ("train", "validation"):
@@ -200,6 +200,7 @@ def mix_folder(folder, study=STUDY):
             schema=["prompt_id", "source", "target", "answer_tokens", "control_text"],
             orient="row",
         ),
+        long_prompts=long_prompts or {},
         rows={split: folder / f"{split}.parquet" for split in ("train", "validation")},
         card=folder / "README.md",
     )
@@ -354,6 +355,13 @@ def test_a_card_tells_how_the_answers_were_made(tmp_path):
     assert "\n````text\nYou are ``` careful | <b>\n````\n" in card
     assert f'load_dataset("{tmp_path}/hen", split="train")' in card
     assert "2024-" not in card and "2025" not in card and "2026" not in card  # no wall clock
+
+
+def test_a_card_says_what_left_before_anything_was_answered(tmp_path):
+    counts = {"long_prompts": {"excluded": 3, "shortened": 17}}
+    card = card_of(mix_folder(tmp_path / "multi", long_prompts=counts))
+    assert "3 prompts left the study" in card and "the contexts of 17 were shortened" in card
+    assert "left the study" not in card_of(mix_folder(tmp_path / "other"))
 
 
 def test_counts_and_lengths_of_a_source(tmp_path):
@@ -546,6 +554,7 @@ def test_a_damaged_mix_is_named_with_its_line(tmp_path):
             splits={"train": folder / "train.jsonl"},
             counts=folder / "counts.csv",
             lengths=pl.DataFrame(),
+            long_prompts={},
             rows={"train": folder / "new.parquet"},
             card=folder / "new.md",
         )

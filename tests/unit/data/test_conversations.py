@@ -229,7 +229,9 @@ def test_prompt_set_files_carry_the_later_questions(tmp_path):
     section = {"kind": "file", "path": str(extra), "fields": FIELDS.model_dump()}
     sets = {name: tmp_path / f"{name}.parquet" for name in ("test", "extra")}
     train = tmp_path / "train.parquet"
-    write_prompt_sets(table, {"extra": section}, towns=None, seed=1, train=train, sets=sets)
+    write_prompt_sets(
+        table, {"extra": section}, towns=None, seed=1, train=train, sets=sets, long_prompts={}
+    )
     assert pl.read_parquet(sets["extra"])["follow_ups"].to_list() == [["second"]]
     asked = pl.concat([pl.read_parquet(file) for file in (train, sets["test"])])
     assert asked.schema == records.PROMPTS

@@ -36,7 +36,6 @@ from manybaskets.generation.pilot.template_checks import (
 )
 from manybaskets.generation.pilot.trial import (
     choose,
-    context_window,
     holding,
     readable,
     run_checks,
@@ -44,6 +43,7 @@ from manybaskets.generation.pilot.trial import (
     share_of_cap,
 )
 from manybaskets.generation.source import answering
+from manybaskets.models.context_window import context_window
 from manybaskets.records.ids import row_seed
 from manybaskets.records.responses import PROMPTS
 from manybaskets.report.pilots import pilot_findings
@@ -629,7 +629,9 @@ def test_what_a_server_renders_is_on_record_as_not_checked():
 def test_the_window_is_read_from_the_config(tmp_path):
     def window(config: dict, engine=None) -> int | None:
         (tmp_path / "config.json").write_text(json.dumps(config))
-        return context_window(tmp_path, source(engine=engine or "transformers").engine)
+        return context_window(
+            tmp_path, source(engine=engine or "transformers").engine.longest_sequence()
+        )
 
     assert window({"max_position_embeddings": 4096}) == 4096
     assert window({"text_config": {"max_position_embeddings": 8192}}) == 8192

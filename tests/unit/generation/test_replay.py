@@ -23,7 +23,13 @@ from manybaskets.config.study import Study
 from manybaskets.data.cleaning import clean
 from manybaskets.data.reading import read_rows
 from manybaskets.errors import UserError
-from manybaskets.generation.replay import NO_ANSWER, fetch_answers, given_answers, replay
+from manybaskets.generation.replay import (
+    NO_ANSWER,
+    TO_WHOLE_PROMPT,
+    fetch_answers,
+    given_answers,
+    replay,
+)
 from manybaskets.records.ids import prompt_ids
 from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses
 from manybaskets.records.writing import read_metadata
@@ -504,3 +510,27 @@ def test_reasoning_in_ready_answers_is_removed_and_counted(tmp_path):
     frame = answered(asked(*questions), write(tmp_path / "a.jsonl", rows), tmp_path)
     assert sorted(frame["text"]) == ["The town is new.", "The town is old."]
     assert read_metadata(tmp_path / "train.parquet")["answers_with_reasoning"] == 2
+
+
+def test_answers_to_a_prompt_that_is_shortened_here_are_not_taken(tmp_path):
+    """They are found by the whole prompt, are set apart and counted, and make no share of failures."""
+    rows = [{"instruction": f"Why {n}?", "context": f"Passage {n}."} for n in range(4)]
+    prompts = prompt_table(rows)
+    cut = pl.col("instruction") == "Why 2?"
+    prompts = prompts.with_columns(
+        whole_context=pl.when(cut).then("context"),
+        context=pl.when(cut).then(pl.lit("Pass")).otherwise("context"),
+    )
+    file = write(
+        tmp_path / "ready.jsonl", [row | {"response": f"So {n}."} for n, row in enumerate(rows)]
+    )
+    frame = answered(prompts, file, tmp_path, {"context": "context"}, max_error_share=0.0,
+                     quality={"max_failed_share": 0.0})  # fmt: skip
+    asked_of = dict(prompts.select("prompt_id", "instruction").iter_rows())
+    texts = {asked_of[row["prompt_id"]]: row["text"] for row in frame.iter_rows(named=True)}
+    assert texts == {"Why 0?": "So 0.", "Why 1?": "So 1.", "Why 2?": None, "Why 3?": "So 3."}
+    (error,) = frame["error"].drop_nulls()
+    assert error == f"not taken: {TO_WHOLE_PROMPT}"
+    (apart,) = map(json.loads, (tmp_path / "quarantine.jsonl").read_text().splitlines())
+    assert (apart["text"], apart["reason"]) == ("So 2.", TO_WHOLE_PROMPT)
+    assert read_metadata(tmp_path / "train.parquet")["shortened_prompts"] == 1

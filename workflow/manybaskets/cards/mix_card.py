@@ -14,6 +14,7 @@ from manybaskets.cards.rendering import _ROWS_AT_A_TIME, _header, _lengths, _tem
 from manybaskets.config.mixes import read_mix_settings
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.mixes.mix_rows import read_mix
+from manybaskets.records.responses import FITTED
 from manybaskets.records.writing import write_text
 
 MIX_ROWS = pl.Schema(
@@ -40,6 +41,7 @@ def write_mix_card(
     splits: Mapping[str, Path],
     counts: Path,
     lengths: pl.DataFrame,
+    long_prompts: Mapping[str, Mapping[str, int]],
     rows: Mapping[str, Path],
     card: Path,
 ) -> None:
@@ -53,6 +55,7 @@ def write_mix_card(
         splits: JSON lines of `train` and `validation`.
         counts: counts of `mixes.describe` for every target.
         lengths: `prompt_id, source, target, answer_tokens, control_text`, for all targets.
+        long_prompts: as `records.responses.long_prompt_counts`.
         rows: Parquet files of `train` and `validation` to write; the card is written to the same
             folder.
 
@@ -85,6 +88,7 @@ def write_mix_card(
         origins=[(origin, _made_by(origin)) for origin in origins],
         system=system_prompt,
         counts=_by_source(counted),
+        long_prompts=long_prompts.get(FITTED),
         tokens=counted.group_by("target", "split", maintain_order=True)
         .agg(pl.col("prompt_tokens", "answer_tokens").sum())
         .iter_rows(named=True),

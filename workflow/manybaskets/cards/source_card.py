@@ -26,7 +26,7 @@ from manybaskets.cards.rendering import (
     _write_rows,
 )
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.records.responses import read_responses
+from manybaskets.records.responses import FITTED, long_prompt_counts, read_responses
 from manybaskets.records.writing import write_text
 
 SOURCE_ROWS = pl.Schema(
@@ -96,6 +96,7 @@ def write_source_card(
         facts=_facts(origin),
         system=_system_turn(origin),
         counts=_counts(answers, origin),
+        long_prompts=long_prompt_counts(prompts).get(FITTED),
         lengths=_lengths(
             {
                 "characters": answers["text"].str.len_chars(),

@@ -99,6 +99,15 @@ class EngineSettings(Section):
         """Maximum tokens of prompt plus answer in this section; None for no limit."""
         return None
 
+    def variables(self) -> list[str]:
+        """Environment variables that its jobs need."""
+        return []
+
+    def context_of_server(self) -> int | None:
+        """Maximum tokens of prompt plus answer on the server, as the section states it; None if it
+        is not stated, or for a local engine."""
+        return None
+
     def remote_model(self) -> str | None:
         """The server's name for the model; None for a local engine."""
         return None

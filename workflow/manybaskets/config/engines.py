@@ -117,7 +117,7 @@ class OpenAISettings(EngineSettings):
     takes_form: ClassVar = True
     operational: ClassVar = frozenset(
         {"key_variable", "concurrency", "timeout", "retries", "price_in", "price_out"}
-        | {"spending_cap"}
+        | {"spending_cap", "context_tokens"}
     )
     kind: Literal["openai"] = "openai"
     base_url: str = Field(
@@ -159,6 +159,14 @@ class OpenAISettings(EngineSettings):
         gt=0,
         description="Largest total cost, in USD, shared equally by all shards; null for no cap.",
     )
+    context_tokens: int | None = Field(
+        None,
+        ge=64,
+        exclude_if=lambda value: value is None,
+        description="Longest prompt with answer that the server takes, in tokens. Its tokenizer is not "
+        "known here, so prompts are measured by an estimate, 3 characters per token; null to rely on "
+        "the tokenizers of the study's models.",
+    )
 
     def open(self, opening: Opening) -> Any:
         return _open("openai_engine", self, opening)
@@ -168,6 +176,12 @@ class OpenAISettings(EngineSettings):
 
     def remote_model(self) -> str | None:
         return self.served_model
+
+    def variables(self) -> list[str]:
+        return [self.key_variable] if self.key_variable else []
+
+    def context_of_server(self) -> int | None:
+        return self.context_tokens
 
     def price(self, tokens_in: float, tokens_out: float) -> float | None:
         return (tokens_in * self.price_in + tokens_out * self.price_out) / 1e6

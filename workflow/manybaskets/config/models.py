@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
 from manybaskets.chat.template_arguments import RESERVED
 from manybaskets.config.kinds import one_of
-from manybaskets.config.sections import Section
+from manybaskets.config.sections import Section, Share
 
 
 def _not_reserved(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +59,17 @@ class Prompting(Section):
         description="What to do with a longer prompt: shorten its context (a conversation loses its "
         "oldest turns) and count it, or stop the run. Questions are never truncated.",
     )
+    # It never changes a result: a dump with it would rerun every stage that renders prompts.
+    max_excluded_share: Share = Field(
+        0.05,
+        exclude=True,
+        description="Largest share of the prompts in use that may be excluded because their question "
+        "is too long for a source or target. Above it the study stops before anything is answered.",
+    )
+
+    def limits(self) -> dict[str, Any]:
+        """The keys that decide which prompts are too long, and what happens to them."""
+        return self.model_dump(include={"max_prompt_tokens", "long_prompts"})
 
     def template_values(self) -> Mapping[str, Any]:
         """Values for the chat template's own variables."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from manybaskets.config.sources import Source
 from manybaskets.names import HUMAN, VANILLA
@@ -84,4 +84,49 @@ def generating_sources(study: Study) -> list[str]:
         name
         for name in study.used_sources()
         if name != HUMAN and study.sources[name].engine.generates
+    ]
+
+
+def prompt_readers(study: Study) -> dict[str, dict[str, Any]]:
+    """Models with a tokenizer that read the study's prompts: those of sources, targets and the fixed
+    scorer, without embedded ones, which are trained on prompts of the same length.
+
+    Returns:
+        By name of the model: `answer_tokens`, the longest answer after a prompt; `sequence`, the
+        longest sequence that an engine's section allows (null for no limit); `evaluates`, whether it
+        reads all prompt sets and not only the training prompts.
+    """
+    uses = [
+        (source.model, source.sampling.max_new_tokens, source.engine.longest_sequence())
+        for source in (study.sources[name] for name in generating_sources(study))
+        if source.model
+    ]
+    responses = study.responses
+    readers = [*study.targets, *([study.scoring.scorer] if study.scoring.scorer else [])]
+    answer, sequence = responses.sampling.max_new_tokens, responses.engine.longest_sequence()
+    uses += [(name, answer, sequence if name in study.targets else None) for name in readers]
+    found: dict[str, dict[str, Any]] = {}
+    for name, answer_tokens, longest in uses:
+        if not study.models[name].embedded:
+            known = found.setdefault(name, {"answer_tokens": 0, "sequence": None})
+            known["evaluates"] = name in readers
+            known["answer_tokens"] = max(known["answer_tokens"], answer_tokens)
+            known["sequence"] = min(filter(None, (known["sequence"], longest)), default=None)
+    return found
+
+
+def estimated_readers(study: Study) -> list[dict[str, Any]]:
+    """Sources behind a server whose section states its context: `name`, `limit`, the longest prompt
+    in tokens, and `system_prompt`."""
+    sources = {name: study.sources[name] for name in generating_sources(study)}
+    return [
+        {
+            "name": name,
+            "limit": min(
+                study.prompting.max_prompt_tokens, context - source.sampling.max_new_tokens
+            ),
+            "system_prompt": study.prompting.system_prompt,
+        }
+        for name, source in sources.items()
+        if (context := source.engine.context_of_server())
     ]

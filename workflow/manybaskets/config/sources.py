@@ -46,4 +46,10 @@ class Source(Section):
     @model_validator(mode="after")
     def _model_fits_engine(self) -> Source:
         check_model(self.engine, self.model)
+        context = self.engine.context_of_server()
+        if context is not None and context <= self.sampling.max_new_tokens:
+            raise ValueError(
+                f"engine.context_tokens = {context}: answers of sampling.max_new_tokens = "
+                f"{self.sampling.max_new_tokens} leave no room for a prompt; lower that key"
+            )
         return self

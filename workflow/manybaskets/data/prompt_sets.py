@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ def write_prompt_sets(
     seed: int,
     train: Path,
     sets: Mapping[str, Path],
+    long_prompts: Mapping[str, Any],
 ) -> None:
     """Write training (with validation) and test prompts and every prompt set of the config.
 
@@ -31,9 +32,12 @@ def write_prompt_sets(
         split: rows of the stage `split`; only rows in use become prompts.
         prompt_sets: settings by name, as in the config.
         sets: file by name, including `test`.
+        long_prompts: counts of the split (`long_prompt_counts`), passed on with the training
+            prompts, which keep the whole of a shortened context in `whole_context`.
     """
     used = split.filter(pl.col("used"))
-    write_table(_prompts(used.filter(pl.col("split") != "test")), train)
+    whole = [name for name in used.columns if name == "whole_context"]
+    write_table(_prompts(used.filter(pl.col("split") != "test"), whole), train, long_prompts)
     for name, file in sets.items():
         if name == "test":
             frame = used.filter(pl.col("split") == "test")
@@ -48,7 +52,7 @@ def write_prompt_sets(
         write_table(_prompts(frame), file)
 
 
-def _prompts(frame: pl.DataFrame) -> pl.DataFrame:
+def _prompts(frame: pl.DataFrame, more: Sequence[str] = ()) -> pl.DataFrame:
     if "follow_ups" not in frame.columns:
         frame = frame.with_columns(follow_ups=pl.lit([], dtype=PROMPTS["follow_ups"]))
-    return frame.select(list(PROMPTS)).sort("prompt_id")
+    return frame.select(*PROMPTS, *more).sort("prompt_id")

@@ -31,6 +31,8 @@ from manybaskets.records.writing import write_table
 log = logging.getLogger(__name__)
 PROMPT_ID = "prompt_id"
 NO_ANSWER = "the file has no answer"
+# Whoever wrote it saw more than the sources that are asked here, and than a training row would hold.
+TO_WHOLE_PROMPT = "answers the whole prompt, whose context is shortened in this study"
 ReplayKey = tuple[str, ...]
 
 
@@ -230,7 +232,8 @@ def replay(
     """Answer every prompt from a file, and write checked responses and the rejected answers.
 
     Args:
-        prompts: columns of `records.PROMPTS`.
+        prompts: columns of `records.PROMPTS`, and `whole_context` if contexts may be shortened.
+            Answers to shortened prompts are not taken, because they were given to other prompts.
         name: the source's name.
         source: its section of the config, with the engine `replay`.
         file: the user's file, or the file written by `fetch_answers`.
@@ -245,11 +248,15 @@ def replay(
     engine, key = source.engine, f"sources.{name}.engine"
     asked = prompts_of(prompts)
     _require_single_turns(asked, name)
+    whole, shortened = _whole(prompts)
     # A fetched file already has the default column names.
     fetched = Fields(context=_context(engine.fields) and "context")
     answers = read_answers(file, engine.fields if engine.path else fetched, key)
-    taken = match(prompts, answers, f"source '{name}', {file}", key)
-    made = [_row(prompt, taken[prompt.prompt_id], source.quality) for prompt in asked]
+    taken = match(whole, answers, f"source '{name}', {file}", key)
+    made = [
+        _row(prompt, taken[prompt.prompt_id], source.quality, prompt.prompt_id in shortened)
+        for prompt in asked
+    ]
     rows = [{column: row[column] for column in RESPONSES} for row in made]
     _check_failures(made, name, source)
     frame = pl.DataFrame(rows, schema=RESPONSES)
@@ -260,9 +267,22 @@ def replay(
     )
     counts = {"file": answers.size, "matched": len(made), "unused": answers.size - len(made)}
     log.info("rows of the file: %s", counts)
-    reasoned = {"answers_with_reasoning": sum("reasoned" in row for row in made)}
-    write_responses(rows, output, _metadata(name, engine, file, answers.key, counts) | reasoned)
+    own = {
+        "answers_with_reasoning": sum("reasoned" in row for row in made),
+        "shortened_prompts": len(shortened),
+    }
+    write_responses(rows, output, _metadata(name, engine, file, answers.key, counts) | own)
     return frame
+
+
+def _whole(prompts: pl.DataFrame) -> tuple[pl.DataFrame, set[str]]:
+    """The prompts with their whole contexts, to which a file has answers, and the ids of those that
+    are shortened in this study."""
+    if "whole_context" not in prompts.columns:
+        return prompts, set()
+    shortened = prompts.filter(pl.col("whole_context").is_not_null())["prompt_id"]
+    whole = pl.coalesce("whole_context", "context")
+    return prompts.with_columns(context=whole), set(shortened)
 
 
 def _require_single_turns(prompts: Sequence[Prompt], name: str) -> None:
@@ -278,7 +298,7 @@ def _require_single_turns(prompts: Sequence[Prompt], name: str) -> None:
         )
 
 
-def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
+def _row(prompt: Prompt, answer: str, quality: Quality, shortened: bool) -> dict[str, Any]:
     """A response, with the `reason` for rejecting its answer and the rejected answer in `refused`."""
     row = dict.fromkeys(RESPONSES) | {"reason": None, "refused": None}
     row |= {"prompt_id": prompt.prompt_id, "sample": 0, "turn": 0, "attempts": 1}
@@ -287,7 +307,7 @@ def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
         row["reasoned"] = True
     if not answer.strip():
         return row | {"finish_reason": "error", "error": NO_ANSWER}
-    reason = fault(answer, prompt.text(), quality)
+    reason = TO_WHOLE_PROMPT if shortened else fault(answer, prompt.text(), quality)
     if reason:
         apart = {"reason": reason, "refused": answer, "error": f"not taken: {reason}"}
         return row | apart | {"finish_reason": "error"}
@@ -295,7 +315,9 @@ def _row(prompt: Prompt, answer: str, quality: Quality) -> dict[str, Any]:
 
 
 def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source) -> None:
-    failed = [row for row in rows if row["finish_reason"] == "error"]
+    failed = [
+        row for row in rows if row["finish_reason"] == "error" and row["reason"] != TO_WHOLE_PROMPT
+    ]
     share = source.max_error_share + source.quality.max_failed_share
     if len(failed) > share * len(rows):
         reasons = dict(Counter(row["error"] for row in failed).most_common(3))
@@ -328,7 +350,6 @@ def _metadata(
         "matched_by": key,
         "rows": dict(counts),
         "samples": 1,
-        "shortened_prompts": 0,
         "served": [],
         "git_commit": git_commit(),
     }

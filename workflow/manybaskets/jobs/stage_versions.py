@@ -12,6 +12,7 @@ STAGES = {
     "world": 1,
     "dataset": 2,
     "clean": 2,
+    "measure_prompts": 1,
     "split": 2,
     "prompt_sets": 2,
     "pretrain": 1,

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from manybaskets.config.participants import prompt_readers
 from manybaskets.layout.stage import StageFiles
+from manybaskets.names import TRAIN
+from manybaskets.records.responses import FITTED
+from manybaskets.records.writing import read_metadata
 
 
 class DataFiles(StageFiles):
@@ -29,6 +33,22 @@ class DataFiles(StageFiles):
     def clean_counts(self) -> Path:
         """Rows that left in the cleaning, by reason."""
         return self.results / "data/clean.json"
+
+    def long_prompts(self, model: str = "{model}") -> Path:
+        """Prompts that are too long for a model."""
+        return self.results / f"data/long_prompts/{model}.jsonl"
+
+    def fitted(self) -> list[str]:
+        """Models that the prompts are fitted to: those that read them when they were made.
+
+        A model that is added later has to take them as they are, so that adding it reruns nothing.
+        Empty for prompts that an older version made, which stay as they are.
+        """
+        made, readers = self.prompts(TRAIN), prompt_readers(self.study)
+        if not made.is_file():
+            return list(readers)
+        names = read_metadata(made).get(FITTED, {}).get("models", [])
+        return [name for name in names if name in readers or self.long_prompts(name).is_file()]
 
     def split(self) -> Path:
         """Every row with its side of the split and its part."""

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.records.writing import write_table
+from manybaskets.records.writing import read_metadata, write_table
 
 _HAS_TEXT = pl.col("text").str.strip_chars() != ""
 
@@ -43,7 +43,15 @@ PROMPTS = pl.Schema(
         "follow_ups": pl.List(pl.String),  # later questions of a conversation; usually empty
     }
 )
+# Key in the metadata of the split and of prompt sets: counts of long prompts.
+FITTED = "long_prompts"
 FINISH_REASONS = ("stop", "length", "error")
+
+
+def long_prompt_counts(path: Path) -> dict[str, dict[str, int]]:
+    """Counts of long prompts in a file's metadata, as metadata for files made from it: under
+    `FITTED`, prompts `excluded` and `shortened`, and the `models`; empty without a count."""
+    return {key: value for key, value in read_metadata(path).items() if key == FITTED}
 
 
 def check_responses(

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.records.responses import read_responses
+from manybaskets.data.prompt_readers import EXCLUDED, SHORTENED
+from manybaskets.records.responses import long_prompt_counts, read_responses
 from manybaskets.records.writing import read_metadata
 
 
@@ -49,6 +50,9 @@ def count_stages(
         side = table.filter(pl.col("split") == name)
         add("split", name, "prompts", side.height)
         add("split", name, "prompts in use", side["used"].sum())
+    for counts in long_prompt_counts(split).values():
+        for action in (EXCLUDED, SHORTENED):
+            add("split", "all prompts", f"too long for a model: {action}", counts[action])
     parts = table.filter(pl.col("part").is_not_null()).group_by("part").len().sort("part")
     for part, count in parts.iter_rows():
         add("split", f"part {part}", "prompts", count)

@@ -18,7 +18,6 @@ from typing import Any
 import polars as pl
 
 from manybaskets.chat import prompts_of
-from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.sources import Source
 from manybaskets.engines.base import Engine, LocalEngine
 from manybaskets.errors import UserError
@@ -35,6 +34,7 @@ from manybaskets.generation.pilot.pilot_checks import (
     token_summary,
 )
 from manybaskets.generation.pilot.template_checks import read_template, rendering_checks, see
+from manybaskets.models.context_window import context_window
 from manybaskets.records.ids import digest, row_seed
 from manybaskets.records.responses import turns_of
 from manybaskets.records.writing import write_json
@@ -44,7 +44,6 @@ PROMPTS_PER_LONGEST = 16
 SMALLEST_SHARE_OF_CAP = 0.05
 _SAMPLES, _SAMPLE_CHARACTERS = 5, 200
 _TOLD, _TOLD_CHARACTERS = 3, 120
-_WINDOW_KEYS = ("max_position_embeddings", "n_positions", "max_seq_len", "seq_length")
 
 
 def choose(prompts: pl.DataFrame, count: int, seed: int) -> pl.DataFrame:
@@ -135,7 +134,7 @@ def run_trial(
         system_prompt=system_prompt,
         max_prompt_tokens=settings.max_prompt_tokens,
         answers=sum(turns_of(prompts).values()),
-        window=context_window(model, source.engine) if model else None,
+        window=context_window(model, source.engine.longest_sequence()) if model else None,
         template=template,
         special_prompts=holding(prompts, template.control_tokens) if template else (),
     )
@@ -169,15 +168,6 @@ def _seen(
         for prompt_id, prompt in trial.prompts.items()
         for turn in range(min(prompt.turns, len(said[prompt_id]) + 1))
     )
-
-
-def context_window(folder: Path, engine: EngineSettings) -> int | None:
-    """Maximum tokens of prompt plus answer; null if the model's config does not specify it."""
-    config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-    texts = config.get("text_config") or {}
-    sizes = [values.get(key) for values in (config, texts) for key in _WINDOW_KEYS]
-    sizes.append(engine.longest_sequence())
-    return min((size for size in sizes if size), default=None)
 
 
 def holding(prompts: pl.DataFrame, tokens: Iterable[str]) -> tuple[str, ...]:

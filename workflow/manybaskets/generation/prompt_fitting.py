@@ -1,0 +1,132 @@
+"""Measure every prompt under a model's tokenizer, before anything is answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from manybaskets.chat import ChatRenderer, load_tokenizer, prompts_of
+from manybaskets.config.models import ModelPrompting
+from manybaskets.config.sections import Fields
+from manybaskets.data.prompt_readers import (
+    EXCLUDED,
+    PromptReader,
+    find_long,
+    listed_long,
+    longest_prompt,
+)
+from manybaskets.data.reading import read_prompts
+from manybaskets.errors import UserError
+from manybaskets.models.context_window import context_window
+from manybaskets.models.folder import check_folder
+from manybaskets.records.responses import long_prompt_counts
+from manybaskets.records.writing import write_text
+
+log = logging.getLogger(__name__)
+
+
+def open_reader(
+    name: str, folder: Path, use: Mapping[str, Any], prompting: ModelPrompting
+) -> PromptReader:
+    """Load the tokenizer of a model that reads prompts; weights are not loaded.
+
+    Args:
+        use: its entry of `config.participants.prompt_readers`.
+
+    Raises:
+        UserError: the tokenizer does not load or has no usable template; answers leave no room for a
+            prompt.
+    """
+    check_folder(folder, name)
+    tokenizer = load_tokenizer(folder, name)
+    renderer = ChatRenderer(
+        tokenizer,
+        prompting.system_prompt,
+        prompting.date,
+        name,
+        template_arguments=prompting.template_values(),
+    )
+    window = context_window(folder, use["sequence"])
+    limit = longest_prompt(name, prompting.max_prompt_tokens, window, use["answer_tokens"])
+    log.info("'%s' takes prompts of at most %d tokens", name, limit)
+
+    def count(text: str) -> int:
+        return len(renderer.encode_prompt(text))
+
+    return PromptReader(name, limit, count, count("?"), use["evaluates"])
+
+
+def measure_prompts(
+    rows: Path, prompt_sets: Mapping[str, Mapping[str, Any]], reader: PromptReader, output: Path
+) -> None:
+    """Find the rows of a dataset that are too long for a reader, and write them.
+
+    Args:
+        rows: clean rows.
+        prompt_sets: `path` and `fields` of the prompt sets from files, by name.
+
+    Raises:
+        UserError: the reader evaluates, and a question of a prompt set is too long.
+    """
+    if reader.evaluates:
+        for name, settings in prompt_sets.items():
+            _require_questions_to_fit(f"prompt_sets.{name}", settings, reader)
+    frame = pl.read_parquet(rows)
+    long = find_long(prompts_of(frame), reader)
+    log.info("%d of %d rows are too long", long.height, frame.height)
+    write_text(long.write_ndjson(), output)
+
+
+def _require_questions_to_fit(key: str, settings: Mapping[str, Any], reader: PromptReader) -> None:
+    prompts = read_prompts(Path(settings["path"]), Fields(**settings["fields"]), key)
+    long = find_long(prompts_of(prompts), reader).filter(pl.col("action") == EXCLUDED)
+    if long.height:
+        raise UserError(
+            what=f"{long.height} prompts are too long for a model:{listed_long(long)}",
+            where=f"{key}.path: {settings['path']}",
+            expected="questions that fit every target",
+            remedy="remove these rows, or raise `prompting.max_prompt_tokens` where the model's "
+            "context allows it; nothing was answered yet",
+        )
+
+
+def require_fitted_prompts(
+    prompts: Path,
+    name: str | None,
+    folder: Path | str | None,
+    uses: Mapping[str, Mapping[str, Any]],
+    prompting: Mapping[str, Any],
+) -> None:
+    """Check that a model takes the prompts as all others were asked, also if it was added later.
+
+    Args:
+        prompts: the split or a prompt set; nothing is checked if it was not fitted to models.
+        name: of the model; null for a server, which has no tokenizer here.
+        uses: as `config.participants.prompt_readers`; embedded models are not among them, and are
+            not checked.
+        prompting: section of the config.
+
+    Raises:
+        UserError: a prompt is too long for it.
+    """
+    if name not in uses or not long_prompt_counts(prompts):
+        return
+    frame = pl.read_parquet(prompts)
+    asked = frame.filter("used") if "used" in frame.columns else frame
+    reader = open_reader(name, Path(folder), uses[name], ModelPrompting(**prompting))
+    long = find_long(prompts_of(asked), reader)
+    if long.height:
+        raise UserError(
+            what=f"{long.height} of the study's prompts are too long for a model that was added or "
+            f"changed later:{listed_long(long)}",
+            where=str(prompts),
+            expected="a model that takes the prompts as they are, so that all sources and targets "
+            "see the same text",
+            remedy="use another model or a lower `max_new_tokens`, or delete "
+            "`data/prompts/train.parquet` of the study and rerun the same command: these prompts "
+            "then become shorter or leave, and everything that depends on them runs again",
+        )
