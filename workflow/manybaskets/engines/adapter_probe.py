@@ -106,7 +106,7 @@ class Probes:
         log.info(
             "%s is active: a fixed text changes by up to %.3g nats, and by %.3g nats from the "
             "nearest, %s",
-            who, changes[BASE], nearest_named, changes[nearest_named],
+            who, changes[BASE], changes[nearest_named], nearest_named,
         )  # fmt: skip
 
     def _called(self, weights: str | None) -> str:
