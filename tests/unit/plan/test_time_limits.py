@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from planned_jobs import planned, study, write_benchmark
+from planned_jobs import dry_run, planned, study, write_benchmark
 
 from manybaskets.layout import Files
 from manybaskets.plan.machine import Machine, TimeLimit
@@ -63,6 +63,24 @@ def test_a_server_and_work_of_unknown_size_get_at_least_the_limit_of_the_rule(tm
     assert made.minutes(served, 240) == 240 and 20 < made.minutes(served, 1) < 240
     assert made.minutes(planned("swap", target="llama-3.1-8b"), 240) == 240
     assert made.minutes(planned("measure", target="llama-3.1-8b", mix="human"), 120) == 20
+
+
+def test_the_workflow_finds_what_ran_and_the_command_line_overrides(tmp_path):
+    """A training that took five hours sets the limits of all trainings."""
+    timed = tmp_path / "results/synthetic-eggs/benchmarks/runs/llama-3.1-8b/human/seed1/train.tsv"
+    timed.parent.mkdir(parents=True)
+    timed.write_text("s\th:m:s\n18000.0\t5:00:00\n")
+    asked = ["--set-resources", "respond:runtime=333"]
+    jobs, _ = dry_run(study("synthetic-eggs"), tmp_path, *asked)
+    found = {
+        (job.rule, job.wildcards.get("target")): job.asked["runtime"]
+        for job in jobs
+        if job.rule in ("train", "respond") and job.wildcards["mix"] == "human"
+    }
+    assert found.pop(("respond", "llama-3.1-8b")) == found.pop(("respond", "llama-3.1-70b")) == 333
+    assert found.pop(("train", "llama-3.1-8b")) == 610
+    # Another model on such a GPU is corrected by the same ratio, up to the partition's limit.
+    assert found.pop(("train", "llama-3.1-70b")) == 2880 and not found
 
 
 @pytest.mark.parametrize(

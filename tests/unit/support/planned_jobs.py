@@ -40,14 +40,18 @@ def planned(kind, number=0, *, needs=(), run=True, gpus=0, threads=1, stage="sta
     )
 
 
-def dry_run(config: Study, folder: Path) -> tuple[list[PlannedJob], list[str]]:
-    """All jobs of a study, and its stages, as `plan` and `status` are told them; paths start in `folder`."""
+def dry_run(config: Study, folder: Path, *arguments: str) -> tuple[list[PlannedJob], list[str]]:
+    """All jobs of a study, and its stages, as `plan` and `status` are told them; paths start in `folder`.
+
+    Args:
+        arguments: further ones of Snakemake.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     file = folder / "config.yaml"
     file.write_text(yaml.safe_dump(config.settings(), sort_keys=False))
     command = [sys.executable, str(ROOT / "workflow/dag.py"), "--snakefile", "Snakefile"]
     done = subprocess.run(
-        [*command, "--configfile", str(file), "--directory", str(folder)],
+        [*command, "--configfile", str(file), "--directory", str(folder), *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
