@@ -8,8 +8,12 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from repository import ROOT
 
+from manybaskets.config import load_study
+from manybaskets.config.training import Training
 from manybaskets.training.memory import (
+    Passes,
     bytes_per_token,
     choose_passes,
     micro_batches,
@@ -90,3 +94,35 @@ def test_the_config_may_fix_both():
 
 def test_at_least_one_row_makes_a_pass():
     assert choose_passes(LLAMA_8B, 8192, element_bytes=2, free_bytes=0.0).tokens == 8192
+
+
+def test_a_training_of_the_published_study_fits_on_its_gpu():
+    """Two rows of 8,192 tokens on 80 GiB beside 16 GB of weights: 178 GB if nothing is computed again."""
+    study = load_study(ROOT / "config/wildchat-50m.yaml")
+    own = study.training.of_target("llama-3.1-8b-base", 4)
+    assert (own.processes, own.batch_size * own.accumulation * own.processes) == (4, 64)
+    tokens, free = own.batch_size * own.max_length, 0.8 * (80 * 2**30 - 16e9)
+    passes = choose_passes(LLAMA_8B, tokens, element_bytes=2, free_bytes=free)
+    assert passes.checkpointing
+    assert tokens * bytes_per_token(LLAMA_8B, 2, checkpointing=True) < free / 4
+    assert tokens * bytes_per_token(LLAMA_8B, 2, checkpointing=False) > 2 * free
+
+
+@pytest.mark.parametrize(("processes", "rows"), [(1, 1), (2, 3)])
+def test_all_rows_of_a_process_count_where_several_train(
+    tiny_models, tmp_path, monkeypatch, processes, rows
+):
+    """Their batches make one pass, so that all processes are at the same pass."""
+    from manybaskets.training import process
+
+    seen = []
+    monkeypatch.setattr(
+        process,
+        "choose_passes",
+        lambda config, longest, **_: seen.append(longest) or Passes(100, False),
+    )
+    training = Training(batch_size=3, processes=processes).of_target("llama")
+    task = process.Task(model=str(tiny_models["llama"]), name="llama", recipe=training.model_dump(),
+                        seed=1, threads=1, pad=0, vocabulary=10, trackers="", run="")  # fmt: skip
+    process.passes_of(task, [{"input_ids": [1] * 7}, {"input_ids": [1] * 40}])
+    assert seen == [rows * 40]
