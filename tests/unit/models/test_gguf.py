@@ -83,6 +83,18 @@ def test_too_little_memory_is_not_blamed_on_the_file(real_file, tmp_path, monkey
         convert_gguf(real_file, tmp_path / "model", "large")
 
 
+def test_an_argument_that_the_files_template_never_reads_stops_before_the_weights(
+    real_file, tmp_path, monkeypatch
+):
+    from transformers import AutoModelForCausalLM
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", None)
+    with pytest.raises(UserError, match="'smollm2' does not read enable_thinking") as error:
+        convert_gguf(real_file, tmp_path / "model", "smollm2", {"enable_thinking": False})
+    assert error.value.expected.endswith("reads: none")
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_unknown_architecture_is_an_error(tmp_path):
     gguf = pytest.importorskip("gguf")
     file = tmp_path / "odd.gguf"
