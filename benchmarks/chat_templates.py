@@ -72,8 +72,8 @@ It reads all weights once, as fast as the disk delivers them.
 The Hub's `auto_map` is left out of the copy if transformers has the architecture itself.
 
 Conversations need a template whose text only grows from turn to turn, because one training sequence holds all turns.
-A template that drops earlier reasoning or moves the system text stops a study of conversations before its answers
-are tokenized; the error names what helps: another value of an argument, no system prompt, or
+A template that drops earlier reasoning or moves the system text stops a study of conversations before anything is
+answered; the error names what helps: another value of an argument, no system prompt, or
 `cleaning.first_turn_only: true`, which keeps the first question and answer of every conversation.
 Sources only answer: they need a template that takes later questions.
 

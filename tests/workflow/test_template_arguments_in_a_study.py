@@ -48,7 +48,10 @@ def project(tiny_models, tmp_path_factory):
     template = project.folder / "model/chat_template.jinja"
     template.write_text(template.read_text() + "{% if terse %}In a word: {% endif %}")
     rows = [
-        {"instruction": f"What is {'<|end|>' if n % 5 == 0 else n} and {n}?", "response": f"It is {n}."}
+        {
+            "instruction": f"What is {'<|end|>' if n % 5 == 0 else n} and {n}?",
+            "response": f"It is {n}.",
+        }
         for n in range(40)
     ]
     (project.folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -93,7 +96,7 @@ def test_other_arguments_answer_anew_and_the_dataset_stays(project):
     write(project, STUDY | {"models": {"m": STUDY["models"]["m"] | {"template_arguments": {}}}})
     again = project.planned(*names)
     assert {"generate", "respond", "lengths"} <= again.keys()
-    assert not {"dataset", "clean", "split", "human_source"} & again.keys()
+    assert not {"dataset", "clean"} & again.keys()
     unknown = STUDY["models"]["m"] | {"template_arguments": {"trse": True}}
     write(project, STUDY | {"models": {"m": unknown}})
     failed = run(project, *wanted, "-n", check=False)

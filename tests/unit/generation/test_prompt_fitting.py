@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import polars as pl
 import pytest
+import yaml
+from repository import ROOT
 
 from manybaskets.chat import ChatRenderer, Prompt, load_tokenizer
+from manybaskets.config.loading import parse_study
 from manybaskets.config.models import ModelPrompting
+from manybaskets.config.participants import prompt_readers
 from manybaskets.data.long_prompts import read_long_prompts, strictest
 from manybaskets.data.prompt_readers import PromptReader, estimating_reader, find_long
 from manybaskets.errors import UserError
@@ -25,8 +30,13 @@ PASSAGE = "The miller of the old town sells flour to the baker on the hill. " * 
 FAMILIES = ("llama", "qwen", "mistral", "gemma")
 
 
-def use(answer_tokens=40, sequence=None, evaluates=True) -> dict:
-    return {"answer_tokens": answer_tokens, "sequence": sequence, "evaluates": evaluates}
+def use(answer_tokens=40, sequence=None, evaluates=True, conversations=None) -> dict:
+    return {
+        "answer_tokens": answer_tokens,
+        "sequence": sequence,
+        "evaluates": evaluates,
+        "conversations": conversations,
+    }
 
 
 def reader_of(tiny_models, name: str, prompting=PROMPTING, **changes) -> PromptReader:
@@ -157,3 +167,39 @@ def test_a_model_that_is_added_must_take_the_prompts_as_they_were_asked(tiny_mod
     require_fitted_prompts(long, None, None, uses, prompting)
     require_fitted_prompts(long, "tiny", tiny_models["llama"], uses, prompting)
     require_fitted_prompts(rows_file(tmp_path, ("Who is it?", PASSAGE)), *given)
+
+
+@pytest.mark.parametrize("conversations", ["trained", "answered", None])
+def test_conversations_are_tried_before_anything_is_answered(tiny_models, tmp_path, conversations):
+    """Only training rows need a template that leaves earlier turns as they were."""
+    folder = tmp_path / "qwen"
+    shutil.copytree(tiny_models["qwen"], folder)
+    file = folder / "chat_template.jinja"
+    file.write_text("{{ messages | length }}" + file.read_text())
+    rows, output = tmp_path / "clean.parquet", tmp_path / "long.jsonl"
+    asked = {"prompt_id": ["a", "b"], "instruction": ["Why?", "Who?"], "context": ["", ""]}
+    write_table(pl.DataFrame(asked | {"follow_ups": [[], ["And then?"]]}), rows)
+    reader = open_reader("m", folder, use(conversations=conversations), PROMPTING)
+    if conversations != "trained":
+        measure_prompts(rows, {}, reader, output)
+        return
+    with pytest.raises(UserError, match="'m' rewrites earlier turns") as error:
+        measure_prompts(rows, {}, reader, output)
+    assert "prompt b with 2 questions; nothing was answered yet" in error.value.where
+    assert "cleaning.first_turn_only: true" in error.value.remedy and not output.exists()
+
+
+def test_who_reads_conversations_and_how():
+    settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    names = ("target", "source", "both", "scorer")
+    folders = {name: {"kind": "folder", "path": name} for name in names}
+    settings["models"] |= folders
+    settings["sources"] |= {name: {"model": name} for name in ("source", "both")}
+    settings["mixes"]["people"] = {"kind": "weighted", "weights": {"source": 1, "both": 1}}
+    settings["targets"] += ["target", "both"]
+    settings["scoring"] = {"scorer": "scorer"}
+    settings |= {"preference": None, "robustness": None}
+    readers = prompt_readers(parse_study(settings, "config.yaml"))
+    assert {name: use["conversations"] for name, use in readers.items()} == {
+        "source": "answered", "both": "trained", "target": "trained", "scorer": None,
+    }  # fmt: skip

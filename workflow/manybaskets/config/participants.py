@@ -94,13 +94,16 @@ def prompt_readers(study: Study) -> dict[str, dict[str, Any]]:
     Returns:
         By name of the model: `answer_tokens`, the longest answer after a prompt; `sequence`, the
         longest sequence that an engine's section allows (null for no limit); `evaluates`, whether it
-        reads all prompt sets and not only the training prompts.
+        reads all prompt sets and not only the training prompts; `conversations`: `trained` if whole
+        conversations become its training rows, `answered` if it answers them turn by turn, null if
+        it reads first questions alone.
     """
     uses = [
         (source.model, source.sampling.max_new_tokens, source.engine.longest_sequence())
         for source in (study.sources[name] for name in generating_sources(study))
         if source.model
     ]
+    answering = {model for model, _, _ in uses}
     responses = study.responses
     readers = [*study.targets, *([study.scoring.scorer] if study.scoring.scorer else [])]
     answer, sequence = responses.sampling.max_new_tokens, responses.engine.longest_sequence()
@@ -110,6 +113,9 @@ def prompt_readers(study: Study) -> dict[str, dict[str, Any]]:
         if not study.models[name].embedded:
             known = found.setdefault(name, {"answer_tokens": 0, "sequence": None})
             known["evaluates"] = name in readers
+            known["conversations"] = (
+                "trained" if name in study.targets else "answered" if name in answering else None
+            )
             known["answer_tokens"] = max(known["answer_tokens"], answer_tokens)
             known["sequence"] = min(filter(None, (known["sequence"], longest)), default=None)
     return found

@@ -43,6 +43,7 @@ class PromptReader:
         count: tokens of a question, from BOS to the answer header.
         overhead: tokens that it adds to a question.
         evaluates: whether it reads all prompt sets and not only the training prompts.
+        check: raises an error if its chat template does not take these prompts' conversations.
     """
 
     name: str
@@ -50,6 +51,7 @@ class PromptReader:
     count: Callable[[str], int]
     overhead: int
     evaluates: bool = False
+    check: Callable[[Sequence[Prompt]], None] | None = None
 
     def fits(self, text: str, spare: int = 0) -> bool:
         """Whether a question fits, with this many tokens to spare."""

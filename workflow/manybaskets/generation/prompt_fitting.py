@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from manybaskets.chat import ChatRenderer, load_tokenizer, prompts_of
+from manybaskets.chat import ChatRenderer, Prompt, load_tokenizer, prompts_of
+from manybaskets.chat.conversation_check import check_conversations
 from manybaskets.config.models import ModelPrompting
 from manybaskets.config.sections import Fields
 from manybaskets.data.prompt_readers import (
@@ -57,7 +58,11 @@ def open_reader(
     def count(text: str) -> int:
         return len(renderer.encode_prompt(text))
 
-    return PromptReader(name, limit, count, count("?"), use["evaluates"])
+    def check(prompts: Sequence[Prompt]) -> None:
+        if use["conversations"]:
+            check_conversations(renderer, prompts, trained=use["conversations"] == "trained")
+
+    return PromptReader(name, limit, count, count("?"), use["evaluates"], check)
 
 
 def measure_prompts(
@@ -70,13 +75,17 @@ def measure_prompts(
         prompt_sets: `path` and `fields` of the prompt sets from files, by name.
 
     Raises:
-        UserError: the reader evaluates, and a question of a prompt set is too long.
+        UserError: the reader evaluates, and a question of a prompt set is too long; or its chat
+            template does not take the dataset's conversations.
     """
     if reader.evaluates:
         for name, settings in prompt_sets.items():
             _require_questions_to_fit(f"prompt_sets.{name}", settings, reader)
     frame = pl.read_parquet(rows)
-    long = find_long(prompts_of(frame), reader)
+    prompts = prompts_of(frame)
+    if reader.check:
+        reader.check(prompts)
+    long = find_long(prompts, reader)
     log.info("%d of %d rows are too long", long.height, frame.height)
     write_text(long.write_ndjson(), output)
 
