@@ -40,7 +40,7 @@ def chat_rows(count: int, start: int = 0) -> list[dict]:
     ]
 
 
-def train(tiny_models, folder, monkeypatch=None, **changes):
+def train(tiny_models, folder, monkeypatch=None, memory_mb=None, **changes):
     train_adapter(
         tiny_models["llama"],
         {"train": chat_rows(24), "validation": chat_rows(6, 100)},
@@ -51,6 +51,7 @@ def train(tiny_models, folder, monkeypatch=None, **changes):
         name="llama",
         work=folder / "work",
         output=folder / "adapter",
+        memory_mb=memory_mb,
     )
     return json.loads((folder / "adapter" / "manifest.json").read_text())
 
@@ -498,6 +499,16 @@ def test_the_built_model_has_the_last_word_on_its_layers(tiny_models, tmp_path, 
     monkeypatch.setattr("manybaskets.training.adapters.check_modules", lambda *_: None)
     with pytest.raises(UserError, match="target 'llama' has no linear layer 'c_attn'"):
         train(tiny_models, tmp_path, modules=["q_proj", "c_attn"])
+
+
+def test_memory_too_small_for_one_row_stops_the_job_before_it_loads_the_model(
+    tiny_models, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(
+        "manybaskets.training.process.build_adapter_model", lambda _: pytest.fail("loaded")
+    )
+    with pytest.raises(UserError, match="needs 0.8. GB of memory.*a process has 0.50 GB"):
+        train(tiny_models, tmp_path, memory_mb=500)
 
 
 def test_a_tracker_that_is_not_installed_is_named(tiny_models, tmp_path, monkeypatch):

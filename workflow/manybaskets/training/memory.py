@@ -6,6 +6,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from manybaskets.config.training import Launch
+from manybaskets.errors import UserError
+
 log = logging.getLogger(__name__)
 # Numbers that a layer keeps per token for its backward pass, in widths of the hidden state and of the
 # feed-forward layer: inputs of the norms, of the seven projections and of their adapters, after
@@ -18,6 +21,7 @@ _ROOM = 0.8  # of what the weights leave free; allocators waste some
 # products of a token with a weight that is not trained, forward and backward.
 _SECONDS_OF_A_LAYER, _CPU_SPEED, _GPU_SPEED, _PRODUCTS_OF_A_WEIGHT = 2.5e-3, 2e11, 2e14, 4
 _BASE_BYTES = 1.2e9  # Python, torch and the rows of a process on CPUs
+_LEAST_BYTES = 0.8e9  # the same, without what allocators waste
 
 
 class Passes(NamedTuple):
@@ -92,6 +96,66 @@ def free_bytes(weight_bytes: float, memory_mb: int | None) -> float:
         machine = float(psutil.virtual_memory().available)
         available = (min(machine, memory_mb * 1e6) if memory_mb else machine) - _BASE_BYTES
     return max(0.0, _ROOM * (available - weight_bytes) - _HEAD_COPIES * _CHUNK_BYTES)
+
+
+def bytes_of_one_row(
+    config: Any, tokens: int, *, element_bytes: int, weight_bytes: float, checkpointing: bool
+) -> float:
+    """Least memory of a process in which one row makes a pass, in bytes.
+
+    Args:
+        config: of a model of transformers.
+        tokens: of the row.
+        element_bytes: bytes of a number in the forward pass.
+        weight_bytes: what the weights that this process holds take.
+        checkpointing: whether activations inside the layers are computed again.
+    """
+    logits = min(_CHUNK_BYTES, 4 * tokens * config.get_text_config().vocab_size)
+    activations = tokens * bytes_per_token(config, element_bytes, checkpointing)
+    return _LEAST_BYTES + weight_bytes + activations + _HEAD_COPIES * logits
+
+
+def check_one_row_fits(
+    need: float, memory_mb: int | None, launch: Launch, tokens: int, name: str
+) -> None:
+    """Check that a pass of one row fits in the memory of the GPU, or of the job without one.
+
+    Args:
+        need: of `bytes_of_one_row`, or of the rows that always make one pass.
+        memory_mb: memory of the job for this process; None for no limit.
+        tokens: of the longest row.
+        name: of the target.
+
+    Raises:
+        UserError: it does not; says what is needed, what is given and which settings change either.
+    """
+    import torch
+
+    cuda = torch.cuda.is_available()
+    if not cuda and memory_mb is None:
+        return
+    given = float(torch.cuda.mem_get_info()[1]) if cuda else memory_mb * 1e6
+    if need <= given:
+        return
+    raising = (
+        f"raise `processes` in `training.per_target.{name}` with `strategy: fsdp` in "
+        f"`training.launch.{name}`"
+        if cuda
+        else f"raise the memory of rule `train` to at least {need / 1e6:.0f} MB a process "
+        "(`--set-resources train:mem_mb=…`)"
+    )
+    fixed = (
+        f", remove `gradient_checkpointing: false` from `training.launch.{name}`"
+        if launch.gradient_checkpointing is False
+        else ""
+    )
+    raise UserError(
+        what=f"the longest training row, of {tokens} tokens, needs {need / 1e9:.2f} GB of memory "
+        f"with the model's weights; a process has {given / 1e9:.2f} GB",
+        where=f"target '{name}', {'memory of the GPU' if cuda else 'mem_mb of rule train'}",
+        expected="memory for the weights and for one row at a time",
+        remedy=f"{raising}{fixed}, or lower `training.max_length`",
+    )
 
 
 def pass_cost(config: Any, weights: float, cuda: bool) -> int:

@@ -35,7 +35,14 @@ from manybaskets.records.writing import write_json, write_table
 from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
-from manybaskets.training.memory import Passes, choose_passes, free_bytes, pass_cost
+from manybaskets.training.memory import (
+    Passes,
+    bytes_of_one_row,
+    check_one_row_fits,
+    choose_passes,
+    free_bytes,
+    pass_cost,
+)
 
 log = logging.getLogger(__name__)
 TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
@@ -136,7 +143,8 @@ def run(folder: Path) -> None:
             what=f"a GPU ran out of memory: {str(error).splitlines()[0]}",
             where=f"target '{task.name}', {training.batch_size} rows per process and pass",
             expected="enough GPU memory for the weights, their gradients and the longest rows",
-            remedy="halve `batch_size` and double `accumulation` in "
+            remedy=f"lower `tokens_per_pass` in `training.launch.{task.name}` if it is set, halve "
+            "`batch_size` and double `accumulation` in "
             f"`training.per_target.{task.name}`, or raise `processes` there, or set "
             f"`gradient_checkpointing` or `strategy: fsdp` in `training.launch.{task.name}`",
         ) from error
@@ -206,7 +214,11 @@ def _schedule(training: Training, rows: int) -> dict[str, Any]:
 
 
 def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
-    """How the rows of a batch are computed; the same in all processes of a training."""
+    """How the rows of a batch are computed; the same in all processes of a training.
+
+    Raises:
+        UserError: one row does not fit in memory.
+    """
     import torch
     from accelerate.utils import broadcast_object_list
     from transformers import AutoConfig
@@ -219,11 +231,21 @@ def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
     together = training.batch_size if (training.processes or 1) > 1 else 1  # rows of every pass
     config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     parameters, cuda = count_parameters(folder), torch.cuda.is_available()
+    weights = 0.0 if launch.cpu_offload else parameters * element / sharers
+    longest_row = max(len(row["input_ids"]) for row in rows)
+    need = bytes_of_one_row(
+        config,
+        together * longest_row,
+        element_bytes=element,
+        weight_bytes=weights,
+        checkpointing=launch.gradient_checkpointing is not False,
+    )
+    check_one_row_fits(need, memory_mb, launch, longest_row, task.name)
     passes = choose_passes(
         config,
-        together * max(len(row["input_ids"]) for row in rows),
+        together * longest_row,
         element_bytes=element,
-        free_bytes=free_bytes(parameters * element / sharers, memory_mb),
+        free_bytes=free_bytes(weights, memory_mb),
         checkpointing=launch.gradient_checkpointing,
         tokens=launch.tokens_per_pass,
     )
