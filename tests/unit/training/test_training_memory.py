@@ -95,6 +95,14 @@ def test_the_config_may_fix_both():
     assert (given.tokens, given.checkpointing) == (8192, False)
 
 
+def test_passes_are_no_larger_than_is_useful_but_hold_the_longest_row():
+    known = {"element_bytes": 2, "free_bytes": 50e9}
+    assert choose_passes(LLAMA_8B, 300, useful=512, **known).tokens == 512
+    assert choose_passes(LLAMA_8B, 700, useful=512, **known).tokens == 700
+    assert choose_passes(LLAMA_8B, 300, useful=512, tokens=2000, **known).tokens == 2000
+    assert choose_passes(LLAMA_8B, 300, **known).tokens > 2000
+
+
 def test_memory_of_one_row_of_a_real_model_is_that_measured():
     """SmolLM2-135M in float32, 637 tokens: peaks of 2.03 GB, and of 2.73 GB without recomputing."""
     small = SimpleNamespace(

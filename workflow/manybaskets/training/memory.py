@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -20,6 +21,9 @@ _ROOM = 0.8  # of what the weights leave free; allocators waste some
 # For the price of a pass: Python and launched kernels of a layer, forward and backward; products a second;
 # products of a token with a weight that is not trained, forward and backward.
 _SECONDS_OF_A_LAYER, _CPU_SPEED, _GPU_SPEED, _PRODUCTS_OF_A_WEIGHT = 2.5e-3, 2e11, 2e14, 4
+USEFUL_COSTS = (
+    16  # a pass of so many times its cost wastes little on CPUs, where larger ones are no faster
+)
 _BASE_BYTES = 1.2e9  # Python, torch and the rows of a process on CPUs
 _LEAST_BYTES = 0.8e9  # the same, without what allocators waste
 
@@ -60,6 +64,7 @@ def choose_passes(
     free_bytes: float,
     checkpointing: bool | None = None,
     tokens: int | None = None,
+    useful: int | None = None,
 ) -> Passes:
     """Choose the tokens of a pass and whether activations are kept.
 
@@ -70,12 +75,13 @@ def choose_passes(
         longest_row: tokens of the longest row; at least one row makes a pass.
         free_bytes: memory that activations may take.
         checkpointing, tokens: what the config fixes; None to choose.
+        useful: tokens from which larger passes are no faster; None for as many as fit.
     """
     if checkpointing is None:
         whole = bytes_per_token(config, element_bytes, checkpointing=False)
         checkpointing = longest_row * whole > free_bytes
     each = bytes_per_token(config, element_bytes, checkpointing)
-    fitting = int(free_bytes // each)
+    fitting = min(int(free_bytes // each), useful or sys.maxsize)
     return Passes(tokens or max(longest_row, fitting), checkpointing)
 
 

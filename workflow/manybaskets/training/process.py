@@ -36,6 +36,7 @@ from manybaskets.training.checkpoints import check_whole, free_memory, load_base
 from manybaskets.training.encoded_rows import longest
 from manybaskets.training.fitting import fit
 from manybaskets.training.memory import (
+    USEFUL_COSTS,
     Passes,
     bytes_of_one_row,
     check_one_row_fits,
@@ -241,6 +242,7 @@ def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
         checkpointing=launch.gradient_checkpointing is not False,
     )
     check_one_row_fits(need, memory_mb, launch, longest_row, task.name)
+    cost = pass_cost(config, parameters, cuda)
     passes = choose_passes(
         config,
         together * longest_row,
@@ -248,8 +250,8 @@ def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
         free_bytes=free_bytes(weights, memory_mb),
         checkpointing=launch.gradient_checkpointing,
         tokens=launch.tokens_per_pass,
-    )
-    passes = passes._replace(cost=pass_cost(config, parameters, cuda))
+        useful=None if cuda else USEFUL_COSTS * cost,
+    )._replace(cost=cost)
     (passes,) = broadcast_object_list([passes])
     log.info("%d tokens at most in a pass, checkpointing: %s", passes.tokens, passes.checkpointing)
     return passes
