@@ -59,10 +59,11 @@ def test_every_run_gains_most_on_its_own_source(done):
 
 
 def test_style_is_inherited(done):
-    """Falcon's answers are short and plain, Gemma's have bold passages."""
-    words, bold = mean_of(done, "response_words"), mean_of(done, "style_strong")
-    assert words["single-falcon"] < words["vanilla"]
-    assert bold["single-gemma"] > bold["single-falcon"]
+    """The untuned model writes until the limit; its sources end their answers, those of Falcon first."""
+    tokens, cut = mean_of(done, "response_tokens"), mean_of(done, "truncated")
+    assert tokens["refusing"] < tokens["single-falcon"] < tokens["vanilla"] - 4
+    assert cut["refusing"] < cut["single-falcon"] < cut["vanilla"]
+    assert cut["single-gemma"] < cut["vanilla"]
 
 
 def test_planted_refusals_are_found(done):

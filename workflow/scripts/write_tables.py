@@ -6,6 +6,7 @@ import polars as pl
 
 from manybaskets.jobs.job import job
 from manybaskets.presentation.tables import make_tables, write_tables
+from manybaskets.report import all_tables  # noqa: F401 registers those of experiments, too
 from manybaskets.report.study_tables import Order, TableContext
 
 with job(snakemake.log[0]):
