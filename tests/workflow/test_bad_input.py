@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 import yaml
+from safetensors.torch import load_file, save_file
 
 
 def change(project, edit) -> None:
@@ -174,3 +175,18 @@ def test_a_model_folder_that_lacks_something_stops_the_plan(
     (project.folder / "model" / missing).unlink()
     text = message_of(project, "-n", "--configfile", "own.yaml")
     assert expected in text and "model" in text
+
+
+def test_a_model_folder_with_nan_stops_before_any_job(project, tiny_models):
+    weights = load_file(tiny_models["gemma"] / "model.safetensors")
+    weights["model.norm.weight"][1] = float("nan")
+    shutil.copytree(tiny_models["gemma"], project.folder / "own")
+    save_file(weights, project.folder / "own/model.safetensors", metadata={"format": "pt"})
+
+    def own_model(settings):
+        settings["models"]["gemma"] = {"kind": "folder", "path": "own"}
+
+    change(project, own_model)
+    text = message_of(project, "--cores", "1")
+    assert "weights that are not finite numbers: model.safetensors: model.norm.weight" in text
+    assert not list((project.folder / "results").rglob("*.*"))

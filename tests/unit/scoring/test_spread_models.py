@@ -1,6 +1,6 @@
 """A model whose layers are spread over devices gives the values of the whole one, with every adapter.
 
-One layer is in memory and the others are on disk: accelerate moves tensors as between GPUs.
+Some layers are in memory and some on disk: accelerate moves tensors as between GPUs.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from real_models import Missing, chat_model
 from safetensors.torch import load_file, save_file
 from tiny_adapters import make_adapters
 
@@ -31,9 +33,9 @@ def whole_engine(folder: Path) -> TransformersEngine:
 
 
 def spread_engine(folder: Path, offload: Path) -> TransformersEngine:
-    """The first layer in memory, the others and the last norm on disk."""
+    """Every fifth layer from the second on and the last norm on disk, the rest in memory."""
     layers = json.loads((folder / "config.json").read_text())["num_hidden_layers"]
-    places = {f"model.layers.{n}": "cpu" if n == 0 else "disk" for n in range(layers)}
+    places = {f"model.layers.{n}": "disk" if n % 5 == 1 else "cpu" for n in range(layers)}
     places |= {"model.embed_tokens": "cpu", "model.norm": "disk", "lm_head": "cpu"}
     places |= {"model.rotary_emb": "cpu"}
     engine = TransformersEngine(
@@ -168,3 +170,42 @@ def test_an_adapter_with_weights_for_other_modules_is_caught(engines, adapters, 
     for engine in engines:
         with pytest.raises(UserError, match="the model has no module for"):
             engine.use_adapter(changed(adapters[0], tmp_path / f"deeper{id(engine)}", deeper))
+
+
+# --- a real model ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def smollm2() -> Path:
+    """SmolLM2-135M-Instruct."""
+    try:
+        return chat_model()
+    except Missing as reason:
+        pytest.skip(str(reason))
+
+
+def test_adapters_on_a_real_model_spread_over_devices_act_as_on_the_whole(
+    smollm2, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    adapters = make_adapters(smollm2, tmp_path, (1, 2), MODULES, scale=0.02)
+    whole, spread = whole_engine(smollm2), spread_engine(smollm2, tmp_path)
+    encode = whole.renderer.encode_prompt
+    pairs = [
+        (encode(question), whole.renderer.encode_answers([answer])[0])
+        for question, answer in (
+            ("What is the capital of France?", "The capital of France is Paris."),
+            ("Name a river in Germany.", "The Rhine is a river in Germany."),
+        )
+    ]
+    seen = []
+    for adapter in [None, *adapters, None]:
+        for engine in (whole, spread):
+            engine.use_adapter(adapter)
+            engine.release_adapters()
+        expected, found = (np.concatenate(engine.score(pairs)) for engine in (whole, spread))
+        assert np.abs(found - expected).max() <= 1e-6
+        seen.append(expected)
+    assert np.abs(seen[0] - seen[3]).max() <= 1e-6
+    for one, other in ((0, 1), (0, 2), (1, 2)):
+        assert np.abs(seen[one] - seen[other]).max() > 0.01

@@ -10,7 +10,11 @@ from manybaskets.models.folder import fingerprint
 
 
 def make_adapters(
-    model: Path, folder: Path, seeds: Sequence[int], modules: Sequence[str] = ("q_proj", "v_proj")
+    model: Path,
+    folder: Path,
+    seeds: Sequence[int],
+    modules: Sequence[str] = ("q_proj", "v_proj"),
+    scale: float = 0.3,
 ) -> list[Path]:
     """One folder with a random adapter of the model per seed."""
     import torch
@@ -24,7 +28,7 @@ def make_adapters(
         tuned = get_peft_model(base, LoraConfig(r=4, target_modules=list(modules)))
         for name, weight in tuned.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(weight, 0, 0.3)
+                torch.nn.init.normal_(weight, 0, scale)
         made.append(folder / f"adapter{seed}")
         tuned.save_pretrained(made[-1])
         manifest = {"base_weights": fingerprint(model)}
