@@ -57,6 +57,7 @@ PROMPTING = Prompting(max_prompt_tokens=512)
 THREADS = os.cpu_count() or 1
 REFERENCE = "transformers, 1 thread, batches of 16"
 LLAMA_SLOTS = 32
+WARM_UP = 4  # questions
 
 
 def requests_of(engine: LocalEngine, rows: Path, count: int) -> list[Request]:
@@ -97,7 +98,7 @@ def answered(engine: Any, requests: Sequence[Request], size: int, sampling: Samp
 
 
 def serve_vllm(model: Path, options: argparse.Namespace, answers: IO[str]) -> None:
-    """Tokens per second of vLLM over all questions, for every line that is read."""
+    """Tokens per second of vLLM, for every line that is read: a number of questions."""
     from manybaskets.engines.vllm_engine import VllmEngine
 
     sampling = sampling_of(options)
@@ -106,14 +107,15 @@ def serve_vllm(model: Path, options: argparse.Namespace, answers: IO[str]) -> No
     engine = VllmEngine(model, PROMPTING, settings, "float32", THREADS, "model", longest)
     requests = requests_of(engine, options.rows, options.questions)
     engine.load()
-    for _ in sys.stdin:
-        made = rate(lambda: answered(engine, requests, len(requests), sampling))
+    for line in sys.stdin:
+        asked = requests[: int(line)]
+        made = rate(lambda asked=asked: answered(engine, asked, len(asked), sampling))
         print(made, file=answers, flush=True)
 
 
 @contextlib.contextmanager
-def vllm(model: Path, options: argparse.Namespace) -> Iterator[Callable[[], float]]:
-    """vLLM in a process of its own environment; yields a call that makes one more run."""
+def vllm(model: Path, options: argparse.Namespace) -> Iterator[Callable[[int], float]]:
+    """vLLM in a process of its own environment; yields a call that answers so many questions."""
     given = ["--model", model, "--rows", options.rows, "--questions", options.questions]
     given += ["--tokens", options.tokens]
     process = subprocess.Popen(
@@ -124,8 +126,8 @@ def vllm(model: Path, options: argparse.Namespace) -> Iterator[Callable[[], floa
         text=True,
     )
 
-    def run() -> float:
-        process.stdin.write("again\n")
+    def run(questions: int) -> float:
+        process.stdin.write(f"{questions}\n")
         process.stdin.flush()
         return float(process.stdout.readline())
 
@@ -173,7 +175,8 @@ def same_ids(address: str, requests: Sequence[Request]) -> int:
     """Number of prompts of which llama.cpp's chat endpoint makes the renderer's token ids."""
     same = 0
     for request in requests:
-        messages = [dict(message) for message in request.messages]
+        turns = (("system", PROMPTING.system_prompt), *request.messages)
+        messages = [{"role": role, "content": content} for role, content in turns]
         text = posted(f"{address}/apply-template", {"messages": messages})["prompt"]
         body = {"content": text, "add_special": True, "parse_special": True}
         same += posted(f"{address}/tokenize", body)["tokens"] == list(request.ids)
@@ -186,17 +189,17 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
 
 
 def compare(model: Path, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Tokens per second of each engine and turn, after a first turn that warms up."""
+    """Tokens per second of each engine and turn, after some questions that warm up."""
     from manybaskets.engines.openai_engine import OpenAIEngine
     from manybaskets.engines.transformers_engine import TransformersEngine
 
     engine = TransformersEngine(model, PROMPTING, "float32", THREADS, "model")
     requests, sampling = requests_of(engine, options.rows, options.questions), sampling_of(options)
 
-    def transformers(threads: int, size: int) -> Callable[[], float]:
-        def run() -> float:
+    def transformers(threads: int, size: int) -> Callable[[int], float]:
+        def run(questions: int) -> float:
             engine.torch.set_num_threads(threads)
-            return rate(lambda: answered(engine, requests, size, sampling))
+            return rate(lambda: answered(engine, requests[:questions], size, sampling))
 
         return run
 
@@ -222,18 +225,18 @@ def compare(model: Path, options: argparse.Namespace) -> dict[str, list[float]]:
                 concurrency=LLAMA_SLOTS,
             )  # fmt: skip
             client = OpenAIEngine(settings, PROMPTING, "model", 1.0)
-            entrants["llama.cpp's server, the 4-bit file"] = lambda: rate(
-                lambda: answered(client, requests, len(requests), sampling)
+            entrants["llama.cpp's server, the 4-bit file"] = lambda questions: rate(
+                lambda: answered(client, requests[:questions], questions, sampling)
             )
         else:
             print("without llama.cpp; the beginning of this file says how to get its server")
+        for run in entrants.values():
+            run(WARM_UP)
         made: dict[str, list[float]] = {name: [] for name in entrants}
-        for turn in range(options.runs + 1):
+        for turn in range(1, options.runs + 1):
             for name, run in entrants.items():
-                speed = run()
-                if turn:
-                    made[name].append(speed)
-                    print(f"turn {turn}: {name}: {speed:.0f} tokens/s", flush=True)
+                made[name].append(run(len(requests)))
+                print(f"turn {turn}: {name}: {made[name][-1]:.0f} tokens/s", flush=True)
     return made
 
 
