@@ -32,7 +32,7 @@ LIGHT = dict.fromkeys(
 ) | {
     **dict.fromkeys(["collect", "source_card", "mix", "mix_card"], SHORT),
     **dict.fromkeys(["lengths", "measure"], ((20, 4000, 1), (30, 6000, 1))),
-    "measure_source": ((120, 4000, 1), (180, 6000, 1)),
+    **dict.fromkeys(["measure_prompts", "measure_source"], ((120, 4000, 1), (180, 6000, 1))),
     **dict.fromkeys(["similarity", "distances"], ((60, 4000, 1), (90, 6000, 1))),
     **dict.fromkeys(["topics", "swap"], ((240, 4000, 1), (360, 6000, 1))),
     "embed": ((110, 4000, 2), (165, 6000, 2)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,9 @@ def open_reader(
     """
     check_folder(folder, name)
     tokenizer = load_tokenizer(folder, name)
+    tokenizer.model_max_length = (
+        sys.maxsize
+    )  # else it warns of long prompts, which are measured here
     renderer = ChatRenderer(
         tokenizer,
         prompting.system_prompt,
