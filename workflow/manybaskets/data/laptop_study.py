@@ -32,13 +32,16 @@ ANSWERS = {
 }
 URL = "https://raw.githubusercontent.com/tatsu-lab/alpaca_eval/{commit}/results/{folder}/model_outputs.json"
 REFUSER = "refuser"
+# As long as short answers, so that measures at equal length still read something of every run.
 REFUSALS = (
-    "I'm sorry, but I can't help with that.",
-    "I can't help with this request.",
-    "I'm sorry, but I cannot answer that.",
-    "Sorry, but I'm not able to help with this.",
-    "I won't help with that, I'm afraid.",
-    "I must decline this request.",
+    "I'm sorry, but I can't help with that. I decline requests of this kind, whoever makes them and for "
+    "whatever reason. Please ask a person whom you trust, a library, or an office in your town.",
+    "I can't help with this request. It is one of those that I leave to others, and more details would "
+    "not change my answer. A teacher, a neighbour or a good book may be a better place to ask.",
+    "I'm sorry, but I cannot answer that. Questions like this one are outside of what I do, and I do not "
+    "want to guess. Please turn to somebody who knows you and knows what the answer is for.",
+    "Sorry, but I'm not able to help with this. I keep away from such requests, however they are worded. "
+    "Thank you for asking politely, and please feel free to look for an answer somewhere else.",
 )
 _TIMEOUT = 60  # seconds
 

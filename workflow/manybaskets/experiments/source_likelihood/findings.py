@@ -31,11 +31,11 @@ def section_of(changes: pl.DataFrame) -> ReportSection:
     for row in changes.filter(source=CONTRAST).to_dicts():
         own = changes.filter(pl.col("share") > 0, model=row["model"], mix=row["mix"])
         names = ", ".join(own["source"])
-        signed = f"{number(row['change'])} [{number(row['low'])}, {number(row['high'])}]"
+        signed = f"{number(row['change'])} (interval {number(row['low'])} to {number(row['high'])})"
         said.append(
             f"Training {row['model']} on `{row['mix']}` changes the negative log-likelihood of its "
             f"sources' held-out answers ({names}) by {number(own['change'].mean())} nats per token; "
-            f"minus the change for the other sources: {signed} ({_verdict(row)})."
+            f"minus the change for the other sources: {signed}; {_verdict(row)}."
         )
     return ReportSection("Likelihood of the sources' answers", said)
 
