@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -26,7 +27,7 @@ from manybaskets.experiments.robustness.robustness_prompts import (
     sample,
     write_prompts,
 )
-from manybaskets.experiments.robustness.target_names import check_target_names, target_names
+from manybaskets.experiments.robustness.target_names import target_names
 from manybaskets.experiments.robustness.templates import (
     confirms_and_waits,
     fill,
@@ -243,10 +244,20 @@ def test_names_of_targets():
 
 def test_a_target_without_known_names_stops_a_run_before_it_starts():
     study = load_study(ROOT / "config/laptop.yaml")
-    check_target_names(study)
+    EXPERIMENTS.get("robustness").warnings(study)
     unknown = study.models["smollm2"].model_copy(update={"family": "unheard-of"})
     study.models["smollm2"] = unknown
     with pytest.raises(UserError, match="robustness.names.smollm2"):
+        EXPERIMENTS.get("robustness").warnings(study)
+
+
+@pytest.mark.parametrize(("flips", "stops"), [(1599, True), (1600, False)])
+def test_a_family_too_large_for_its_sign_flips_stops_a_run_before_it_starts(flips, stops):
+    """The embedded study's 10 contrasts have 3 tests on 2 sets and one on 2 others: 80 / 0.05."""
+    study = load_study(ROOT / "config/config.yaml")
+    few = study.statistics.model_copy(update={"sign_flips": flips})
+    study = study.model_copy(update={"statistics": few})
+    with pytest.raises(UserError, match="has 80 comparisons") if stops else nullcontext():
         EXPERIMENTS.get("robustness").warnings(study)
 
 

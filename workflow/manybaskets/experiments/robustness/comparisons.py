@@ -19,6 +19,7 @@ from manybaskets.experiments.robustness.outcomes import (
     judges_of_outcome,
     values_of,
 )
+from manybaskets.experiments.robustness.robustness_prompts import prompt_sets
 from manybaskets.experiments.robustness.scores import (
     BENIGN,
     CONTROL,
@@ -79,6 +80,24 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
         ]  # fmt: skip
         contrasts += [(several, single) for single in singles]
     return list(dict.fromkeys(contrasts))
+
+
+def check_family(study: Study, mixes: Sequence[str]) -> None:
+    """Check before a run that sign flips can reach significance in the declared family.
+
+    Args:
+        mixes: tested mixes in addition to `vanilla`.
+
+    Raises:
+        UserError: as `statistics.families.check_attainable`.
+    """
+    own = study.robustness
+    sets = [*prompt_sets(own), *([CONTROL] if own.control_prompts else [])]
+    tests = sum(len(_TESTED.get(name, _ADVERSARIAL)) for name in sets)
+    size = len(study.targets) * len(contrasts_of(study, mixes)) * tests
+    # Direct requests are in one template, so that their tests always flip signs.
+    patterns = {"statistics.sign_flips": study.statistics.sign_flips}
+    check_attainable(FAMILY, size, patterns, study.statistics)
 
 
 @dataclass(frozen=True)

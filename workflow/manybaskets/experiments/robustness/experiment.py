@@ -9,11 +9,13 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.checks import check_robustness
+from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import Robustness
 from manybaskets.config.study import Study
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.experiments.robustness.analysis import FRAMES
+from manybaskets.experiments.robustness.comparisons import check_family
 from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.judge_panel import check_panel
 from manybaskets.experiments.robustness.report_section import section_of
@@ -47,6 +49,7 @@ class RobustnessExperiment(Experiment):
     def warnings(self, study: Study) -> list[str]:
         """Warnings for judges of a subject's family that the config allows."""
         check_target_names(study)
+        check_family(study, chosen_mixes(study))
         return check_panel(study)
 
     def operations(self, study: Study) -> dict[str, Any]:
