@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import shutil
 from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
+from huggingface_hub.utils import filter_repo_objects
 
 from manybaskets.config.models import HubModel
 from manybaskets.errors import UserError
 from manybaskets.models.fetching import fetch_model
+from manybaskets.models.folder import fingerprint
 
 TEMPLATE = "{% for turn in messages %}{{ turn.content }}{{ eos_token }}{% endfor %}"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -20,20 +21,31 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture()
 def hub(tiny_models, tmp_path, monkeypatch):
-    """A repository of the hub that holds a tiny model without a chat template."""
+    """A repository of the hub that holds a tiny model without a chat template, and its cache."""
     repository = tmp_path / "repository"
     shutil.copytree(tiny_models["llama"], repository)
     (repository / "chat_template.jinja").unlink()
+    (repository / "consolidated.safetensors").write_bytes(b"the same weights")
+    (repository / "onnx").mkdir()
+    (repository / "onnx/tokenizer.json").write_text("{}")
+    cache = tmp_path / "cache"
     asked = []
 
-    def download(repo, *, revision, local_dir, allow_patterns, ignore_patterns):
+    def download(repo, *, revision, allow_patterns, ignore_patterns):
+        """As in Hugging Face's cache: a snapshot of links to blobs."""
         asked.append((repo, revision))
-
-        def others(folder, names):
-            wanted = {name for pattern in allow_patterns for name in fnmatch.filter(names, pattern)}
-            return set(names) - wanted
-
-        shutil.copytree(repository, local_dir, dirs_exist_ok=True, ignore=others)
+        names = [str(file.relative_to(repository)) for file in repository.rglob("*.*")]
+        snapshot = cache / "snapshots" / revision
+        for name in filter_repo_objects(
+            names, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns
+        ):
+            blob, link = cache / f"blobs/{name.replace('/', '-')}.blob", snapshot / name
+            for file in (blob, link):
+                file.parent.mkdir(parents=True, exist_ok=True)
+            if not link.exists():
+                shutil.copyfile(repository / name, blob)
+                link.symlink_to(blob)
+        return str(snapshot)
 
     def info(self, repo, revision):
         if revision == "nowhere":
@@ -42,7 +54,7 @@ def hub(tiny_models, tmp_path, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
-    return SimpleNamespace(folder=repository, asked=asked)
+    return SimpleNamespace(folder=repository, cache=cache, asked=asked)
 
 
 def model(**changes) -> HubModel:
@@ -57,6 +69,32 @@ def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
     made = json.loads((tmp_path / "out/source.json").read_text())
     assert made == {"repo": "maker/base", "revision": "v1", "commit": COMMIT}
     assert (tmp_path / "out/chat_template.jinja").read_text() == template.read_text()
+
+
+def test_two_studies_share_the_weights_in_the_cache(hub, tmp_path, tiny_models):
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ messages[0].content }}")
+    folders = [tmp_path / study for study in ("first", "second")]
+    for folder in folders:
+        fetch_model(model(chat_template=str(template)), "base", folder)
+        assert "consolidated.safetensors" not in {file.name for file in folder.iterdir()}
+        assert not (folder / "tokenizer.json").is_symlink() and not (folder / "onnx").exists()
+    (first,), (second,) = (list(folder.glob("*.safetensors")) for folder in folders)
+    assert first.is_symlink() and first.resolve() == second.resolve()
+    assert fingerprint(folders[0]) == fingerprint(tiny_models["llama"])
+
+
+def test_weights_that_left_the_cache_are_an_error_that_names_the_folder(hub, tmp_path):
+    template = tmp_path / "own.jinja"
+    template.write_text("{{ messages[0].content }}")
+    fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
+    shutil.rmtree(hub.cache)
+    with pytest.raises(UserError, match="weights of a fetched model are gone") as error:
+        fingerprint(tmp_path / "out")
+    assert f"delete {tmp_path / 'out'}" in error.value.remedy
+    shutil.rmtree(tmp_path / "out")
+    fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
+    assert fingerprint(tmp_path / "out")
 
 
 @pytest.mark.parametrize(

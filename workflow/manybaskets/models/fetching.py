@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 
 from manybaskets.chat.template_arguments import check_template_arguments
@@ -20,16 +21,19 @@ log = logging.getLogger(__name__)
 TEXTS = ["config.json", "generation_config.json", "tokenizer*", "special_tokens_map.json",
          "chat_template*", "vocab*", "merges.txt"]  # fmt: skip
 WEIGHTS = ["*.safetensors", "*.safetensors.index.json"]
-# Some repositories contain the same weights a second time in their authors' own format.
-UNWANTED = ["consolidated*"]
+# Some repositories contain the same weights a second time: in their authors' own format, or, in folders,
+# converted for other libraries.
+UNWANTED = ["consolidated*", "*/*"]
 
 
 def fetch_model(
     model: HubModel, name: str, output: Path, modules: Sequence[str] | str = ALL_LINEAR
 ) -> None:
-    """Download a model to a folder created atomically; an interrupted download resumes.
+    """Download a model to Hugging Face's cache, and make a folder that holds it, atomically.
 
-    The commit that the revision resolved to is saved as `source.json` in the folder.
+    The cache keeps one copy for all studies of a machine, and resumes an interrupted download. The
+    folder has copies of the texts and links to the weights. The commit that the revision resolved to
+    is saved as `source.json`.
 
     Args:
         modules: linear layers that the study trains in this model.
@@ -40,14 +44,19 @@ def fetch_model(
             model lacks one of `modules`.
     """
     partial = output.with_name(f".{output.name}.partial")
-    commit = _download(model, name, model.revision, partial, TEXTS)
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    commit, cached = _download(model, name, model.revision, TEXTS)
+    for file in _matching(cached, TEXTS):
+        shutil.copyfile(file, partial / file.name)
     if model.chat_template:
         _place_template(Path(model.chat_template), partial, name)
     _drop_references_to_code(partial)
     # Before the weights, which are large.
     check_template_arguments(model.template_arguments, template_of(partial), name, model.origin)
     check_texts(partial, name, model.template_arguments)
-    _download(model, name, commit, partial, WEIGHTS)
+    for file in _matching(_download(model, name, commit, WEIGHTS)[1], WEIGHTS):
+        (partial / file.name).symlink_to(file.resolve())
     check_usable(partial, name, model.template_arguments)
     check_modules(partial, name, modules)
     made = {"repo": model.repo, "revision": model.revision, "commit": commit}
@@ -57,28 +66,34 @@ def fetch_model(
 
 
 def _download(
-    model: HubModel, name: str, revision: str, folder: Path, patterns: Sequence[str]
-) -> str:
-    """Download files of a revision; returns its commit."""
+    model: HubModel, name: str, revision: str, patterns: Sequence[str]
+) -> tuple[str, Path]:
+    """Download files of a revision to the cache; returns its commit and the folder that lists them."""
     from huggingface_hub import HfApi, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
         commit = HfApi().model_info(model.repo, revision=revision).sha
-        snapshot_download(
-            model.repo,
-            revision=commit,
-            local_dir=folder,
-            allow_patterns=patterns,
-            ignore_patterns=UNWANTED,
+        folder = snapshot_download(
+            model.repo, revision=commit, allow_patterns=patterns, ignore_patterns=UNWANTED
         )
     except (HfHubHTTPError, OSError) as error:
         raise _unreachable(model, name, error) from None
-    return commit
+    return commit, Path(folder)
+
+
+def _matching(folder: Path, patterns: Sequence[str]) -> list[Path]:
+    """Files of a folder of the cache, which may hold more from other downloads."""
+    return [
+        file
+        for file in sorted(folder.iterdir())
+        if any(file.match(pattern) for pattern in patterns)
+        and not any(fnmatch(file.name, pattern) for pattern in UNWANTED)
+    ]
 
 
 def fetch_gguf(model: GgufModel, name: str, output: Path) -> None:
-    """Download a GGUF file of the Hub to a file created atomically; an interrupted download resumes.
+    """Download a GGUF file to Hugging Face's cache, and make a link to it; a later run resumes.
 
     Raises:
         UserError: the Hub cannot be reached or has no such file or revision.
@@ -86,15 +101,12 @@ def fetch_gguf(model: GgufModel, name: str, output: Path) -> None:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    partial = output.with_name(f".{output.name}.partial")
     try:
-        file = hf_hub_download(
-            str(model.repo), str(model.file), revision=model.revision, local_dir=partial
-        )
+        file = hf_hub_download(str(model.repo), str(model.file), revision=model.revision)
     except (HfHubHTTPError, OSError) as error:
         raise _unreachable(model, name, error) from None
-    Path(file).rename(output)
-    shutil.rmtree(partial)
+    output.unlink(missing_ok=True)
+    output.symlink_to(Path(file).resolve())
 
 
 def _unreachable(model: GgufModel | HubModel, name: str, error: Exception) -> PassingError:

@@ -196,9 +196,21 @@ def _of_classifier(config: Mapping[str, Any]) -> bool:
 
 
 def fingerprint(folder: Path) -> str:
-    """Digest of a folder's safetensors weights, used as the identity of a model or an adapter."""
+    """Digest of a folder's safetensors weights, used as the identity of a model or an adapter.
+
+    Raises:
+        UserError: the cache of Hugging Face no longer has weights that the folder links to.
+    """
     sha = hashlib.sha256()
     for path in sorted(Path(folder).glob("*.safetensors")):
+        if path.is_symlink() and not path.exists():
+            raise UserError(
+                what="the weights of a fetched model are gone",
+                where=f"{path} -> {path.readlink()}",
+                expected="the file in Hugging Face's cache to which the model's folder links",
+                remedy=f"delete {folder}, which makes `snakemake models` fetch the model again, or "
+                "put the cache back (`HF_HOME`)",
+            )
         sha.update(path.name.encode())
         with open(path, "rb") as handle:
             while block := handle.read(1 << 24):
