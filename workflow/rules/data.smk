@@ -145,11 +145,11 @@ rule split:
     conda:
         ENVS / "light.yaml"
     params:
+        # The job reads them from `operations`: prompts of an older version stay as they are.
+        **({"limits": STUDY.prompting.limits()} if FITTED_MODELS else {}),
         split=STUDY.split.model_dump(),
         seed=STUDY.seed,
         version=stage_version("split"),
-        # The job reads them from `operations`: prompts of an older version stay as they are.
-        **({"limits": STUDY.prompting.limits()} if FITTED_MODELS else {}),
     message:
         "Splitting the prompts"
     script:

@@ -18,10 +18,10 @@ rule lengths:
         mem_mb=4000,
         runtime=120,
     params:
-        sources=STUDY.mixed_sources(),
-        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         # Files of an older version do not say what `exclude` needs.
         **STUDY.model_dump(include={"control_text"}),
+        sources=STUDY.mixed_sources(),
+        prompting=lambda w: STUDY.prompting_of(w.target).model_dump(),
         version=stage_version("lengths"),
     message:
         "Counting the tokens of all answers for target {wildcards.target}"
@@ -43,10 +43,10 @@ rule find_eligible:
     conda:
         ENVS / "light.yaml"
     params:
+        **STUDY.model_dump(include={"control_text"}),
         sources=STUDY.mixed_sources(),
         max_length=STUDY.training.max_length,
         truncated_answers=STUDY.truncated_answers,
-        **STUDY.model_dump(include={"control_text"}),
         version=stage_version("find_eligible"),
     message:
         "Finding the prompts that all mixes share"

@@ -55,14 +55,14 @@ def estimated(origin, named, threads, benchmark=None):
 
 def finished():
     """Jobs of this study that left a benchmark."""
-    timed = [rule for rule in workflow.rules if rule.benchmark]
-    for path in sorted((FILES.results / "benchmarks").rglob("*.tsv")):
-        for rule in timed:
-            found = rule.benchmark.match(str(path))
+    timed = [each for each in workflow.rules if each.benchmark]
+    for path in FILES.benchmarks():
+        for each in timed:
+            found = each.benchmark.match(str(path))
             if found:
                 named = found.groupdict()
-                cores = rule.resources["_cores"].evaluate(Wildcards(fromdict=named))
-                yield estimated(rule, named, cores.value, str(path))
+                cores = each.resources["_cores"].evaluate(Wildcards(fromdict=named))
+                yield estimated(each, named, cores.value, str(path))
                 break
 
 

@@ -2,7 +2,11 @@
 
 from manybaskets.config.participants import writer
 from manybaskets.experiments.preference.files import PreferenceFiles
-from manybaskets.experiments.preference.roles import Roles, settings_of
+from manybaskets.experiments.preference.roles import (
+    Roles,
+    reading_settings,
+    settings_of,
+)
 from manybaskets.experiments.preference.schemas import GOLD
 
 PREFERENCE = FILES.stage(PreferenceFiles)
@@ -11,17 +15,6 @@ PREFERENCE_STATISTICS = FILES.statistics.tables(
     EXPERIMENTS.get("preference").statistics(STUDY)
 )
 JUDGE_LOAD, WRITER_LOAD = PREFERENCE.load(), PREFERENCE.writing_load()
-
-
-def judging_params(model):
-    """What a judge's readings depend on in addition to the texts."""
-    return {
-        "judging": STUDY.preference.judging.science(),
-        "request": STUDY.preference.summaries.request(),
-        "prompting": STUDY.prompting_of(model).model_dump(),
-        "precision": STUDY.training.precision,
-        "seed": STUDY.seed,
-    }
 
 
 if STUDY.preference.articles.kind == "hub":
@@ -212,7 +205,7 @@ rule preference_judge:
             JUDGE_LOAD.minutes(w, 240, 60)
         ),
     params:
-        asked=lambda w: judging_params(w.target),
+        asked=lambda w: reading_settings(STUDY, w.target),
         runs=lambda w: JUDGE_LOAD.handled(w),
         panel=lambda w: STUDY.preference.panel(w.target),
         published=lambda w: STUDY.preference.published(
@@ -249,7 +242,7 @@ use rule preference_judge as preference_judge_gold with:
         mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
         runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).minutes(240),
     params:
-        asked=lambda w: judging_params(w.model),
+        asked=lambda w: reading_settings(STUDY, w.model),
         runs=[(GOLD, 0)],
         panel=STUDY.preference.authors,
         published=lambda w: STUDY.preference.published(

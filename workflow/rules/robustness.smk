@@ -4,7 +4,10 @@ Texts are in `restricted/` alone, which the jobs here close to everybody but the
 """
 
 from manybaskets.config.model_families import family_of
-from manybaskets.experiments.robustness.judge_panel import analysis_settings
+from manybaskets.experiments.robustness.judge_panel import (
+    analysis_settings,
+    judge_opening,
+)
 from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.target_names import target_names
 
@@ -19,17 +22,6 @@ ROBUSTNESS_RESPONSES = ROBUSTNESS_LOAD.files(
         for name in ROBUSTNESS.prompt_sets()
     ]
 )
-
-
-def judge_opening(judge):
-    """How a judge is opened, in addition to its section."""
-    prompting = STUDY.prompting_of(getattr(judge, "model", None))
-    return {
-        "date": prompting.date,
-        "precision": STUDY.training.precision,
-        "seed": STUDY.seed,
-        **prompting.model_dump(include={"template_arguments"}),
-    }
 
 
 rule robustness_prompts:
@@ -127,7 +119,7 @@ rule robustness_canaries:
         network=lambda w: NEEDS.of_judge(w.judge).network,
     params:
         judge=lambda w: STUDY.judges[w.judge].science(),
-        opening=lambda w: judge_opening(STUDY.judges[w.judge]),
+        opening=lambda w: judge_opening(STUDY, w.judge),
         share_of_cap=0.05,
         work=str(ROBUSTNESS.canaries_work()),
         restricted=lambda w: RESTRICTED,
@@ -177,7 +169,7 @@ rule robustness_judge:
         runs=lambda w: ROBUSTNESS_LOAD.handled(w),
         prompt_sets=ROBUSTNESS.prompt_sets(),
         judge_input=STUDY.robustness.judge_input,
-        opening=lambda w: judge_opening(STUDY.judges[w.judge]),
+        opening=lambda w: judge_opening(STUDY, w.judge),
         share_of_cap=0.95 / len(ROBUSTNESS.all_runs()),
         seed=STUDY.seed,
         work=str(ROBUSTNESS.judged_work()),

@@ -20,20 +20,14 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
     chosen = held_out(
         pl.read_parquet(inputs.split), pl.read_parquet(inputs.eligible), params.chosen, params.seed
     )
+    answers = [read_responses(Path(file)) for file in inputs.answers]
+    gpus = snakemake.resources.get("devices", 0)
     score_sources(
         TransformersEngine(
-            Path(inputs.model),
-            prompting,
-            params.precision,
-            snakemake.threads,
-            target,
-            gpus=snakemake.resources.get("devices", 0),
+            Path(inputs.model), prompting, params.precision, snakemake.threads, target, gpus=gpus
         ),
         pl.read_parquet(inputs.prompts).filter(pl.col("prompt_id").is_in(chosen)),
-        {
-            name: read_responses(Path(file))
-            for name, file in zip(params.sources, inputs.answers, strict=True)
-        },
+        dict(zip(params.sources, answers, strict=True)),
         target=target,
         runs=runs,
         adapters=adapters_of(runs, [Path(folder) for folder in inputs.adapters]),

@@ -117,6 +117,10 @@ class Files:
         """
         return self.results / f"benchmarks/{job}.tsv"
 
+    def benchmarks(self) -> list[Path]:
+        """Benchmarks of all jobs that have run."""
+        return sorted((self.results / "benchmarks").rglob("*.tsv"))
+
     @cached_property
     def load(self) -> TargetLoad:
         """What one load of a target serves where runs answer and are scored."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
+from typing import Any
 
 from manybaskets.config.evaluation import Statistics
 from manybaskets.config.participants import author_family, judged_mixes, self_of
@@ -101,3 +102,18 @@ def _taught(study: Study, mix: str, authors: Sequence[str]) -> list[str]:
     """The authors of the families that made a mix's training data."""
     families = {author_family(study, name) for name in study.mix_sources(mix) if name != HUMAN}
     return [name for name in authors if author_family(study, name) in families]
+
+
+def reading_settings(study: Study, model: str) -> dict[str, Any]:
+    """What the readings of a judge depend on in addition to the texts, as plain values.
+
+    Args:
+        model: the judge's entry in `models`.
+    """
+    return {
+        "judging": study.preference.judging.science(),
+        "request": study.preference.summaries.request(),
+        "prompting": study.prompting_of(model).model_dump(),
+        "precision": study.training.precision,
+        "seed": study.seed,
+    }

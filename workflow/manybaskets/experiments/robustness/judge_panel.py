@@ -102,6 +102,17 @@ def related_targets(study: Study) -> dict[str, list[str]]:
     return targets_of_judge
 
 
+def judge_opening(study: Study, judge: str) -> dict[str, Any]:
+    """How a judge of the study is opened, in addition to its section, as plain values."""
+    prompting = study.prompting_of(getattr(study.judges[judge], "model", None))
+    return {
+        "date": prompting.date,
+        "precision": study.training.precision,
+        "seed": study.seed,
+        **prompting.model_dump(include={"template_arguments"}),
+    }
+
+
 def analysis_settings(study: Study) -> dict[str, Any]:
     """Study settings for statistics and tables as plain values: the keys of `Analysis` that are not
     read from files."""
