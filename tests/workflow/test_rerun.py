@@ -141,14 +141,16 @@ def clone_with_results(finished, tmp_path) -> Project:
 
 def test_copied_results_are_up_to_date_whatever_their_times(clone_with_results):
     assert clone_with_results.planned() == {}
-    (clone_with_results.folder / "resources/published/collapse.csv").touch()
+    (clone_with_results.folder / "resources/published/self_preference.csv").touch()
     assert clone_with_results.planned() == {}
     for figure in clone_with_results.path("figures").iterdir():
         figure.unlink()
     assert set(clone_with_results.planned("figures", "tables")) == {"figure"}
-    with open(clone_with_results.folder / "resources/published/collapse.csv", "a") as changed:
+    with open(
+        clone_with_results.folder / "resources/published/self_preference.csv", "a"
+    ) as changed:
         changed.write("\n")
-    assert "published_variants" in clone_with_results.planned()
+    assert "preference_tables" in clone_with_results.planned()
 
 
 def test_figures_and_tables_come_from_copied_results_with_the_light_installation(

@@ -101,7 +101,7 @@ try:
     OUTPUTS = StudyOutputs(FILES)
     check_given(GIVEN, ABSENT)
     if workflow.is_main_process:
-        check_given_columns(STUDY)
+        check_given_columns(STUDY, GIVEN)
     WARNINGS = [line for each in STUDY_EXPERIMENTS for line in each.warnings(STUDY)]
     MACHINE = read_machine(ROOT / "slurm/machine.yaml")
     NEEDS = JobNeeds(STUDY, ModelNeeds(MACHINE, model_sizes(STUDY)))

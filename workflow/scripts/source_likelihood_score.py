@@ -21,10 +21,10 @@ with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
         pl.read_parquet(inputs.split), pl.read_parquet(inputs.eligible), params.chosen, params.seed
     )
     answers = [read_responses(Path(file)) for file in inputs.answers]
-    gpus = snakemake.resources.get("devices", 0)
+    devices = snakemake.resources.get("devices", 0)
     score_sources(
         TransformersEngine(
-            Path(inputs.model), prompting, params.precision, snakemake.threads, target, gpus=gpus
+            Path(inputs.model), prompting, params.precision, snakemake.threads, target, gpus=devices
         ),
         pl.read_parquet(inputs.prompts).filter(pl.col("prompt_id").is_in(chosen)),
         dict(zip(params.sources, answers, strict=True)),

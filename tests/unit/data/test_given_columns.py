@@ -11,6 +11,8 @@ import pytest
 from manybaskets.config.study import Study
 from manybaskets.data.given_columns import check_given_columns
 from manybaskets.errors import UserError
+from manybaskets.experiments import experiments_of
+from manybaskets.layout import Files
 
 ROW = {"instruction": "Who?", "context": "", "response": "He."}
 
@@ -39,8 +41,10 @@ def write(path, *rows: dict):
 
 
 def error_of(checked: Study) -> str:
+    files = Files(checked)
+    stages = [files.stage(each.files) for each in experiments_of(checked)]
     with pytest.raises(UserError) as error:
-        check_given_columns(checked)
+        check_given_columns(checked, stages)
     return str(error.value)
 
 

@@ -17,9 +17,10 @@ from manybaskets.world.places import make_towns
 
 
 def test_these_rules_exist():
-    assert rules.names() == [
+    """Beside those that other tests register."""
+    assert {
         "refusal_patterns", "refusal_patterns_wide", "world_harm", "world_quality", "world_refusal",
-    ]  # fmt: skip
+    } <= set(rules.names())  # fmt: skip
 
 
 @pytest.mark.parametrize("name", rules.names())

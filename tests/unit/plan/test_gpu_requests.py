@@ -58,7 +58,7 @@ def place_resources(files: list[Path], folder: Path) -> None:
     for file in files:
         for name in re.findall(r"resources/external/[\w./-]+\w", file.read_text()):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / name).write_bytes(b"GGUF")
+            (folder / name).write_bytes(b"GGUF" if name.endswith(".gguf") else b"")
 
 
 def jobs_of(files: list[Path], folder: Path) -> list[PlannedJob]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import Field, create_model
 
@@ -46,14 +47,24 @@ def add_section(name: str, declared: ExperimentSection) -> None:
 def study_model() -> type[Study]:
     """The model of a config: `Study` with the sections of all registered experiments."""
     load_shipped()
+    return _extended(
+        *(
+            (name, each)
+            for name, each in EXPERIMENT_SECTIONS.items()
+            if name not in Study.model_fields
+        )
+    )
+
+
+@cache  # studies with the same values are equal only if they are of one class
+def _extended(*added: tuple[str, ExperimentSection]) -> type[Study]:
     fields = {
         name: (
             declared.section | None,
             # A study without the experiment has the same plain values whether or not it is registered.
             Field(None, exclude_if=_is_none, description=declared.description),
         )
-        for name, declared in EXPERIMENT_SECTIONS.items()
-        if name not in Study.model_fields
+        for name, declared in added
     }
     return (
         create_model("Study", __base__=Study, __doc__=Study.__doc__, **fields) if fields else Study

@@ -6,7 +6,8 @@ import csv
 import gzip
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,20 +19,29 @@ from manybaskets.names import HUMAN
 if TYPE_CHECKING:
     from manybaskets.config.sections import Fields
     from manybaskets.config.study import Study
+    from manybaskets.layout import StageFiles
 
 PROMPT_ID = "prompt_id"
 Wanted = Mapping[str, str | None]  # column by config key; null if there is none
 
 
-def check_given_columns(study: Study) -> None:
+def check_given_columns(study: Study, stages: Iterable[StageFiles] = ()) -> None:
     """Check that the user's files have the columns that the config names.
 
     What a job would report better (a missing, damaged or empty file) is left to it.
 
+    Args:
+        stages: the files of the study's experiments.
+
     Raises:
         UserError: the first column that does not exist, with the columns that do.
     """
-    for key, path, wanted, instead in _expectations(study):
+    of_stages = (
+        (key, path, columns, None)
+        for stage in stages
+        for key, (path, columns) in stage.given_columns().items()
+    )
+    for key, path, wanted, instead in chain(_expectations(study), of_stages):
         enough = [set(filter(None, wanted.values()))]
         if instead:
             enough.append({PROMPT_ID, *filter(None, instead.values())})
@@ -74,17 +84,6 @@ def _expectations(study: Study) -> Iterator[tuple[str, str, Wanted, Wanted | Non
             else {"fields.response": engine.fields.response}
         )
         yield f"sources.{name}.engine", engine.path, _questions(engine.fields) | answers, answers
-    if study.preference and study.preference.articles.kind == "file":
-        articles = study.preference.articles
-        columns = {f"fields.{key}": column for key, column in articles.fields.model_dump().items()}
-        yield "preference.articles", articles.path, columns, None
-    for key in ("requests", "templates", "benign"):
-        section = getattr(study.robustness, key, None)
-        # JSON is an object of lists there, without columns.
-        if section and section.kind == "file" and ".json" not in Path(section.path).suffixes:
-            keys = [name for name in ("prompt", "category", "votes") if hasattr(section, name)]
-            columns = {name: getattr(section, name) for name in keys}
-            yield f"robustness.{key}", section.path, columns, None
 
 
 def _questions(fields: Fields) -> dict[str, str | None]:

@@ -397,10 +397,9 @@ def _check_installed() -> None:
         raise UserError(
             what="vLLM is not installed in this environment",
             where="engine `vllm`",
-            expected="the package `vllm`",
-            remedy="run `pip install -c constraints.txt -e '.[vllm]'`, or `snakemake --sdm conda`, "
-            "which creates envs/vllm.yaml; on a CPU run `make setup-vllm` and then "
-            ".venv-vllm/bin/snakemake",
+            expected="a separate environment, because vLLM needs different package versions",
+            remedy="run `snakemake --sdm conda`, which creates envs/vllm.yaml, or on a CPU `make "
+            "setup-vllm` and then .venv-vllm/bin/snakemake",
         )
 
 

@@ -40,3 +40,7 @@ class StageFiles:
     def given(self) -> dict[str, str]:
         """Files of the user's that the stage reads, by their keys in the config."""
         return {}
+
+    def given_columns(self) -> dict[str, tuple[str, Mapping[str, str | None]]]:
+        """Path and columns, by their keys in the config, of such files, by the key of the section."""
+        return {}

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from manybaskets.config.engine_kinds import EngineSettings
-from manybaskets.config.participants import writer
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
+from manybaskets.experiments import JobProfile, job_profiles
 from manybaskets.jobs.installation import missing_package
 
 # The package by which an environment of `envs/` is recognised; light.yaml needs no extra.
@@ -31,11 +31,12 @@ def check_environment(
     Raises:
         UserError: the first package or key that is missing, with the rule that needs it.
     """
+    profiles = job_profiles(study)
     for rule, environment, wildcards in jobs:
         package = PACKAGES.get(Path(environment).name)
         if package and not deployed and find_spec(package) is None:
             raise _without_package(package, rule, Path(environment).name)
-        engine = _engine_of(study, wildcards)
+        engine = _engine_of(study, rule, wildcards, profiles)
         # Cards and checks of a source have its name, too, but not its environment.
         asks = engine is not None and Path(engine.environment).name == Path(environment).name
         for name in engine.variables() if asks else []:
@@ -50,16 +51,16 @@ def check_environment(
                 )
 
 
-def _engine_of(study: Study, wildcards: Mapping[str, str]) -> EngineSettings | None:
-    """Engine of a job that asks a source, a judge or an author; null for other jobs."""
+def _engine_of(
+    study: Study, rule: str, wildcards: Mapping[str, str], profiles: Mapping[str, JobProfile]
+) -> EngineSettings | None:
+    """Engine of a job that asks a source or a judge, or of an experiment's; null for other jobs."""
     if wildcards.get("source") in study.sources:
         return study.sources[wildcards["source"]].engine
     if wildcards.get("judge") in study.judges:
         return getattr(study.judges[wildcards["judge"]], "engine", None)
-    author = wildcards.get("author")
-    if study.preference and (author in study.sources or author in study.models):
-        return writer(study, author).engine
-    return None
+    profile = profiles.get(rule)
+    return profile.engine(wildcards) if profile and profile.engine else None
 
 
 def _without_package(package: str, rule: str, environment: str) -> UserError:

@@ -36,7 +36,7 @@ def rows_of(files: Files) -> StudyRows:
     if raw is None and share.max_test_prompts is None:
         test = None
     else:
-        test = min(share.max_test_prompts or test, test or share.max_test_prompts)
+        test = min(each for each in (test, share.max_test_prompts) if each is not None)
     validation = None if train is None else math.ceil(share.validation_share * train)
     fit = None if train is None else train - validation
     sets = {"test": test} | {name: _set_rows(study, name) for name in study.prompt_sets}

@@ -276,8 +276,8 @@ def _arguments(task: Task, passes: Passes) -> dict[str, Any]:
         "seed": task.seed,
         "ddp_timeout": launch.timeout * 60,
         # Not FSDP's own checkpointing: it draws a different dropout when recomputing.
-        "gradient_checkpointing": passes.checkpointing,
-        "gradient_checkpointing_kwargs": {"use_reentrant": False},
+        "activation_checkpointing": passes.checkpointing,
+        "activation_checkpointing_kwargs": {"use_reentrant": False},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from manybaskets.config.engine_kinds import EngineSettings
@@ -121,6 +122,14 @@ class PreferenceFiles(StageFiles):
         if not articles or articles.kind != "file":
             return {}
         return {"preference.articles.path": articles.path}
+
+    def given_columns(self) -> dict[str, tuple[str, Mapping[str, str | None]]]:
+        """Columns of the articles."""
+        if not self.given():
+            return {}
+        articles = self.study.preference.articles
+        columns = {f"fields.{key}": column for key, column in articles.fields.model_dump().items()}
+        return {"preference.articles": (articles.path, columns)}
 
     def article_sources(self) -> list[str | Path]:
         """Input file of the articles; empty for generated articles."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from manybaskets.config.participants import chosen_mixes
@@ -171,6 +172,17 @@ class RobustnessFiles(StageFiles):
             f"judges.{name}.path": file for name in self.judges() for file in self.labels(name)
         }
         return files | labels
+
+    def given_columns(self) -> dict[str, tuple[str, Mapping[str, str | None]]]:
+        """Columns of requests, templates and look-alikes; JSON is an object of lists, without columns."""
+        found = {}
+        for key in ("requests", "templates", "benign"):
+            section = getattr(self.study.robustness, key, None)
+            if section and section.kind == "file" and ".json" not in Path(section.path).suffixes:
+                keys = [name for name in ("prompt", "category", "votes") if hasattr(section, name)]
+                columns = {name: getattr(section, name) for name in keys}
+                found[f"robustness.{key}"] = (section.path, columns)
+        return found
 
     def given_prompts(self) -> list[str]:
         """The user's files of requests, templates and look-alikes."""
