@@ -526,9 +526,10 @@ def test_no_request_outlives_whoever_reads_the_answers(problem, caplog):
         start = time.monotonic()
         with pytest.raises(problem):
             pairs.throw(problem())
-        assert time.monotonic() - start < 2
+        assert time.monotonic() - start < 15  # an answer takes 30 s
         asked = len(stub.asked)
-        time.sleep(0.2)
+        while stub.under_way and time.monotonic() - start < 15:
+            time.sleep(0.1)
         assert len(stub.asked) == asked and stub.under_way == 0 and stub.broken_off == asked - 1
     gc.collect()
     assert no_thread_left() and "nclosed" not in caplog.text
