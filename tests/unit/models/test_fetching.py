@@ -73,7 +73,7 @@ def test_the_commit_behind_a_tag_is_fetched_and_kept(hub, tmp_path):
 
 def test_two_studies_share_the_weights_in_the_cache(hub, tmp_path, tiny_models):
     template = tmp_path / "own.jinja"
-    template.write_text("{{ messages[0].content }}")
+    template.write_text(TEMPLATE)
     folders = [tmp_path / study for study in ("first", "second")]
     for folder in folders:
         fetch_model(model(chat_template=str(template)), "base", folder)
@@ -86,7 +86,7 @@ def test_two_studies_share_the_weights_in_the_cache(hub, tmp_path, tiny_models):
 
 def test_weights_that_left_the_cache_are_an_error_that_names_the_folder(hub, tmp_path):
     template = tmp_path / "own.jinja"
-    template.write_text("{{ messages[0].content }}")
+    template.write_text(TEMPLATE)
     fetch_model(model(chat_template=str(template)), "base", tmp_path / "out")
     shutil.rmtree(hub.cache)
     with pytest.raises(UserError, match="weights of a fetched model are gone") as error:
