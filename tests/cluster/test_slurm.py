@@ -141,18 +141,20 @@ def kill_the_driver(generating, prepared) -> None:
 
 
 def make_a_mistake(project) -> None:
-    (project.folder / "rows.jsonl").write_text('{"question": "what?", "response": "that"}\n')
+    row = '{"instruction": "what?", "context": "", "response": "that", "category": "short"}'
+    (project.folder / "rows.jsonl").write_text(row + "\n" + row[:40] + "\n")
     for old, new in {
         "{kind: embedded, rows: 400, towns: 12}": "{kind: file, path: rows.jsonl}",
         "kind: embedded, architecture: llama, habit: lister": "kind: hub, repo: a/b-1b, revision: c",
     }.items():
         project.edit("small.yaml", old, new)
-    status, printed = project.finish(project.start("data"))
+    # The other data needs the model's tokenizer, which nobody fetches here.
+    status, printed = project.finish(project.start("--", project.target("data/raw.parquet")))
     assert status
-    assert "no column 'instruction'" in printed and "logs/data/dataset.log" in printed
+    assert "the line is not JSON" in printed and "logs/data/dataset.log" in printed
     assert "Not retried: a retry cannot fix this." in printed
     tries = [project.lab.job(number) for number in project.jobs_of("dataset")]
-    assert [each["TimeLimit"] for each in tries] == ["01:00:00", "00:10:00", "00:10:00"]
+    assert [each["TimeLimit"] for each in tries][1:] == ["00:10:00", "00:10:00"]
     assert {each["MinMemoryNode"] for each in tries} == {"2000M"}
 
 
