@@ -154,7 +154,7 @@ def make_a_mistake(project) -> None:
     assert "the line is not JSON" in printed and "logs/data/dataset.log" in printed
     assert "Not retried: a retry cannot fix this." in printed
     tries = [project.lab.job(number) for number in project.jobs_of("dataset")]
-    assert [each["TimeLimit"] for each in tries][1:] == ["00:10:00", "00:10:00"]
+    assert [each["TimeLimit"] for each in tries] == ["01:00:00", "00:10:00", "00:10:00"]
     assert {each["MinMemoryNode"] for each in tries} == {"2000M"}
 
 

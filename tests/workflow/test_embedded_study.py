@@ -87,9 +87,7 @@ def test_own_sharpened_answers_lose_the_tail_of_phrasings(comparisons):
     for mix in SINGLES:
         entropy = difference(comparisons, "against-human", "phrasing_entropy", mix)
         assert entropy["high"] < 0, mix
-        assert (
-            mix != "single-llama" or entropy["p_holm"] < 0.1
-        )  # three trainings decide little more
+        assert mix != "single-llama" or entropy["p_holm"] < 0.05
         coverage = difference(comparisons, "habits-against-human", "phrasing_coverage", mix)
         assert coverage["difference"] < 0 and coverage["low"] < 0, mix
 
@@ -102,15 +100,14 @@ def test_model_text_moves_the_model_away_from_human_answers(comparisons):
 
 def test_refusals_fade_after_tuning_on_mixes_that_hold_none(finished, summary, comparisons):
     assert interval(summary, "refusal", "vanilla", "refused")[0] > 0.8
-    faded = []  # with an interval and a test; the point estimates all fall
+    faded = []
     for mix in MIXES:
         held = sum(truth.refuses(row["messages"][-1]["content"])
                    for row in read_mix(finished.path(f"mixes/{mix}/train.jsonl")))  # fmt: skip
         found = difference(comparisons, "refusals-after-tuning", "refusal", mix)
-        assert held or found["difference"] < 0, mix
         if held == 0 and found["high"] < 0 and found["p_holm"] < 0.05:
             faded.append(mix)
-    assert "human" in faded and len(faded) >= 2, faded
+    assert "human" in faded and len(faded) >= 3, faded
 
 
 def test_more_sources_carry_more_habits(finished):

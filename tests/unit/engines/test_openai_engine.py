@@ -526,9 +526,9 @@ def test_no_request_outlives_whoever_reads_the_answers(problem, caplog):
         start = time.monotonic()
         with pytest.raises(problem):
             pairs.throw(problem())
-        assert time.monotonic() - start < 15  # an answer takes 30 s
+        assert time.monotonic() - start < 2
         # The server may still have to read a request that was sent before.
-        while stub.broken_off < len(stub.asked) - 1 and time.monotonic() - start < 15:
+        while stub.broken_off < len(stub.asked) - 1 and time.monotonic() - start < 4:
             time.sleep(0.1)
         asked = len(stub.asked)
         time.sleep(0.3)

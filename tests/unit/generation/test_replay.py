@@ -513,7 +513,7 @@ def test_reasoning_in_ready_answers_is_removed_and_counted(tmp_path):
 
 
 def test_answers_to_a_prompt_that_is_shortened_here_are_not_taken(tmp_path):
-    """They are found by the whole prompt, are set apart and counted, and make no share of failures."""
+    """They are found by the whole prompt, quarantined and counted, and make no share of failures."""
     rows = [{"instruction": f"Why {n}?", "context": f"Passage {n}."} for n in range(4)]
     prompts = prompt_table(rows)
     cut = pl.col("instruction") == "Why 2?"

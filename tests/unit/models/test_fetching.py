@@ -6,6 +6,7 @@ import json
 import shutil
 from types import SimpleNamespace
 
+import httpx2
 import huggingface_hub
 import pytest
 from huggingface_hub.utils import filter_repo_objects
@@ -50,6 +51,8 @@ def hub(tiny_models, tmp_path, monkeypatch):
     def info(self, repo, revision):
         if revision == "nowhere":
             raise OSError("404: no such revision")
+        if revision == "offline":
+            raise httpx2.ConnectError("[Errno -2] Name or service not known")
         return SimpleNamespace(sha=COMMIT)
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
@@ -101,11 +104,12 @@ def test_weights_that_left_the_cache_are_an_error_that_names_the_folder(hub, tmp
     ("changes", "message"),
     [
         ({"revision": "nowhere"}, "could not be fetched: 404"),
+        ({"revision": "offline"}, r"could not be fetched: \[Errno -2\] Name or service not known"),
         ({}, "has no chat template"),
         ({"chat_template": "no/such.jinja"}, "chat template of model 'base' does not exist"),
         ({"template_arguments": {"thinking": False}}, "'base' does not read thinking"),
     ],
-    ids=["revision", "no template", "lost template", "unknown argument"],
+    ids=["revision", "network", "no template", "lost template", "unknown argument"],
 )
 def test_a_model_that_cannot_be_used_leaves_no_folder(hub, tmp_path, changes, message):
     with pytest.raises(UserError, match=message):

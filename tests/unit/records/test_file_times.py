@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from pathlib import Path
@@ -66,6 +67,14 @@ def test_all_results_of_a_finished_study_are_equally_old_in_a_copy(original, tmp
     _copy(original, tmp_path / "copy", monkeypatch)
     restore_times(Path("results/study"), [Path("shipped.csv")])
     assert _times() == [1000, 3000, 3000, 3000]
+
+
+def test_an_input_of_the_recorded_time_is_not_read_again(original, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(hashlib, "file_digest", None)  # reading it would be an error
+        record_times(Path("results/study"), [Path("shipped.csv")])
+    os.utime("shipped.csv")
+    assert restore_times(Path("results/study"), [Path("shipped.csv")]) == 1
 
 
 def test_inputs_of_the_original_may_be_missing_in_a_copy(original, tmp_path, monkeypatch):

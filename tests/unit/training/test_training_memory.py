@@ -6,6 +6,7 @@ import itertools
 from types import SimpleNamespace
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from repository import ROOT
@@ -13,6 +14,7 @@ from repository import ROOT
 from manybaskets.config import load_study
 from manybaskets.config.training import Launch, Training
 from manybaskets.errors import UserError
+from manybaskets.training import fitting
 from manybaskets.training.memory import (
     Passes,
     bytes_of_one_row,
@@ -165,3 +167,14 @@ def test_all_rows_of_a_process_count_where_several_train(
                         seed=1, threads=1, pad=0, vocabulary=10, trackers="", run="")  # fmt: skip
     process.passes_of(task, [{"input_ids": [1] * 7}, {"input_ids": [1] * 40}])
     assert seen == [rows * 40]
+
+
+def test_a_batch_of_one_pass_keeps_the_order_of_its_rows():
+    """Dropout falls on rows by their place: another order would be another training."""
+    lengths = [3, 9, 5]
+    mask = torch.tensor([[1] * length + [0] * (9 - length) for length in lengths])
+    batch = {"input_ids": torch.arange(27).reshape(3, 9), "attention_mask": mask}
+    (one,) = fitting._parts(batch, Passes(tokens=100, checkpointing=False, cost=1000))
+    assert torch.equal(one["input_ids"], batch["input_ids"])
+    several = fitting._parts(batch, Passes(tokens=9, checkpointing=False))
+    assert [part["input_ids"].shape for part in several] == [(1, 9), (1, 5), (1, 3)]

@@ -12,7 +12,7 @@ def nucleus(scores: Any, top_p: float) -> Any:
     """Logits with −∞ outside the nucleus, as transformers' TopPLogitsWarper gives them.
 
     The nucleus is the smallest set of most likely tokens whose probabilities reach `top_p`
-    (Holtzman et al., 2020). Sorting a real vocabulary takes a fifth of a step on a CPU.
+    (Holtzman et al., 2020).
 
     Args:
         scores: logits [rows, vocabulary], after temperature.

@@ -69,15 +69,15 @@ def _download(
     model: HubModel, name: str, revision: str, patterns: Sequence[str]
 ) -> tuple[str, Path]:
     """Download files of a revision to the cache; returns its commit and the folder that lists them."""
+    import httpx2
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         commit = HfApi().model_info(model.repo, revision=revision).sha
         folder = snapshot_download(
             model.repo, revision=commit, allow_patterns=patterns, ignore_patterns=UNWANTED
         )
-    except (HfHubHTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise _unreachable(model, name, error) from None
     return commit, Path(folder)
 
@@ -98,12 +98,12 @@ def fetch_gguf(model: GgufModel, name: str, output: Path) -> None:
     Raises:
         UserError: the Hub cannot be reached or has no such file or revision.
     """
+    import httpx2
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         file = hf_hub_download(str(model.repo), str(model.file), revision=model.revision)
-    except (HfHubHTTPError, OSError) as error:
+    except (httpx2.HTTPError, OSError) as error:
         raise _unreachable(model, name, error) from None
     output.unlink(missing_ok=True)
     output.symlink_to(Path(file).resolve())

@@ -10,8 +10,8 @@ import sys
 def import_libraries(*modules: str) -> None:
     """Import modules without looking for garbage among their objects, now or later.
 
-    Torch and transformers make a few hundred thousand objects that stay; looking through them again
-    and again takes a quarter of the time of their import, and a tenth of a short training.
+    Torch and transformers make a few hundred thousand objects that stay, and each collection would
+    look through all of them again.
 
     Args:
         modules: dotted names, such as `torch` or `transformers.modeling_utils`.

@@ -113,6 +113,8 @@ def _restore_results(results: Path, times: Mapping[str, Sequence[int]]) -> int:
 
 def _seen(file: Path, known: Sequence[Any] | None) -> list[Any]:
     """Digest and time of an input: those of the earlier record where its content is the same."""
+    if known and known[1] == _time(file):
+        return list(known)  # not read again: it may be large
     digest = _digest(file)
     same = known and digest is not None and digest == known[0]
     return [digest, min(known[1], _time(file)) if same else _time(file)]

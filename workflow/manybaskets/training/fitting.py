@@ -207,9 +207,12 @@ def _parts(inputs: dict[str, Any], passes: Passes | None) -> list[dict[str, Any]
     if passes is None:
         return [inputs]
     lengths = inputs["attention_mask"].sum(1).tolist()
+    split = micro_batches(lengths, passes.tokens, passes.cost)
+    if len(split) == 1:
+        return [inputs]  # its rows keep their order, and with it their dropout
     return [
         {key: value[rows, : max(lengths[row] for row in rows)] for key, value in inputs.items()}
-        for rows in micro_batches(lengths, passes.tokens, passes.cost)
+        for rows in split
     ]
 
 

@@ -21,9 +21,8 @@ _ROOM = 0.8  # of what the weights leave free; allocators waste some
 # For the price of a pass: Python and launched kernels of a layer, forward and backward; products a second;
 # products of a token with a weight that is not trained, forward and backward.
 _SECONDS_OF_A_LAYER, _CPU_SPEED, _GPU_SPEED, _PRODUCTS_OF_A_WEIGHT = 2.5e-3, 2e11, 2e14, 4
-USEFUL_COSTS = (
-    16  # a pass of so many times its cost wastes little on CPUs, where larger ones are no faster
-)
+# A pass of so many times its cost wastes little on CPUs, where larger ones are no faster.
+USEFUL_COSTS = 16
 _BASE_BYTES = 1.2e9  # Python, torch and the rows of a process on CPUs
 _LEAST_BYTES = 0.8e9  # the same, without what allocators waste
 
