@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from manybaskets.config.study import Study
-from manybaskets.errors import UserError
 from manybaskets.judging.rubrics import Canary
+from manybaskets.registry import Registry
 
 Score = Callable[[str, str], float]  # of a request and a response
 
@@ -30,25 +30,24 @@ class Rule:
     canaries: tuple[Canary, ...] | None = None
 
 
-_RULES: dict[str, Rule] = {}
+RULES: Registry[Rule] = Registry("rule")
 
 
 def rule(
     rubric: str, about: str, canaries: tuple[Canary, ...] | None = None
 ) -> Callable[[Score], Score]:
-    """Register a function as a rule judge under its own name."""
+    """Register a function as a rule judge under its own name.
+
+    Raises:
+        ValueError: another rule has this name.
+    """
 
     def register(function: Score) -> Score:
         name = function.__name__
-        _RULES[name] = Rule(name, rubric, about, function, canaries)
+        RULES.add(name, Rule(name, rubric, about, function, canaries))
         return function
 
     return register
-
-
-def names() -> list[str]:
-    """Names of all rules."""
-    return sorted(_RULES)
 
 
 def rule_of(name: str) -> Rule:
@@ -57,14 +56,7 @@ def rule_of(name: str) -> Rule:
     Raises:
         UserError: no rule has this name.
     """
-    if name not in _RULES:
-        raise UserError(
-            what=f"there is no rule '{name}'",
-            where="judges.<name>.rule",
-            expected=f"one of {', '.join(names())}",
-            remedy="set `rule` to one of these names",
-        )
-    return _RULES[name]
+    return RULES.get(name, "judges.<name>.rule")
 
 
 def check_rules(study: Study) -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from repository import ROOT
 from robustness_requests import SIZES
 
-from manybaskets import extensions
 from manybaskets.config.loading import load_study
 from manybaskets.config.robustness import Robustness
 from manybaskets.errors import UserError
@@ -37,7 +36,6 @@ from manybaskets.experiments.robustness.templates import (
     sets_only_a_tone,
     used_templates,
 )
-from manybaskets.judging import rule_registry
 from manybaskets.records.ids import digest
 from manybaskets.records.responses import PROMPTS
 from manybaskets.records.writing import read_metadata
@@ -244,10 +242,7 @@ def test_names_of_targets():
         target_names({}, "t", "unheard-of")
 
 
-def test_a_target_without_known_names_stops_a_run_before_it_starts(monkeypatch):
-    # The study's own rules are registered for this test alone.
-    monkeypatch.setattr(extensions, "_LOADED", {})
-    monkeypatch.setattr(rule_registry, "_RULES", dict(rule_registry._RULES))
+def test_a_target_without_known_names_stops_a_run_before_it_starts():
     study = load_study(ROOT / "config/laptop.yaml")
     EXPERIMENTS.get("robustness").warnings(study)
     unknown = study.models["smollm2"].model_copy(update={"family": "unheard-of"})
