@@ -2,11 +2,12 @@
 
     python benchmarks/coverage.py
     python benchmarks/coverage.py --studies 2000 --texts 400
+    python benchmarks/coverage.py --only-texts --swaps 0    (intervals of set-level measures)
 
 Prints tables of the coverage of 95 % intervals and of the share of p < .05 without a difference:
 means and shares under clusters of prompts, skewed values, one and several trainings; whole families,
-and differences that are there; the semantic distance with its jackknife; measures of texts with
-half-samples and swap tests. `SE/sd` is the mean standard error over the true one: above 1 the
+and differences that are there; the semantic distance with its jackknife; measures of texts, of one
+and of three trainings, with half-samples or groups of prompts, and swap tests. `SE/sd` is the mean standard error over the true one: above 1 the
 intervals are too wide. The last line is the simulation error. The designs are those of the unit
 tests, with more studies.
 """
@@ -24,7 +25,7 @@ import polars as pl
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests/unit/support"))
 
-from simulated_studies import Design, Refusals, semantic_study, text_study
+from simulated_studies import Design, Refusals, semantic_study, sentence_study, text_study
 from statistics_rows import prompt_rows
 
 from manybaskets import measures
@@ -33,7 +34,7 @@ from manybaskets.measures.swap_tests import pair_of, swap_p, swap_values
 from manybaskets.statistics import compare
 from manybaskets.statistics.bootstrap import bca
 from manybaskets.statistics.cells import cells
-from manybaskets.statistics.clusters import cluster_halves
+from manybaskets.statistics.clusters import cluster_groups, cluster_halves
 from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.rates import wilson_of
 from manybaskets.statistics.sets import spread
@@ -63,9 +64,12 @@ SHARES = [
     Refusals(0.05, seeds=3, training=0.3),
 ]
 TEXT_MEASURES = [
-    "distinct_2", "self_bleu", "self_bleu@token_budget", "vocabulary", "token_entropy@token_budget",
-    "self_repetition", "heaps_beta", "mtld", "tail_coverage",
+    "distinct_1", "distinct_2", "distinct_2@len_matched", "distinct_2@token_budget", "distinct_3",
+    "self_bleu", "self_bleu@token_budget", "vocabulary", "vocabulary@token_budget", "token_entropy",
+    "token_entropy@token_budget", "self_repetition", "heaps_beta", "heaps_k", "hdd", "mtld", "mattr",
+    "tail_coverage",
 ]  # fmt: skip
+TRAINED_MEASURES = ["distinct_2", "self_bleu", "token_entropy", "heaps_beta", "mtld"]
 
 
 def of_means(studies: int) -> None:
@@ -136,39 +140,49 @@ def of_effects(studies: int) -> None:
 
 
 def of_sets(
-    title: str, names: Sequence[str], simulate, studies: int, draws: int, swaps: int
+    title: str, names: Sequence[str], simulate, studies: int, draws: int, swaps: int = 0
 ) -> None:
-    """Differences of measures of sets between two conditions that are alike, and single values."""
+    """Differences of measures of sets between two conditions that are alike, and single values.
+
+    Args:
+        title: of the table.
+        names: of the measures.
+        simulate: gives the inputs of all trainings of the first condition, then of the second.
+        studies: number of studies.
+        draws: as `statistics.half_samples`.
+        swaps: of the swap tests; 0 for none, as for several trainings.
+    """
     wanted = [measures.get(name) for name in names]
     found: dict[str, list[tuple]] = {name: [] for name in names}
     for study in range(studies):
-        both = simulate(np.random.default_rng(study))
-        ids = both[0].frame["prompt_id"].to_list()
-        halves = cluster_halves(ids, draws, study)
+        runs = simulate(np.random.default_rng(study))
+        ids = runs[0].frame["prompt_id"].to_list()
+        halves, groups = cluster_halves(ids, draws, study), cluster_groups(ids, draws, study)
         rows = [
-            measures.compute(wanted, inputs, model="m", mix=mix, seed=0, prompt_set="test",
-                             all_prompt_ids=ids, draws=halves)
-            for mix, inputs in zip("ab", both, strict=True)
+            measures.compute(wanted, inputs, model="m", mix="ab"[2 * place // len(runs)],
+                             seed=place, prompt_set="test", all_prompt_ids=ids, draws=halves,
+                             groups=groups)
+            for place, inputs in enumerate(runs)
         ]  # fmt: skip
         table = cells(pl.concat(rows))
-        swapped = swap_values(pair_of(*both, ids), wanted, swaps, study)
+        swapped = swap_values(pair_of(*runs, ids), wanted, swaps, study) if swaps else {}
         for name in names:
             first, second = (table[name, "m", mix, "test"] for mix in "ab")
-            difference = first.full[0] - second.full[0]
+            difference = first.full.mean() - second.full.mean()
             of_both, alone = spread(first, second), spread(first)
             low, high = t_interval(difference, of_both.components, 0.95)
-            p = swap_p(swapped[name][None], [0], [0], study)
+            p = swap_p(swapped[name][None], [0], [0], study) if swaps else np.nan
             half = (t_interval(0.0, alone.components, 0.95))[1]
             found[name].append(
                 (difference, low <= 0 <= high, of_both.error, t_p(difference, of_both.components), p,
-                 first.full[0], half, alone.error)
+                 first.full.mean(), half, alone.error)
             )  # fmt: skip
     print(f"\n{title:36} difference: coverage SE/sd  t p<.05  swap p<.05 | alone: coverage SE/sd")
     for name, lines in found.items():
         difference, held, error, t, swap, value, half, alone = np.array(lines, dtype=float).T
         single = np.abs(value - value.mean()) <= half
         print(f"{name:36} {held.mean():20.3f} {error.mean() / difference.std(ddof=1):5.2f} "
-              f"{(t < 0.05).mean():8.3f} {(swap < 0.05).mean():11.3f} | {single.mean():15.3f} "
+              f"{(t < 0.05).mean():8.3f} {(swap < 0.05).mean() if swaps else np.nan:11.3f} | {single.mean():15.3f} "
               f"{alone.mean() / value.std(ddof=1):5.2f}")  # fmt: skip
 
 
@@ -179,15 +193,27 @@ def main() -> None:
     parser.add_argument("--studies", type=int, default=1000, help="of means, shares and semantics")
     parser.add_argument("--texts", type=int, default=200, help="studies of texts")
     parser.add_argument("--prompts", type=int, default=150, help="of a study of texts")
+    parser.add_argument("--draws", type=int, default=200, help="as `statistics.half_samples`")
+    parser.add_argument("--swaps", type=int, default=199, help="of a study of texts; 0 for none")
+    parser.add_argument("--only-texts", action="store_true", help="only the studies of texts")
     given = parser.parse_args()
-    of_means(given.studies)
-    of_shares(given.studies)
-    of_families(given.studies // 2)
-    of_effects(given.studies)
-    names = ["semantic_between", "semantic_sentences"]
-    of_sets("jackknife", names, lambda rng: semantic_study(rng, 100), given.studies // 2, 0, 199)
-    of_sets(f"half-samples of {given.prompts} prompts", TEXT_MEASURES,
-            lambda rng: text_study(rng, given.prompts), given.texts, 100, 199)  # fmt: skip
+    if not given.only_texts:
+        of_means(given.studies)
+        of_shares(given.studies)
+        of_families(given.studies // 2)
+        of_effects(given.studies)
+        names = ["semantic_between", "semantic_sentences"]
+        of_sets(
+            "jackknife", names, lambda rng: semantic_study(rng, 100), given.studies // 2, 0, 199
+        )
+    for title, simulate in (("bags of words", text_study), ("stock sentences", sentence_study)):
+        of_sets(f"{title}, {given.prompts} prompts", TEXT_MEASURES,
+                lambda rng, simulate=simulate: simulate(rng, given.prompts), given.texts,
+                given.draws, given.swaps)  # fmt: skip
+    for drift in (0.0, 0.03, 0.1):
+        of_sets(f"three trainings, drift {drift}", TRAINED_MEASURES,
+                lambda rng, drift=drift: text_study(rng, given.prompts, 3, drift), given.texts,
+                given.draws)  # fmt: skip
     sd = [np.sqrt(0.05 * 0.95 / number) for number in (given.studies, given.texts)]
     print(f"\nsimulation error of 95 %: ±{sd[0]:.3f}; of texts ±{sd[1]:.3f}")
 

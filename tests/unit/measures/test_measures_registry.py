@@ -23,11 +23,13 @@ from manybaskets.measures import (
     measure,
 )
 from manybaskets.records.measured import MEASURED
-from manybaskets.statistics.clusters import cluster_halves
+from manybaskets.records.measured import GROUP_DRAWS, GROUPS, PARTITION_DRAWS
+from manybaskets.statistics.clusters import cluster_groups, cluster_halves
 
 IDS = [f"p{number:02d}" for number in range(8)]
 CONSTANT = {"model": "m", "mix": "human", "seed": 3, "prompt_set": "test"}
 WORDS, BLEU = get("response_words"), get("self_bleu")
+HALVED = replace(BLEU, resampling="halves")
 
 
 def inputs(ids: list[str], **more) -> Inputs:
@@ -84,9 +86,9 @@ def test_several_answers_to_a_prompt_are_averaged() -> None:
 
 def test_set_rows_are_the_measure_on_the_half_samples() -> None:
     given, draws = inputs(IDS), cluster_halves(IDS, 5, 1)
-    rows = compute([BLEU], given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
+    rows = compute([HALVED], given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
     value = dict(zip(rows["draw"], rows["value"], strict=True))
-    evaluate = BLEU.function(given)
+    evaluate = HALVED.function(given)
     assert rows["prompt_id"].null_count() == rows.height == 8
     assert value[0] == evaluate(np.arange(8))
     expected = [evaluate(draw) for draw in draws]
@@ -94,12 +96,26 @@ def test_set_rows_are_the_measure_on_the_half_samples() -> None:
     assert (value[USED], value[EXCLUDED]) == (8, 0)
 
 
+def test_groups_of_prompts_are_left_out_one_and_two_at_a_time() -> None:
+    given, groups = inputs(IDS), cluster_groups(IDS, 31, 1)
+    rows = compute([BLEU], given, **CONSTANT, all_prompt_ids=IDS, groups=groups)
+    drawn = rows.filter(pl.col("draw") > 0).sort("draw")
+    assert drawn["draw"].to_list() == list(range(GROUP_DRAWS, GROUP_DRAWS + 2 * PARTITION_DRAWS))
+    evaluate = BLEU.function(given)
+    assert drawn["value"].to_list() == pytest.approx([evaluate(each) for each in groups])
+    for start in (0, PARTITION_DRAWS):
+        left = [set(range(8)) - set(each) for each in groups[start : start + PARTITION_DRAWS]]
+        assert sorted(row for each in left[:GROUPS] for row in each) == list(range(8))
+        pairs = [left[place] | left[place + 1] for place in range(0, GROUPS, 2)]
+        assert left[GROUPS:] == pairs
+
+
 def test_half_samples_point_at_prompts_and_not_at_rows() -> None:
     answered = [prompt_id for prompt_id in IDS if prompt_id != "p02"]
     given = inputs(answered)
-    rows = compute([BLEU], given, **CONSTANT, all_prompt_ids=IDS, draws=[np.array([1, 2, 3, 7])])
+    rows = compute([HALVED], given, **CONSTANT, all_prompt_ids=IDS, draws=[np.array([1, 2, 3, 7])])
     value = dict(zip(rows["draw"], rows["value"], strict=True))
-    assert value[1] == BLEU.function(given)(np.array([1, 2, 6]))
+    assert value[1] == HALVED.function(given)(np.array([1, 2, 6]))
     assert (value[USED], value[EXCLUDED]) == (7, 1)
 
 
@@ -116,7 +132,7 @@ def test_prompts_whose_answers_do_not_count_are_excluded() -> None:
 
 def test_a_costly_measure_is_evaluated_on_its_first_half_samples_only() -> None:
     given, draws = inputs(IDS), cluster_halves(IDS, 30, 1)
-    wanted = [get("compression_ratio"), BLEU]
+    wanted = [get("compression_ratio"), HALVED]
     rows = compute(wanted, given, **CONSTANT, all_prompt_ids=IDS, draws=draws)
     kept = {
         name: sorted(group["draw"].to_list())
@@ -130,7 +146,7 @@ def test_a_costly_measure_is_evaluated_on_its_first_half_samples_only() -> None:
 
 def test_a_measure_of_sets_may_be_a_plain_function() -> None:
     longest = replace(
-        BLEU, name="longest", function=lambda given: lambda index: float(index.max(initial=-1))
+        HALVED, name="longest", function=lambda given: lambda index: float(index.max(initial=-1))
     )
     draws = [np.array([0, 2]), np.array([], dtype=np.int64)]
     rows = compute([longest], inputs(IDS), **CONSTANT, all_prompt_ids=IDS, draws=draws)

@@ -102,8 +102,14 @@ def semantic_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
     return found
 
 
-def text_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
-    """Two conditions' answers: words of the prompt's topic, common ones and stock phrases."""
+def text_study(
+    rng: np.random.Generator, prompts: int, trainings: int = 1, drift: float = 0.0
+) -> list[Inputs]:
+    """Two conditions' answers: words of the prompt's topic, common ones and stock phrases.
+
+    All trainings of the first condition, then those of the second. Trainings differ in the share
+    of words of the topic, by a standard deviation of `drift` around a half.
+    """
     words = np.array([f"w{place}" for place in range(600)])
     common = 1 / np.arange(1, 601)
     common /= common.sum()
@@ -113,12 +119,13 @@ def text_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
     ids = [f"{place:05d}-0" for place in range(prompts)]
     references = [" ".join(words[rng.choice(600, 15, p=common)]) for _ in ids]
     found = []
-    for _ in range(2):
+    for _ in range(2 * trainings):
         texts = []
+        on_topic = 0.5 + (drift * rng.normal() if drift else 0.0)
         for topic in topics:
             length = 4 + rng.poisson(12)
             own = np.where(
-                rng.random(length) < 0.5,
+                rng.random(length) < on_topic,
                 rng.choice(topic, length),
                 rng.choice(600, length, p=common),
             )
@@ -133,3 +140,36 @@ def text_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
             Inputs(frame=frame, token_budget=prompts * 18, shortest_words=shortest, seed=1)
         )
     return found
+
+
+def sentence_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
+    """Two conditions' answers of whole sentences from a stock with a long tail, one word changed.
+
+    Answers share sentences, as after training on one source, and have one to many of them.
+    """
+    fixed = np.random.default_rng(5)  # the stock is the world's, not the study's
+    words = np.array([f"w{place}" for place in range(3000)])
+    common = 1 / (np.arange(1, 3001) + 2.7)
+    common /= common.sum()
+    stock = [words[fixed.choice(3000, 4 + fixed.poisson(6), p=common)] for _ in range(400)]
+    known = 1 / np.arange(1, 401) ** 1.2
+    known /= known.sum()
+    ids = [f"{place:05d}-0" for place in range(prompts)]
+    topics = rng.choice(3000, (prompts, 3), p=common)
+    references = [" ".join(words[rng.choice(3000, 20, p=common)]) for _ in ids]
+    frames, totals = [], []
+    for _ in range(2):
+        texts = []
+        for topic in topics:
+            sentences = []
+            for number in rng.choice(400, 1 + rng.geometric(0.35), p=known):
+                sentence = stock[number].copy()
+                if rng.random() < 0.7:
+                    sentence[rng.integers(len(sentence))] = words[rng.choice(topic)]
+                sentences.append(" ".join(sentence) + ".")
+            texts.append(" ".join(sentences))
+        frames.append(pl.DataFrame({"prompt_id": ids, "text": texts, "reference": references}))
+        totals.append(sum(len(text.split()) for text in texts))
+    return [
+        Inputs(frame, min(totals), shortest_words=dict.fromkeys(ids, 8), seed=1) for frame in frames
+    ]

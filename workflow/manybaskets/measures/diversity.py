@@ -68,7 +68,14 @@ def _distinct(inputs: Inputs, order: int) -> Evaluation:
     return Evaluation(grams.distinct, grams.totals > 0)
 
 
-@measure(label="Distinct-1", unit="share", direction="higher", level="set", lexical=True)
+@measure(
+    label="Distinct-1",
+    unit="share",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def distinct_1(inputs: Inputs) -> Evaluation:
     """Distinct words / all words of the set; higher is more diverse.
 
@@ -79,7 +86,14 @@ def distinct_1(inputs: Inputs) -> Evaluation:
     return _distinct(inputs, 1)
 
 
-@measure(label="Distinct-2", unit="share", direction="higher", level="set", lexical=True)
+@measure(
+    label="Distinct-2",
+    unit="share",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def distinct_2(inputs: Inputs) -> Evaluation:
     """Distinct bigrams / all bigrams of words, none across answers; higher is more diverse.
 
@@ -89,7 +103,14 @@ def distinct_2(inputs: Inputs) -> Evaluation:
     return _distinct(inputs, 2)
 
 
-@measure(label="Distinct-3", unit="share", direction="higher", level="set", lexical=True)
+@measure(
+    label="Distinct-3",
+    unit="share",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def distinct_3(inputs: Inputs) -> Evaluation:
     """Distinct trigrams / all trigrams of words, none across answers; higher is more diverse.
 
@@ -99,7 +120,14 @@ def distinct_3(inputs: Inputs) -> Evaluation:
     return _distinct(inputs, 3)
 
 
-@measure(label="Distinct-4", unit="share", direction="higher", level="set", lexical=True)
+@measure(
+    label="Distinct-4",
+    unit="share",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def distinct_4(inputs: Inputs) -> Evaluation:
     """Distinct 4-grams / all 4-grams of words, none across answers; higher is more diverse.
 
@@ -110,7 +138,12 @@ def distinct_4(inputs: Inputs) -> Evaluation:
 
 
 @measure(
-    label="N-gram diversity", unit="sum of 4 shares", direction="higher", level="set", lexical=True
+    label="N-gram diversity",
+    unit="sum of 4 shares",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
 )
 def ngram_diversity(inputs: Inputs) -> Evaluation:
     """Sum over n = 1 to 4 of distinct n-grams / all n-grams (0 to 4); higher is more diverse.
@@ -131,6 +164,7 @@ def ngram_diversity(inputs: Inputs) -> Evaluation:
     direction="lower",
     level="set",
     lexical=True,
+    resampling="groups",
 )
 def self_repetition(inputs: Inputs) -> Evaluation:
     """Mean over answers of log(1 + Σ over its distinct 4-grams of the other answers that hold it).
@@ -209,6 +243,7 @@ def _human_words(inputs: Inputs) -> tuple[Corpus, np.ndarray]:
     level="set",
     needs=("responses", "reference"),
     lexical=True,
+    resampling="groups",
 )
 def tail_coverage(inputs: Inputs) -> Evaluation:
     """Expected share of rare human words that occur in the answers, at an equal number of words.

@@ -195,7 +195,14 @@ def _bleu(correct: np.ndarray, lengths: np.ndarray, reference_lengths: np.ndarra
     return np.where(correct.any(axis=1), scores, 0.0)
 
 
-@measure(label="Self-BLEU-3", unit="points (0–100)", direction="lower", level="set", lexical=True)
+@measure(
+    label="Self-BLEU-3",
+    unit="points (0–100)",
+    direction="lower",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def self_bleu(inputs: Inputs) -> Evaluation:
     """Mean BLEU-3 of each answer against all other answers of the set; lower is more diverse.
 
@@ -227,6 +234,7 @@ def _sentence_tokens(inputs: Inputs) -> tuple[list[list[str]], np.ndarray]:
     direction="lower",
     level="set",
     lexical=True,
+    resampling="groups",
 )
 def sentence_between(inputs: Inputs) -> Evaluation:
     """Mean BLEU-3 of each sentence against all sentences of the other answers of the set.

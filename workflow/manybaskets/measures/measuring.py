@@ -14,7 +14,7 @@ from manybaskets.measures.embedding import Vectors
 from manybaskets.measures.tokens import words
 from manybaskets.names import TEST
 from manybaskets.records.responses import _HAS_TEXT, read_responses, valid_answers
-from manybaskets.statistics.clusters import cluster_halves
+from manybaskets.statistics.clusters import cluster_groups, cluster_halves
 
 _VECTORS = frozenset({"embeddings", "reference_embeddings"})
 _ERROR_TEXT = "ERROR_BATCH"  # some batch scripts write the error of a lost batch as its answers
@@ -119,7 +119,7 @@ def measure_runs(
         matched: result of `match_prompts`.
         split: with the human answers.
         truth: correct facts for the embedded world's prompts; None for other datasets.
-        draws: number of half-samples.
+        draws: number of half-samples, and of draws without groups of prompts.
         seed: the study's.
         max_empty_share: share of empty answers above which the stage fails.
 
@@ -154,6 +154,7 @@ def measure_runs(
                 prompt_set=prompt_set,
                 all_prompt_ids=read_responses(file)["prompt_id"].unique().to_list(),
                 draws=cluster_halves(ids, draws, seed),
+                groups=cluster_groups(ids, draws, seed),
                 set_prompt_ids=ids,
             )
         )

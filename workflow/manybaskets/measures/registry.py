@@ -15,12 +15,13 @@ from manybaskets.jobs.progress import Progress
 from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
-from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
+from manybaskets.records.measured import EXCLUDED, GROUP_DRAWS, LEFT_OUT, MEASURED, USED
 
 Need = Literal[
     "responses", "reference", "likelihood", "embeddings", "reference_embeddings", "truth",
     "shortest_words", "scorer",
 ]  # fmt: skip
+Resampling = Literal["halves", "groups"]
 # Between the name of a lexical measure and its variant: self_bleu@len_matched.
 SEPARATOR = "@"
 
@@ -48,6 +49,7 @@ class Measure:
     description: str
     lexical: bool = False
     most_draws: int | None = None
+    resampling: Resampling = "halves"
 
     @property
     def variant(self) -> str:
@@ -73,6 +75,7 @@ def measure(
     prompt_sets: Sequence[str] = (),
     lexical: bool = False,
     most_draws: int | None = None,
+    resampling: Resampling = "halves",
 ) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
     """Register a function as a measure: its name is the function's, its description the docstring.
 
@@ -89,6 +92,10 @@ def measure(
             set-level measure returns an `Evaluation`.
         most_draws: maximum number of half-samples for an expensive measure, which also sets its
             interval's degrees of freedom.
+        resampling: of a set-level measure without a closed form: random `halves` of the prompts, or
+            all prompts without `groups` of them. Groups are right for measures that count what
+            answers share, whose value moves by other steps in a half; halves for those that small
+            changes of the set move by chance, such as clusterings (docs/statistics.md).
     """
 
     def register(function: Callable[[Inputs], Any]) -> Callable[[Inputs], Any]:
@@ -108,6 +115,7 @@ def measure(
             description=(function.__doc__ or "").strip(),
             lexical=lexical,
             most_draws=most_draws,
+            resampling=resampling,
         )
         for variant in variants.variants_of(level) if lexical else ():
             _REGISTRY[f"{name}{SEPARATOR}{variant}"] = replace(
@@ -164,14 +172,15 @@ def compute(
     prompt_set: str,
     all_prompt_ids: Collection[str],
     draws: Sequence[np.ndarray] = (),
+    groups: Sequence[np.ndarray] = (),
     set_prompt_ids: Collection[str] | None = None,
 ) -> pl.DataFrame:
     """Evaluate measures on one run and one prompt set.
 
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
     prompt's value is their mean. A set-level measure gives draw 0 on all its prompts, draw i on
-    half-sample i, and its numbers of prompts as draws `USED` (with an answer that counts) and
-    `EXCLUDED` (the rest). With a closed form it gives, instead of half-samples, rows of draw
+    half-sample i, or `GROUP_DRAWS` + i without groups of prompts, and its numbers of prompts as
+    draws `USED` (with an answer that counts) and `EXCLUDED` (the rest). With a closed form it gives, instead of half-samples, rows of draw
     `LEFT_OUT` with a prompt: its value without that prompt's answers.
 
     Args:
@@ -180,6 +189,7 @@ def compute(
         model, mix, seed, prompt_set: written into every row.
         all_prompt_ids: every prompt of the set, answered or not.
         draws: half-samples, as indices into the sorted ids of `set_prompt_ids`.
+        groups: the prompts without each group (`cluster_groups`), likewise.
         set_prompt_ids: the prompts used by set-level measures (default: all); pass those with a
             valid answer in every condition, so that only matched prompts are compared.
 
@@ -195,12 +205,15 @@ def compute(
     rows_of = _rows_by_prompt(inputs, ids)
     rows_by_prompt = _rows_by_prompt(set_inputs, ids)
     set_rows = [rows_by_prompt[prompt_id] for prompt_id in set_ids]
-    subsets = Subsets(
-        [
-            np.array([row for i in chosen for row in set_rows[i]], dtype=np.int64)
-            for chosen in [range(len(set_ids)), *draws]
-        ],
-        set_inputs.frame.height,
+    subsets, partitions = (
+        Subsets(
+            [
+                np.array([row for i in chosen for row in set_rows[i]], dtype=np.int64)
+                for chosen in [range(len(set_ids)), *resamples]
+            ],
+            set_inputs.frame.height,
+        )
+        for resamples in (draws, groups)
     )
     group = np.repeat(np.arange(len(set_ids)), [len(rows) for rows in set_rows])
 
@@ -219,19 +232,28 @@ def compute(
             progress.add(1)
             continue
         evaluate = wanted.function(set_inputs)
+        without_groups = None
         if isinstance(evaluate, Evaluation) and evaluate.left_out:
             without = evaluate.left_out(subsets.indices[0], group, len(set_ids))
             for prompt_id, value in zip(set_ids, without, strict=True):
                 found.append((wanted.name, prompt_id, LEFT_OUT, _finite(value)))
             drawn = subsets.first(1)
+        elif wanted.resampling == "groups":
+            drawn = partitions
+            if isinstance(evaluate, Evaluation) and evaluate.without_groups:
+                drawn, without_groups = partitions.first(1), evaluate.without_groups(partitions)
         else:
             drawn = subsets if wanted.most_draws is None else subsets.first(1 + wanted.most_draws)
         values, counted = _evaluated(evaluate, drawn)
+        if without_groups is not None:
+            values = [values[0], *without_groups[1:]]
         used = set_inputs.frame["prompt_id"].filter(pl.Series(counted)).n_unique()
         found.append((wanted.name, None, EXCLUDED, float(len(ids) - used)))
         found.append((wanted.name, None, USED, float(used)))
+        first = GROUP_DRAWS if wanted.resampling == "groups" else 1
         for draw, value in enumerate(values):
-            found.append((wanted.name, None, draw, _finite(value)))
+            number = first + draw - 1 if draw else 0
+            found.append((wanted.name, None, number, _finite(value)))
         progress.add(1)
 
     name, prompt_id, draw, value = zip(*found, strict=True) if found else ((), (), (), ())

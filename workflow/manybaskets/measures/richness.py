@@ -123,6 +123,7 @@ def half_budget(inputs: Inputs, total: int) -> int:
     direction="higher",
     level="set",
     lexical=True,
+    resampling="groups",
 )
 def vocabulary(inputs: Inputs) -> Evaluation:
     """Expected number of distinct words in half as many words as the shortest condition has.
@@ -203,7 +204,14 @@ def _growth_fit(
     return float(np.exp(log_v.mean() - beta * log_n.mean())), beta, r2
 
 
-@measure(label="Heaps' β", unit="exponent", direction="higher", level="set", lexical=True)
+@measure(
+    label="Heaps' β",
+    unit="exponent",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def heaps_beta(inputs: Inputs) -> Evaluation:
     """Exponent β of Heaps' law V(N) = K·N^β; higher: new words keep coming. Read it with `heaps_k`.
 
@@ -216,19 +224,35 @@ def heaps_beta(inputs: Inputs) -> Evaluation:
     return Evaluation(lambda subsets: _heaps(inputs, subsets)[:, 1], _has_words(inputs))
 
 
-@measure(label="Heaps' K", unit="words", direction="none", level="set", lexical=True)
+@measure(
+    label="Heaps' K", unit="words", direction="none", level="set", lexical=True, resampling="groups"
+)
 def heaps_k(inputs: Inputs) -> Evaluation:
     """Factor K of Heaps' law, fitted together with `heaps_beta`, to which it is negatively tied."""
     return Evaluation(lambda subsets: _heaps(inputs, subsets)[:, 0], _has_words(inputs))
 
 
-@measure(label="R² of Heaps' law", unit="share", direction="none", level="set", lexical=True)
+@measure(
+    label="R² of Heaps' law",
+    unit="share",
+    direction="none",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def heaps_r2(inputs: Inputs) -> Evaluation:
     """Share of the variance of log V that the fit of `heaps_k` and `heaps_beta` explains."""
     return Evaluation(lambda subsets: _heaps(inputs, subsets)[:, 2], _has_words(inputs))
 
 
-@measure(label="Heaps' law holds", unit="1 or 0", direction="none", level="set", lexical=True)
+@measure(
+    label="Heaps' law holds",
+    unit="1 or 0",
+    direction="none",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def heaps_fit_ok(inputs: Inputs) -> Evaluation:
     """1 where R² of Heaps' law is at least 0.99, else 0: then do not read `heaps_k`, `heaps_beta`."""
 

@@ -74,11 +74,14 @@ class Evaluation:
         counted: mask of rows that count; the others are left out.
         left_out: if there is a closed form: from rows, the group of each (0, 1, …, ascending) and
             the number of groups, the values on all rows except one group, for every group.
+        without_groups: values on all rows (the first set) and without groups of prompts, if they are
+            not simply `many`; only the spread of those without groups is used.
     """
 
     many: Callable[[Subsets], np.ndarray]
     counted: np.ndarray
     left_out: Callable[[np.ndarray, np.ndarray, int], np.ndarray] | None = None
+    without_groups: Callable[[Subsets], np.ndarray] | None = None
 
     def __call__(self, index: np.ndarray) -> float:
         return float(self.many(Subsets([index], len(self.counted)))[0])

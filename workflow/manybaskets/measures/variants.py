@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from manybaskets.measures.inputs import Inputs
-from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.subsets import Evaluation, Subsets, distinct
 from manybaskets.measures.tokens import corpus_of, first_words
+from manybaskets.records.measured import GROUPS, PARTITION_DRAWS
 
 LEN_MATCHED = "len_matched"
 TOKEN_BUDGET = "token_budget"
@@ -108,9 +109,51 @@ def _within_budget(function: Function) -> Function:
         everything = Subsets([np.arange(rows)], rows)
         taken = np.zeros(rows, dtype=bool)
         taken[budgeted(inputs, everything).indices[0]] = True
+
+        def without_groups(subsets: Subsets) -> np.ndarray:
+            left = inputs.shared(("without groups", subsets), lambda: kept(subsets))
+            return _at_equal_words(
+                whole.many(left), left, corpus_of(inputs).lengths, inputs.prompt_numbers()
+            )
+
+        def kept(subsets: Subsets) -> Subsets:
+            return Subsets([each[taken[each]] for each in subsets.indices], rows, whole=subsets)
+
         return Evaluation(
             many=lambda subsets: whole.many(budgeted(inputs, subsets)),
             counted=whole.counted & taken,
+            without_groups=without_groups,
         )
 
     return variant
+
+
+def _at_equal_words(
+    values: np.ndarray, left: Subsets, lengths: np.ndarray, prompt: np.ndarray
+) -> np.ndarray:
+    """Values on what groups leave of the answers within the budget, as if at an equal share of words.
+
+    Reading on to the budget without each group would add answers at the end by chance, which hides
+    the group's effect. Instead, the surplus of words that is left is taken off by the value's slope
+    over words: mean values without one, or two, groups against the value of all, by the words that
+    they lack on average.
+
+    Args:
+        values: on the answers within the budget of all rows (first), and without groups.
+        left: these answers.
+        lengths: words of each answer.
+        prompt: prompt of each answer.
+    """
+    words = np.array([lengths[index].sum() for index in left.indices], dtype=np.float64)
+    prompts = np.array([len(distinct(prompt[index])) for index in left.whole.indices])
+    share = prompts / max(prompts[0], 1)
+    lacking = (1.0 - share) * words[0]
+    surplus = words - share * words[0]
+    equal = values.copy()
+    two = (np.arange(len(values)) - 1) % PARTITION_DRAWS >= GROUPS
+    for sets in (~two, two):
+        sets[0] = False
+        if lacking[sets].sum() > 0:
+            slope = (values[0] - np.nanmean(values[sets])) / lacking[sets].mean()
+            equal[sets] -= slope * surplus[sets]
+    return equal

@@ -11,6 +11,11 @@ USED = -1
 EXCLUDED = -2
 # Such a row holds a set-level measure's value on all prompts of the set except this one.
 LEFT_OUT = -3
+# Draws from this number on leave out groups of prompts: GROUPS draws without one group each, then
+# GROUPS / 2 without two groups each (the first two, the next two, …), partition after partition.
+GROUP_DRAWS = 10_000
+GROUPS = 20
+PARTITION_DRAWS = GROUPS + GROUPS // 2
 
 MEASURED = pl.Schema(
     {
@@ -20,7 +25,7 @@ MEASURED = pl.Schema(
         "seed": pl.Int64,
         "prompt_set": pl.String,
         "prompt_id": pl.String,  # null for a measure of a whole set
-        "draw": pl.Int32,  # set-level measures: 0 all prompts; 1, 2, … half-samples; -1, -2 prompts used, left out
+        "draw": pl.Int32,  # set-level measures: 0 all prompts; 1, 2, … resamples; -1, -2 prompts used, left out
         "value": pl.Float64,  # null if the prompt is excluded
     }
 )
