@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -140,7 +141,13 @@ def of_effects(studies: int) -> None:
 
 
 def of_sets(
-    title: str, names: Sequence[str], simulate, studies: int, draws: int, swaps: int = 0
+    title: str,
+    names: Sequence[str],
+    simulate,
+    studies: int,
+    draws: int,
+    swaps: int = 0,
+    half_samples: bool = False,
 ) -> None:
     """Differences of measures of sets between two conditions that are alike, and single values.
 
@@ -151,8 +158,11 @@ def of_sets(
         studies: number of studies.
         draws: as `statistics.half_samples`.
         swaps: of the swap tests; 0 for none, as for several trainings.
+        half_samples: whether all measures use half-samples, for comparison.
     """
     wanted = [measures.get(name) for name in names]
+    if half_samples:
+        wanted = [replace(each, resampling="halves") for each in wanted]
     found: dict[str, list[tuple]] = {name: [] for name in names}
     for study in range(studies):
         runs = simulate(np.random.default_rng(study))
@@ -195,6 +205,7 @@ def main() -> None:
     parser.add_argument("--prompts", type=int, default=150, help="of a study of texts")
     parser.add_argument("--draws", type=int, default=200, help="as `statistics.half_samples`")
     parser.add_argument("--swaps", type=int, default=199, help="of a study of texts; 0 for none")
+    parser.add_argument("--half-samples", action="store_true", help="of all measures of texts")
     parser.add_argument("--only-texts", action="store_true", help="only the studies of texts")
     given = parser.parse_args()
     if not given.only_texts:
@@ -209,11 +220,11 @@ def main() -> None:
     for title, simulate in (("bags of words", text_study), ("stock sentences", sentence_study)):
         of_sets(f"{title}, {given.prompts} prompts", TEXT_MEASURES,
                 lambda rng, simulate=simulate: simulate(rng, given.prompts), given.texts,
-                given.draws, given.swaps)  # fmt: skip
+                given.draws, given.swaps, given.half_samples)  # fmt: skip
     for drift in (0.0, 0.03, 0.1):
         of_sets(f"three trainings, drift {drift}", TRAINED_MEASURES,
                 lambda rng, drift=drift: text_study(rng, given.prompts, 3, drift), given.texts,
-                given.draws)  # fmt: skip
+                given.draws, half_samples=given.half_samples)  # fmt: skip
     sd = [np.sqrt(0.05 * 0.95 / number) for number in (given.studies, given.texts)]
     print(f"\nsimulation error of 95 %: ±{sd[0]:.3f}; of texts ±{sd[1]:.3f}")
 

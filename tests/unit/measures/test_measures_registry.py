@@ -22,8 +22,7 @@ from manybaskets.measures import (
     get,
     measure,
 )
-from manybaskets.records.measured import MEASURED
-from manybaskets.records.measured import GROUP_DRAWS, GROUPS, PARTITION_DRAWS
+from manybaskets.records.measured import GROUP_DRAWS, GROUPS, MEASURED, PARTITION_DRAWS
 from manybaskets.statistics.clusters import cluster_groups, cluster_halves
 
 IDS = [f"p{number:02d}" for number in range(8)]

@@ -228,7 +228,8 @@ class Statistics(Section):
     half_samples: int = Field(
         200,
         ge=20,
-        description="Number of half-samples for measures that duplicated prompts would bias.",
+        description="Number of half-samples for measures that duplicated prompts would bias, and of draws without "
+        "groups of prompts (in partitions of 30).",
     )
     answer_swaps: int = Field(
         999,
