@@ -24,8 +24,8 @@ Select measures with the config keys `measures`, `prompt_sets.<name>.measures` a
 
 A *per-prompt measure* has one value per response; its mean has a bootstrap interval over prompts and
 training seeds.
-A *set-level measure* has one value per set of responses; its interval comes from random halves of the
-prompts, or from leaving out one prompt at a time.
+A *set-level measure* has one value per set of responses; its interval comes from leaving out
+single prompts or groups of prompts, or from random halves of them.
 [statistics.md](statistics.md) describes intervals, tests and corrections.
 
 To add a measure, see [CONTRIBUTING.md](../CONTRIBUTING.md#a-measure).

@@ -180,8 +180,9 @@ def compute(
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
     prompt's value is their mean. A set-level measure gives draw 0 on all its prompts, draw i on
     half-sample i, or `GROUP_DRAWS` + i without groups of prompts, and its numbers of prompts as
-    draws `USED` (with an answer that counts) and `EXCLUDED` (the rest). With a closed form it gives, instead of half-samples, rows of draw
-    `LEFT_OUT` with a prompt: its value without that prompt's answers.
+    draws `USED` (with an answer that counts) and `EXCLUDED` (the rest). With a closed form it
+    gives, instead of half-samples, rows of draw `LEFT_OUT` with a prompt: its value without that
+    prompt's answers.
 
     Args:
         measures: measures to compute.

@@ -2,7 +2,7 @@
 
 The unit is the cluster of prompts with the same text. Per-prompt measures have a bootstrap over
 clusters, widened by the spread of the training seeds; set-level measures, which duplicates would
-bias, get their spread from random halves of the prompts or from leaving out each prompt. Every
+bias, get their spread from leaving out single prompts or groups of them, or from random halves. Every
 number is reported with the number of prompts used and excluded.
 """
 
