@@ -2,6 +2,17 @@
 
 from __future__ import annotations
 
+import re
+
+# Terminals obey them, or they cannot be encoded: control characters but tab and line end, marks that
+# reorder text, halves of surrogate pairs.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """Text for a terminal or a log: characters that steer a terminal are written as escapes."""
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
 
 class UserError(Exception):
     """A problem with the input, the config or the machine that the user can fix.
@@ -18,7 +29,10 @@ class UserError(Exception):
         super().__init__(what, where, expected, remedy)
 
     def __str__(self) -> str:
-        return f"{self.what}\n  where:    {self.where}\n  expected: {self.expected}\n  to do:    {self.remedy}"
+        return printable(
+            f"{self.what}\n  where:    {self.where}\n  expected: {self.expected}\n"
+            f"  to do:    {self.remedy}"
+        )
 
 
 class PassingError(UserError):

@@ -23,6 +23,13 @@ from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.generation.replay import given_answers, replayed_files
 from manybaskets.jobs.devices import has_gpus
 from manybaskets.jobs.environment import pass_on_extensions, prepare_jobs
+from manybaskets.jobs.run_identity import (
+    begin_run,
+    changed_files,
+    code_of,
+    driver_settings,
+    end_run,
+)
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.judging.rubrics import check_rubrics
 from manybaskets.judging.rule_registry import check_rules
@@ -51,6 +58,7 @@ from manybaskets.records.file_times import (
     record_times,
     restore_times,
 )
+from manybaskets.records.made_files import restore_remade
 from manybaskets.records.measured import SOURCES
 from manybaskets.report.all_tables import needed_frames, table_names
 from manybaskets.report.experiment_sections import experiment_inputs
@@ -79,7 +87,9 @@ def outside_inputs():
 
 
 try:
-    SETTINGS, CONFIG_FILES = loading.settings_of_run(
+    # A job of a batch scheduler reads what its driver planned with: the files may have changed since.
+    planned = None if workflow.is_main_process else driver_settings()
+    SETTINGS, CONFIG_FILES = planned or loading.settings_of_run(
         config, workflow.configfiles, ROOT / "config/config.yaml"
     )
     STUDY = loading.parse_study(SETTINGS, CONFIG_FILES)
@@ -93,7 +103,13 @@ try:
     STUDY_EXPERIMENTS = experiments_of(STUDY)
     GIVEN = [FILES.data, *(FILES.stage(each.files) for each in STUDY_EXPERIMENTS)]
     if workflow.is_main_process:
+        CODE = code_of(
+            [ROOT / "workflow", ROOT / "resources"],
+            [ROOT / "Snakefile", *STUDY.extensions],
+        )
+        CONFIGS = code_of([], workflow.configfiles or [ROOT / "config/config.yaml"])
         restore_times(FILES.results, outside_inputs())
+        restore_remade(FILES.results)
     ABSENT = absent_inputs(FILES.results)
     check_given_models(STUDY, ABSENT)
     check_targets_modules(STUDY, FILES)

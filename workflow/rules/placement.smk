@@ -177,9 +177,21 @@ onstart:
         check_folder_models(STUDY, used, FILES.models.checked())
     except UserError as error:
         raise WorkflowError(f"\n{error}") from None
+    begin_run(SETTINGS, CONFIG_FILES, CODE)
+
+
+def close_run():
+    """Forget what this run planned with, and say that its results are not of a changed config."""
+    end_run()
+    for file in changed_files(CONFIGS):
+        logger.warning(
+            f"! {file} changed during the run, whose results are those of the config at its start; "
+            "run the same command again for the changed one"
+        )
 
 
 onsuccess:
+    close_run()
     asked = workflow.dag_settings
     everything = set(asked.targets) <= {"all"} and not (
         asked.until or asked.omit_from
@@ -188,6 +200,7 @@ onsuccess:
 
 
 onerror:
+    close_run()
     record_times(FILES.results, outside_inputs())
     # Printed last, below the output of all other jobs.
     print(f"\n{failed_in_run(FILES, BEGUN)}\n", file=sys.stderr)

@@ -7,11 +7,14 @@ import sys
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from repository import LIBRARY
 
+from manybaskets.errors import UserError
 from manybaskets.jobs import installation
 from manybaskets.jobs.journal import Journal
+from manybaskets.records.made_files import check_inputs
 
 
 def run_job(log: Path, body: str) -> subprocess.CompletedProcess:
@@ -113,3 +116,80 @@ def test_sigterm_ends_the_job_in_order_and_keeps_its_rows(tmp_path):
     with Journal(tmp_path / "work", {}) as journal:
         keys = sorted(map(int, journal.rows))
     assert len(keys) > 5 and keys == list(range(len(keys)))
+
+
+HOSTILE = "a server says \x1b[2J\x07 and \udcff, then \u202etxt.exe"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"raise UserError({HOSTILE!r}, 'here', 'right', 'wait')",
+        f"raise ValueError({HOSTILE!r})",
+        f"print({HOSTILE!r}); raise UserError('wrong', 'here', 'right', 'wait')",
+        f"raise KeyError({{'column': {HOSTILE!r}}})",
+    ],
+    ids=["user", "unforeseen", "printed", "quoted"],
+)
+def test_what_steers_a_terminal_is_shown_as_an_escape_and_the_lock_is_released(tmp_path, body):
+    done = run_job(tmp_path / "log", body)
+    log = (tmp_path / "log").read_text(encoding="utf-8")
+    assert done.returncode == 1 and "ERROR" in done.stderr and "ERROR" in log
+    for text in (done.stderr, log):
+        assert not [character for character in "\x1b\x07\udcff\u202e" if character in text]
+    assert "\\x1b[2J" in log and "\\udcff" in log
+    assert not list(tmp_path.glob(".log.lock"))
+
+
+def test_a_progress_bar_stays_one_line(tmp_path):
+    assert run_job(tmp_path / "log", "print('\\r50 %', end=''); print('\\r99 %')").returncode == 0
+    assert (tmp_path / "log").read_bytes() == b"\r50 %\r99 %\n"
+
+
+def test_a_full_disk_that_a_library_reports_is_told_without_a_traceback(tmp_path):
+    body = "import polars; raise polars.exceptions.ComputeError('No space left on device')"
+    done = run_job(tmp_path / "log", body)
+    assert "the disk is full" in done.stderr and "looks like a bug" not in done.stderr
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+OF_SNAKEMAKE = """
+import sys; sys.path.insert(0, {library!r})
+from pathlib import Path
+from types import SimpleNamespace
+from manybaskets.jobs.job import job
+snakemake = SimpleNamespace(
+    rule="collect", input=["results/s/shard.parquet"], output=["results/s/answers.txt"]
+)
+with job("results/s/logs/collect.log"):
+    {body}
+"""
+
+
+def run_script(folder: Path, body: str) -> subprocess.CompletedProcess:
+    """A script of a rule, which reads a shard and writes answers, with a terminal that says yes."""
+    code = OF_SNAKEMAKE.format(library=str(LIBRARY), body=body)
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, input="yes\n" * 9
+    )
+
+
+def test_a_job_records_its_outputs_and_the_next_one_checks_them(tmp_path):
+    shard = tmp_path / "results/s/shard.parquet"
+    shard.parent.mkdir(parents=True)
+    write = "Path(snakemake.output[0]).write_text('answers')"
+    pl.DataFrame({"text": ["a"]}).write_parquet(shard)
+    assert run_script(tmp_path, write).returncode == 0
+    with pytest.raises(UserError, match="the content of .*answers.txt changed"):
+        (tmp_path / "results/s/answers.txt").write_text("Answers")
+        check_inputs(tmp_path / "results/s", [tmp_path / "results/s/answers.txt"])
+    shard.write_bytes(b"")
+    done = run_script(tmp_path, write)
+    assert done.returncode == 1
+    assert "results/s/shard.parquet is empty" in done.stderr and "rm -r" in done.stderr
+
+
+def test_a_job_has_no_terminal_that_could_answer_a_library(tmp_path):
+    """`yes | snakemake` must not agree to run code from a model's folder."""
+    done = run_script(tmp_path, "input('Run custom code? [y/N] ')")
+    assert done.returncode == 1 and "EOFError" in done.stderr

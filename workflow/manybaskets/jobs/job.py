@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import errno
+import io
 import json
 import logging
 import os
@@ -12,13 +12,17 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from manybaskets.errors import PassingError, UserError
+from manybaskets.errors import PassingError, UserError, printable
 from manybaskets.extensions import load_passed_on
+from manybaskets.jobs.causes import cause_of
 from manybaskets.jobs.devices import claimed
 from manybaskets.jobs.environment import RUN
 from manybaskets.jobs.installation import missing_package
 from manybaskets.jobs.locks import WriterLock
+from manybaskets.jobs.run_identity import check_code
+from manybaskets.records.made_files import check_inputs, record_outputs
 
 
 class Stopped(BaseException):
@@ -39,10 +43,15 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
     first. If two jobs share a log, they do the same work, and the second one stops. After a
     UserError, further attempts in the same run stop at once.
 
+    A job of Snakemake first checks that the code is that of its run and that its inputs are what
+    other jobs wrote; when it ends, the digests of its outputs are recorded.
+
     Args:
         gpus: number of GPUs that the job was given, or may claim on a machine without a scheduler.
     """
     signal.signal(signal.SIGTERM, _stop)
+    # Otherwise a failed write to a log on a full disk would print a traceback.
+    logging.raiseExceptions = False
     terminal = sys.stderr
     path = Path(log_path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,7 +62,7 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
         refusal = refusal_of(path)
         if refusal:
             raise _Refused(refusal)
-        stream = open(path, "w", encoding="utf-8", buffering=1)  # noqa: SIM115 - open to the end
+        stream = _Log(path, "w")
         logging.basicConfig(
             stream=stream, level=logging.INFO, format="%(asctime)s %(message)s", force=True
         )
@@ -64,7 +73,8 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
             claimed(gpus),
         ):
             load_passed_on()
-            yield
+            with _checked_files(path):
+                yield
         stream.close()
         lock.release()
         return
@@ -74,18 +84,6 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
         message = f"{error}"
         if not isinstance(error, PassingError):
             _refuse(path, message)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            message = _unexpected(error, stream)
-        else:
-            message = str(
-                UserError(
-                    what="the disk is full",
-                    where=str(error.filename or "the results folder or the temporary folder"),
-                    expected="space for this stage's output",
-                    remedy="free disk space and rerun the same command: finished rows are kept",
-                )
-            )
     except Stopped:
         message = str(
             UserError(
@@ -100,18 +98,69 @@ def job(log_path: str | Path, gpus: int = 0) -> Iterator[None]:
         missing = missing_package(error)
         message = str(missing) if missing else _unexpected(error, stream)
     except Exception as error:
-        message = _unexpected(error, stream)
-    # The terminal first: on a full disk the log cannot be written.
-    terminal.write(f"\nERROR: {message}\n  log:      {path}\n\n")
-    terminal.flush()
-    with contextlib.suppress(OSError):
+        cause = cause_of(error)
+        message = str(cause) if cause else _unexpected(error, stream)
+    try:
+        # The terminal first: on a full disk the log cannot be written.
+        terminal.write(f"\nERROR: {message}\n  log:      {path}\n\n")
+        terminal.flush()
         # If a job stopped before its work began, an existing log belongs to another job.
-        stream = stream or open(path, "a", encoding="utf-8")  # noqa: SIM115
+        stream = stream or _Log(path, "a")
         stream.write(f"\nERROR: {message}\n")
         stream.flush()
-    lock.release()
-    # No SystemExit: libraries' exit handlers must not bury the message under their own.
-    os._exit(1)
+    except OSError:
+        pass
+    finally:
+        lock.release()
+        # No SystemExit: libraries' exit handlers must not bury the message under their own.
+        os._exit(1)
+
+
+class _Log(io.TextIOWrapper):
+    """The log of a job, without characters that would steer the terminal that shows it."""
+
+    def __init__(self, path: Path, mode: str) -> None:
+        super().__init__(open(path, f"{mode}b"), encoding="utf-8", line_buffering=True)  # noqa: SIM115 - open to the end
+
+    def write(self, text: str) -> int:
+        # A progress bar goes back to the start of its line.
+        bar = "\r" if text.startswith("\r") else ""
+        return super().write(bar + printable(text.removeprefix("\r")))
+
+
+@contextlib.contextmanager
+def _checked_files(log_path: Path) -> Iterator[None]:
+    """Check the code and the inputs of a job of Snakemake, and record its outputs.
+
+    A script finds what it is to read and write in its own `snakemake`; without one, as in a test,
+    there is nothing to check.
+    """
+    asked = getattr(sys.modules["__main__"], "snakemake", None)
+    results = _results_of(log_path)
+    if asked is None or results is None:
+        yield
+        return
+    _close_terminal()
+    check_code()
+    inputs, outputs = _paths(asked.input), _paths(asked.output)
+    check_inputs(results, inputs)
+    yield
+    record_outputs(results, outputs, inputs, asked.rule)
+
+
+def _paths(files: Any) -> list[Path]:
+    return [Path(file) for file in files]
+
+
+def _results_of(log_path: Path) -> Path | None:
+    """Folder of the study, by the path of a log."""
+    return next((each.parent for each in log_path.parents if each.name == "logs"), None)
+
+
+def _close_terminal() -> None:
+    """Answer every question that a library asks with an end of file."""
+    with open(os.devnull, "rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
 
 
 def refusal_of(log_path: str | Path) -> str | None:
@@ -145,7 +194,7 @@ def _unexpected(error: Exception, stream) -> str:
     if stream:
         with contextlib.suppress(OSError):
             traceback.print_exc(file=stream)
-    return (
+    return printable(
         f"{type(error).__name__}: {error}\n  Unexpected error (this looks like a bug, not a "
         "mistake in your input). The full traceback is in the log."
     )

@@ -8,7 +8,6 @@ everything else, which may quote a prompt or an answer, goes to a log in the res
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 from manybaskets.errors import PassingError, UserError
+from manybaskets.jobs.causes import cause_of
 
 NOTICE = """This folder contains prompts that ask for harmful content, models' answers to them, and
 judges' reasons. It is the material of a safety evaluation.
@@ -39,7 +39,6 @@ _SPEAK_FREELY = (
     "manybaskets.jobs.locks",
     "manybaskets.models.",
 )
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _USUAL_MASK = os.umask(0)
 os.umask(_USUAL_MASK)
 
@@ -110,12 +109,10 @@ def withheld(folder: Path, log_path: str | Path) -> Iterator[None]:
                 expected="a job that finishes without errors",
                 remedy="read the message in this file, which only you can open",
             ) from None
-        except OSError as error:
-            if error.errno in _DISK_FULL:
-                raise
-            traceback.print_exc(file=stream)
-            raise _reduced(error, path) from None
         except Exception as error:
+            cause = cause_of(error)
+            if cause:
+                raise cause from None
             traceback.print_exc(file=stream)
             raise _reduced(error, path) from None
 
