@@ -15,6 +15,7 @@ sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.cards.adapter_card import adapter_card_settings
 from manybaskets.config import loading
+from manybaskets.config.blends import comparable_blends, declared_measures
 from manybaskets.config.operations import operations_of_jobs
 from manybaskets.config.participants import embedded_sources, prompt_readers
 from manybaskets.errors import UserError
@@ -36,6 +37,7 @@ from manybaskets.judging.rule_registry import check_rules
 from manybaskets.layout import WILDCARDS, Files, check_given
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
 from manybaskets.measures.selection import (
+    best_directions,
     swapped_families,
     swapped_runs,
     swapped_sources,

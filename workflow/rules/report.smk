@@ -1,6 +1,9 @@
 """Statistics, tables, figures, report: all from measured rows, without a model."""
 
 
+BLENDS = comparable_blends(STUDY)
+
+
 rule summarise:
     """Intervals of every condition, paired comparisons within the declared families."""
     input:
@@ -11,6 +14,7 @@ rule summarise:
         comparisons=FILES.statistics.table("comparisons"),
         seeds=FILES.statistics.table("seeds"),
         distributions=FILES.statistics.table("distributions"),
+        **({"blends": FILES.statistics.table("blends")} if BLENDS else {}),
     log:
         FILES.log("statistics/summarise"),
     benchmark:
@@ -22,6 +26,9 @@ rule summarise:
         families={
             name: family.model_dump() for name, family in STUDY.comparisons.items()
         },
+        blends={name: asdict(blend) for name, blend in BLENDS.items()},
+        declared_measures=declared_measures(STUDY),
+        directions=best_directions(STUDY),
         seed=STUDY.seed,
         version=stage_version("summarise"),
     message:

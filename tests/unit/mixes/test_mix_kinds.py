@@ -10,6 +10,7 @@ import yaml
 from extension_files import extended
 from repository import ROOT
 
+from manybaskets.config.blends import blends_of
 from manybaskets.config.documentation import configuration_page, json_schema
 from manybaskets.config.loading import parse_study
 from manybaskets.config.mixes import (
@@ -25,7 +26,6 @@ from manybaskets.config.mixes import (
 from manybaskets.errors import UserError
 from manybaskets.mixes.assignment import assign
 from manybaskets.published.condition_groups import groups_of
-from manybaskets.report.study_tables import Order
 from manybaskets.scoring.divergence import comparisons_of
 
 SHIPPED = yaml.safe_load((ROOT / "config/config.yaml").read_text())
@@ -83,7 +83,8 @@ def test_what_a_mix_assigns_has_its_shares():
 def test_a_weighted_mix_of_one_source_is_a_single_everywhere():
     """In tables, in comparisons of distributions and in the published groups."""
     config = study(alone=ALONE)
-    assert "alone" in Order.of(config).singles and "alone" not in Order.of(config).multis
+    blends = blends_of(config)
+    assert "alone" not in blends and "multi" in blends
     made_of = {name: config.mixes[name].composition for name in ("alone", "multi", "human")}
     pairs = comparisons_of(made_of, dict.fromkeys(made_of, [1]))
     assert ("multi", "alone") in [(each.first[0], each.second[0]) for each in pairs]
@@ -101,7 +102,7 @@ def test_the_config_takes_a_kind_of_ones_own(coin):
     own = study(own=COIN)
     assert own.mixes["own"].model_dump() == COIN
     assert own.mix_sources("own") == ["llama", "qwen"]
-    assert "own" in Order.of(own).multis and own.mixes["own"].group == "coin"
+    assert "own" in blends_of(own) and own.mixes["own"].group == "coin"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,16 @@ import fabricated_figures as fabricated
 import matplotlib as mpl
 import polars as pl
 import pytest
-from fabricated_results import KINDS, compared, condition, difference, lookup, summary
+from fabricated_results import (
+    KINDS,
+    blended,
+    blends,
+    compared,
+    condition,
+    difference,
+    lookup,
+    summary,
+)
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.presentation.figures import figure_style, intervals, panel_drawing
@@ -49,6 +58,10 @@ KNOWN = pl.DataFrame(
 MEASURES = ["entropy", "own_nll"]
 PANELS = [[name, "test"] for name in MEASURES]
 PAIRED = compared(*(difference(m, mix) for m in MEASURES for mix in KINDS if mix != "human"))
+BLENDED = blends(
+    *(blended(m, value, against=kind) for m in MEASURES
+      for value, kind in zip((0.5, -0.1, 0.0), intervals.BLEND_KINDS, strict=True))
+)  # fmt: skip
 MEMBERS = {"single-llama": ["llama"], "single-qwen": ["qwen"], "multi": ["llama", "qwen"]}
 
 # Each figure of planted data, and of tables without rows.
@@ -58,6 +71,9 @@ FIGURES = {
     ),
     "differences": lambda stem, rows: intervals.draw_differences(
         rows(PAIRED), "against-human", stem, panels=PANELS, look=LOOK, lookup=lookup
+    ),
+    "multi-against-singles": lambda stem, rows: intervals.draw_blends(
+        rows(BLENDED), stem, mixes=["multi"], panels=PANELS, look=LOOK, lookup=lookup
     ),
     "distributions": lambda stem, rows: boxes.distributions(
         rows(fabricated.quantiles(MEASURES, CONDITIONS)), rows(summary()), stem, panels=PANELS,
@@ -171,9 +187,10 @@ def test_a_figure_draws_its_panels_only(tmp_path, points):
     assert [point[1] for point in points] == [3.0]
 
 
-def test_differences_are_filled_where_holm_tells_them_apart(tmp_path, points):
+def test_differences_are_filled_where_interval_and_test_agree(tmp_path, points):
     rows = [difference(mix="multi", p_holm=0.01), difference(mix="uneven", p_holm=0.2),
-            difference(mix="single-llama", p=None, p_holm=None)]  # fmt: skip
+            difference(mix="single-llama", p=None, p_holm=None),
+            difference(mix="single-qwen", value=0.1, low=-0.05, p_holm=0.01)]  # fmt: skip
     intervals.draw_differences(
         compared(*rows), "against-human", tmp_path / "d", panels=PANELS[:1], look=LOOK,
         lookup=lookup,
@@ -183,6 +200,19 @@ def test_differences_are_filled_where_holm_tells_them_apart(tmp_path, points):
     assert by_marker[styles["multi"][1]] is True
     assert by_marker[styles["uneven"][1]] is False
     assert by_marker[styles["single-llama"][1]] is False
+    assert by_marker[styles["single-qwen"][1]] is False
+
+
+def test_a_blend_has_a_row_for_each_comparison(tmp_path, points):
+    untested = blended(against=intervals.BLEND_KINDS[2], p_holm=None, n_seeds=1)
+    rows = blends(
+        blended(), blended(against=intervals.BLEND_KINDS[1], value=0.0, p_holm=0.9), untested,
+        blended(mix="uneven"),
+    )  # fmt: skip
+    intervals.draw_blends(
+        rows, tmp_path / "b", mixes=["multi"], panels=PANELS[:1], look=LOOK, lookup=lookup
+    )
+    assert [(point[0], point[4]) for point in points] == [(0, True), (1, False), (2, False)]
 
 
 def test_a_source_stands_hollow_beside_the_run_made_of_it(tmp_path, points):

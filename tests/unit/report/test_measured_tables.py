@@ -147,26 +147,6 @@ def test_what_all_rows_share_goes_from_the_columns_to_the_note():
     assert {"family", "target", "prompts", "baseline"} <= set(single)
 
 
-def test_best_single_follows_the_direction_and_needs_one():
-    rows = [
-        condition(measure, mix, estimate)
-        for measure in ("entropy", "own_nll", "words")
-        for mix, estimate in (("single-llama", 1.0), ("single-qwen", 2.0), ("multi", 1.6))
-    ]
-    table = tables.multi_against_singles(
-        summary(*rows), ["single-llama", "single-qwen"], "multi", lookup
-    )
-    assert table["best_single"].to_list() == ["single-qwen", "single-llama", None]
-    assert table["best_value"].to_list() == [2.0, pytest.approx(math.e), None]
-    assert table["mean_of_singles"].to_list() == [1.5, pytest.approx(math.exp(1.5)), 1.5]
-
-
-def test_mean_of_singles_is_empty_where_one_is_missing():
-    frame = summary(condition(mix="single-llama"), condition(mix="multi"))
-    table = tables.multi_against_singles(frame, ["single-llama", "single-qwen"], "multi", lookup)
-    assert table["mean_of_singles"].to_list() == [None]
-
-
 def test_rows_stand_in_the_order_of_the_config():
     frame = summary(
         *(condition(m, x) for m in ("own_nll", "entropy") for x in ("human", "multi", "vanilla"))

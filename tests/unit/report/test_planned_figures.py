@@ -44,7 +44,7 @@ def drawn(planned, kind):
 
 def test_a_small_study_has_the_figures_of_what_it_measures():
     planned = planned_figures(study())
-    assert list(planned) == ["differences-first", "conditions", "distributions", "growth", "style",
+    assert list(planned) == ["multi-against-singles", "differences-first", "conditions", "distributions", "growth", "style",
                              "habits", "training-curves", "knowledge"]  # fmt: skip
     assert planned["habits"].options["measures"] == ["habit_lister"]
     every = {*measured_names(study(), "test")} - {"habit_lister", "style_lists"}

@@ -12,10 +12,8 @@ from manybaskets.report.findings import findings, study_warnings
 SCRIPT = "<script>alert('x')</script>"
 
 
-def sentences(*rows, frame=None, **other):
-    return findings(
-        summary(condition()) if frame is None else frame, compared(*rows), lookup=lookup, **other
-    )
+def sentences(*rows, **other):
+    return findings(compared(*rows), lookup=lookup, **other)
 
 
 def test_a_difference_is_stated_with_its_uncertainty():
@@ -41,6 +39,29 @@ def test_without_holm_a_difference_is_undecided():
     assert "not tested" in sentence
 
 
+def test_a_significant_test_whose_interval_reaches_equality_is_neither_alike_nor_different():
+    """Holm p .031, interval −3.45 to +.05: neither word fits."""
+    (sentence,) = sentences(difference(value=-1.7, low=-3.45, high=0.05, p_holm=0.031))
+    assert sentence.startswith(
+        "Entropy on `test` (family `against-human`): whether multi differs from human is undecided: "
+        "Holm's p is below 0.05, but the interval reaches equality"
+    )
+    assert "distinguished" not in sentence and "lower" not in sentence
+    (short,) = sentences(difference(value=-1.7, low=-3.45, high=0.05, p_holm=0.031), limit=0)
+    assert short.startswith("Undecided (Holm's p is below 0.05, the interval reaches equality)")
+
+
+def test_words_and_the_tables_verdict_agree():
+    planted = {"different": difference(), "interval only": difference(p_holm=0.2),
+               "test only": difference(value=0.0, p_holm=0.01),
+               "not distinguished": difference(value=0.0, p_holm=0.9)}  # fmt: skip
+    words = {"different": "lower", "interval only": "undecided", "test only": "undecided",
+             "not distinguished": "could not be distinguished"}  # fmt: skip
+    for verdict, row in planted.items():
+        assert tables.comparison_rows(compared(row), lookup)["verdict"].to_list() == [verdict]
+        assert words[verdict] in sentences(row)[0]
+
+
 def test_perplexities_are_compared_with_one():
     higher, alike = sentences(
         difference("own_nll", "uneven", 0.3), difference("own_nll", "multi", 0.05, p_holm=0.5)
@@ -54,22 +75,9 @@ def test_what_was_told_apart_comes_first():
     assert first.startswith("Entropy") and second.startswith("Words")
 
 
-def test_multi_is_set_against_every_single_their_mean_and_the_best():
-    frame = summary(
-        condition(mix="single-llama", estimate=1.0),
-        condition(mix="single-qwen", estimate=2.0),
-        condition(mix="multi", estimate=1.6),
-    )
-    (sentence,) = sentences(frame=frame, singles=["single-llama", "single-qwen"], multis=["multi"])
-    assert sentence == (
-        "Entropy on `test`: multi 1.60 bits (95 % interval 1.50 to 1.70); singles: single-llama "
-        "1.00, single-qwen 2.00; their mean 1.50; the best is single-qwen (highest)."
-    )
-
-
 def test_many_comparisons_stay_within_the_limit():
     rows = [
-        difference("entropy", value=value, family=f"family-{index}")
+        difference("entropy", value=value, family=f"family-{index}", p_holm=0.01 if value else 0.9)
         for index, value in enumerate([-0.3, -0.3, -0.3, 0.0])
     ]
     few = sentences(*rows, limit=3)

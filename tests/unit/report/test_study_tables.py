@@ -25,7 +25,7 @@ def study(config: str = "config.yaml", **changes):
 def test_the_order_is_that_of_finished_studies():
     """The rule's parameters hold these names: another order would write all tables again."""
     assert table_names(study()) == [
-        "conditions", "comparisons", "multi-against-singles", "source-count-baskets",
+        "multi-against-singles", "conditions", "comparisons", "source-count-baskets",
         "source-count-trend-baskets", "divergence", "conditions-sources", "comparisons-sources",
         "exclusions", "counts",
     ]  # fmt: skip

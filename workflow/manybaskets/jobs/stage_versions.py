@@ -44,16 +44,16 @@ STAGES = {
     "topics": 1,
     "distances": 1,
     "style": 1,
-    "source_tables": 1,
+    "source_tables": 2,
     "count_stages": 1,
     "curves": 2,
-    "write_tables": 2,
+    "write_tables": 3,
     "published_procedures": 1,
     "published_tables": 1,
     "growth": 1,
     "source_map": 1,
-    "figure": 2,
-    "write_report": 2,
+    "figure": 3,
+    "write_report": 3,
 }
 
 

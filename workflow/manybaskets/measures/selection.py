@@ -7,6 +7,7 @@ from manybaskets.config.evaluation import Comparison
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.measures.measuring import _VECTORS
+from manybaskets.measures.registry import SEPARATOR
 from manybaskets.measures.swap_tests import swappable
 from manybaskets.names import LENGTHS, TEST, TRAIN
 
@@ -29,6 +30,24 @@ def measured_names(study: Study, prompt_set: str) -> list[str]:
 def reads_vectors(study: Study, prompt_set: str) -> bool:
     """Whether any measure of a prompt set reads sentence vectors."""
     return any(measures.get(name).needs & _VECTORS for name in study.measures_of(prompt_set))
+
+
+def best_directions(study: Study) -> dict[str, str]:
+    """`higher` or `lower` for each measure of runs by which a best mix may be named.
+
+    A measure without a better side has none; nor has one whose value depends on the answers' length
+    and that has a length-controlled variant: its raw form may rank short answers first.
+    """
+    names = dict.fromkeys(
+        name for prompt_set in study.all_prompt_sets() for name in measured_names(study, prompt_set)
+    )
+    every = [each.name for each in measures.all_measures()]
+    controlled = {name.partition(SEPARATOR)[0] for name in every if SEPARATOR in name}
+    return {
+        name: measures.get(name).direction
+        for name in names
+        if name not in controlled and measures.get(name).direction != "none"
+    }
 
 
 def check_measures(study: Study) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Lookup = Callable[[str], Any]  # name of a measure -> its entry in the registry
@@ -76,3 +76,20 @@ def p_value(value: float | None, decimals: int = 4) -> str:
     smallest = 10.0**-decimals
     # A sign-flip test with 9999 flips has 1/10000 as its smallest p: it is not below 0.0001.
     return f"<{smallest:.{decimals}f}" if value < smallest else f"{value:.{decimals}f}"
+
+
+def difference_text(row: Mapping[str, Any], level: str) -> str:
+    """A difference or ratio with its interval and its p, as sentences give them.
+
+    Args:
+        row: `scale` (difference or ratio), `unit`, `value`, `low`, `high`, `p_holm`.
+        level: what the interval is called, such as `95 % interval`.
+    """
+    value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
+    unit = "" if row["scale"] == "ratio" else f" {row['unit']}"
+    between = f", {level} {low} to {high}" if NOTHING not in (low, high) else ""
+    text = f"{row['scale']} {value}{unit}{between}"
+    if row["p_holm"] is None:
+        return f"{text}, not tested"
+    p = p_value(row["p_holm"], decimals=3)
+    return f"{text}, Holm p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"

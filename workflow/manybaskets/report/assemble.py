@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from manybaskets.config.blends import blends_of
 from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.presentation.figures.registry import FIGURES
@@ -19,6 +20,7 @@ from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.published import collapse_numbers
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
+from manybaskets.report.blends import blend_findings, blend_rows
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
@@ -29,6 +31,7 @@ from manybaskets.report.source_findings import source_findings
 from manybaskets.report.study_tables import Order
 from manybaskets.report.throughput import throughput_findings
 from manybaskets.scoring.divergence import MixKind
+from manybaskets.statistics.blends import BLENDS
 
 _ABOUT_SOURCES = ("similarity", "source-distances", "topics")
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
@@ -59,6 +62,8 @@ def assemble(
     """
     order, confidence = Order.of(study), study.statistics.confidence
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
+    # A study of sources alone opens with the comparisons that it declared.
+    of_the_sources = findings(of_sources(compared), confidence=confidence)
     sections = {
         RUNS: ReportSection("Runs", _about_runs(frames, order, kinds, confidence)),
         SOURCES: ReportSection(
@@ -67,7 +72,7 @@ def assemble(
                 *pilot_findings(pilots),
                 *_about_throughput(computed),
                 *source_findings(_about_sources(frames), confidence=confidence),
-                *findings(of_sources(summary), of_sources(compared), confidence=confidence),
+                *(of_the_sources if study.targets else []),
             ],
         ),
         **(experiments or {}),
@@ -87,13 +92,10 @@ def assemble(
     return Report(
         title=study.study,
         about=study.about,
-        findings=findings(
-            of_runs(summary),
-            of_runs(compared),
-            singles=order.singles,
-            multis=order.multis,
-            confidence=confidence,
-        ),
+        findings=_about_blends(study, frames, order)
+        + findings(of_runs(compared), confidence=confidence)
+        if study.targets
+        else of_the_sources,
         warnings=warnings,
         sections=sections,
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
@@ -124,6 +126,12 @@ def _filled(
 
 def _about_sources(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     return {name: frames[name] for name in _ABOUT_SOURCES if name in frames}
+
+
+def _about_blends(study: Study, frames: Mapping[str, pl.DataFrame], order: Order) -> list[str]:
+    empty = pl.DataFrame(schema=BLENDS)
+    shown = blend_rows(order.sorted(frames.get("blends", empty)), of_runs(frames["summary"]))
+    return blend_findings(shown, blends_of(study), confidence=study.statistics.confidence)
 
 
 def _about_runs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -10,10 +10,11 @@ import polars as pl
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup, measure_lookup, shown_unit, transformed
 from manybaskets.presentation.table_forms import display, latex, note, table_markdown, write_all
-from manybaskets.records.measured import of_runs, of_sources
+from manybaskets.records.measured import of_sources
+from manybaskets.statistics.verdict import verdict
 
 __all__ = ["comparison_rows", "comparisons_of_sources", "condition_rows", "conditions_of_sources", "display",
-           "exclusions", "latex", "table_markdown", "multi_against_singles", "note", "write_all"]  # fmt: skip
+           "exclusions", "latex", "table_markdown", "note", "write_all"]  # fmt: skip
 
 _WORDS, _TOKENS, _TRUNCATED = "response_words", "response_tokens", "truncated"
 _CONDITION = ("model", "mix", "prompt_set")
@@ -40,6 +41,7 @@ _COMPARISONS = pl.Schema(
         **dict.fromkeys(("baseline", "scale", "unit"), pl.String),
         **dict.fromkeys(("value", "low", "high", "p", "p_holm", "effect"), pl.Float64),
         **dict.fromkeys(("rank_biserial", "share_above", "trimmed"), pl.Float64),
+        "verdict": pl.String,
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
         "method": pl.String,
     }
@@ -113,6 +115,7 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
 
     `family_size` is the number of tests that Holm's correction covers. Effects are those of
     `statistics.effects`: null for measures of sets; the trimmed mean is on the scale of the value.
+    `verdict` is that of `statistics.verdict`, as sentences and markers have it.
     """
     find = measure_lookup(lookup)
     tested = compared.filter(pl.col("p").is_not_null())
@@ -128,6 +131,7 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
             "label": measure.label,
             "scale": "ratio" if ratio else "difference",
             "unit": "×" if ratio else measure.unit,
+            "verdict": verdict(row["low"], row["high"], row["p_holm"]),
         }
         rows.append({name: cells[name] if name in cells else row[name] for name in _COMPARISONS})
     return pl.DataFrame(rows, schema=_COMPARISONS)
@@ -169,55 +173,3 @@ def exclusions(summary: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFr
             cells = {"label": measure.label, "reason": reason, "n": n}
             rows.append({name: cells[name] if name in cells else row[name] for name in _EXCLUSIONS})
     return pl.DataFrame(rows, schema=_EXCLUSIONS)
-
-
-def multi_against_singles(
-    summary: pl.DataFrame, singles: Sequence[str], multi: str, lookup: Lookup | None = None
-) -> pl.DataFrame:
-    """Per measure, prompt set and target: each single mix, their mean, the best one, and multi.
-
-    The mean is taken on the scale of the estimates, so that of perplexities is geometric; it is
-    empty where a single is missing. A measure without a direction has no best.
-    """
-    find = measure_lookup(lookup)
-    rows = []
-    keys = ["measure", "prompt_set", "model"]
-    for (name, prompt_set, model), group in of_runs(summary).group_by(keys, maintain_order=True):
-        measure = find(name)
-        by_mix = {row["mix"]: row for row in group.iter_rows(named=True)}
-        estimates = {mix: by_mix[mix]["estimate"] if mix in by_mix else None for mix in singles}
-        defined = {mix: value for mix, value in estimates.items() if value is not None}
-        best = None
-        if defined and measure.direction != "none":
-            best = (max if measure.direction == "higher" else min)(defined, key=defined.__getitem__)
-        complete = len(defined) == len(singles) > 0
-        mean = sum(defined.values()) / len(defined) if complete else None
-        of_multi = by_mix.get(multi, {"estimate": None, "low": None, "high": None})
-        numbers = [
-            transformed(value, measure.transform)
-            for value in [
-                *estimates.values(),
-                mean,
-                defined.get(best),
-                *map(of_multi.get, _ESTIMATE),
-            ]
-        ]
-        texts = [name, measure.label, shown_unit(measure), prompt_set, model]
-        rows.append(texts + numbers[: len(singles) + 1] + [best] + numbers[len(singles) + 1 :])
-    texts = ["measure", "label", "unit", *keys[1:]]
-    columns = [
-        *texts,
-        *singles,
-        "mean_of_singles",
-        "best_single",
-        "best_value",
-        multi,
-        "low",
-        "high",
-    ]
-    is_text = {*texts, "best_single"}
-    schema = {name: pl.String if name in is_text else pl.Float64 for name in columns}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-_ESTIMATE = ("estimate", "low", "high")

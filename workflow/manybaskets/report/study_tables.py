@@ -7,22 +7,23 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from manybaskets.config.blends import comparable_blends
 from manybaskets.config.participants import embedded_sources
 from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
 from manybaskets.presentation.tables import MEMBER, REPORT, as_it_is, table
 from manybaskets.records.measured import in_config_order, of_runs
 from manybaskets.report import measured_tables
+from manybaskets.report.blends import blend_rows
 from manybaskets.report.divergence import divergence_table
 from manybaskets.report.source_counts import source_count_table, source_count_trends
 
 
 @dataclass(frozen=True)
 class Order:
-    """Names in the order of the config, and what tables must know about mixes.
+    """Names in the order of the config, and the families of numbers of sources.
 
     Attributes:
-        singles: mixes of one synthetic source; multis: mixes of several.
         families: by family of `source_counts` the sources of its mixes.
     """
 
@@ -30,8 +31,6 @@ class Order:
     targets: Sequence[str]
     mixes: Sequence[str]
     sources: Sequence[str]
-    singles: Sequence[str]
-    multis: Sequence[str]
     families: Mapping[str, Mapping[str, Sequence[str]]] = field(default_factory=dict)
 
     @classmethod
@@ -43,12 +42,6 @@ class Order:
             targets=study.targets,
             mixes=list(study.mixes),
             sources=study.analysed_sources(),
-            singles=[name for name, mix in study.mixes.items() if mix.composition == "single"],
-            multis=[
-                name
-                for name, mix in study.mixes.items()
-                if mix.composition == "multi" and name not in study.added_mixes()
-            ],
             families={
                 name: {mix: list(sources) for mix, sources in members.items()}
                 for name, members in families.items()
@@ -85,16 +78,15 @@ class TableContext:
         }
 
 
-_MEASURED = ("summary", "comparisons")
+_MEASURED = ("summary", "comparisons", "blends")
 
 
 def _has_targets(study: Study) -> bool:
     return bool(study.targets)
 
 
-def _has_singles_and_multis(study: Study) -> bool:
-    order = Order.of(study)
-    return bool(study.targets and order.singles and order.multis)
+def _has_blends(study: Study) -> bool:
+    return bool(comparable_blends(study))
 
 
 def _families(study: Study) -> Sequence[str]:
@@ -105,6 +97,22 @@ def _families(study: Study) -> Sequence[str]:
 def _compares(study: Study, sources: bool) -> bool:
     """Whether a family compares sources, or runs."""
     return any((f.prompt_set == TRAIN) is sources for f in study.comparisons.values())
+
+
+@table(
+    name="multi-against-singles",
+    title="Several sources against one",
+    caption="Every mix of several sources compared with the mean of its own parts (the mixes of one "
+    "of its sources each, weighted by share), its best part, and the mix of the target's own answers: "
+    "paired differences on the same prompts. Values of a set, such as a vocabulary, may exceed the "
+    "mean of the parts only because the sources differ.",
+    needs=("blends", "summary"),
+    when=_has_blends,
+)
+def _against_parts(
+    blends: pl.DataFrame, summary: pl.DataFrame, context: TableContext
+) -> pl.DataFrame:
+    return blend_rows(blends, of_runs(summary))
 
 
 @table(
@@ -127,22 +135,6 @@ def _conditions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
 )
 def _comparisons(compared: pl.DataFrame, context: TableContext) -> pl.DataFrame:
     return measured_tables.comparison_rows(of_runs(compared))
-
-
-@table(
-    name="multi-against-singles",
-    title="Several sources against one",
-    caption="A mix of several sources compared with every single source, their mean and the best of them.",
-    when=_has_singles_and_multis,
-)
-def _against_singles(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
-    order = context.order
-    return pl.concat(
-        measured_tables.multi_against_singles(of_runs(summary), order.singles, multi)
-        .rename({multi: "several sources"})
-        .with_columns(pl.lit(multi).alias("mix"))
-        for multi in order.multis
-    )
 
 
 @table(

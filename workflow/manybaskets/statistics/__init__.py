@@ -6,6 +6,7 @@ bias, get their spread from leaving out single prompts or groups of them, or fro
 number is reported with the number of prompts used and excluded.
 """
 
+from manybaskets.statistics.blends import compare_blends
 from manybaskets.statistics.comparison import COMPARISONS_SCHEMA, compare
 from manybaskets.statistics.families import check_attainable
 from manybaskets.statistics.spread import DISTRIBUTIONS, SEEDS, prompt_quantiles, seed_values
@@ -18,6 +19,7 @@ __all__ = [
     "SUMMARY",
     "check_attainable",
     "compare",
+    "compare_blends",
     "prompt_quantiles",
     "seed_values",
     "summarise",

@@ -14,10 +14,13 @@ from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks
 from manybaskets.presentation.figures.panel_grid import arrange, titles, wrap
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
+from manybaskets.statistics.blends import BEST_PART, MEAN_OF_PARTS, OWN
+from manybaskets.statistics.verdict import ALPHA, DIFFERENT, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+BLEND_KINDS = (MEAN_OF_PARTS, BEST_PART, OWN)
 Panels = Sequence[Sequence[str]]  # pairs of measure and prompt set
 
 
@@ -43,18 +46,55 @@ def draw_differences(
 ) -> list[Path]:
     """Paired differences of one family with their intervals and the line of no difference.
 
-    Perplexities are compared as ratios on a logarithmic axis. A filled marker has a Holm-adjusted
-    p below 0.05.
+    Perplexities are compared as ratios on a logarithmic axis. A filled marker is a difference by
+    `statistics.verdict`: its interval excludes equality and its Holm-adjusted p is below 0.05.
     """
     compared = compared.filter(pl.col("family") == family)
     baseline = compared["baseline"][0] if compared.height else ""
-    return _intervals(compared, "difference", baseline, stem, panels, look, measure_lookup(lookup))
+    return _intervals(
+        compared, "difference", f"Difference from {baseline}", stem, panels, look,
+        measure_lookup(lookup),
+    )  # fmt: skip
+
+
+def draw_blends(
+    blends: pl.DataFrame,
+    stem: Path,
+    *,
+    mixes: Sequence[str],
+    panels: Panels,
+    look: Look,
+    lookup: Lookup | None = None,
+) -> list[Path]:
+    """Blends minus the mean of their parts, their best part and the target's own, in three rows each.
+
+    Args:
+        blends: of the schema `statistics.blends.BLENDS`.
+        mixes: the blends that are drawn.
+    """
+    shown = blends.filter(pl.col("mix").is_in(list(mixes)))
+    rows = {row_of(mix, kind): look.conditions.get(mix, (INK, "o"))
+            for mix in mixes for kind in BLEND_KINDS}  # fmt: skip
+    named = shown.with_columns(
+        pl.struct("mix", "against").map_elements(
+            lambda row: row_of(row["mix"], row["against"]), return_dtype=pl.String
+        ).alias("mix")
+    )  # fmt: skip
+    return _intervals(
+        named, "difference", "Difference", stem, panels, look, measure_lookup(lookup), rows
+    )
+
+
+def row_of(mix: str, against: str) -> str:
+    """Name of the row of a blend and of what it is compared with."""
+    return f"{mix} − {against}"
 
 
 def _intervals(
     frame: pl.DataFrame, value: str, baseline: str, stem: Path, panels: Panels, look: Look,
-    find: Lookup,
+    find: Lookup, rows: dict[str, tuple[str, str]] | None = None,
 ) -> list[Path]:  # fmt: skip
+    """Panels of points; `baseline` is the legend's title, `rows` the looks by row where they are no conditions."""
     from matplotlib.lines import Line2D
 
     wanted = pl.DataFrame(
@@ -66,7 +106,8 @@ def _intervals(
             return panel_drawing.nothing(
                 "Nothing was measured for this figure.", stem, look.settings
             )
-        styles = look.of_sources if whose(frame) == "sources" else look.conditions
+        conditions = look.of_sources if whose(frame) == "sources" else look.conditions
+        styles = rows or conditions
         places = panel_drawing.Places(frame, list(styles), look.targets)
         names = titles(panels, find)
         arrangement = arrange(names, places.names, look.settings)
@@ -84,8 +125,9 @@ def _intervals(
             line = {"color": INK, "marker": "o", "linewidth": 1.2}
             figure.legend(
                 [Line2D([], [], **line), Line2D([], [], markerfacecolor="white", **line)],
-                [f"Holm-adjusted p < {panel_drawing.ALPHA}", "not so"], loc="outside upper left", ncols=2,
-                title=f"Difference from {baseline}; of perplexities: the ratio", alignment="left",
+                [f"interval excludes equality, Holm-adjusted p < {ALPHA}", "not both"],
+                loc="outside upper left", ncols=2, title=f"{baseline}; of perplexities: the ratio",
+                alignment="left",
             )  # fmt: skip
         return save_figure(figure, stem, look.settings)
 
@@ -108,8 +150,7 @@ def _panel(
         shown = {key: transformed(row[name], measure.transform) for key, name in keys.items()}
         ends += [v for v in shown.values() if v is not None and math.isfinite(v)]
         colour, marker = styles.get(row["mix"], (INK, "o"))
-        p = row.get("p_holm")
-        filled = not forest or (p is not None and p < panel_drawing.ALPHA)
+        filled = not forest or verdict(row["low"], row["high"], row["p_holm"]) == DIFFERENT
         panel_drawing.point(axis, places.of(row), shown, colour, marker, filled)
     # The untuned model's perplexity may be far off; it must not flatten the others.
     wide = exponential and ends and min(ends) > 0 and max(ends) > panel_drawing.WIDE * min(ends)
