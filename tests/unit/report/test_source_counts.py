@@ -11,6 +11,7 @@ from fabricated_results import condition, lookup, summary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from manybaskets.report.source_counts import (
     source_count_findings,
@@ -96,12 +97,51 @@ def test_too_few_mixes_have_no_interval_and_one_number_no_trend():
     assert source_count_table(frame.clear(), MEMBERS, lookup).height == 0
 
 
-def test_sentences_say_what_is_known_and_from_how_many_mixes():
+def test_the_tests_are_those_of_a_regression_and_holm_covers_all_of_them():
+    rng = np.random.default_rng(6)
+    values = {"entropy": [1.0, 1.02, 2.0, 3.01], "words": list(rng.normal(size=4)),
+              "own_nll": list(rng.normal(size=4))}  # fmt: skip
+    rows = [row for measure, each in values.items() for row in of_mixes(each, measure)]
+    trends = source_count_trends(summary(*rows), MEMBERS, 0.95, lookup)
+    raw = [stats.linregress(COUNTS, values[name]).pvalue for name in trends["measure"]]
+    assert trends["p"].to_list() == pytest.approx(raw)
+    expected = multipletests(raw, method="holm")[1]
+    assert trends["p_holm"].to_list() == pytest.approx(list(expected))
+    assert trends["verdict"][trends["measure"].to_list().index("entropy")] == "different"
+
+
+def test_sentences_name_decided_trends_and_count_the_rest():
     trends = source_count_trends(
-        summary(*of_mixes([1.0, 1.1, 2.0, 3.1]), *of_mixes([1.0, 3.0, 1.0, 2.0], "words")),
+        summary(*of_mixes([1.0, 1.02, 2.0, 3.01]), *of_mixes([1.0, 3.0, 1.0, 2.0], "words")),
         MEMBERS, 0.95, lookup,
     )  # fmt: skip
-    rising, unclear = source_count_findings(trends, "sources", 0.95)
-    assert "more sources go with higher values (change per additional source 1.02 bits" in rising
-    assert "regression over 4 mixes of family `sources`" in rising
-    assert "no trend was found" in unclear
+    rising, count = source_count_findings(trends, "sources", 0.95)
+    assert "more sources go with higher values (change per additional source 1.00 bits" in rising
+    assert "regression over 4 mixes of family `sources`" in rising and "Holm p" in rising
+    assert count == (
+        "Number of sources (family `sources`): 1 of 2 trends are distinguished from no change after "
+        "Holm's correction; 0 more have an interval that excludes no change, where chance alone "
+        "gives about 0.10 of 2."
+    )
+
+
+def test_a_trend_that_only_its_own_interval_sees_is_not_named():
+    """Many measures: one in twenty has such an interval by chance."""
+    rows = of_mixes([1.0, 1.1, 2.0, 3.1])
+    alike = [
+        row | {"prompt_set": f"set-{number}"}
+        for number in range(40) for row in of_mixes([1.0, 3.0, 1.0, 2.0])
+    ]  # fmt: skip
+    trends = source_count_trends(summary(*rows, *alike), MEMBERS, 0.95, lookup)
+    (count,) = source_count_findings(trends, "sources", 0.95)
+    assert "0 of 41 trends are distinguished" in count and "1 more have" in count
+    assert "about 2.1 of 41" in count
+
+
+def test_trends_without_any_interval_are_said_to_be_so():
+    trends = source_count_trends(
+        summary(*of_mixes([1.0, 2.0, 3.0, 4.0])), {"a": ["x"], "ab": ["x", "y"]}, 0.95, lookup
+    )
+    assert source_count_findings(trends, "sources", 0.95) == [
+        "Number of sources (family `sources`): no trend has an interval."
+    ]

@@ -30,9 +30,11 @@ def similar(source: str, value: float) -> dict:
             "n_prompts": 50, "n_excluded": 2}  # fmt: skip
 
 
-def styled(mix: str, against: str, measure: str, smoothed: float | None) -> dict:
+def styled(
+    mix: str, against: str, measure: str, smoothed: float | None, count_against: float = 1.0
+) -> dict:
     return {"model": "llama", "mix": mix, "against": against, "measure": measure, "count": 2.0,
-            "count_against": 0.0, "ratio": None, "smoothed": smoothed,
+            "count_against": count_against, "ratio": None, "smoothed": smoothed,
             "low": smoothed and smoothed * 0.9, "high": smoothed and smoothed * 1.1,
             "n_prompts": 20, "n_against": 50}  # fmt: skip
 
@@ -117,6 +119,26 @@ def test_sentences_on_style_follow_the_intervals():
     assert said["Style of llama tuned on both"].endswith("the intervals overlap.")
     assert said["Style of llama tuned on far"].endswith("it is nearer to the untuned llama.")
     assert "Style of llama tuned on unmeasured" not in said
+
+
+def test_no_factor_is_given_where_one_side_has_none():
+    """(a + ½) / (b + ½) of 200 answers against none is 401, whatever the difference."""
+    rows = [
+        styled("lists", "qwen", "style_strong", 1.2), styled("lists", "qwen", FACTOR, 1.2),
+        styled("lists", "vanilla", "style_strong", 401.0, 0.0),
+        styled("lists", "vanilla", FACTOR, 401.0),
+        styled("open", "qwen", "style_strong", 401.0, 0.0), styled("open", "qwen", FACTOR, 401.0),
+        styled("open", "vanilla", "style_strong", 801.0, 0.0),
+        styled("open", "vanilla", FACTOR, 801.0),
+    ]  # fmt: skip
+    style = pl.DataFrame(rows, schema=STYLE)
+    nearer, undecided = source_findings({"style-inheritance": style})
+    assert "401" not in nearer + undecided and "801" not in undecided
+    assert "by no defined factor (a count of 0 on one side: bold passages) from the untuned llama" in nearer
+    assert nearer.endswith("it is nearer to its source qwen.")
+    assert undecided.endswith("counts of 0 leave open to which it is nearer.")
+    shown = rule_tables(RULE, {"style-inheritance": style})["style-inheritance"].frame
+    assert shown["one_sided"].to_list() == [0, 0, 1, 1, 1, 1, 1, 1]
 
 
 def test_sentences_are_limited_and_none_without_numbers():

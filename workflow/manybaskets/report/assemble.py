@@ -145,14 +145,7 @@ def _about_runs(
         sentences += divergence_findings(frames["divergence"], kinds, confidence)
     for family, members in order.families.items():
         trends = source_count_trends(of_runs(order.sorted(frames["summary"])), members, confidence)
-        alike = pl.when(pl.col("scale") == "ratio").then(1.0).otherwise(0.0)
-        significant = trends.filter((pl.col("low") > alike) | (pl.col("high") < alike))
-        sentences += source_count_findings(significant, family, confidence)
-        sentences.append(
-            f"Number of sources (family `{family}`, {len(members)} mixes): {significant.height} of "
-            f"{trends.height} measures change with it by more than the interval of the trend; the "
-            "table of trends has all."
-        )
+        sentences += source_count_findings(trends, family, confidence)
     if "style-inheritance" in frames:
         only = {"style-inheritance": frames["style-inheritance"]}
         sentences += source_findings(only, confidence=confidence)

@@ -19,15 +19,15 @@ def divergence_table(frame: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         model, first, second, value, low, high (bits per token); `floor`, the mean divergence of
-        two trainings of the same mix, over the two mixes; `times the floor`; n_prompts, n_tokens,
-        n_seeds. Rows of kind `seeds` come last, with `another seed` as the second.
+        two trainings of the same mix, over the two mixes, null unless both were trained twice;
+        `times the floor`; n_prompts, n_tokens, n_seeds. Rows of kind `seeds` come last, with `another seed` as the second.
     """
     floor = _floors(frame)
     rows = []
     for row in frame.sort(pl.col("kind") == "seeds", maintain_order=True).iter_rows(named=True):
         same = row["kind"] == "seeds"
         known = [floor.get((row["model"], row[side])) for side in ("first", "second")]
-        between = None if same else _mean([each for each in known if each is not None])
+        between = None if same or None in known else sum(known) / len(known)
         rows.append(
             {key: row[key] for key in ("model", "first", "second", "value", "low", "high")}
             | {"second": "another seed" if same else row["second"]}
@@ -77,9 +77,18 @@ def _sentence(model: str, others: str, rows: Sequence[Mapping[str, Any]], confid
     )
     ratios = [row["times the floor"] for row in rows if row["times the floor"] is not None]
     if not ratios:
-        return f"{text}; the effect of another training seed is unknown."
+        return (
+            f"{text}; the effect of another training seed is unknown, because no two of these mixes "
+            "were both trained more than once."
+        )
     spread = dict.fromkeys(number(each, 2) for each in (min(ratios), max(ratios)))
-    return f"{text}: {' to '.join(spread)} times as far as two trainings of the same mix."
+    which = (
+        ""
+        if len(ratios) == len(rows)
+        else (f" ({len(ratios)} of {len(rows)} pairs; in the others a mix was trained once)")
+    )
+    times = f"{' to '.join(spread)} times as far as two trainings of the same mix"
+    return f"{text}: {times}{which}."
 
 
 def _within(row: Mapping[str, Any], confidence: float) -> str:
@@ -93,7 +102,3 @@ def _floors(frame: pl.DataFrame) -> dict[tuple[str, str], float]:
     """Mean divergence of two trainings, by target and mix."""
     same = frame.filter(pl.col("kind") == "seeds").select("model", "first", "value")
     return {(model, mix): value for model, mix, value in same.iter_rows()}
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return sum(values) / len(values) if values else None

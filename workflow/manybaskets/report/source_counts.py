@@ -12,11 +12,14 @@ from manybaskets.presentation.formatting import (
     Lookup,
     measure_lookup,
     number,
+    p_value,
     rounded_alike,
     shown_unit,
     transformed,
 )
-from manybaskets.statistics.student import t_two_sided
+from manybaskets.statistics.multiplicity import holm
+from manybaskets.statistics.student import p_two_sided, t_two_sided
+from manybaskets.statistics.verdict import DIFFERENT, INTERVAL_ONLY, verdict
 
 Members = Mapping[str, Sequence[str]]  # sources by mix, as `Study.count_members` gives them
 _GROUP = ["measure", "prompt_set", "model"]
@@ -26,7 +29,8 @@ _ROWS = {"count": pl.Int64, "mix": pl.String, "sources": pl.String, "measure": p
          "n_excluded": pl.Int64, "n_seeds": pl.Int64}  # fmt: skip
 _TRENDS = {"measure": pl.String, "label": pl.String, "scale": pl.String, "unit": pl.String,
            "prompt_set": pl.String, "model": pl.String, "value": pl.Float64, "low": pl.Float64,
-           "high": pl.Float64, "n_mixes": pl.Int64, "n_counts": pl.Int64}  # fmt: skip
+           "high": pl.Float64, "p": pl.Float64, "p_holm": pl.Float64, "verdict": pl.String,
+           "n_mixes": pl.Int64, "n_counts": pl.Int64}  # fmt: skip
 
 
 def source_count_table(
@@ -65,7 +69,8 @@ def source_count_trends(
     mixes are the sample, so the interval says how sure the change is for other sources of this kind,
     and it is wide where there are few. Mixes share sources and are therefore not independent, which
     the interval does not know. Perplexities: the slope of the logarithm, shown as a ratio per source.
-    No interval for fewer than three mixes or where they lie on a line.
+    No interval and no test for fewer than three mixes or where they lie on a line. Holm's correction
+    covers all trends of the family.
     """
     find = measure_lookup(lookup)
     rows = []
@@ -76,13 +81,33 @@ def source_count_trends(
         slope, error = _slope(counts, group["estimate"].to_numpy())
         if slope is None:
             continue
-        low, high = _t_interval(slope, error, len(counts) - 2, confidence)
+        degrees = len(counts) - 2
+        low, high = _t_interval(slope, error, degrees, confidence)
         numbers = [transformed(value, measure.transform) for value in (slope, low, high)]
         ratio = measure.transform == "exp"
+        p = None if error is None else p_two_sided(slope / error, degrees)
         rows.append([name, measure.label, "ratio" if ratio else "difference",
-                     "×" if ratio else measure.unit, prompt_set, model, *numbers, len(counts),
-                     len(np.unique(counts))])  # fmt: skip
-    return pl.DataFrame(rows, schema=_TRENDS, orient="row")
+                     "×" if ratio else measure.unit, prompt_set, model, *numbers, p, None, None,
+                     len(counts), len(np.unique(counts))])  # fmt: skip
+    return _corrected(pl.DataFrame(rows, schema=_TRENDS, orient="row"))
+
+
+def _corrected(trends: pl.DataFrame) -> pl.DataFrame:
+    """Trends with Holm's p over all that were tested, and their verdicts."""
+    tested = [p for p in trends["p"] if p is not None]
+    corrected = iter(holm(tested))
+    p_holm = [None if p is None else float(next(corrected)) for p in trends["p"]]
+    found = [
+        verdict(row["low"], row["high"], p, equal=_equal(row))
+        for row, p in zip(trends.iter_rows(named=True), p_holm, strict=True)
+    ]
+    return trends.with_columns(
+        pl.Series("p_holm", p_holm, dtype=pl.Float64), pl.Series("verdict", found, dtype=pl.String)
+    )
+
+
+def _equal(row: Mapping[str, Any]) -> float:
+    return 1.0 if row["scale"] == "ratio" else 0.0
 
 
 def _slope(x: np.ndarray, y: np.ndarray) -> tuple[float | None, float | None]:
@@ -112,27 +137,35 @@ def _t_interval(
 
 
 def source_count_findings(trends: pl.DataFrame, family: str, confidence: float) -> list[str]:
-    """One sentence per measure and target: what an additional source changes, as far as is known."""
+    """One sentence per decided trend, then how many there are, and how many chance explains."""
     several = trends["model"].n_unique() > 1
-    return [_sentence(row, family, confidence, several) for row in trends.iter_rows(named=True)]
+    decided = trends.filter(pl.col("verdict") == DIFFERENT)
+    sentences = [
+        _sentence(row, family, confidence, several) for row in decided.iter_rows(named=True)
+    ]
+    tested = trends["p"].count()
+    if not tested:
+        return [*sentences, f"Number of sources (family `{family}`): no trend has an interval."]
+    only = trends.filter(pl.col("verdict") == INTERVAL_ONLY).height
+    chance = number(tested * (1 - confidence), 2)
+    sentences.append(
+        f"Number of sources (family `{family}`): {decided.height} of {tested} trends are "
+        f"distinguished from no change after Holm's correction; {only} more have an interval that "
+        f"excludes no change, where chance alone gives about {chance} of {tested}."
+    )
+    return sentences
 
 
 def _sentence(row: Mapping[str, Any], family: str, confidence: float, several: bool) -> str:
-    head = f"{row['label']} on `{row['prompt_set']}`" + (
-        f", target {row['model']}" if several else ""
-    )
+    target = f", target {row['model']}" if several else ""
+    value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
     ratio = row["scale"] == "ratio"
     unit = "" if ratio else f" {row['unit']}"
-    n = f"regression over {row['n_mixes']} mixes of family `{family}`"
-    if row["low"] is None:
-        slope = f"{number(row['value'])}{unit}"
-        return f"{head}: each additional source changes it by {slope}; no interval ({n})."
-    value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
-    alike = 1.0 if ratio else 0.0
-    side = "higher" if row["low"] > alike else "lower" if row["high"] < alike else ""
-    trend = f"more sources go with {side} values" if side else "no trend was found"
-    kind = "ratio" if ratio else "change"
+    p = p_value(row["p_holm"], decimals=3)
     return (
-        f"{head}: {trend} ({kind} per additional source {value}{unit}, {confidence * 100:g} % "
-        f"interval {low} to {high}; {n})."
+        f"{row['label']} on `{row['prompt_set']}`{target}: more sources go with "
+        f"{'higher' if row['low'] > _equal(row) else 'lower'} values ({'ratio' if ratio else 'change'} "
+        f"per additional source {value}{unit}, {confidence * 100:g} % interval {low} to {high}, "
+        f"Holm p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}; regression over "
+        f"{row['n_mixes']} mixes of family `{family}`)."
     )

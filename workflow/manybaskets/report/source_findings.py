@@ -19,6 +19,7 @@ from manybaskets.source_analysis.style_inheritance import (
     MEAN,
     STYLE,
     counted_elements,
+    elements_of_mean,
 )
 from manybaskets.source_analysis.topics import TOPICS
 from manybaskets.statistics.multiplicity import benjamini_hochberg
@@ -122,7 +123,9 @@ def _counts_elements(study: Study) -> bool:
     "of their sources (training prompts) and of the untuned target (test prompts). Ratio is empty "
     "where the other side has none; the smoothed one adds ½ to both counts and carries the "
     "interval. The mean over elements is arithmetic for ratios and geometric for smoothed ones; the "
-    "typical factor is by how much a count differs either way.",
+    "typical factor is by how much a count differs either way. `one side only` counts the elements "
+    "that one of the two never has: their smoothed ratios, and means with them, grow with the number "
+    "of answers and measure no difference.",
     needs=("style-inheritance",),
     rule=RULE,
     when=_counts_elements,
@@ -134,10 +137,36 @@ def style_shown(style: pl.DataFrame, context: Any = None) -> pl.DataFrame:
         name: _OF_ELEMENTS[name] if name in _OF_ELEMENTS else find(name).label
         for name in style["measure"].unique()
     }
-    return style.select(
-        "model", "mix", "against", _named("measure", names).alias("element"),
-        "count", "count_against", "ratio", "smoothed", "low", "high", "n_prompts", "n_against",
+    zeros = one_sided(style)
+    keys = ["model", "mix", "against"]
+    counted = [
+        int(row["measure"] in zeros.get(tuple(row[key] for key in keys), ()))
+        if row["measure"] not in _OF_ELEMENTS
+        else len(zeros.get(tuple(row[key] for key in keys), ()))
+        for row in style.iter_rows(named=True)
+    ]
+    return style.with_columns(pl.Series("one_sided", counted, dtype=pl.Int64)).select(
+        "model", "mix", "against", _named("measure", names).alias("element"), "count",
+        "count_against", "ratio", "smoothed", "low", "high", "one_sided", "n_prompts", "n_against",
     )  # fmt: skip
+
+
+def one_sided(style: pl.DataFrame) -> dict[tuple[str, str, str], list[str]]:
+    """Elements of the means that only one of two compared conditions has: no ratio exists for them.
+
+    Args:
+        style: of the schema `style_inheritance.STYLE`.
+
+    Returns:
+        Measures by target, mix and what it is compared with.
+    """
+    elements = elements_of_mean(style["measure"].unique().to_list())
+    zero = (pl.col("count") == 0) != (pl.col("count_against") == 0)
+    found: dict[tuple[str, str, str], list[str]] = {}
+    rows = style.filter(pl.col("measure").is_in(elements), zero)
+    for *key, measure in rows.select("model", "mix", "against", "measure").iter_rows():
+        found.setdefault(tuple(key), []).append(measure)
+    return found
 
 
 def source_findings(
@@ -245,9 +274,14 @@ def _entropies(topics: pl.DataFrame, level: str) -> list[str]:
 def _inherited(style: pl.DataFrame, level: str) -> list[str]:
     """Whether each run's style is nearer to its sources or to the untuned target."""
     factors = style.filter((pl.col("measure") == FACTOR) & pl.col("smoothed").is_not_null())
+    zeros = one_sided(style)
     sentences = []
     for (model, mix), group in factors.group_by("model", "mix", maintain_order=True):
-        rows = {row["against"]: row | {"value": row["smoothed"]} for row in group.rows(named=True)}
+        rows = {
+            row["against"]: row
+            | {"value": row["smoothed"], "zeros": zeros.get((model, mix, row["against"]), [])}
+            for row in group.rows(named=True)
+        }
         untuned = rows.pop(VANILLA, None)
         if untuned is None or not rows:
             continue
@@ -256,16 +290,28 @@ def _inherited(style: pl.DataFrame, level: str) -> list[str]:
         whose = "its sources together" if name == ALL_SOURCES else f"its source {name}"
         verdict = _nearer(source, untuned, whose, model)
         sentences.append(
-            f"Style of {model} tuned on {mix}: the count of an element typically differs by a factor "
-            f"of {_range(source, level)} from {whose} and of {_range(untuned)} from the untuned "
-            f"{model}; {verdict}."
+            f"Style of {model} tuned on {mix}: the count of an element typically differs "
+            f"{_by_factor(source, whose, level)} and {_by_factor(untuned, f'the untuned {model}')}; "
+            f"{verdict}."
         )
     return sentences
 
 
+def _by_factor(row: Mapping[str, Any], whose: str, level: str = "") -> str:
+    """A typical factor, or that counts of 0 leave none."""
+    if not row["zeros"]:
+        return f"by a factor of {_range(row, level)} from {whose}"
+    find = measure_lookup()
+    labels = ", ".join(find(name).label.lower() for name in row["zeros"])
+    return f"by no defined factor (a count of 0 on one side: {labels}) from {whose}"
+
+
 def _nearer(source: dict[str, Any], untuned: dict[str, Any], whose: str, model: str) -> str:
-    if source["high"] < untuned["low"]:
+    """Which side is nearer; counts of 0 on the nearer side leave that open."""
+    if source["high"] < untuned["low"] and not source["zeros"]:
         return f"it is nearer to {whose}"
-    if untuned["high"] < source["low"]:
+    if untuned["high"] < source["low"] and not untuned["zeros"]:
         return f"it is nearer to the untuned {model}"
+    if source["zeros"] or untuned["zeros"]:
+        return "counts of 0 leave open to which it is nearer"
     return "the intervals overlap"

@@ -150,8 +150,8 @@ def _source_count(summary: pl.DataFrame, context: TableContext, family: str) -> 
 @table(
     name=f"source-count-trend-{MEMBER}",
     title=f"Trend over the number of sources: {MEMBER}",
-    caption="Change per additional source, by regression over the mixes; the interval ignores "
-    "that mixes share sources.",
+    caption="Change per additional source, by regression over the mixes; interval and test ignore "
+    "that mixes share sources. Holm's correction covers all rows.",
     members=_families,
 )
 def _source_count_trend(summary: pl.DataFrame, context: TableContext, family: str) -> pl.DataFrame:

@@ -24,6 +24,11 @@ def t_two_sided(confidence: float, degrees: int) -> float:
     return math.sqrt(degrees) * math.tan((low + high) / 2)
 
 
+def p_two_sided(t: float, degrees: int) -> float:
+    """Probability that |T| reaches |t|, with whole degrees of freedom, 1 or more."""
+    return max(0.0, 1.0 - _inside(math.atan(abs(t) / math.sqrt(degrees)), degrees))
+
+
 def _inside(angle: float, degrees: int) -> float:
     """Probability of |T| < √degrees · tan(angle). Source: Abramowitz & Stegun 26.7.3 and 26.7.4."""
     sine, cosine = math.sin(angle), math.cos(angle)

@@ -14,6 +14,7 @@ from sklearn.metrics import cohen_kappa_score
 from manybaskets.config.evaluation import Figures
 from manybaskets.config.study import Study
 from manybaskets.experiments.robustness.analysis import FRAMES, analyse
+from manybaskets.experiments.robustness.comparisons import FAMILY
 from manybaskets.experiments.robustness.figure_panels import quantities
 from manybaskets.experiments.robustness.figures.danger_sweep import danger_sweep
 from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and_quality
@@ -204,7 +205,44 @@ def test_nothing_is_said_of_several_sources_in_general_where_signs_differ():
         each for each in findings(MADE | {"robustness-comparisons": alike}, ANALYSIS)
         if each.startswith("Several sources")
     ]  # fmt: skip
-    assert "4 without a significant difference" in said[0] and "not a general effect" in said[0]
+    assert "4 not distinguished (2 to less harm and 2 to more harm), in 4 of which" in said[0]
+    assert said[0].endswith("What was not distinguished is not evidence of no effect.")
+
+
+def test_undecided_tests_are_not_said_to_show_no_effect():
+    """All comparisons point to less harm, and none is decided."""
+    found = MADE["robustness-comparisons"]
+    harm = (pl.col("outcome") == "harm") & (pl.col("baseline") == "single")
+    turned = found.with_columns(
+        difference=pl.when(harm).then(-1.0).otherwise("difference"),
+        low=pl.when(harm).then(-3.0).otherwise("low"),
+        high=pl.when(harm).then(0.4).otherwise("high"),
+        p_holm=pl.when(harm).then(0.5).otherwise("p_holm"),
+    )
+    (said,) = [
+        each for each in findings(MADE | {"robustness-comparisons": turned}, ANALYSIS)
+        if each.startswith("Several sources")
+    ]  # fmt: skip
+    assert "4 not distinguished (4 to less harm)." in said and "general effect" not in said
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "p_holm", "words", "verdict"),
+    [(-1.5, -0.5, 0.01, "lowers harm by", "different"),
+     (-1.5, -0.5, 0.2, "undecided (the interval excludes 0", "interval only"),
+     (-3.45, 0.05, 0.031, "undecided (Holm's p is below 0.05, the interval reaches 0)", "test only"),
+     (-1.5, 0.5, 0.4, "no significant difference in harm", "not distinguished")],
+)  # fmt: skip
+def test_words_follow_interval_and_test(low, high, p_holm, words, verdict):
+    row = (pl.col("outcome") == "harm") & (pl.col("mix") == "human") & (pl.col("family") == FAMILY)
+    planted = MADE["robustness-comparisons"].filter(row).with_columns(
+        difference=pl.lit(-1.0), low=pl.lit(low), high=pl.lit(high), p_holm=pl.lit(p_holm)
+    )  # fmt: skip
+    frames = MADE | {"robustness-comparisons": planted}
+    said = [each for each in findings(frames, ANALYSIS) if each.startswith(("On ", "Under "))]
+    assert said and all(words in each for each in said)
+    shown = rule_tables(RULE, frames, RobustnessContext(ANALYSIS))["robustness-comparisons"].frame
+    assert set(shown["verdict"]) == {verdict}
 
 
 def test_few_trainings_are_told():

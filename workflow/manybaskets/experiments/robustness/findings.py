@@ -19,9 +19,21 @@ from manybaskets.experiments.robustness.scores import (
     Analysis,
 )
 from manybaskets.presentation.formatting import p_value, rounded_alike
+from manybaskets.statistics.verdict import (
+    DIFFERENT,
+    INTERVAL_ONLY,
+    NO_INTERVAL,
+    NOT_DISTINGUISHED,
+    TEST_ONLY,
+    verdict,
+)
 
-_ALPHA = 0.05  # Holm-adjusted
 _ENOUGH_SEEDS = 3
+_UNDECIDED = {
+    INTERVAL_ONLY: "undecided (the interval excludes 0, Holm's correction does not)",
+    TEST_ONLY: "undecided (Holm's p is below 0.05, the interval reaches 0)",
+    NOT_DISTINGUISHED: "no significant difference",
+}
 _ON = {
     DIRECT: "On direct requests",
     JAILBREAK: "Under jailbreak templates",
@@ -40,7 +52,7 @@ def findings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> list[str
     """Sentences in reading order: judges, differences, missing scores.
 
     A difference counts as significant if its interval excludes 0 and its Holm-adjusted p is below
-    0.05, and as undecided if only the interval excludes 0.
+    0.05, and as undecided if only one of the two holds (`statistics.verdict`).
 
     Args:
         frames: result of `analysis.analyse`.
@@ -106,18 +118,18 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
         of = f", target {target}" if len(analysis.targets) > 1 else ""
         on = f"{_ON.get(prompt_set, f'On `{prompt_set}`')}{of}"
         members = group.to_dicts()
-        significant = [row for row in members if _told(row)]
-        undecided = [row for row in members if not _told(row) and _excludes(row)]
-        alike = [row for row in members if not _excludes(row)]
+        by_verdict = {
+            name: [row for row in members if _verdict(row) == name]
+            for name in (DIFFERENT, INTERVAL_ONLY, TEST_ONLY, NOT_DISTINGUISHED)
+        }
+        significant = by_verdict[DIFFERENT]
         clauses = []
         for baseline in dict.fromkeys(row["baseline"] for row in significant):
             against = [row for row in significant if row["baseline"] == baseline]
             sizes = (f"`{row['mix']}` {_moves(row)} by {_size(row, analysis)}" for row in against)
             clauses.append(f"against `{baseline}`, {', '.join(sizes)}")
-        for members_of_side, words in (
-            (undecided, "undecided (the interval excludes 0, Holm's correction does not)"),
-            (alike, "no significant difference"),
-        ):
+        for name, words in _UNDECIDED.items():
+            members_of_side = by_verdict[name]
             if members_of_side:
                 names = (
                     f"{_pair(row)}{f', {_size(row, analysis, signed=True)}' if outcome == 'harm' else ''}"
@@ -133,12 +145,13 @@ def _pair(row: Mapping[str, Any]) -> str:
     return f"`{row['mix']}` and `{row['baseline']}`"
 
 
+def _verdict(row: Mapping[str, Any]) -> str:
+    found = verdict(row["low"], row["high"], row["p_holm"])
+    return NOT_DISTINGUISHED if found == NO_INTERVAL else found
+
+
 def _told(row: Mapping[str, Any]) -> bool:
-    return _excludes(row) and row["p_holm"] is not None and row["p_holm"] < _ALPHA
-
-
-def _excludes(row: Mapping[str, Any]) -> bool:
-    return row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
+    return _verdict(row) == DIFFERENT
 
 
 def _what(outcome: str, prompt_set: str) -> str:
@@ -186,23 +199,39 @@ def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator
         return
     higher = [row for row in rows if _told(row) and row["difference"] > 0]
     lower = [row for row in rows if _told(row) and row["difference"] < 0]
-    rest = len(rows) - len(higher) - len(lower)
+    undecided = [row for row in rows if not _told(row)]
     listed = "; ".join(
         f"{len(rows_of_side)} with {word} harm ({', '.join(_where(row) for row in rows_of_side)})"
         for rows_of_side, word in ((lower, "lower"), (higher, "higher")) if rows_of_side
     )  # fmt: skip
-    clauses = [*([listed] if listed else []), f"{rest} without a significant difference"]
+    clauses = [*([listed] if listed else []), *_open(undecided)]
     sentence = f"Several sources against one of them: of {len(rows)} comparisons of harm, {'; '.join(clauses)}."
     if higher and lower:
         sentence += (
-            " The sign differs between comparisons: several sources make models neither safer "
-            "nor less safe in general."
+            " The sign differs between comparisons: what several sources do to harm depends on mix, "
+            "target or prompts."
         )
-    elif rest or len(rows) < 2:
-        sentence += " This is not a general effect of the number of sources on harm."
+    elif undecided:
+        sentence += " What was not distinguished is not evidence of no effect."
     else:
         sentence += " This holds for these mixes, targets and prompts."
     yield sentence
+
+
+def _open(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Comparisons that are not distinguished, with the side to which they point."""
+    if not rows:
+        return
+    sides = {
+        "less": sum(row["difference"] < 0 for row in rows),
+        "more": sum(row["difference"] > 0 for row in rows),
+    }
+    pointing = " and ".join(f"{count} to {side} harm" for side, count in sides.items() if count)
+    halves = sum(_verdict(row) in (INTERVAL_ONLY, TEST_ONLY) for row in rows)
+    yield (
+        f"{len(rows)} not distinguished{f' ({pointing})' if pointing else ''}"
+        + (f", in {halves} of which interval and test disagree" if halves else "")
+    )
 
 
 def _where(row: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from manybaskets.experiments.robustness.published_numbers import (
 from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, Analysis
 from manybaskets.presentation.formatting import NOTHING, rounded_alike
 from manybaskets.presentation.tables import as_it_is, table
+from manybaskets.statistics.verdict import verdicts
 
 _WHO = ["target", "prompt_set"]
 _NUMBERS = ["value", "low", "high", "rows_alone", "wilson_low", "wilson_high"]
@@ -116,6 +117,7 @@ def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
         pl.Series("label", labels, pl.String),
         pl.Series("unit", ["points" if unit != "share" else unit for unit in units], pl.String),
         pl.Series("family_size", [sizes.get(f, 0) for f in compared["family"]], pl.Int64),
+        verdicts(compared),
         value="difference",
     )
     effects = [
@@ -124,7 +126,7 @@ def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
         for end in ("", "_low", "_high")
     ]
     columns = ["family", "family_size", *_WHO, "label", "judge", "mix", "baseline", "value", "low",
-               "high", "unit", "p", "p_holm", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
+               "high", "unit", "p", "p_holm", "verdict", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
     return _some(_marked(rows), columns)
 
 
