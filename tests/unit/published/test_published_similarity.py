@@ -33,9 +33,9 @@ FOUND = pl.DataFrame(
 def test_the_published_table_has_26_rows_and_its_known_range():
     reported = load_similarity(NUMBERS)
     assert len({row for row, _ in reported}) == 26 and len(reported) == 3 * 26
-    rouge_1 = [value for (_, metric), value in reported.items() if metric == "rouge_1"]
+    rouge_1 = [float(value) for (_, metric), value in reported.items() if metric == "rouge_1"]
     assert (min(rouge_1), max(rouge_1)) == (0.19, 0.37)
-    assert reported["Qwen2.5-72B-Instruct", "rouge_1"] == 0.34
+    assert reported["Qwen2.5-72B-Instruct", "rouge_1"] == "0.34"
 
 
 def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path):
@@ -46,6 +46,7 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
     first, second = found.to_dicts()
     assert (first["reported"], first["within"]) == (0.34, "yes")
     assert first["difference"] == pytest.approx(-0.04)
+    assert (first["agreement"], second["agreement"]) == ("no", "same digits" if second["reported"] == 0.2 else "no")
     assert (second["metric"], second["within"]) == ("rouge_l", None)
     assert compare_similarity({}, FOUND, {}).schema == PUBLISHED_SIMILARITY_SCHEMA
     write_tables(computed_tables({"published-similarity": found}), tmp_path)

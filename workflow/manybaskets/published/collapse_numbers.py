@@ -12,6 +12,7 @@ import polars as pl
 from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup
+from manybaskets.published.agreement import agreement
 from manybaskets.published.procedure_comparison import COUNTERPARTS, LABELS, OwnValues, finite
 from manybaskets.published.procedure_rows import ALL, SELF_BLEU, TRAINING_DATA
 from manybaskets.published.splitting import UNTRAINED
@@ -27,6 +28,7 @@ PUBLISHED_COLLAPSE_SCHEMA = pl.Schema(
         "reported": pl.Float64,
         "reproduced": pl.Float64,
         "difference": pl.Float64,  # reproduced − reported; null for p-values
+        "agreement": pl.String,  # to which digits: `agreement.agreement`
         "n_reported": pl.Int64,
         "n_reproduced": pl.Int64,
         "own": pl.String,  # label of the project's corresponding measure
@@ -77,7 +79,8 @@ def load(path: Path) -> pl.DataFrame:
         )
     numbers = [pl.col("value").cast(pl.Float64), pl.col("n").cast(pl.Int64)]
     is_target = ~pl.col("note").str.starts_with("not a target")
-    return frame.filter(is_target).select(*texts[:6], *numbers, "note")
+    printed = pl.col("value").alias("printed")
+    return frame.filter(is_target).select(*texts[:6], *numbers, printed, "note")
 
 
 class StudyCells:
@@ -211,6 +214,7 @@ def compare_published(
                 "reported": row["value"],
                 "reproduced": value,
                 "difference": None if is_p else value - row["value"],
+                "agreement": agreement(row["printed"], value),
                 "n_reported": row["n"],
                 "n_reproduced": row_here["n"],
                 "remark": _remark(row["note"], row_here),

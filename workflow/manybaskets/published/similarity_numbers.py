@@ -9,6 +9,7 @@ import polars as pl
 
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
+from manybaskets.published.agreement import agreement
 
 PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
     {
@@ -20,6 +21,7 @@ PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
         "low": pl.Float64,
         "high": pl.Float64,
         "difference": pl.Float64,  # reproduced − reported
+        "agreement": pl.String,  # to which digits: `agreement.agreement`
         "within": pl.String,
         "n_prompts": pl.Int64,
     }
@@ -28,19 +30,19 @@ _TABLE = "T5"
 _METRICS = {"rouge_1": "avg_rouge1", "rouge_l": "avg_rougeL", "meteor": "avg_meteor"}
 
 
-def load_similarity(path: Path) -> dict[tuple[str, str], float]:
-    """The published values by row and our name of the metric."""
+def load_similarity(path: Path) -> dict[tuple[str, str], str]:
+    """The published values, with their digits, by row and our name of the metric."""
     ours = {theirs: name for name, theirs in _METRICS.items()}
     frame = pl.read_csv(path, infer_schema=False).filter(pl.col("table") == _TABLE)
     return {
-        (row["row"], ours[row["column"]]): float(row["value"])
+        (row["row"], ours[row["column"]]): row["value"]
         for row in frame.to_dicts()
         if row["column"] in ours
     }
 
 
 def compare_similarity(
-    reported: Mapping[tuple[str, str], float], found: pl.DataFrame, rows: Mapping[str, str]
+    reported: Mapping[tuple[str, str], str], found: pl.DataFrame, rows: Mapping[str, str]
 ) -> pl.DataFrame:
     """Every source that is also in the published table, in the order of the study.
 
@@ -54,15 +56,16 @@ def compare_similarity(
     lines = []
     for row in found.to_dicts():
         name = rows.get(row["source"])
-        theirs = reported.get((name, row["metric"])) if name else None
-        if theirs is None or row["value"] is None:
+        printed = reported.get((name, row["metric"])) if name else None
+        if printed is None or row["value"] is None:
             continue
+        theirs = float(printed)
         known = row["low"] is not None and row["high"] is not None
         within = ("yes" if row["low"] <= theirs <= row["high"] else "no") if known else None
         lines.append(
             {key: row[key] for key in ("metric", "source", "low", "high", "n_prompts")}
             | {"row": name, "reported": theirs, "reproduced": row["value"], "within": within}
-            | {"difference": row["value"] - theirs}
+            | {"difference": row["value"] - theirs, "agreement": agreement(printed, row["value"])}
         )
     return pl.DataFrame(lines, schema=PUBLISHED_SIMILARITY_SCHEMA)
 

@@ -52,7 +52,8 @@ computed_table(
     caption="Similarity of each source's answers to those of the other sources, as reported by "
     "Feuer & Hegde (2025, table 5) and as the mean over prompts here, with its interval. The "
     "published numbers are moving averages dominated by the last nine prompts (96 % of the "
-    "weight), over different prompts and four or five other models: a rough range, not a target.",
+    "weight), over different prompts and four or five other models: a rough range, not a target. METEOR "
+    "weighs recall nine times, as the published α of 0.9 does, where the paper's text says precision.",
     section=_SECTION,
     rule="published_similarity",
     when=lambda study: bool(study.published_cells and study.published_cells.similarity),

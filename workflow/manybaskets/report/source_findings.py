@@ -46,7 +46,8 @@ def _several(study: Study) -> bool:
     caption="Similarity of a source's answers to those of all other sources to the same prompts: "
     "mean and standard deviation over prompts, and the same for answers to other prompts "
     "(shuffled). ROUGE is the F1 of stems, only for Latin letters; METEOR is without synonyms and "
-    "weights recall nine times, so longer answers score higher.",
+    "weighs recall nine times (α = 0.9), so longer answers score higher; the paper on WILDCHAT-50M "
+    "names precision there, but its α weighs recall.",
     needs=("similarity",),
     section="sources",
     rule=RULE,

@@ -3,6 +3,10 @@
 Source: Lavie & Agarwal 2007; values equal those of `nltk.translate.meteor_score` without WordNet,
 whose data is in no package index: words match if they are equal or have the same Porter stem;
 synonyms do not match.
+
+With α = 0.9, F weighs recall nine times as much as precision: longer answers score higher. The paper
+on WILDCHAT-50M (Feuer & Hegde 2025) gives the same α, β and γ and says that α weighs precision: text
+and formula conflict, and here the formula counts.
 """
 
 from __future__ import annotations
