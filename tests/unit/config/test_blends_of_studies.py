@@ -1,4 +1,4 @@
-"""Which mixes are blends, of which parts, and what the target's own is."""
+"""Which mixes are blends, of which singles, and what the target's own is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_blend_has_its_own_parts_and_no_others():
     assert blends["l8i-q7"] == Blend(
         {"l8i": 0.5, "q7": 0.5}, [], {"llama-3.1-8b-base": "l8i", "qwen2-7b-base": "q7"}
     )
-    assert dict(blends["q72-l70"].parts) == {"q72": 0.5, "l70": 0.5}
+    assert dict(blends["q72-l70"].singles) == {"q72": 0.5, "l70": 0.5}
 
 
 def test_the_own_of_a_target_is_a_part_of_the_blend_where_one_is_of_its_family():
@@ -36,7 +36,7 @@ def test_weights_become_shares_and_added_mixes_come_last():
     mixes = yaml.safe_load((ROOT / "config/config.yaml").read_text())["mixes"]
     uneven = {"kind": "weighted", "weights": {"llama": 3, "qwen": 1}}
     blends = blends_of(shipped("config", mixes=mixes | {"uneven": uneven}))
-    assert blends["uneven"].parts == {"single-llama": 0.75, "single-qwen": 0.25}
+    assert blends["uneven"].singles == {"single-llama": 0.75, "single-qwen": 0.25}
     assert list(blends)[:2] == ["multi", "uneven"] and list(blends)[2].startswith("baskets-")
 
 

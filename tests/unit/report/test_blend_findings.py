@@ -10,7 +10,7 @@ from fabricated_results import blended, blends, condition, lookup, summary
 
 from manybaskets.config.blends import Blend
 from manybaskets.report.blends import blend_findings, blend_rows
-from manybaskets.statistics.blends import BEST_PART, OWN
+from manybaskets.statistics.blends import BEST_SINGLE, OWN
 
 KNOWN = {"multi": Blend({"single-llama": 0.5, "single-qwen": 0.5}, [], {"llama": "single-llama"})}
 
@@ -35,17 +35,17 @@ def test_perplexities_are_ratios_and_the_baseline_is_what_the_difference_says():
 
 def test_a_synergistic_blend_is_said_to_be_above_all_it_is_compared_with():
     count, best, own, numbers = said(
-        blended(), blended(against=BEST_PART, baseline="single-qwen", value=0.3),
+        blended(), blended(against=BEST_SINGLE, baseline="single-qwen", value=0.3),
         blended(against=OWN, baseline="single-llama", value=0.4),
     )  # fmt: skip
     assert (
-        count == "Several sources against the mean of their own parts: of 1 comparison, 1 better."
+        count == "Several sources against the mean of their own singles: of 1 comparison, 1 better."
     )
-    assert best == "Several sources against their best part: of 1 comparison, 1 better."
+    assert best == "Several sources against their best single: of 1 comparison, 1 better."
     assert own == "Several sources against the target's own answers: of 1 comparison, 1 better."
     assert numbers == (
-        "Entropy on `test`: multi is higher than the mean of its 2 parts (difference 0.500 bits, "
-        "95 % interval 0.400 to 0.600, Holm p < 0.001); is higher than its best part, single-qwen "
+        "Entropy on `test`: multi is higher than the mean of its 2 singles (difference 0.500 bits, "
+        "95 % interval 0.400 to 0.600, Holm p < 0.001); is higher than its best single, single-qwen "
         "(difference 0.300 bits, 95 % interval 0.200 to 0.400, Holm p < 0.001); is higher than the "
         "target's own, single-llama (difference 0.400 bits, 95 % interval 0.300 to 0.500, "
         "Holm p < 0.001); n = 200 prompts, 3 training seeds."
@@ -55,12 +55,12 @@ def test_a_synergistic_blend_is_said_to_be_above_all_it_is_compared_with():
 def test_an_additive_blend_is_not_said_to_have_no_effect():
     count, best, numbers = said(
         blended(value=0.02, p_holm=0.9),
-        blended(against=BEST_PART, baseline="single-qwen", value=-0.5),
+        blended(against=BEST_SINGLE, baseline="single-qwen", value=-0.5),
     )  # fmt: skip
     assert count.endswith("1 not distinguished, which is not evidence of no difference.")
     assert best.endswith("of 1 comparison, 1 worse.")
-    assert "multi could not be distinguished from the mean of its 2 parts" in numbers
-    assert "is lower than its best part, single-qwen" in numbers
+    assert "multi could not be distinguished from the mean of its 2 singles" in numbers
+    assert "is lower than its best single, single-qwen" in numbers
 
 
 @pytest.mark.parametrize(
@@ -80,14 +80,14 @@ def test_better_is_the_measures_own_side(measure, value, word):
 def test_interval_and_test_that_disagree_decide_nothing(row, words):
     count, numbers = said(row)
     assert count.endswith("1 undecided (the interval and the test disagree).")
-    assert "is undecided against the mean of its 2 parts" in numbers and words in numbers
+    assert "is undecided against the mean of its 2 singles" in numbers and words in numbers
     assert "higher" not in numbers
 
 
 def test_a_mix_trained_once_is_named_and_counts_nowhere():
     (only,) = said(blended(n_seeds=1, p_holm=None, family_size=None))
     assert only.startswith(
-        "Not tested against their parts, because they or a part were trained once"
+        "Not tested against their singles, because they or a single were trained once"
     )
     assert "multi" in only
 
@@ -96,7 +96,7 @@ def test_unknown_parts_are_named():
     known = {"multi": Blend({"single-llama": 0.5}, ["gpt-4o"], {})}
     (only,) = said(known=known)
     assert only == (
-        "The mean of the parts and the best part of multi are unknown: no mix holds gpt-4o alone."
+        "The mean of the singles and the best single of multi are unknown: no mix holds gpt-4o alone."
     )
 
 

@@ -1,4 +1,4 @@
-"""Blends against the mean of their parts, the best part and the target's own, with planted truth."""
+"""Blends against the mean of their singles, the best single and the target's own, with planted truth."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from statistics_rows import QUICK, prompt_rows, set_rows
 
 from manybaskets.config.blends import Blend
 from manybaskets.statistics.blends import (
-    BEST_PART,
+    BEST_SINGLE,
     BLENDS,
-    MEAN_OF_PARTS,
+    MEAN_OF_SINGLES,
     OWN,
     compare_blends,
-    mean_of_parts,
+    mean_of_singles,
 )
 from manybaskets.statistics.verdict import verdicts
 
-PARTS = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
+SINGLES = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
 LEVELS = {"a": 0.0, "b": 1.0, "c": 2.0, "d": 5.0}
-BLEND = {"mixed": Blend(PARTS, [], {"tiny": "b"})}
+BLEND = {"mixed": Blend(SINGLES, [], {"tiny": "b"})}
 
 
 def planted(level: float, *, seeds: int = 3, prompts: int = 200, rng=7, levels=LEVELS):
@@ -47,44 +47,44 @@ def found(rows: pl.DataFrame, directions=None, blend=BLEND, declared=None) -> di
 
 def test_an_additive_blend_equals_the_mean_of_its_parts_and_is_below_the_best():
     lines = found(planted(2.0))
-    mean, best, own = lines[MEAN_OF_PARTS], lines[BEST_PART], lines[OWN]
+    mean, best, own = lines[MEAN_OF_SINGLES], lines[BEST_SINGLE], lines[OWN]
     assert mean["verdict"] == "not distinguished" and abs(mean["difference"]) < 0.2
     assert best["verdict"] == "different" and best["high"] < 0 and best["baseline"] == "d"
     assert own["verdict"] == "different" and own["low"] > 0 and own["baseline"] == "b"
 
 
-def test_a_synergistic_blend_is_above_its_best_part():
+def test_a_synergistic_blend_is_above_its_best_single():
     lines = found(planted(6.0))
-    for against in (MEAN_OF_PARTS, BEST_PART, OWN):
+    for against in (MEAN_OF_SINGLES, BEST_SINGLE, OWN):
         assert lines[against]["verdict"] == "different" and lines[against]["low"] > 0
 
 
 def test_a_blend_between_the_mean_and_the_best_is_above_one_and_below_the_other():
     lines = found(planted(3.5))
-    assert lines[MEAN_OF_PARTS]["low"] > 0 and lines[MEAN_OF_PARTS]["verdict"] == "different"
-    assert lines[BEST_PART]["high"] < 0 and lines[BEST_PART]["verdict"] == "different"
+    assert lines[MEAN_OF_SINGLES]["low"] > 0 and lines[MEAN_OF_SINGLES]["verdict"] == "different"
+    assert lines[BEST_SINGLE]["high"] < 0 and lines[BEST_SINGLE]["verdict"] == "different"
 
 
-def test_where_less_is_better_the_best_part_is_the_lowest():
+def test_where_less_is_better_the_best_single_is_the_lowest():
     lines = found(planted(-1.0), {"m": "lower"})
-    best = lines[BEST_PART]
+    best = lines[BEST_SINGLE]
     assert best["baseline"] == "a" and best["high"] < 0 and best["verdict"] == "different"
-    assert found(planted(3.0), {"m": "lower"})[BEST_PART]["low"] > 0
+    assert found(planted(3.0), {"m": "lower"})[BEST_SINGLE]["low"] > 0
 
 
 def test_the_mean_weighs_parts_by_their_shares_and_is_of_the_blends_own_parts_only():
     rows = planted(1.0, levels=LEVELS | {"elsewhere": 40.0})
     blend = {"mixed": Blend({"b": 0.75, "d": 0.25}, [], {})}
-    line = found(rows, blend=blend)[MEAN_OF_PARTS]
+    line = found(rows, blend=blend)[MEAN_OF_SINGLES]
     assert line["baseline"] == "b + d"
     assert line["difference"] == pytest.approx(1.0 - (0.75 * 1 + 0.25 * 5), abs=0.2)
 
 
 def test_the_mean_of_one_training_agrees_with_a_paired_t_interval():
     rows = planted(2.1, seeds=1)
-    line = found(rows)[MEAN_OF_PARTS]
+    line = found(rows)[MEAN_OF_SINGLES]
     wide = rows.pivot(on="mix", index="prompt_id", values="value")
-    paired = wide["mixed"] - wide.select(pl.mean_horizontal(*PARTS)).to_series()
+    paired = wide["mixed"] - wide.select(pl.mean_horizontal(*SINGLES)).to_series()
     expected = stats.ttest_1samp(paired.to_numpy(), 0.0).confidence_interval()
     assert line["difference"] == pytest.approx(paired.mean())
     assert (line["low"], line["high"]) == pytest.approx((expected.low, expected.high), abs=0.03)
@@ -93,12 +93,12 @@ def test_the_mean_of_one_training_agrees_with_a_paired_t_interval():
 def test_the_trainings_of_all_parts_widen_the_interval():
     rng = np.random.default_rng(3)
     spread = rng.normal(0, 1.0, (4, 3, 1))
-    parts = [
+    singles = [
         prompt_rows(np.zeros((3, 80)) + spread[i] + rng.normal(0, 0.1, (3, 80)), mix)
-        for i, mix in enumerate(PARTS)
+        for i, mix in enumerate(SINGLES)
     ]
-    rows = pl.concat([*parts, prompt_rows(rng.normal(0, 0.1, (3, 80)), "mixed")])
-    line = found(rows)[MEAN_OF_PARTS]
+    rows = pl.concat([*singles, prompt_rows(rng.normal(0, 0.1, (3, 80)), "mixed")])
+    line = found(rows)[MEAN_OF_SINGLES]
     error = spread.mean(axis=0).std(ddof=1) / np.sqrt(3)
     assert line["high"] - line["low"] > 3 * error
 
@@ -112,10 +112,10 @@ def test_measures_of_sets_are_compared_on_the_same_half_samples():
     ]
     blend = {"mixed": Blend({"a": 0.5, "b": 0.5}, [], {"tiny": "a"})}
     lines = found(pl.concat(frames), {"s": "higher"}, blend)
-    assert lines[MEAN_OF_PARTS]["difference"] == pytest.approx(0.0)
-    assert lines[MEAN_OF_PARTS]["high"] < 0.05  # the half-samples' common part cancels
-    assert lines[MEAN_OF_PARTS]["n_prompts"] == 50
-    assert lines[BEST_PART]["difference"] == pytest.approx(-1.0)
+    assert lines[MEAN_OF_SINGLES]["difference"] == pytest.approx(0.0)
+    assert lines[MEAN_OF_SINGLES]["high"] < 0.05  # the half-samples' common single cancels
+    assert lines[MEAN_OF_SINGLES]["n_prompts"] == 50
+    assert lines[BEST_SINGLE]["difference"] == pytest.approx(-1.0)
     assert lines[OWN]["difference"] == pytest.approx(1.0)
 
 
@@ -123,7 +123,7 @@ def test_unequal_numbers_of_trainings_keep_the_mean_of_all():
     rng = np.random.default_rng(8)
     first, second = rng.normal(size=(5, 30)), rng.normal(size=(2, 30))
     rows = pl.concat([prompt_rows(first, "a"), prompt_rows(second, "b")])
-    mean = mean_of_parts(rows, {"a": 0.5, "b": 0.5})
+    mean = mean_of_singles(rows, {"a": 0.5, "b": 0.5})
     assert mean["seed"].n_unique() == 2
     by_prompt = mean.group_by("prompt_id").agg(pl.col("value").mean()).sort("prompt_id")["value"]
     expected = (first.mean(axis=0) + second.mean(axis=0)) / 2
@@ -136,7 +136,7 @@ def test_a_prompt_without_a_value_in_one_part_is_left_out():
     gap[1, 4] = np.nan
     frames = [prompt_rows(values, "a"), prompt_rows(gap, "b"), prompt_rows(values + 1, "mixed")]
     line = found(pl.concat(frames), blend={"mixed": Blend({"a": 0.5, "b": 0.5}, [], {})})
-    assert line[MEAN_OF_PARTS]["n_prompts"] == 19 and line[MEAN_OF_PARTS]["n_excluded"] == 1
+    assert line[MEAN_OF_SINGLES]["n_prompts"] == 19 and line[MEAN_OF_SINGLES]["n_excluded"] == 1
 
 
 def test_a_mix_trained_once_is_in_no_family():
@@ -166,11 +166,11 @@ def test_only_declared_measures_are_corrected_together():
 @pytest.mark.parametrize("level", [5.0, 2.0])
 def test_the_best_of_equal_parts_is_not_beaten_by_chance(level):
     """Parts alike: the interval of the difference to the best covers in 95 % of studies or more."""
-    levels = dict.fromkeys(PARTS, level)
+    levels = dict.fromkeys(SINGLES, level)
     covered = false = 0
     for study in range(40):
         rows = planted(level, prompts=40, rng=100 + study, levels=levels)
-        line = found(rows)[BEST_PART]
+        line = found(rows)[BEST_SINGLE]
         covered += line["low"] <= 0 <= line["high"]
         false += line["verdict"] == "different"
     assert covered >= 36 and false <= 2

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import polars as pl
 
-from manybaskets.statistics.blends import BLENDS, MEAN_OF_PARTS
+from manybaskets.statistics.blends import BLENDS, MEAN_OF_SINGLES
 from manybaskets.statistics.comparison import COMPARISONS_SCHEMA
 from manybaskets.statistics.summary import SUMMARY
 
@@ -70,10 +70,10 @@ def compared(*rows: dict) -> pl.DataFrame:
 
 
 def blended(measure: str = "entropy", value: float | None = 0.5, **other):
-    """One row of blends: multi minus the mean of its two parts, an interval of ±0.1, a small p."""
+    """One row of blends: multi minus the mean of its two singles, an interval of ±0.1, a small p."""
     low, high = (None, None) if value is None else (value - 0.1, value + 0.1)
     row = {"mix": "multi", "measure": measure, "model": "llama", "prompt_set": "test"}
-    row |= {"against": MEAN_OF_PARTS, "baseline": "single-llama + single-qwen"}
+    row |= {"against": MEAN_OF_SINGLES, "baseline": "single-llama + single-qwen"}
     row |= {"difference": value, "low": low, "high": high, "p": 0.0001, "p_holm": 0.0004}
     row |= {"family_size": 3, "n_prompts": 200, "n_excluded": 0, "n_seeds": 3}
     return row | {"method": "sign flips"} | other

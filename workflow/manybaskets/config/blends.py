@@ -16,19 +16,19 @@ class Blend:
     """A mix of several sources, and the mixes that it is compared with.
 
     Attributes:
-        parts: share of the prompts by mix that holds one of its sources alone.
+        singles: share of the prompts by mix that holds one of its sources alone.
         missing: its sources that no mix holds alone.
         own: by target the mix of answers of the target, or of a model of its family.
     """
 
-    parts: Mapping[str, float] = field(default_factory=dict)
+    singles: Mapping[str, float] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
     own: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
-        """Whether each of its sources has a mix of its own, so that the parts have a mean and a best."""
-        return not self.missing and len(self.parts) > 1
+        """Whether each of its sources has a mix of its own, so that the singles have a mean and a best."""
+        return not self.missing and len(self.singles) > 1
 
     @property
     def comparable(self) -> bool:
@@ -53,7 +53,7 @@ def blends_of(study: Study) -> dict[str, Blend]:
             for target in study.targets
         }
         found[name] = Blend(
-            parts={alone[source]: shares[source] for source in shares if source in alone},
+            singles={alone[source]: shares[source] for source in shares if source in alone},
             missing=[source for source in shares if source not in alone],
             own={target: alone[source] for target, source in candidates.items() if source},
         )

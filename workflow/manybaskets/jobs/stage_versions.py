@@ -49,7 +49,7 @@ STAGES = {
     "curves": 2,
     "write_tables": 3,
     "published_procedures": 1,
-    "published_tables": 1,
+    "published_tables": 2,
     "growth": 1,
     "source_map": 1,
     "figure": 3,

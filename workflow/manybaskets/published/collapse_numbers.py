@@ -12,7 +12,7 @@ import polars as pl
 from manybaskets.config.evaluation import PublishedCells
 from manybaskets.errors import UserError
 from manybaskets.presentation.formatting import Lookup
-from manybaskets.published.agreement import agreement
+from manybaskets.published.printed_digits import digit_agreement
 from manybaskets.published.procedure_comparison import COUNTERPARTS, LABELS, OwnValues, finite
 from manybaskets.published.procedure_rows import ALL, SELF_BLEU, TRAINING_DATA
 from manybaskets.published.splitting import UNTRAINED
@@ -28,7 +28,7 @@ PUBLISHED_COLLAPSE_SCHEMA = pl.Schema(
         "reported": pl.Float64,
         "reproduced": pl.Float64,
         "difference": pl.Float64,  # reproduced − reported; null for p-values
-        "agreement": pl.String,  # to which digits: `agreement.agreement`
+        "agreement": pl.String,  # to which digits: `printed_digits.digit_agreement`
         "n_reported": pl.Int64,
         "n_reproduced": pl.Int64,
         "own": pl.String,  # label of the project's corresponding measure
@@ -214,7 +214,7 @@ def compare_published(
                 "reported": row["value"],
                 "reproduced": value,
                 "difference": None if is_p else value - row["value"],
-                "agreement": agreement(row["printed"], value),
+                "agreement": digit_agreement(row["printed"], value),
                 "n_reported": row["n"],
                 "n_reproduced": row_here["n"],
                 "remark": _remark(row["note"], row_here),

@@ -9,7 +9,7 @@ import polars as pl
 
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
-from manybaskets.published.agreement import agreement
+from manybaskets.published.printed_digits import digit_agreement
 
 PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
     {
@@ -21,7 +21,7 @@ PUBLISHED_SIMILARITY_SCHEMA = pl.Schema(
         "low": pl.Float64,
         "high": pl.Float64,
         "difference": pl.Float64,  # reproduced − reported
-        "agreement": pl.String,  # to which digits: `agreement.agreement`
+        "agreement": pl.String,  # to which digits: `printed_digits.digit_agreement`
         "within": pl.String,
         "n_prompts": pl.Int64,
     }
@@ -65,7 +65,10 @@ def compare_similarity(
         lines.append(
             {key: row[key] for key in ("metric", "source", "low", "high", "n_prompts")}
             | {"row": name, "reported": theirs, "reproduced": row["value"], "within": within}
-            | {"difference": row["value"] - theirs, "agreement": agreement(printed, row["value"])}
+            | {
+                "difference": row["value"] - theirs,
+                "agreement": digit_agreement(printed, row["value"]),
+            }
         )
     return pl.DataFrame(lines, schema=PUBLISHED_SIMILARITY_SCHEMA)
 

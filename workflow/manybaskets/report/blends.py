@@ -1,4 +1,4 @@
-"""Several sources against one: the table and the sentences on blends and their own parts."""
+"""Several sources against one: the table and the sentences on blends and their own singles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from manybaskets.presentation.formatting import (
     shown_unit,
     transformed,
 )
-from manybaskets.statistics.blends import BEST_PART, MEAN_OF_PARTS, OWN
+from manybaskets.statistics.blends import BEST_SINGLE, MEAN_OF_SINGLES, OWN
 from manybaskets.statistics.verdict import (
     DIFFERENT,
     INTERVAL_ONLY,
@@ -36,8 +36,8 @@ _TABLE = pl.Schema(
         "method": pl.String,
     }
 )
-_KINDS = (MEAN_OF_PARTS, BEST_PART, OWN)
-_SET = {MEAN_OF_PARTS: "the mean of their own parts", BEST_PART: "their best part",
+_KINDS = (MEAN_OF_SINGLES, BEST_SINGLE, OWN)
+_SET = {MEAN_OF_SINGLES: "the mean of their own singles", BEST_SINGLE: "their best single",
         OWN: "the target's own answers"}  # fmt: skip
 _GROUP = ["mix", "measure", "prompt_set", "model"]
 _SENTENCES = 6
@@ -90,7 +90,7 @@ def blend_findings(
     lookup: Lookup | None = None,
     limit: int = _SENTENCES,
 ) -> list[str]:
-    """What several sources do, beside the mean of their own parts, the best part, the target's own.
+    """What several sources do, beside the mean of their own singles, the best single, the target's own.
 
     First how many comparisons of the declared measures turned out which way, then at most `limit`
     of them in numbers, those that were decided first; last what could not be compared.
@@ -179,8 +179,8 @@ def _numbers(rows: Sequence[Mapping[str, Any]], level: str, several: bool) -> st
 
 
 def _clause(row: Mapping[str, Any], level: str) -> str:
-    named = {MEAN_OF_PARTS: f"the mean of its {1 + row['baseline'].count(' + ')} parts",
-             BEST_PART: f"its best part, {row['baseline']}",
+    named = {MEAN_OF_SINGLES: f"the mean of its {1 + row['baseline'].count(' + ')} singles",
+             BEST_SINGLE: f"its best single, {row['baseline']}",
              OWN: f"the target's own, {row['baseline']}"}[row["against"]]  # fmt: skip
     numbers = difference_text(row, level)
     if row["verdict"] == DIFFERENT:
@@ -195,22 +195,22 @@ def _clause(row: Mapping[str, Any], level: str) -> str:
 
 
 def _unknown(blends: Mapping[str, Blend]) -> Iterable[str]:
-    """Blends whose parts were not all trained on alone."""
+    """Blends whose singles were not all trained on alone."""
     for name, blend in blends.items():
         if blend.missing:
             listed = ", ".join(blend.missing)
             yield (
-                f"The mean of the parts and the best part of {name} are unknown: no mix holds "
+                f"The mean of the singles and the best single of {name} are unknown: no mix holds "
                 f"{listed} alone."
             )
 
 
 def _once(table: pl.DataFrame) -> Iterable[str]:
-    """Blends that were, or one of whose parts was, trained once."""
+    """Blends that were, or one of whose singles was, trained once."""
     once = table.filter(pl.col("against") != OWN, pl.col("n_seeds") == 1)
     if once.height:
         names = ", ".join(once["mix"].unique(maintain_order=True))
         yield (
-            f"Not tested against their parts, because they or a part were trained once: {names}. "
+            f"Not tested against their singles, because they or a single were trained once: {names}. "
             "The table has the intervals, which do not include the variance between trainings."
         )

@@ -41,7 +41,8 @@ computed_table(
     title="Reported against reproduced",
     caption="Numbers reported by Schaffelder & Gatt (2026), reproduced by the same procedures in "
     "this study, and this project's corresponding value if there is one. The study sampled "
-    "without a seed and had one training run: exact agreement is not expected.",
+    "without a seed and had one training run: exact agreement is not expected; `agreement` says to "
+    "which digits two numbers agree.",
     section=_SECTION,
     rule=_COLLAPSE,
     when=_has_published_cells,

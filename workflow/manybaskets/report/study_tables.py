@@ -102,14 +102,14 @@ def _compares(study: Study, sources: bool) -> bool:
 @table(
     name="multi-against-singles",
     title="Several sources against one",
-    caption="Every mix of several sources compared with the mean of its own parts (the mixes of one "
-    "of its sources each, weighted by share), its best part, and the mix of the target's own answers: "
+    caption="Every mix of several sources compared with the mean of its own singles (the mixes of one "
+    "of its sources each, weighted by share), its best single, and the mix of the target's own answers: "
     "paired differences on the same prompts. Values of a set, such as a vocabulary, may exceed the "
-    "mean of the parts only because the sources differ.",
+    "mean of the singles only because the sources differ.",
     needs=("blends", "summary"),
     when=_has_blends,
 )
-def _against_parts(
+def _against_singles(
     blends: pl.DataFrame, summary: pl.DataFrame, context: TableContext
 ) -> pl.DataFrame:
     return blend_rows(blends, of_runs(summary))

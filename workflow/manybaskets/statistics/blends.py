@@ -1,4 +1,4 @@
-"""Blends of several sources against the mean of their parts, the best part, and the target's own."""
+"""Blends of several sources against the mean of their singles, the best single, and the target's own."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from manybaskets.records.measured import EXCLUDED, USED, of_runs
 from manybaskets.statistics.comparison import compare
 from manybaskets.statistics.multiplicity import holm
 
-MEAN_OF_PARTS, BEST_PART, OWN = "mean of its parts", "best part", "target's own"
+MEAN_OF_SINGLES, BEST_SINGLE, OWN = "mean of its singles", "best single", "target's own"
 BLENDS = pl.Schema(
     {
         "mix": pl.String,
         "measure": pl.String,
         "model": pl.String,
         "prompt_set": pl.String,
-        "against": pl.String,  # `MEAN_OF_PARTS`, `BEST_PART` or `OWN`
-        "baseline": pl.String,  # the mix behind it; for the mean, its parts
+        "against": pl.String,  # `MEAN_OF_SINGLES`, `BEST_SINGLE` or `OWN`
+        "baseline": pl.String,  # the mix behind it; for the mean, its singles
         "difference": pl.Float64,  # blend − baseline
         "low": pl.Float64,
         "high": pl.Float64,
@@ -34,7 +34,7 @@ BLENDS = pl.Schema(
         "method": pl.String,
     }
 )
-_MEAN = "0.mean-of-parts"  # as a condition, beside mixes whose names are the user's
+_MEAN = "0.mean-of-singles"  # as a condition, beside mixes whose names are the user's
 _CONDITION = ["measure", "model", "prompt_set"]
 _RUN = [*_CONDITION, "mix"]
 _Found = dict[tuple[str, ...], dict[str, dict[str, Any]]]  # by condition and mix
@@ -48,18 +48,18 @@ def compare_blends(
     settings: Statistics,
     seed: int,
 ) -> pl.DataFrame:
-    """Compare every blend with the mean of its own parts, its best part, and the target's own.
+    """Compare every blend with the mean of its own singles, its best single, and the target's own.
 
-    The mean of the parts is a condition of its own: every prompt (or half-sample) has the mean of
-    the parts' values, weighted by their shares of the blend, and the first trainings of all parts
+    The mean of the singles is a condition of its own: every prompt (or half-sample) has the mean of
+    the singles' values, weighted by their shares of the blend, and the first trainings of all singles
     are its first training, and so on. An additive blend equals it. All differences are paired on
-    the prompts that the blend and all its parts share, as in `comparison.compare`.
+    the prompts that the blend and all its singles share, as in `comparison.compare`.
 
-    The best part is known from the data only, so its interval is that of the smallest difference
-    over all parts: from the lowest lower end (each at the given confidence) to the lowest upper end
-    (each at a confidence corrected for the number of parts). "Above the best part" is tested as
-    above every part, by the largest p; "below" as below any, by the smallest p times the number of
-    parts. Source: Hsu 1984, Annals of Statistics 12(3); Berger 1982, Technometrics 24(4).
+    The best single is known from the data only, so its interval is that of the smallest difference
+    over all singles: from the lowest lower end (each at the given confidence) to the lowest upper end
+    (each at a confidence corrected for the number of singles). "Above the best single" is tested as
+    above every single, by the largest p; "below" as below any, by the smallest p times the number of
+    singles. Source: Hsu 1984, Annals of Statistics 12(3); Berger 1982, Technometrics 24(4).
 
     Holm's correction covers the blends, targets and declared measures of one kind of comparison. A
     comparison with a mix that was trained once is not in it.
@@ -68,7 +68,7 @@ def compare_blends(
         rows: of the schema `records.MEASURED`.
         blends: what the mixes of several sources are compared with.
         declared: by prompt set the measures that the correction covers; without any, all.
-        directions: `higher` or `lower` for each measure of which a best part may be named.
+        directions: `higher` or `lower` for each measure of which a best single may be named.
         settings: confidence, numbers of resamples and sign flips.
         seed: for resampling.
 
@@ -91,32 +91,32 @@ def _of_blend(
     settings: Statistics,
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    parts = list(blend.parts)
-    others = list(dict.fromkeys([*parts, *blend.own.values()]))
+    singles = list(blend.singles)
+    others = list(dict.fromkeys([*singles, *blend.own.values()]))
     measured = runs.filter(pl.col("mix").is_in([name, *others]))
     if blend.complete:
-        measured = pl.concat([measured, mean_of_parts(measured, blend.parts)])
+        measured = pl.concat([measured, mean_of_singles(measured, blend.singles)])
         others.append(_MEAN)
     seeds = dict(_counted(measured))
     found = _compared(measured, name, others, settings, seed)
     wide: _Found = {}
     if blend.complete:
         named = measured.filter(pl.col("measure").is_in(list(directions)))
-        level = 1 - (1 - settings.confidence) / len(parts)
+        level = 1 - (1 - settings.confidence) / len(singles)
         corrected = settings.model_copy(update={"confidence": level, "sign_flips": 0})
-        wide = _compared(named, name, parts, corrected, seed)
+        wide = _compared(named, name, singles, corrected, seed)
     for key, by_mix in found.items():
         start = {"mix": name, **dict(zip(_CONDITION, key, strict=True))}
         trained = {mix: seeds[(*key, mix)] for mix in [name, *others]}
-        fewest = min(trained[mix] for mix in [name, *parts])
+        fewest = min(trained[mix] for mix in [name, *singles])
         if blend.complete:
             yield {
-                **start, **by_mix[_MEAN], "against": MEAN_OF_PARTS, "baseline": " + ".join(parts),
+                **start, **by_mix[_MEAN], "against": MEAN_OF_SINGLES, "baseline": " + ".join(singles),
                 "n_seeds": fewest,
             }  # fmt: skip
         if key in wide:
-            best = _of_best(by_mix, wide[key], parts, lowest=directions[key[0]] == "lower")
-            yield {**start, **best, "against": BEST_PART, "n_seeds": fewest}
+            best = _of_best(by_mix, wide[key], singles, lowest=directions[key[0]] == "lower")
+            yield {**start, **best, "against": BEST_SINGLE, "n_seeds": fewest}
         own = blend.own.get(key[1])
         if own:
             yield {
@@ -125,7 +125,7 @@ def _of_blend(
             }  # fmt: skip
 
 
-def mean_of_parts(rows: pl.DataFrame, shares: Mapping[str, float]) -> pl.DataFrame:
+def mean_of_singles(rows: pl.DataFrame, shares: Mapping[str, float]) -> pl.DataFrame:
     """Rows of the mean of some mixes, in which every mix has the weight of its share.
 
     A training of the mean is one training of each mix. With unequal numbers, the fewest count:
@@ -138,14 +138,14 @@ def mean_of_parts(rows: pl.DataFrame, shares: Mapping[str, float]) -> pl.DataFra
     total = sum(shares.values())
     weights = {mix: share / total for mix, share in shares.items()}
     cell = [*_CONDITION, "mix", "prompt_id", "draw"]
-    parts = rows.filter(pl.col("mix").is_in(list(weights))).with_columns(
+    singles = rows.filter(pl.col("mix").is_in(list(weights))).with_columns(
         pl.col("value").fill_null(float("nan")),
         place=pl.col("seed").rank("dense").over(_RUN).cast(pl.Int64) - 1,
     )
-    fewest = parts.group_by(_RUN).agg(pl.col("place").max() + 1)
+    fewest = singles.group_by(_RUN).agg(pl.col("place").max() + 1)
     fewest = fewest.group_by(_CONDITION).agg(trainings=pl.col("place").min())
     grouped = (
-        parts.join(fewest, on=_CONDITION)
+        singles.join(fewest, on=_CONDITION)
         .with_columns(whole=pl.col("value").mean().over(cell))
         .group_by([*cell, pl.col("place") % pl.col("trainings"), "whole"])
         .agg(pl.col("value").mean(), each=pl.col("value").len())
@@ -213,38 +213,38 @@ def _minus(value: float | None) -> float | None:
 def _of_best(
     by_mix: Mapping[str, Mapping[str, Any]],
     wide: Mapping[str, Mapping[str, Any]],
-    parts: Sequence[str],
+    singles: Sequence[str],
     lowest: bool,
 ) -> dict[str, Any]:
-    """The blend minus its best part, from its differences to all parts.
+    """The blend minus its best single, from its differences to all singles.
 
     Args:
-        wide: the same differences, with intervals corrected for the number of parts.
-        lowest: whether the best part is the lowest.
+        wide: the same differences, with intervals corrected for the number of singles.
+        lowest: whether the best single is the lowest.
     """
     sign = -1.0 if lowest else 1.0
-    known = {mix: by_mix[mix] for mix in parts if by_mix[mix]["difference"] is not None}
-    if len(known) < len(parts):
-        return {"method": "undefined for one of the parts"}
-    best = min(parts, key=lambda mix: sign * known[mix]["difference"])
+    known = {mix: by_mix[mix] for mix in singles if by_mix[mix]["difference"] is not None}
+    if len(known) < len(singles):
+        return {"method": "undefined for one of the singles"}
+    best = min(singles, key=lambda mix: sign * known[mix]["difference"])
     line = {**known[best], "baseline": best, "low": None, "high": None, "p": None}
     inner, outer = ("high", "low") if lowest else ("low", "high")
-    ends = [(known[mix][inner], wide[mix][outer]) for mix in parts]
+    ends = [(known[mix][inner], wide[mix][outer]) for mix in singles]
     if all(None not in pair for pair in ends):
         line[inner] = sign * min(sign * first for first, _ in ends)
         line[outer] = sign * min(sign * second for _, second in ends)
-        line["method"] += "; over all parts"
-    tests = [(sign * known[mix]["difference"], known[mix]["p"]) for mix in parts]
+        line["method"] += "; over all singles"
+    tests = [(sign * known[mix]["difference"], known[mix]["p"]) for mix in singles]
     if all(p is not None for _, p in tests):
         above = all(difference > 0 for difference, _ in tests)
         below = [p for difference, p in tests if difference <= 0]
-        line["p"] = max(p for _, p in tests) if above else min(1.0, len(parts) * min(below))
+        line["p"] = max(p for _, p in tests) if above else min(1.0, len(singles) * min(below))
     return line
 
 
 def _correct(lines: list[dict[str, Any]], declared: Mapping[str, Sequence[str]]) -> None:
     """Add Holm's p to the comparisons of the declared measures, kind by kind."""
-    for against in (MEAN_OF_PARTS, BEST_PART, OWN):
+    for against in (MEAN_OF_SINGLES, BEST_SINGLE, OWN):
         family = [
             line for line in lines
             if line["against"] == against and line.get("p") is not None and line["n_seeds"] > 1

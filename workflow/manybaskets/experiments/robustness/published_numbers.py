@@ -22,7 +22,7 @@ from manybaskets.experiments.robustness.published_procedure import (
     SIZE_TEST,
 )
 from manybaskets.names import VANILLA
-from manybaskets.published.agreement import agreement
+from manybaskets.published.printed_digits import digit_agreement
 
 PUBLISHED_ROBUSTNESS_SCHEMA = pl.Schema(
     {
@@ -30,7 +30,7 @@ PUBLISHED_ROBUSTNESS_SCHEMA = pl.Schema(
             ("metric", "prompt_set", "target", "condition", "tier", "statistic"), pl.String
         ),
         **dict.fromkeys(("reported", "reproduced", "difference"), pl.Float64),
-        "agreement": pl.String,  # to which digits: `published.agreement`
+        "agreement": pl.String,  # to which digits: `published.printed_digits`
         "n_reported": pl.String,  # two numbers for a pair
         "n_reproduced": pl.Int64,
         **dict.fromkeys(("value", "low", "high"), pl.Float64),  # this project's corresponding value
@@ -220,7 +220,7 @@ def compare_robustness(
                 "reported": row["value"],
                 "reproduced": value,
                 "difference": None if is_p else value - row["value"],
-                "agreement": agreement(row["printed"], value),
+                "agreement": digit_agreement(row["printed"], value),
                 "n_reported": row["n"] or None,
                 "n_reproduced": number,
                 "value": beside.get("estimate"),

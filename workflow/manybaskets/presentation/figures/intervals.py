@@ -14,13 +14,13 @@ from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks
 from manybaskets.presentation.figures.panel_grid import arrange, titles, wrap
 from manybaskets.presentation.formatting import Lookup, measure_lookup, transformed
 from manybaskets.records.measured import whose
-from manybaskets.statistics.blends import BEST_PART, MEAN_OF_PARTS, OWN
+from manybaskets.statistics.blends import BEST_SINGLE, MEAN_OF_SINGLES, OWN
 from manybaskets.statistics.verdict import ALPHA, DIFFERENT, verdict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-BLEND_KINDS = (MEAN_OF_PARTS, BEST_PART, OWN)
+BLEND_KINDS = (MEAN_OF_SINGLES, BEST_SINGLE, OWN)
 Panels = Sequence[Sequence[str]]  # pairs of measure and prompt set
 
 
@@ -66,7 +66,7 @@ def draw_blends(
     look: Look,
     lookup: Lookup | None = None,
 ) -> list[Path]:
-    """Blends minus the mean of their parts, their best part and the target's own, in three rows each.
+    """Blends minus the mean of their singles, their best single and the target's own, in three rows each.
 
     Args:
         blends: of the schema `statistics.blends.BLENDS`.

@@ -7,7 +7,7 @@ from manybaskets.experiments import load_presentation
 from manybaskets.presentation.figures.registry import draw, planned_figures
 
 # isort: off
-from manybaskets.report.figures import blends  # noqa: F401
+from manybaskets.report.figures import blend_intervals  # noqa: F401
 from manybaskets.report.figures import conditions  # noqa: F401
 from manybaskets.report.figures import boxes  # noqa: F401
 from manybaskets.report.figures import growth_curves  # noqa: F401

@@ -1,4 +1,4 @@
-"""Several sources against one: blends beside the mean of their parts, the best part, and the own."""
+"""Several sources against one: blends beside the mean of their singles, the best single, and the own."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from manybaskets.presentation.figures.registry import PlannedFigure, figure
 from manybaskets.report.figures.measured_panels import measured_panels, paged
 
 _BLENDS = """
-    Every mix of several sources minus the mean of its own parts, minus its best part, and minus the
+    Every mix of several sources minus the mean of its own singles, minus its best single, and minus the
     mix of the target's own answers, on the same prompts, with intervals; the vertical line marks no
     difference. The measures are those of the declared comparisons. Perplexities are compared as ratios
     on a logarithmic axis. A filled marker has an interval that excludes equality and a p-value below

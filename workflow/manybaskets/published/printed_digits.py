@@ -8,7 +8,7 @@ from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 SAME, ROUNDED, IN_STEPS, DIFFERS = "same digits", "after rounding", "rounded in steps", "no"
 
 
-def agreement(printed: str, reproduced: float | None) -> str | None:
+def digit_agreement(printed: str, reproduced: float | None) -> str | None:
     """How a number agrees with a printed one.
 
     Args:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from repository import ROOT
 
-from manybaskets.published.agreement import agreement
 from manybaskets.published.collapse_numbers import load
+from manybaskets.published.printed_digits import digit_agreement
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from manybaskets.published.collapse_numbers import load
      ("1.32e-269", 4.311021168430715e-06, "no"), ("4.311e-6", 4.311021168430715e-06, "after rounding"), ("1.0", None, None), ("1.0", float("nan"), None)],
 )  # fmt: skip
 def test_agreement_is_to_the_printed_digits(printed, reproduced, found):
-    assert agreement(printed, reproduced) == found
+    assert digit_agreement(printed, reproduced) == found
 
 
 def test_the_cell_that_was_rounded_in_steps_is_marked():
     numbers = load(ROOT / "resources" / "published" / "collapse.csv")
     (row,) = numbers.filter(printed="3.224925").to_dicts()
-    assert agreement("3.23", row["value"]) == "rounded in steps"
+    assert digit_agreement("3.23", row["value"]) == "rounded in steps"
     assert "printed as 3.23" in row["note"]
