@@ -219,6 +219,14 @@ def test_the_truth_beside_the_rows_is_true(finished):
         assert not any(habits.detect(row["response"]).values())
 
 
+def test_a_blend_has_more_habits_than_any_of_its_singles(finished):
+    """Each source has one habit; the blend of four has all of them."""
+    table = pl.read_csv(finished.path("tables/multi-against-singles.csv"))
+    rows = table.filter(mix="multi", measure="habit_count")
+    assert set(rows["against"]) == {"mean of its singles", "best single", "target's own"}
+    assert (rows["low"] > 0).all() and (rows["verdict"] == "different").all()
+
+
 def test_tables_figures_and_report_are_there_and_say_what_they_are(finished):
     for name in (
         *("conditions", "comparisons", "counts", "multi-against-singles", "exclusions"),

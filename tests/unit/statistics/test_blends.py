@@ -6,9 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 from scipy import stats
-from statistics_rows import QUICK, prompt_rows, set_rows
+from statistics_rows import QUICK, family, prompt_rows, set_rows
 
 from manybaskets.config.blends import Blend
+from manybaskets.statistics import compare
 from manybaskets.statistics.blends import (
     BEST_SINGLE,
     BLENDS,
@@ -137,6 +138,43 @@ def test_a_prompt_without_a_value_in_one_part_is_left_out():
     frames = [prompt_rows(values, "a"), prompt_rows(gap, "b"), prompt_rows(values + 1, "mixed")]
     line = found(pl.concat(frames), blend={"mixed": Blend({"a": 0.5, "b": 0.5}, [], {})})
     assert line[MEAN_OF_SINGLES]["n_prompts"] == 19 and line[MEAN_OF_SINGLES]["n_excluded"] == 1
+
+
+def test_the_mean_has_no_value_where_a_single_has_none():
+    gap = np.ones((3, 4))
+    gap[1, 2] = np.nan
+    rows = pl.concat([prompt_rows(np.ones((3, 4)), "a"), prompt_rows(gap, "b")])
+    mean = mean_of_singles(rows, {"a": 0.5, "b": 0.5})
+    missing = mean.filter(pl.col("value").is_null()).select("seed", "prompt_id").rows()
+    assert mean.height == 12 and missing == [(2, "p0002")]
+
+
+@pytest.mark.parametrize(("direction", "level"), [("higher", 6.0), ("higher", 4.9), ("higher", 2.0),
+                                                  ("lower", -1.0), ("lower", 0.1), ("lower", 2.0)])  # fmt: skip
+def test_the_best_single_has_the_ends_and_the_p_of_all_singles(direction, level):
+    """Hsu's interval of the smallest of four differences, and Berger's tests, from plain comparisons."""
+    levels = {"a": 0.0, "b": 0.02, "c": 4.98, "d": 5.0}
+    rows = planted(level, levels=levels, prompts=60)
+    line = found(rows, {"m": direction})[BEST_SINGLE]
+    sign = 1.0 if direction == "higher" else -1.0
+
+    def plain(confidence: float) -> list[tuple[float, float, float, float]]:
+        settings = QUICK.model_copy(update={"confidence": confidence})
+        frame = compare(rows, family(*SINGLES, baseline="mixed"), settings, 1)
+        return [
+            (-sign * row["difference"], *sorted((-sign * row["low"], -sign * row["high"])), row["p"])
+            for row in frame.iter_rows(named=True)
+        ]
+
+    usual, wide = plain(0.95), plain(1 - 0.05 / 4)
+    low, high = sorted((sign * line["low"], sign * line["high"]))
+    assert low == pytest.approx(min(each[1] for each in usual))
+    assert high == pytest.approx(min(each[2] for each in wide))
+    assert sign * line["difference"] == pytest.approx(min(each[0] for each in usual))
+    above = all(each[0] > 0 for each in usual)
+    below = [each[3] for each in usual if each[0] <= 0]
+    expected = max(each[3] for each in usual) if above else min(1.0, 4 * min(below))
+    assert line["p"] == pytest.approx(expected)
 
 
 def test_a_mix_trained_once_is_in_no_family():

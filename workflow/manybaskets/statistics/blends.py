@@ -233,7 +233,6 @@ def _of_best(
     if all(None not in pair for pair in ends):
         line[inner] = sign * min(sign * first for first, _ in ends)
         line[outer] = sign * min(sign * second for _, second in ends)
-        line["method"] += "; over all singles"
     tests = [(sign * known[mix]["difference"], known[mix]["p"]) for mix in singles]
     if all(p is not None for _, p in tests):
         above = all(difference > 0 for difference, _ in tests)
