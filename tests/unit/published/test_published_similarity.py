@@ -46,7 +46,10 @@ def test_a_source_meets_its_row_and_its_interval_says_whether_it_agrees(tmp_path
     first, second = found.to_dicts()
     assert (first["reported"], first["within"]) == (0.34, "yes")
     assert first["difference"] == pytest.approx(-0.04)
-    assert (first["agreement"], second["agreement"]) == ("no", "same digits" if second["reported"] == 0.2 else "no")
+    assert (first["agreement"], second["agreement"]) == (
+        "no",
+        "same digits" if second["reported"] == 0.2 else "no",
+    )
     assert (second["metric"], second["within"]) == ("rouge_l", None)
     assert compare_similarity({}, FOUND, {}).schema == PUBLISHED_SIMILARITY_SCHEMA
     write_tables(computed_tables({"published-similarity": found}), tmp_path)

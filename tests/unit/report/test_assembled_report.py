@@ -67,7 +67,9 @@ def test_with_runs_the_comparisons_of_sources_stand_in_their_section():
 
 def test_several_sources_against_one_stand_first_as_sentence_table_and_figure():
     made = report(study(), difference("self_bleu"), blends=blends(blended("self_bleu", -2.0)))
-    assert made.findings[0].startswith("Several sources against the mean of their own singles: of 1")
+    assert made.findings[0].startswith(
+        "Several sources against the mean of their own singles: of 1"
+    )
     assert any(line.startswith("Self-BLEU-3 on `test`: multi is lower") for line in made.findings)
     place = next(i for i, line in enumerate(made.findings) if "family `against-human`" in line)
     assert place > 1

@@ -134,7 +134,10 @@ def test_no_factor_is_given_where_one_side_has_none():
     style = pl.DataFrame(rows, schema=STYLE)
     nearer, undecided = source_findings({"style-inheritance": style})
     assert "401" not in nearer + undecided and "801" not in undecided
-    assert "by no defined factor (a count of 0 on one side: bold passages) from the untuned llama" in nearer
+    assert (
+        "by no defined factor (a count of 0 on one side: bold passages) from the untuned llama"
+        in nearer
+    )
     assert nearer.endswith("it is nearer to its source qwen.")
     assert undecided.endswith("counts of 0 leave open to which it is nearer.")
     shown = rule_tables(RULE, {"style-inheritance": style})["style-inheritance"].frame

@@ -162,7 +162,11 @@ def test_the_best_single_has_the_ends_and_the_p_of_all_singles(direction, level)
         settings = QUICK.model_copy(update={"confidence": confidence})
         frame = compare(rows, family(*SINGLES, baseline="mixed"), settings, 1)
         return [
-            (-sign * row["difference"], *sorted((-sign * row["low"], -sign * row["high"])), row["p"])
+            (
+                -sign * row["difference"],
+                *sorted((-sign * row["low"], -sign * row["high"])),
+                row["p"],
+            )
             for row in frame.iter_rows(named=True)
         ]
 

@@ -60,6 +60,18 @@ def test_the_source_of_the_mix_gains_more_than_the_other(runs):
     assert "`single`" in sentence and "its own sources gain more" in sentence
 
 
+@pytest.mark.parametrize(
+    ("low", "high", "words"),
+    [(-0.5, -0.3, "its own sources gain more"), (0.1, 0.3, "the other sources gain more"),
+     (-0.5, 0.1, "could not be distinguished"), (None, None, "nothing is decided")],
+)  # fmt: skip
+def test_words_follow_the_interval(runs, low, high, words):
+    changes = likelihood_changes(runs, SHARES, RESAMPLES, 42).filter(mix="single")
+    ends = {"low": pl.lit(low, pl.Float64), "high": pl.lit(high, pl.Float64)}
+    (sentence,) = section_of(changes.with_columns(**ends)).sentences
+    assert words in sentence.rpartition(";")[2]
+
+
 def test_a_mix_of_all_sources_has_no_contrast(runs):
     changes = likelihood_changes(runs, SHARES, RESAMPLES, 42).filter(mix="multi")
     assert changes["source"].to_list() == ["long", "short"]

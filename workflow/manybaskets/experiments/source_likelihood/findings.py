@@ -41,6 +41,8 @@ def section_of(changes: pl.DataFrame) -> ReportSection:
 
 
 def _verdict(row: dict) -> str:
-    if row["low"] is None or row["low"] <= 0 <= row["high"]:
-        return "no difference found"
+    if row["low"] is None:
+        return "without an interval, nothing is decided"
+    if row["low"] <= 0 <= row["high"]:
+        return "its own sources could not be distinguished from the others"
     return "its own sources gain more" if row["high"] < 0 else "the other sources gain more"
