@@ -36,7 +36,7 @@ def test_the_shipped_study_loads():
         ("sources.qwen.model", "qwen7", "sources.qwen.model: 'qwen7' is not among models"),
         ("targets.0", "mixtral", "targets: 'mixtral' is not among models"),
         ("training.rank", 0, "training.rank"),
-        ("training.seeds", [1, 1], "remove the duplicate seed"),
+        ("training.seeds", [1, 1], "training.seeds: remove the duplicate 1"),
         ("split.test_share", 1.5, "split.test_share"),
         ("models.llama.architecture", "gpt", "models.llama.architecture"),
         ("sources.llama.sampling.temperature", -1, "sources.llama.sampling.temperature"),

@@ -34,7 +34,7 @@ def study(**changes):
     [
         ("authors", ["human", "llama", "falcon"], "preference.authors: 'falcon' is not among"),
         ("authors", ["human", "llama", "llama", "outsider"], "preference.authors: remove the "
-        "duplicate name"),
+        "duplicate 'llama'"),
         ("authors", ["human", "qwen", "outsider"], "add 'llama', the base model and self of the judge 'llama'"),
         ("held_out", [], "see no author of a family outside of the training data"),
         ("held_out", ["qwen"], "'qwen' is of the family 'qwen' of source 'qwen'"),

@@ -58,8 +58,11 @@ def test_a_config_that_was_read_once_reads_the_same_again():
     ("family", "message"),
     [
         ({"sources": FOUR, "counts": [1, 5]}, "source_counts.number.counts: [1, 5]"),
-        ({"sources": FOUR, "counts": [2, 2]}, "use distinct numbers from 1 to 4"),
-        ({"sources": ["llama", "llama"], "counts": [1, 2]}, "remove the duplicate source"),
+        ({"sources": FOUR, "counts": [2, 2]}, "counts: remove the duplicate 2"),
+        (
+            {"sources": ["llama", "llama"], "counts": [1, 2]},
+            "sources: remove the duplicate 'llama'",
+        ),
         ({"sources": ["llama", "falcon"], "counts": [1, 2]}, "'falcon' is not among sources"),
     ],
 )

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from manybaskets.config.kinds import one_of
 from manybaskets.config.sampling import Sampling
-from manybaskets.config.sections import Section, Share
+from manybaskets.config.sections import Section, Seed, Share
 
 LONGEST_PROMPT = (
     "Longest prompt, in tokens. Articles are never truncated: those that exceed it, or "
@@ -101,7 +101,7 @@ class Summaries(Section):
         default_factory=lambda: Sampling(max_new_tokens=256),
         description="How summaries are sampled.",
     )
-    seed: int | None = Field(None, description="Sampling seed; null to use the study seed.")
+    seed: Seed | None = Field(None, description="Sampling seed; null to use the study seed.")
     batch_size: int = Field(
         32,
         ge=1,

@@ -24,8 +24,6 @@ def check_preference(study: Study) -> None:
     settings = study.preference
     writers = {HUMAN, *study.sources, *study.models}
     study._require("preference.authors", settings.authors, writers, "sources or models")
-    if len(set(settings.authors)) < len(settings.authors):
-        raise ValueError("preference.authors: remove the duplicate name")
     named = {
         "held_out": settings.held_out,
         "judging.discrimination.authors": settings.judging.discrimination.authors,

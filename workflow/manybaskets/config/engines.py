@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import EngineSettings, Opening, engine
 from manybaskets.config.models import TemplateArguments
-from manybaskets.config.sections import Fields, Section, Share
+from manybaskets.config.sections import Fields, Section, Share, Variable
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -126,9 +126,8 @@ class OpenAISettings(EngineSettings):
     served_model: str = Field(
         description="Name of the model on the server. Use a dated name, not an alias."
     )
-    key_variable: str | None = Field(
+    key_variable: Variable | None = Field(
         "OPENAI_API_KEY",
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="Environment variable that contains the API key (never the key itself); null for no "
         "key.",
     )

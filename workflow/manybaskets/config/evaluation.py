@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config.sections import Name, Section
+from manybaskets.config.sections import Name, Section, Seed
 
 
 class Scoring(Section):
@@ -125,7 +125,7 @@ class PublishedProcedures(Section):
         None,
         description="Folder of NLTK's `punkt_tab` model, for `splitter: punkt`; it contains `english`.",
     )
-    seed: int = Field(42, description="Seed of the published sampling.")
+    seed: Seed = Field(42, description="Seed of the published sampling.")
     individual: int = Field(
         1500, ge=2, description="Number of answers for the individual self-BLEU."
     )

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from manybaskets.config.experiment_sections import check_experiment_sections, study_model
 from manybaskets.config.kinds import KIND_ERRORS
-from manybaskets.config.sections import Section
+from manybaskets.config.sections import VALUE_ERRORS, Section
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.extensions import KEY, listed_extensions, load_extensions
@@ -49,11 +49,14 @@ def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
         return f"{'.'.join(path)}: this key is missing"
     if problem["type"] == "extra_forbidden":
         return f"{'.'.join(path)}: unknown key"
-    if problem["type"] == "renamed_key" or problem["type"] in KIND_ERRORS:
+    if problem["type"] in ("renamed_key", *KIND_ERRORS, *VALUE_ERRORS):
         return f"{'.'.join(path)}: {message}"
     if problem["type"] == "union_tag_not_found":
         return f"{'.'.join(path)}: the key `kind` is missing"
-    return f"{'.'.join(path)}: {message} (found {problem.get('input')!r:.80})"
+    found = problem.get("input")
+    # A whole section may contain a key that was pasted into it.
+    shown = "" if isinstance(found, Mapping) else f" (found {found!r:.80})"
+    return f"{'.'.join(path)}: {message}{shown}"
 
 
 def _keys(steps: Sequence[int | str], settings: Any, *, missing: bool) -> list[str]:
@@ -77,6 +80,22 @@ def _keys(steps: Sequence[int | str], settings: Any, *, missing: bool) -> list[s
     return keys
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Refuses a key that a section has twice; YAML's own loader keeps the last value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[str, int] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        problem=f"the key `{key.value}` is already in line {seen[key.value]}",
+                        problem_mark=key.start_mark,
+                    )
+                seen[key.value] = key.start_mark.line + 1
+        return super().construct_mapping(node, deep)
+
+
 def load_study(path: Path) -> Study:
     """Read and check a config file.
 
@@ -94,7 +113,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             stopped.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeys)
     except FileNotFoundError:
         raise UserError(
             what="the config file does not exist",

@@ -82,13 +82,11 @@ def check_counts(name: str, family: SourceCounts) -> None:
     """Check a family's numbers of sources.
 
     Raises:
-        ValueError: a duplicate source, a duplicate number, or a number that exceeds the sources.
+        ValueError: a number that exceeds the sources.
     """
     key = f"source_counts.{name}"
-    if len(set(family.sources)) != len(family.sources):
-        raise ValueError(f"{key}.sources: remove the duplicate source")
     wrong: list[Any] = [c for c in family.counts if not 1 <= c <= len(family.sources)]
-    if wrong or len(set(family.counts)) != len(family.counts):
+    if wrong:
         raise ValueError(
             f"{key}.counts: {family.counts}; use distinct numbers from 1 to "
             f"{len(family.sources)}, the number of sources"

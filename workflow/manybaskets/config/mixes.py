@@ -128,6 +128,7 @@ class SingleMix(MixSettings):
 class MultiMix(MixSettings):
     """One source per part, in the order of the parts."""
 
+    repeatable: ClassVar = frozenset({"sources"})
     about: ClassVar = "every part of the prompts has the answers of a different source"
     kind: Literal["multi"]
     sources: list[Name] = Field(

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from manybaskets.config.articles import Articles, Summaries
 from manybaskets.config.preference_judging import PreferenceJudging
-from manybaskets.config.sections import Name, Section
+from manybaskets.config.sections import Name, Section, Seed
 
 if TYPE_CHECKING:
     pass
@@ -55,7 +55,7 @@ class Preference(Section):
     operational: ClassVar = frozenset({"share_model_load"})
     articles: Articles = Field(description="Articles to summarise.")
     count: int = Field(300, ge=2, description="Number of articles: a seeded sample.")
-    seed: int | None = Field(None, description="Seed of that sample; null to use the study seed.")
+    seed: Seed | None = Field(None, description="Seed of that sample; null to use the study seed.")
     authors: list[str] = Field(
         min_length=2,
         description="Authors of the summaries: `human` (the reference), entries of `sources` (with their "

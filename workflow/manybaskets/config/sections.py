@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Self
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, ClassVar, Self, get_args, get_origin
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     SerializationInfo,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
     model_serializer,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+# Several names make one file name, which file systems limit to 255 bytes.
+LONGEST_NAME = 64
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_NAME)]
 Share = Annotated[float, Field(ge=0.0, lt=1.0)]
+# What all libraries take that draw random numbers.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+VALUE_ERRORS = ("duplicate_value", "boolean_number", "not_a_variable")
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]{0,39}|[a-z_]{1,40}")
+
+
+def _no_key(value: Any) -> Any:
+    if isinstance(value, str) and not _VARIABLE.fullmatch(value):
+        raise PydanticCustomError(
+            "not_a_variable",
+            "this is not the name of an environment variable (the value is not shown, because it may be "
+            "a key); put the key into a variable and its name here, e.g. OPENAI_API_KEY",
+        )
+    return value
+
+
+# Name of an environment variable that contains a secret; a secret itself is refused and never shown.
+Variable = Annotated[str, BeforeValidator(_no_key)]
 _NEW_KEYS = {"keys": "new"}  # a dump's context
 
 
 class Section(BaseModel):
     """A section of the config: unknown keys are errors, values do not change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    # Lists in which a value may occur more than once.
+    repeatable: ClassVar[frozenset[str]] = frozenset()
 
     # Keys that change a job's speed, cost or safety but not its results: changing them does not
     # rerun finished jobs.
@@ -32,6 +59,29 @@ class Section(BaseModel):
     # Renamed keys: new -> old. Configs may use the old name for one release. Dumps keep it, so that
     # the parameters and digests of finished jobs stay the same.
     renamed: ClassVar[Mapping[str, str]] = {}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_meant(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse what a type would accept and nobody means: `yes` as a number, a value twice."""
+        name = info.field_name or ""
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(each, bool) for each in values):
+            kinds = set(_plain_types(cls.model_fields[name].annotation))
+            if kinds & {int, float} and bool not in kinds:
+                raise PydanticCustomError(
+                    "boolean_number",
+                    "expected a number, found true or false (YAML reads `yes`, `no`, `on` and `off` "
+                    "as these)",
+                )
+        if isinstance(value, list) and name not in cls.repeatable:
+            scalars = [each for each in value if isinstance(each, str | int | float)]
+            doubled = [each for each in dict.fromkeys(scalars) if scalars.count(each) > 1]
+            if doubled:
+                raise PydanticCustomError(
+                    "duplicate_value", "remove the duplicate {value}", {"value": repr(doubled[0])}
+                )
+        return value
 
     @model_validator(mode="before")
     @classmethod
@@ -115,6 +165,16 @@ class Fields(Section):
         "is set, `instruction` and `context` are ignored, and the assistant turns are the "
         "answers unless `response` is null. Null if there is none.",
     )
+
+
+def _plain_types(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation is made of."""
+    if get_origin(annotation) is None:
+        if isinstance(annotation, type):
+            yield annotation
+        return
+    for each in get_args(annotation):
+        yield from _plain_types(each)
 
 
 def _merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from manybaskets.config.models import (
 from manybaskets.config.preference import Preference
 from manybaskets.config.responses import Responses
 from manybaskets.config.robustness import Robustness
-from manybaskets.config.sections import Name, Section
+from manybaskets.config.sections import Name, Section, Seed
 from manybaskets.config.sources import Source
 from manybaskets.config.training import Training
 from manybaskets.names import HUMAN, LENGTHS, TRAIN, VANILLA
@@ -60,7 +60,7 @@ class Study(Section):
         description="Rubrics of your own for judges: YAML files, or folders with such files. A rubric "
         "is asked by its name; one with the name of a shipped rubric replaces it.",
     )
-    seed: int = Field(42, description="Study seed. The seed of every row is derived from it.")
+    seed: Seed = Field(42, description="Study seed. The seed of every row is derived from it.")
     dataset: Dataset = Field(
         description="Raw rows: where they come from and what their columns are."
     )
@@ -92,7 +92,7 @@ class Study(Section):
         default={},
         description="Mixes that differ in their number of sources, by name of the family.",
     )
-    source_count_seeds: list[int] | None = Field(
+    source_count_seeds: list[Seed] | None = Field(
         None,
         min_length=1,
         description="Training seeds of the mixes that `source_counts` adds; null to use `training.seeds`.",
@@ -324,13 +324,6 @@ class Study(Section):
                 "dataset.fields.response is null; set that key to their column, or set "
                 "divergence.prompts to 0"
             )
-        listed = {"training.seeds": self.training.seeds}
-        listed["source_count_seeds"] = self.source_count_seeds or []
-        for key, seeds in listed.items():
-            if len(set(seeds)) != len(seeds):
-                raise ValueError(
-                    f"{key}: remove the duplicate seed; every run needs a different one"
-                )
         if self.prompting.max_prompt_tokens >= self.training.max_length:
             raise ValueError(
                 f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: set it below "

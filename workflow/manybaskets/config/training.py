@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from manybaskets.config.sections import Name, Section, Share
+from manybaskets.config.sections import Name, Section, Seed, Share
 
 CHECKPOINT_MINUTES = 30.0
 
@@ -147,7 +147,7 @@ class Training(Section):
         False,
         description="Use TF32 (10 bits of mantissa) for float32 matrix products on GPUs that support it.",
     )
-    seeds: list[int] = Field([1, 2, 3], min_length=1, description="Training seeds, one run each.")
+    seeds: list[Seed] = Field([1, 2, 3], min_length=1, description="Training seeds, one run each.")
     smoke_steps: int = Field(
         2,
         ge=0,
