@@ -13,13 +13,13 @@ export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: study laptop test test-cluster setup setup-vllm lint docs site clean
 
-study: setup
-	snakemake --cores $(CORES)
+study: $(VENV)/installed
+	manybaskets run --cores $(CORES)
 
 # A real model, and real answers to real prompts: fetched, or taken from DATA=FOLDER and MODEL=FILE.
-laptop: setup
+laptop: $(VENV)/installed
 	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
-	snakemake --profile profiles/laptop --cores $(CORES) --configfile config/laptop.yaml
+	manybaskets run config/laptop.yaml --profile profiles/laptop --cores $(CORES)
 
 # Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
 # the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
@@ -70,13 +70,18 @@ docs: setup
 site: setup
 	mkdocs build --strict
 
-setup: $(VENV)/installed
+setup: $(VENV)/installed-dev
 
-# The stamp holds what was installed, so that a changed lock file installs again.
+# Stamps: a changed lock file installs again. What studies need, then the tools of development.
 $(VENV)/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or later is needed; name one with: make PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
+		--editable '.[models,api,slurm]'
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt \
 		--editable '.[models,api,slurm,dev]'
 	touch $@

@@ -147,3 +147,6 @@ for experiment in EXPERIMENTS:
         input:
             OUTPUTS.of_experiment(experiment),
         localrule: True
+
+
+check_targets()

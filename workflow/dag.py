@@ -45,6 +45,7 @@ def described(dag, job, number):
         "stage": Path(job.rule.snakefile).stem,
         "wildcards": dict(job.wildcards_dict),
         "outputs": [str(file) for file in job.output],
+        "environment": job.conda_env_spec and str(job.conda_env_spec.file),
         "benchmark": job.benchmark and str(job.benchmark),
         "run": dag.needrun(job),
         "reasons": [text for name, text in REASONS.items() if getattr(reason, name)],
@@ -90,5 +91,12 @@ stages = [
 ]
 width = {"cores": args.cores, "jobs": args.jobs}
 width["gpus"] = args.resources["devices"].value if "devices" in args.resources else None
-told = {"jobs": found, "stages": stages, "executor": args.executor, "width": width}
+deployed = bool(args.software_deployment_method or args.use_conda)
+told = {
+    "deployed": deployed,
+    "jobs": found,
+    "stages": stages,
+    "executor": args.executor,
+    "width": width,
+}
 print(json.dumps(told | {"retries": args.retries or 0}))

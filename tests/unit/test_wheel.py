@@ -87,8 +87,9 @@ def installed(wheel, tmp_path_factory) -> Path:
 
 def test_the_wheel_holds_every_file_of_the_library(wheel):
     files = {
-        f"manybaskets/{Path(folder, name).relative_to(LIBRARY / 'manybaskets')}"
-        for folder, _, names in os.walk(LIBRARY / "manybaskets", followlinks=True)
+        str(Path(folder, name).relative_to(LIBRARY))
+        for package in ("manybaskets", "snakemake_logger_plugin_manybaskets")
+        for folder, _, names in os.walk(LIBRARY / package, followlinks=True)
         for name in names
         if not {"__pycache__", "external"} & set(Path(folder).parts)
     }

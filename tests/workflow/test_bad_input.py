@@ -65,7 +65,10 @@ def missing_dataset(settings):
     ("edit", "expected"),
     [
         (unknown_source, ["mixes.multi: 'falcon' is not among sources", "gemma, human, llama"]),
-        (unknown_key, ["training.epoch: unknown key", "docs/configuration.md"]),
+        (
+            unknown_key,
+            ["training.epoch: unknown key; did you mean 'epochs'?", "docs/configuration.md"],
+        ),
         (unknown_kind, ["dataset", "'xml'"]),
         (wrong_parts, ["mixes.multi.sources: 4 sources for split.parts = 3"]),
         (unknown_measure_in_family, ["comparisons.against-human.measures: 'blue'"]),
@@ -190,3 +193,18 @@ def test_a_model_folder_with_nan_stops_before_any_job(project, tiny_models):
     text = message_of(project, "--cores", "1")
     assert "weights that are not finite numbers: model.safetensors: model.norm.weight" in text
     assert not list((project.folder / "results").rglob("*.*"))
+
+
+def test_a_target_behind_the_config_file_is_answered_in_words(project):
+    text = message_of(project, "--configfile", "config/config.yaml", "plan")
+    assert "Traceback" not in text and "snakemake plan --configfile config/config.yaml" in text
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("figurs", "figures"), ("results/embedded/reprot.html", "results/embedded/report.html")],
+)
+def test_a_mistyped_target_is_answered_with_the_right_one(project, typed, meant):
+    text = message_of(project, typed, "--cores", "1")
+    assert f"there is no target '{typed}'; did you mean '{meant}'?" in text
+    assert not (project.folder / "results").exists()

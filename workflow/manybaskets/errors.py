@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+from collections.abc import Iterable, Sequence
 
 # Terminals obey them, or they cannot be encoded: control characters but tab and line end, marks that
 # reorder text, halves of surrogate pairs.
@@ -37,3 +39,28 @@ class UserError(Exception):
 
 class PassingError(UserError):
     """A UserError that a retry may resolve: a network failure, a held lock, a busy machine."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`; did you mean 'figures'?` for a name that is close to a known one, otherwise nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.7)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def unknown_target(
+    target: str, gathering: Sequence[str], rules: Sequence[str], files: Iterable[str]
+) -> UserError:
+    """The error for a target that no rule has or makes.
+
+    Args:
+        gathering: rules that only gather files, such as `figures`.
+        rules: all rules.
+        files: results that users ask for.
+    """
+    meant = did_you_mean(target, [*gathering, *rules, *files])
+    return UserError(
+        what=f"there is no target '{target}'{meant}",
+        where="the command line",
+        expected=f"one of {', '.join(gathering)}; or a rule, or a file of the results",
+        remedy="correct the name; `snakemake --list-rules` shows all rules",
+    )

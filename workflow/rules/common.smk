@@ -13,12 +13,19 @@ gc.freeze()
 ROOT = Path(workflow.basedir).resolve()
 sys.path.insert(0, str(ROOT / "workflow"))
 
+from manybaskets.errors import UserError
+from manybaskets.jobs.installation import check_packages
+
+try:
+    check_packages()
+except UserError as error:
+    raise WorkflowError(f"\n{error}") from None
+
 from manybaskets.cards.adapter_card import adapter_card_settings
 from manybaskets.config import loading
 from manybaskets.config.blends import comparable_blends, declared_measures
 from manybaskets.config.operations import operations_of_jobs
 from manybaskets.config.participants import embedded_sources, prompt_readers
-from manybaskets.errors import UserError
 from manybaskets.data.given_columns import check_given_columns
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.generation.replay import given_answers, replayed_files

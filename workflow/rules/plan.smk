@@ -1,4 +1,4 @@
-"""`snakemake plan` and `snakemake status`: answered as soon as the config is read, before any job.
+"""`snakemake plan`, `status` and `check`: answered as soon as the config is read, before any job.
 
 They are not rules, because a second Snakemake would remove the lock of a running one when it ends. So they
 start no job, take no lock, and work during a run.
@@ -10,19 +10,44 @@ import json
 import os
 import subprocess
 
-QUESTIONS = ("plan", "status")
+from manybaskets.errors import unknown_target
+
+QUESTIONS = ("plan", "status", "check")
 
 
-def question():
-    """Which of the questions the command line asks; None for any other command."""
-    typed = Path(sys.argv[0]).stem in ("snakemake", "__main__")
-    if not typed or not set(QUESTIONS) & set(sys.argv[1:]):
-        return None
+def typed_targets():
+    """The targets of the command line; none where Snakemake was not started by one."""
+    if Path(sys.argv[0]).stem not in ("snakemake", "__main__"):
+        return []
     from snakemake.cli import parse_args
 
     # Paths of the command line start where it was typed, not in `--directory`.
     with contextlib.chdir(workflow.rundir), contextlib.redirect_stderr(io.StringIO()):
-        asked, *others = parse_args(sys.argv[1:])[1].targets or [None]
+        return parse_args(sys.argv[1:])[1].targets or []
+
+
+def check_targets():
+    """Stop at a target that no rule has or makes, with the name that was meant."""
+    if not workflow.is_main_process:
+        return
+    rules = {rule.name: rule for rule in workflow.rules}
+    for target in typed_targets():
+        made = any(rule.is_producer(target) for rule in rules.values())
+        if target in rules or made or Path(target).exists():
+            continue
+        files = [FILES.report, *OUTPUTS.tables(), *OUTPUTS.figures(), *OUTPUTS.pngs()]
+        gathering = [name for name, rule in rules.items() if not rule.output]
+        error = unknown_target(
+            target, [*gathering, *QUESTIONS], list(rules), map(str, files)
+        )
+        raise WorkflowError(f"\n{error}")
+
+
+def question():
+    """Which of the questions the command line asks; None for any other command."""
+    if not set(QUESTIONS) & set(sys.argv[1:]):
+        return None
+    asked, *others = typed_targets() or [None]
     if asked not in QUESTIONS:
         return None
     if others:
@@ -41,11 +66,10 @@ def jobs_of_study():
     return json.loads(answer.stdout)
 
 
-def print_plan():
-    """Print the plan and write it down."""
-    from manybaskets.plan import graph, making, plan_files, schedule, table
+def planned(found):
+    """The plan of the jobs that `jobs_of_study` found."""
+    from manybaskets.plan import graph, making, schedule
 
-    found = jobs_of_study()
     cluster = found["executor"] not in (None, "local")
     width = found["width"]
     if cluster:
@@ -55,7 +79,7 @@ def print_plan():
             "cores": width["cores"] or width["jobs"] or os.cpu_count(),
             "jobs": None,
         }
-    plan = making.make_plan(
+    return making.make_plan(
         FILES,
         NEEDS.models.parameters,
         graph.read_jobs(found["jobs"]),
@@ -65,6 +89,13 @@ def print_plan():
         machine=MACHINE,
         retries=found["retries"],
     )
+
+
+def print_plan():
+    """Print the plan and write it down."""
+    from manybaskets.plan import plan_files, table
+
+    plan = planned(jobs_of_study())
     files = plan_files.write_plan(plan, FILES.plan, STUDY.figures)
     print(table.plan_as_text(plan), *files, sep="\n")
 
@@ -80,10 +111,28 @@ def print_status():
     print(text.status_as_text(status))
 
 
+def print_check():
+    """Print what a run needs and whether it is there; fails if something is not."""
+    from manybaskets.command.checking import check_study, checked_as_text
+
+    found = jobs_of_study()
+    upcoming = [
+        (job["rule"], job["environment"], job["wildcards"])
+        for job in found["jobs"]
+        if job["run"] and job["environment"]
+    ]
+    checked = check_study(
+        STUDY, upcoming, planned(found), os.environ, deployed=found["deployed"]
+    )
+    print(checked_as_text(checked))
+    if any(each.problems for each in checked):
+        sys.exit(1)
+
+
 QUESTION = question()
 if QUESTION:
     try:
-        {"plan": print_plan, "status": print_status}[QUESTION]()
+        {"plan": print_plan, "status": print_status, "check": print_check}[QUESTION]()
     except UserError as error:
         raise WorkflowError(f"\n{error}") from None
     sys.exit(0)

@@ -94,7 +94,7 @@ def test_a_missing_key_and_several_mistakes_at_once():
 
     text = broken(edit)
     assert "2 errors" in text and "dataset: this key is missing" in text
-    assert "training.epoch: unknown key" in text
+    assert "training.epoch: unknown key; did you mean 'epochs'?" in text
 
 
 def test_values_on_the_command_line_change_the_default_study():
@@ -142,3 +142,24 @@ def test_what_changes_no_result_is_kept_apart_and_comes_back():
     assert served.operations()["engine"]["spending_cap"] == 5
     assert served.science()["engine"]["served_model"] == "m"
     assert type(source).assembled(served.science(), served.operations()) == served
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"modles": {}}, "modles: unknown key; did you mean 'models'?"),
+        (
+            {"sources": {"far": {"engine": {"kind": "openai", "served_model": "m", "base_ulr": "u"}}}},
+            "sources.far.engine.base_ulr: unknown key; did you mean 'base_url'?",
+        ),
+        (
+            {"dataset": {"kind": "file", "path": "x", "fields": {"responce": "y"}}},
+            "dataset.fields.responce: unknown key; did you mean 'response'?",
+        ),
+        ({"zzz": 1}, "zzz: unknown key\n"),
+    ],
+)  # fmt: skip
+def test_a_close_key_of_the_section_is_suggested(settings, said):
+    with pytest.raises(UserError) as caught:
+        parse_study({"study": "mine"} | settings, "test")
+    assert said in str(caught.value)

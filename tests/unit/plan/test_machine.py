@@ -131,3 +131,13 @@ def test_a_mistake_in_the_machine_is_named_with_its_key(tmp_path, text, where):
 def test_a_missing_machine_is_named(tmp_path):
     with pytest.raises(UserError, match="machine.yaml"):
         read_machine(tmp_path / "machine.yaml")
+
+
+@pytest.mark.parametrize("account", ["12345", "0123"])
+def test_an_account_of_digits_without_quotes_is_answered_with_the_quotes(tmp_path, account):
+    file = tmp_path / "machine.yaml"
+    file.write_text(f"account: {account}\n")
+    with pytest.raises(UserError) as caught:
+        read_machine(file)
+    assert "YAML reads an account of digits as a number" in str(caught.value)
+    assert 'account: "12345"' in str(caught.value)

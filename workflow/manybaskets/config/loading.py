@@ -13,7 +13,7 @@ from manybaskets.config.experiment_sections import check_experiment_sections, st
 from manybaskets.config.kinds import KIND_ERRORS
 from manybaskets.config.sections import VALUE_ERRORS, Section
 from manybaskets.config.study import Study
-from manybaskets.errors import UserError
+from manybaskets.errors import UserError, did_you_mean
 from manybaskets.extensions import KEY, listed_extensions, load_extensions
 
 
@@ -48,7 +48,7 @@ def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     if problem["type"] == "missing":
         return f"{'.'.join(path)}: this key is missing"
     if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(path)}: unknown key"
+        return f"{'.'.join(path)}: unknown key{_meant(path, settings)}"
     if problem["type"] in ("renamed_key", *KIND_ERRORS, *VALUE_ERRORS):
         return f"{'.'.join(path)}: {message}"
     if problem["type"] == "union_tag_not_found":
@@ -57,6 +57,25 @@ def _line(problem: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     # A whole section may contain a key that was pasted into it.
     shown = "" if isinstance(found, Mapping) else f" (found {found!r:.80})"
     return f"{'.'.join(path)}: {message}{shown}"
+
+
+def _meant(path: Sequence[str], settings: Any) -> str:
+    """A close key of the section in which an unknown key is: of the one that its other keys fit best."""
+    section = settings
+    for step in path[:-1]:
+        inner = section.get(step) if isinstance(section, Mapping) else None
+        section = section[int(step)] if isinstance(section, list) else inner
+    others = set(section or ()) - {path[-1]}
+    known = [set(each.model_fields) | set(each.old_keys().values()) for each in _all_sections()]
+    fitting = max(len(keys & others) for keys in known)
+    near = {key for keys in known if len(keys & others) == fitting for key in keys}
+    return did_you_mean(path[-1], near) or did_you_mean(path[-1], set().union(*known))
+
+
+def _all_sections(base: type[Section] = Section) -> Iterator[type[Section]]:
+    for section in base.__subclasses__():
+        yield section
+        yield from _all_sections(section)
 
 
 def _keys(steps: Sequence[int | str], settings: Any, *, missing: bool) -> list[str]:

@@ -3,18 +3,42 @@
 from __future__ import annotations
 
 import re
+import sys
 from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
 
 from manybaskets.errors import UserError
 
 DISTRIBUTION = "many-baskets"
 _EXTRA = re.compile(r"""extra\s*==\s*["'](\w[\w-]*)["']""")
+# What the rule files import, directly or not.
+_IMPORTED = ("numpy", "polars", "pydantic", "yaml", "jinja2", "markupsafe", "matplotlib", "pygments",
+             "rapidfuzz")  # fmt: skip
 # Packages that are imported by another name than they are installed by.
 _INSTALLED_AS = {
     "sklearn": "scikit-learn",
     "markdown_it": "markdown-it-py",
     "yaml": "PyYAML",
+    "jinja2": "Jinja2",
+    "markupsafe": "MarkupSafe",
 }
+
+
+def check_packages() -> None:
+    """Check that the packages are there that plan a study and show its results.
+
+    Raises:
+        UserError: names the missing ones.
+    """
+    missing = [module for module in _IMPORTED if find_spec(module) is None]
+    if missing:
+        raise UserError(
+            what=f"packages are not installed: {', '.join(map(installed_as, missing))}",
+            where=f"the Python environment of Snakemake: {sys.prefix}",
+            expected="the packages of this project in the environment that runs Snakemake",
+            remedy="activate the environment (`source .venv/bin/activate` after `make setup`), or run "
+            "`pip install -c constraints.txt -e .` in the checkout",
+        )
 
 
 def missing_package(error: ModuleNotFoundError) -> UserError | None:

@@ -132,6 +132,14 @@ def read_machine(path: Path) -> Machine:
         return Machine.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
+        if first["loc"] == ("account",):
+            raise UserError(
+                what="the account is not text: YAML reads an account of digits as a number",
+                where=f"{path}: account: {first['input']}",
+                expected='the account in quotes, such as account: "12345"',
+                remedy="put the account in quotes, with all its digits: leading zeros are lost "
+                "in a number",
+            ) from None
         raise UserError(
             what=first["msg"],
             where=f"{path}: {'.'.join(map(str, first['loc']))}",

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from manybaskets.experiments import StudyRows, Work
@@ -56,7 +57,11 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Finished jobs and jobs that would run; serialisable as JSON."""
+    """Finished jobs and jobs that would run; serialisable as JSON.
+
+    Args:
+        job_seconds: mean time of a rule's jobs that would run, by rule.
+    """
 
     study: str
     stages: Sequence[StagePlan]
@@ -74,6 +79,7 @@ class Plan:
     peak_gpus: int
     wall_by_gpus: Mapping[int, float]
     links: Sequence[tuple[str, str]]
+    job_seconds: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
@@ -160,6 +166,7 @@ def make_plan(
             if gpus < times.peak_gpus and gpus >= max((jobs[i].gpus for i in running), default=0)
         },
         links=links_of(jobs, members),
+        job_seconds=_mean_by_rule([(jobs[i].rule, seconds[i]) for i in running]),
     )  # fmt: skip
     limits = [over_limit(each, machine, retries) for each in requests] if cluster else []
     return replace(plan, notes=[*filter(None, limits), *_notes(plan)])
@@ -194,6 +201,13 @@ def _stage(
         basis=dict(Counter(bases[i] for i in running)),
         known=all(works[i].known for i in running),
     )
+
+
+def _mean_by_rule(seconds: Sequence[tuple[str, float]]) -> dict[str, float]:
+    by_rule: dict[str, list[float]] = {}
+    for rule, each in seconds:
+        by_rule.setdefault(rule, []).append(each)
+    return {rule: fmean(each) for rule, each in by_rule.items()}
 
 
 def _reasons(jobs: Sequence[PlannedJob]) -> dict[str, dict[str, int]]:

@@ -36,7 +36,7 @@ def check_environment(
         package = PACKAGES.get(Path(environment).name)
         if package and not deployed and find_spec(package) is None:
             raise _without_package(package, rule, Path(environment).name)
-        engine = _engine_of(study, rule, wildcards, profiles)
+        engine = engine_of_job(study, rule, wildcards, profiles)
         # Cards and checks of a source have its name, too, but not its environment.
         asks = engine is not None and Path(engine.environment).name == Path(environment).name
         for name in engine.variables() if asks else []:
@@ -51,7 +51,7 @@ def check_environment(
                 )
 
 
-def _engine_of(
+def engine_of_job(
     study: Study, rule: str, wildcards: Mapping[str, str], profiles: Mapping[str, JobProfile]
 ) -> EngineSettings | None:
     """Engine of a job that asks a source or a judge, or of an experiment's; null for other jobs."""

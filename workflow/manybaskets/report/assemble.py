@@ -62,7 +62,6 @@ def assemble(
     """
     order, confidence = Order.of(study), study.statistics.confidence
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
-    # A study of sources alone opens with the comparisons that it declared.
     of_the_sources = findings(of_sources(compared), confidence=confidence)
     sections = {
         RUNS: ReportSection("Runs", _about_runs(frames, order, kinds, confidence)),
@@ -92,16 +91,29 @@ def assemble(
     return Report(
         title=study.study,
         about=study.about,
-        findings=_about_blends(study, frames, order)
-        + findings(of_runs(compared), confidence=confidence)
-        if study.targets
-        else of_the_sources,
+        findings=main_findings(study, frames),
         warnings=warnings,
         sections=sections,
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.embedded_world,
     )
+
+
+def main_findings(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[str]:
+    """What the report of a study opens with.
+
+    Args:
+        frames: tables of `statistics/` by name: `summary`, `comparisons`, and `blends` where the
+            study has them.
+    """
+    order, confidence = Order.of(study), study.statistics.confidence
+    compared = order.sorted(frames["comparisons"])
+    if not study.targets:
+        # The comparisons that it declared.
+        return findings(of_sources(compared), confidence=confidence)
+    of_the_runs = findings(of_runs(compared), confidence=confidence)
+    return [*_about_blends(study, frames, order), *of_the_runs]
 
 
 def _filled(
