@@ -68,6 +68,7 @@ weights) or converted, and a folder of yours when a run starts whose jobs read i
 The check covers missing, truncated or non-finite weights, token ids on which files disagree or which the embedding
 lacks, the chat template, missing padding, and anything that runs code or changes the model when it is loaded: pickle
 files, `auto_map`, and adapters next to the model.
+`training_args.bin`, which transformers' Trainer saves with every model, may stay: nothing loads it.
 It reads all weights once, as fast as the disk delivers them.
 The Hub's `auto_map` is left out of the copy if transformers has the architecture itself.
 

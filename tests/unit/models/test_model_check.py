@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 from pathlib import Path
 
@@ -11,11 +12,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from manybaskets.chat import load_tokenizer
+from manybaskets.config.engine_kinds import Opening
+from manybaskets.config.engines import TransformersSettings
+from manybaskets.config.models import ModelPrompting
+from manybaskets.config.sampling import Sampling
+from manybaskets.engines.factory import open_engine
 from manybaskets.errors import UserError
 from manybaskets.models import model_check
 from manybaskets.models.folder import check_folder
 from manybaskets.models.model_check import check_folder_models, check_usable, model_problems
 from manybaskets.models.weights import weight_problems
+from manybaskets.training.checkpoints import load_base
 
 
 @pytest.fixture
@@ -108,6 +116,10 @@ SPOILED = {
         lambda folder: (folder / "pytorch_model.bin").write_bytes(b"\x80\x04N."),
         "pickle files, which can run code: pytorch_model.bin",
     ),
+    "pickle of a training": (
+        lambda folder: (folder / "optimizer.pt").write_bytes(b"\x80\x04N."),
+        "pickle files, which can run code: optimizer.pt$",
+    ),
     "adapter": (
         lambda folder: (folder / "adapter_config.json").write_text("{}"),
         "an adapter next to the model: adapter_config.json",
@@ -125,6 +137,43 @@ def test_a_bad_folder_is_one_clear_error_without_loading_weights(folder, spoil):
     assert "model 'mine'" in error.value.where and "problems" not in error.value.what
     with pytest.raises(UserError, match=message):
         check_usable(folder, "mine", {})
+
+
+class LeavesATrace:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self):
+        return Path.touch, (self.trace,)
+
+
+def test_settings_of_the_trainer_are_accepted_next_to_safetensors_and_never_loaded(
+    folder, tmp_path
+):
+    """transformers' Trainer saves `training_args.bin` with every model."""
+    trace, file = tmp_path / "trace", folder / "training_args.bin"
+    file.write_bytes(pickle.dumps(LeavesATrace(trace)))
+    check_usable(folder, "mine", {})
+    load_tokenizer(folder, "mine")
+    load_base(folder, "float32")
+    opening = Opening("mine", folder, ModelPrompting(), Sampling(), precision="float32")
+    open_engine(TransformersSettings(), opening)
+    assert not trace.exists()
+    pickle.loads(file.read_bytes())
+    assert trace.exists()  # it would have been left
+
+
+def test_settings_of_the_trainer_do_not_hide_other_pickles_or_replace_weights(folder):
+    for name in ("training_args.bin", "pytorch_model.bin"):
+        (folder / name).write_bytes(b"\x80\x04N.")
+    with pytest.raises(UserError, match="can run code: pytorch_model.bin$"):
+        check_folder(folder, "mine")
+    (folder / "pytorch_model.bin").unlink()
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(UserError, match=r"no safetensors weights \(found: \['training_args.bin'\]"):
+        check_folder(folder, "mine")
 
 
 def test_all_problems_are_reported_at_once(folder):

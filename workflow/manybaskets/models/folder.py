@@ -15,6 +15,8 @@ from manybaskets.models.token_ids import token_problems
 
 # Loading one of them runs code that is in it.
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl", "*.pickle")
+# Settings that transformers' Trainer saves next to every model. No library loads them with a model.
+_NEVER_LOADED = ("training_args.bin",)
 # Files in which a key can name Python code of the folder.
 CODE_KEY = "auto_map"
 WITH_CODE = ("config.json", "tokenizer_config.json", "generation_config.json")
@@ -137,7 +139,9 @@ def _foreign(folder: Path) -> list[Problem]:
     """Files that run code, or change the model, when a library loads the folder."""
     problems = []
     if list(folder.glob("*.safetensors")):
-        pickles = sorted({path.name for each in _PICKLES for path in folder.glob(each)})
+        pickles = sorted(
+            {path.name for each in _PICKLES for path in folder.glob(each)}.difference(_NEVER_LOADED)
+        )
         if pickles:
             problems.append(
                 Problem(
