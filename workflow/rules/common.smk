@@ -190,6 +190,11 @@ def cores(asked):
     return asked.threads(gpus_here=gpus_here())
 
 
+def memory(asked):
+    """Main memory of a job with a model, in MB, by what it asks for."""
+    return asked.memory(gpus_here=gpus_here())
+
+
 def only_if(condition, file):
     """A list of this file, which is empty where a study does without it."""
     return [file] if condition else []

@@ -22,7 +22,7 @@ rule score_target:
     threads: lambda w: cores(NEEDS.of_scoring(w.target))
     resources:
         gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_scoring(w.target)),
         runtime=lambda w: NEEDS.of_scoring(w.target).minutes(
             FILES.load.minutes(w, 120, 40)
         ),
@@ -64,7 +64,7 @@ rule score_fixed:
     threads: lambda w: cores(NEEDS.of_scoring(STUDY.scoring.scorer))
     resources:
         gpu=NEEDS.of_scoring(STUDY.scoring.scorer).gpus,
-        mem_mb=NEEDS.of_scoring(STUDY.scoring.scorer).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_scoring(STUDY.scoring.scorer)),
         runtime=NEEDS.of_scoring(STUDY.scoring.scorer).minutes(120),
     params:
         runs=FILES.runs.of_target(),
@@ -98,7 +98,7 @@ rule divergence:
     threads: lambda w: cores(NEEDS.of_scoring(w.target))
     resources:
         gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_scoring(w.target)),
         runtime=lambda w: NEEDS.of_scoring(w.target).minutes(240),
     params:
         prompts=STUDY.divergence.prompts,

@@ -19,7 +19,7 @@ rule pilot:
     threads: lambda w: cores(NEEDS.of_source(w.source))
     resources:
         gpu=lambda w: NEEDS.of_source(w.source).gpus,
-        mem_mb=lambda w: NEEDS.of_source(w.source).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_source(w.source)),
         runtime=lambda w: NEEDS.of_source(w.source).minutes(60),
         network=lambda w: NEEDS.of_source(w.source).network,
     params:

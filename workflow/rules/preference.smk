@@ -97,7 +97,7 @@ rule preference_summaries:
     threads: lambda w: cores(NEEDS.of_answerer(writer(STUDY, w.author)))
     resources:
         gpu=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).gpus,
-        mem_mb=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_answerer(writer(STUDY, w.author))),
         runtime=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).minutes(60),
         network=lambda w: NEEDS.of_answerer(writer(STUDY, w.author)).network,
     params:
@@ -135,7 +135,7 @@ rule preference_own_summaries:
     threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_target(w.target)),
         runtime=lambda w: NEEDS.of_target(w.target).minutes(
             WRITER_LOAD.minutes(w, 60, 20)
         ),
@@ -200,7 +200,7 @@ rule preference_judge:
     threads: lambda w: cores(NEEDS.of_engine(*PREFERENCE.judging(w.target)))
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).gpus,
-        mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_engine(*PREFERENCE.judging(w.target))),
         runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.target)).minutes(
             JUDGE_LOAD.minutes(w, 240, 60)
         ),
@@ -239,7 +239,7 @@ use rule preference_judge as preference_judge_gold with:
     threads: lambda w: cores(NEEDS.of_engine(*PREFERENCE.judging(w.model)))
     resources:
         gpu=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).gpus,
-        mem_mb=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_engine(*PREFERENCE.judging(w.model))),
         runtime=lambda w: NEEDS.of_engine(*PREFERENCE.judging(w.model)).minutes(240),
     params:
         asked=lambda w: reading_settings(STUDY, w.model),

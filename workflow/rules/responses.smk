@@ -24,7 +24,7 @@ rule respond:
     threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_target(w.target)),
         runtime=lambda w: NEEDS.of_target(w.target).minutes(
             FILES.load.minutes(w, 180, 60)
         ),

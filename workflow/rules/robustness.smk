@@ -73,7 +73,7 @@ rule robustness_respond:
     threads: lambda w: cores(NEEDS.of_target(w.target))
     resources:
         gpu=lambda w: NEEDS.of_target(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_target(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_target(w.target)),
         runtime=lambda w: NEEDS.of_target(w.target).minutes(
             ROBUSTNESS_LOAD.minutes(w, 120, 60)
         ),
@@ -114,7 +114,7 @@ rule robustness_canaries:
     threads: lambda w: cores(NEEDS.of_judge(w.judge))
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
-        mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_judge(w.judge)),
         runtime=lambda w: NEEDS.of_judge(w.judge).minutes(60),
         network=lambda w: NEEDS.of_judge(w.judge).network,
     params:
@@ -158,7 +158,7 @@ rule robustness_judge:
     threads: lambda w: cores(NEEDS.of_judge(w.judge))
     resources:
         gpu=lambda w: NEEDS.of_judge(w.judge).gpus,
-        mem_mb=lambda w: NEEDS.of_judge(w.judge).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_judge(w.judge)),
         runtime=lambda w: NEEDS.judging_minutes(
             w.judge, ROBUSTNESS_LOAD.minutes(w, 120, 120)
         ),

@@ -30,7 +30,7 @@ rule source_likelihood_score:
     threads: 1
     resources:
         gpu=lambda w: NEEDS.of_scoring(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_scoring(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_scoring(w.target)),
         runtime=lambda w: NEEDS.of_scoring(w.target).minutes(
             SOURCE_LIKELIHOOD_LOAD.minutes(w, 120, 40)
         ),

@@ -18,7 +18,7 @@ rule train:
     threads: lambda w: cores(NEEDS.of_training(w.target))
     resources:
         gpu=lambda w: NEEDS.of_training(w.target).gpus,
-        mem_mb=lambda w: NEEDS.of_training(w.target).memory_mb,
+        mem_mb=lambda w: memory(NEEDS.of_training(w.target)),
         runtime=lambda w: NEEDS.of_training(w.target).minutes(720),
     params:
         training=lambda w: NEEDS.training_recipe(w.target),

@@ -7,6 +7,7 @@ from planned_jobs import study
 
 from manybaskets.config.engines import VllmSettings
 from manybaskets.config.judges import ClassifierJudge
+from manybaskets.config.training import Launch
 from manybaskets.models.sizes import model_sizes
 from manybaskets.plan.machine import Machine, ModelNeeds
 from manybaskets.plan.needs import NO_MODEL, JobNeeds
@@ -115,6 +116,38 @@ def test_tiny_models_take_one_core_each():
     sizes = {"tiny": 5e6, "small": 135e6}
     models = ModelNeeds(Machine(), sizes)
     assert [models.cores(name) for name in sizes] == [1, 8]
+
+
+def test_without_gpus_a_job_asks_for_what_its_model_needs(published):
+    """Not for the memory that goes with a GPU."""
+    target = published.of_target("llama-3.1-8b")
+    assert target.memory() == 60_000
+    assert target.memory(gpus_here=False) == 4000 + 19_200  # the weights and a fifth
+    assert needs(gpu=None).of_target("llama-3.1-8b").memory() == 4000 + 19_200
+    assert NO_MODEL.memory() == NO_MODEL.memory(gpus_here=False) == 4000
+
+
+def test_without_gpus_a_training_asks_for_weights_optimizer_and_activations():
+    config = study("laptop")
+    asked = needs(config).of_training("smollm2")
+    assert asked.memory() == 60_000
+    # A peak of 2.8 GB was measured, and profiles/laptop has 2,000 MB of 6,700 for a second job.
+    assert 2800 < asked.memory(gpus_here=False) <= 4700
+    assert needs(config, gpu=None).of_training("smollm2").memory() == asked.memory(gpus_here=False)
+
+    def memory(**changes):
+        training = config.training.model_copy(update=changes)
+        changed = needs(config.model_copy(update={"training": training}))
+        return changed.of_training("smollm2").memory(gpus_here=False)
+
+    plain = memory()
+    assert memory(max_length=2048) > 2 * plain  # activations
+    assert memory(rank=256) > plain + 1000  # adapters with their gradients and moments
+    recomputing = {"smollm2": Launch(gradient_checkpointing=True)}
+    assert memory(max_length=2048, launch=recomputing) < memory(max_length=2048) / 2
+    assert memory(processes=2) > 1.8 * plain
+    embedded = needs(study())
+    assert {embedded.of_training(name).memory() for name in embedded.study.targets} == {4000}
 
 
 def test_the_recipe_holds_what_determines_an_adapter(published):

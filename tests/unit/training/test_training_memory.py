@@ -101,6 +101,7 @@ def test_passes_are_no_larger_than_is_useful_but_hold_the_longest_row():
     known = {"element_bytes": 2, "free_bytes": 50e9}
     assert choose_passes(LLAMA_8B, 300, useful=512, **known).tokens == 512
     assert choose_passes(LLAMA_8B, 700, useful=512, **known).tokens == 700
+    assert choose_passes(LLAMA_8B, 700, useful=0, **known).tokens == 700  # of a large model on CPUs
     assert choose_passes(LLAMA_8B, 300, useful=512, tokens=2000, **known).tokens == 2000
     assert choose_passes(LLAMA_8B, 300, **known).tokens > 2000
 

@@ -150,13 +150,15 @@ def read_machine(path: Path) -> Machine:
 
 class ResourceRequest(NamedTuple):
     """Resources of a job with a model: GPUs, main memory in MB, slowdown by the model's size,
-    whether it needs the network (1 or 0), and the CPU cores that it can use without a GPU."""
+    whether it needs the network (1 or 0), and the CPU cores and main memory that it can use without
+    a GPU."""
 
     gpus: int
     memory_mb: int
     slowness: float
     network: int = 0
     cores: int = 1
+    memory_on_cores_mb: int = BASE_MB
 
     def threads(self, *, gpus_here: bool = True) -> int:
         """CPU cores to request: one beside a GPU, otherwise as many as the model can use.
@@ -165,6 +167,14 @@ class ResourceRequest(NamedTuple):
             gpus_here: whether jobs that request GPUs get any; a laptop has none.
         """
         return 1 if self.gpus and gpus_here else self.cores
+
+    def memory(self, *, gpus_here: bool = True) -> int:
+        """Main memory to request, in MB: what goes with its GPUs, or what it needs without any.
+
+        Args:
+            gpus_here: as `threads`.
+        """
+        return self.memory_mb if self.gpus and gpus_here else self.memory_on_cores_mb
 
     def minutes(self, base: int) -> int:
         """Time limit, scaled from `base` for a model with up to 8 billion parameters per GPU."""
@@ -236,8 +246,13 @@ class ModelNeeds:
         gpus = self.gpus(model, precision, training=training, given=given) if on_gpu else 0
         billions = (self.parameters[model] or 0.0) / 1e9
         slowness = max(1.0, billions / (_USUAL_BILLIONS * max(1, gpus)))
-        memory_mb = self.memory_mb(model, precision, gpus)
-        return ResourceRequest(gpus, memory_mb, slowness, cores=self.cores(model))
+        return ResourceRequest(
+            gpus,
+            self.memory_mb(model, precision, gpus),
+            slowness,
+            cores=self.cores(model),
+            memory_on_cores_mb=self.memory_mb(model, precision, 0),
+        )
 
     def cores(self, model: str) -> int:
         """CPU cores that shorten a job with a model without a GPU.

@@ -7,7 +7,9 @@ from typing import Any
 from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.sources import Source
 from manybaskets.config.study import Study
+from manybaskets.config.training import Training
 from manybaskets.plan.machine import BASE_MB, ModelNeeds, ResourceRequest
+from manybaskets.plan.training_memory import training_mb
 
 # A job without a model, or with a remote model.
 NO_MODEL = ResourceRequest(0, BASE_MB, 1.0)
@@ -77,7 +79,13 @@ class JobNeeds:
         """A training run: one GPU per process, if there are GPUs; otherwise at least one core."""
         processes = self.study.training.batch_of(target).processes or 0
         asked = self.models.request(target, self._precision, training=True, given=processes)
-        return asked._replace(cores=max(asked.cores, processes))
+        weights = self.models.parameters[target]
+        own = self._launched_training().of_target(target, asked.gpus)
+        memory_mb = training_mb(own, target, weights)
+        return asked._replace(
+            cores=max(asked.cores, processes),
+            memory_on_cores_mb=max(asked.memory_on_cores_mb, memory_mb),
+        )
 
     def training_recipe(self, target: str) -> dict[str, Any]:
         """Settings that determine a target's adapters: the recipe, with the rows per step."""
@@ -87,9 +95,12 @@ class JobNeeds:
 
     def training_operations(self) -> dict[str, Any]:
         """Launch settings of trainings: sharded if one GPU cannot hold the weights."""
+        return self._launched_training().operations()
+
+    def _launched_training(self) -> Training:
         held = {name: self.models.holds(name, self._precision) for name in self.study.targets}
         large = [name for name in self.study.targets if not held[name]]
-        return self.study.training.sharded(large).operations()
+        return self.study.training.sharded(large)
 
     @property
     def _precision(self) -> str:

@@ -80,7 +80,7 @@ def choose_passes(
         whole = bytes_per_token(config, element_bytes, checkpointing=False)
         checkpointing = longest_row * whole > free_bytes
     each = bytes_per_token(config, element_bytes, checkpointing)
-    fitting = min(int(free_bytes // each), useful or sys.maxsize)
+    fitting = min(int(free_bytes // each), sys.maxsize if useful is None else useful)
     return Passes(tokens or max(longest_row, fitting), checkpointing)
 
 
@@ -101,6 +101,22 @@ def free_bytes(weight_bytes: float, memory_mb: int | None) -> float:
         machine = float(psutil.virtual_memory().available)
         available = (min(machine, memory_mb * 1e6) if memory_mb else machine) - _BASE_BYTES
     return max(0.0, _ROOM * (available - weight_bytes) - _HEAD_COPIES * _CHUNK_BYTES)
+
+
+def bytes_for_passes(
+    config: Any, tokens: int, *, element_bytes: int, weight_bytes: float, checkpointing: bool
+) -> float:
+    """Memory of a process on CPUs for which `free_bytes` leaves room for such passes, in bytes.
+
+    Args:
+        config: of a model of transformers.
+        tokens: of a pass, padding included.
+        element_bytes: bytes of a number in the forward pass.
+        weight_bytes: what the weights that the process holds take.
+        checkpointing: whether activations inside the layers are computed again.
+    """
+    activations = tokens * bytes_per_token(config, element_bytes, checkpointing)
+    return _BASE_BYTES + weight_bytes + (activations + _HEAD_COPIES * _CHUNK_BYTES) / _ROOM
 
 
 def bytes_of_one_row(
