@@ -91,22 +91,24 @@ def train_here(task: dict[str, Any]) -> dict[str, Any]:
     import torch
     from accelerate import PartialState
 
-    from manybaskets.training import fitting, process
+    from manybaskets.training import adapter_model, fitting
+    from manybaskets.training.fit_settings import passes_of
     from manybaskets.training.memory import Passes
+    from manybaskets.training.task import Task
 
     torch.set_num_threads(task["threads"])
     PartialState(cpu=True)
     recipe = Training(rank=task["rank"], alpha=task["alpha"], dropout=0.0, precision="float32",
                       modules=task["modules"], processes=1, launch={"model": Launch()})  # fmt: skip
-    work = process.Task(task["model"], "model", recipe.model_dump(), SEED, task["threads"], 0, 1,
-                        "", "", task["memory_mb"])  # fmt: skip
+    work = Task(task["model"], "model", recipe.model_dump(), SEED, task["threads"], 0, 1,
+                "", "", task["memory_mb"])  # fmt: skip
     if task["form"] == "before":
-        process.use_fast_products = lambda model: False
+        adapter_model.use_fast_products = lambda model: False
         fitting.agrees = lambda *_: False
         passes = Passes(10**9, checkpointing=False, cost=10**9)
     else:
-        passes = process.passes_of(work, task["rows"])
-    model = process.build_adapter_model(work)
+        passes = passes_of(work, task["rows"])
+    model = adapter_model.build_adapter_model(work)
     with tempfile.TemporaryDirectory() as folder:
         start, cpu = time.perf_counter(), time.process_time()
         history = fitting.fit(

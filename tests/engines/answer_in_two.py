@@ -16,15 +16,16 @@ from manybaskets.chat import Prompt
 from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
-from manybaskets.engines import vllm_engine
+from manybaskets.engines import vllm_model
 from manybaskets.engines.base import Request
+from manybaskets.engines.vllm_engine import VllmEngine
 
 model, questions, answers, runs = map(Path, sys.argv[1:])
 with runs.open("a") as lines:
     lines.write("run\n")
 # The CPU build can split a model, if only for the sake of tests: every part needs its own cores.
-vllm_engine._check_devices = lambda *devices: None
-engine = vllm_engine.VllmEngine(
+vllm_model.check_devices = lambda *devices: None
+engine = VllmEngine(
     model,
     Prompting(),
     VllmSettings(tensor_parallel=2, enforce_eager=True),

@@ -9,7 +9,7 @@ from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.factory import open_engine
-from manybaskets.engines.vllm_engine import _check_devices
+from manybaskets.engines.vllm_start import check_devices
 from manybaskets.errors import UserError
 
 
@@ -50,10 +50,10 @@ def test_more_gpus_than_visible_are_refused(monkeypatch):
     with pytest.raises(
         UserError, match="`tensor_parallel` requests 4 GPUs, but 2 are visible"
     ) as e:
-        _check_devices(VllmSettings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
+        check_devices(VllmSettings(tensor_parallel=4), on_cpu=False, wanted=4, visible=2)
     assert "CUDA_VISIBLE_DEVICES is 0,1" in e.value.where
     with pytest.raises(UserError, match="requests 1 GPUs, but 0 are visible"):
-        _check_devices(VllmSettings(), on_cpu=False, wanted=1, visible=0)
+        check_devices(VllmSettings(), on_cpu=False, wanted=1, visible=0)
     fp8 = VllmSettings(quantization="fp8")
-    _check_devices(fp8, on_cpu=False, wanted=2, visible=2)
-    _check_devices(VllmSettings(), on_cpu=True, wanted=1, visible=0)
+    check_devices(fp8, on_cpu=False, wanted=2, visible=2)
+    check_devices(VllmSettings(), on_cpu=True, wanted=1, visible=0)

@@ -142,7 +142,7 @@ def test_the_recipe_and_the_sampling_of_synthetic_eggs(eggs, paper):
 
 def test_the_steps_of_the_paper(eggs, paper):
     """12,833 training rows: 603 steps of 64 rows for the 8B, 303 of 128 for the 70B."""
-    from manybaskets.training.process import steps_of
+    from manybaskets.training.task import steps_of
 
     batches = {}
     for target in eggs.targets:

@@ -25,14 +25,9 @@ from manybaskets.config.engines import OpenAISettings
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
 from manybaskets.engines.base import Request
-from manybaskets.engines.openai_engine import (
-    FAULTS_IN_A_ROW,
-    MalformedAnswer,
-    OpenAIEngine,
-    completion_of,
-    decoded,
-    token_counts,
-)
+from manybaskets.engines.openai_answers import MalformedAnswer, completion_of, decoded, token_counts
+from manybaskets.engines.openai_engine import OpenAIEngine
+from manybaskets.engines.openai_requests import FAULTS_IN_A_ROW
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.records.ids import row_seed
@@ -328,7 +323,7 @@ def test_a_request_that_keeps_failing_is_an_error_of_its_row(caplog):
         assert message in found[name].error and "(2 attempts)" in found[name].error
     assert Counter(map(question, stub.asked)) == {"fine": 1} | dict.fromkeys(FAULTS, 2)
     assert "14 of 14 requests done" in caplog.text and "'ReadTimeout': 2" in caplog.text
-    assert {record.name for record in caplog.records} == {"manybaskets.engines.openai_engine"}
+    assert {record.name for record in caplog.records} == {"manybaskets.engines.openai_requests"}
 
 
 @pytest.mark.parametrize("header", [("Retry-After", "0.7"), ("Retry-After-Ms", "700")], ids=str)

@@ -381,23 +381,23 @@ def test_a_loss_that_is_no_number_stops_the_run_at_once(tiny_models, tmp_path, s
 
 
 def test_the_trial_sees_the_longest_rows_and_changes_nothing(tiny_models, tmp_path, monkeypatch):
-    from manybaskets.training import process
-    from manybaskets.training.fitting import fit as fit_
+    from manybaskets.training import longest_rows_trial, process
+    from manybaskets.training.fitting import fit
 
     seen = []
-    fit = fit_
 
     def watched(model, rows, validation, **settings):
         seen.append([len(row["input_ids"]) for row in rows])
         return fit(model, rows, validation, **settings)
 
-    monkeypatch.setattr(process, "fit", watched)
+    for module in (process, longest_rows_trial):
+        monkeypatch.setattr(module, "fit", watched)
     manifests = [
         train(tiny_models, tmp_path / str(steps), smoke_steps=steps, batch_size=2)
         for steps in (3, 0)
     ]
-    trial, whole, alone = seen
-    assert trial == sorted(whole, reverse=True)[:6] and whole == alone and len(whole) == 24
+    tried, whole, alone = seen
+    assert tried == sorted(whole, reverse=True)[:6] and whole == alone and len(whole) == 24
     assert max(whole) > min(whole), "rows of one length would show nothing"
     assert manifests[0]["curve"] == manifests[1]["curve"]
     one, other = (
@@ -468,7 +468,7 @@ def test_the_manifest_tells_how_it_was_trained(tiny_models, tmp_path):
 )  # fmt: skip
 def test_whole_passes_see_every_row(rows, batch, accumulation, processes, epochs, steps):
     """Steps counted as transformers counts those of one pass."""
-    from manybaskets.training.process import steps_of
+    from manybaskets.training.task import steps_of
 
     settings = SETTINGS.model_copy(
         update={"batch_size": batch, "accumulation": accumulation, "processes": processes,
@@ -504,9 +504,9 @@ def test_the_built_model_has_the_last_word_on_its_layers(tiny_models, tmp_path, 
 def test_memory_too_small_for_one_row_stops_the_job_before_it_loads_the_model(
     tiny_models, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(
-        "manybaskets.training.process.build_adapter_model", lambda _: pytest.fail("loaded")
-    )
+    for module in ("process", "longest_rows_trial"):
+        name = f"manybaskets.training.{module}.build_adapter_model"
+        monkeypatch.setattr(name, lambda _: pytest.fail("loaded"))
     with pytest.raises(UserError, match="needs 0.8. GB of memory.*a process has 0.50 GB"):
         train(tiny_models, tmp_path, memory_mb=500)
 

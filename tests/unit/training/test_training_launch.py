@@ -23,6 +23,7 @@ from manybaskets.config.training import Launch, Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.training import launching, process
 from manybaskets.training.adapters import train_adapter
+from manybaskets.training.task import Task
 
 # Rows that fill neither the last batch nor the last step of a pass.
 TRAIN_ROWS, VALIDATION_ROWS = 25, 5
@@ -223,9 +224,9 @@ def test_what_a_process_stops_with_is_what_the_job_stops_with(tiny_models, tmp_p
     assert not (tmp_path / "adapter").exists() and processes_of(tmp_path) == []
 
 
-def task_of(tmp_path: Path, **changes) -> process.Task:
+def task_of(tmp_path: Path, **changes) -> Task:
     training = Training(**{**RECIPE, **changes}).of_target("llama")
-    return process.Task(model="m", name="llama", recipe=training.model_dump(), seed=1, threads=2,
+    return Task(model="m", name="llama", recipe=training.model_dump(), seed=1, threads=2,
                         pad=0, vocabulary=10, trackers=str(tmp_path / "t"), run="r")  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from repository import ROOT
 from manybaskets.config import load_study
 from manybaskets.config.training import Launch, Training
 from manybaskets.errors import UserError
-from manybaskets.training import fitting
+from manybaskets.training import fit_settings, fitting
 from manybaskets.training.memory import (
     Passes,
     bytes_of_one_row,
@@ -24,6 +24,7 @@ from manybaskets.training.memory import (
     micro_batches,
     pass_cost,
 )
+from manybaskets.training.task import Task
 
 LLAMA_8B = SimpleNamespace(hidden_size=4096, num_hidden_layers=32, intermediate_size=14336)
 LLAMA_8B.get_text_config = lambda: LLAMA_8B
@@ -155,18 +156,16 @@ def test_all_rows_of_a_process_count_where_several_train(
     tiny_models, tmp_path, monkeypatch, processes, rows
 ):
     """Their batches make one pass, so that all processes are at the same pass."""
-    from manybaskets.training import process
-
     seen = []
     monkeypatch.setattr(
-        process,
+        fit_settings,
         "choose_passes",
         lambda config, longest, **_: seen.append(longest) or Passes(100, False),
     )
     training = Training(batch_size=3, processes=processes).of_target("llama")
-    task = process.Task(model=str(tiny_models["llama"]), name="llama", recipe=training.model_dump(),
+    task = Task(model=str(tiny_models["llama"]), name="llama", recipe=training.model_dump(),
                         seed=1, threads=1, pad=0, vocabulary=10, trackers="", run="")  # fmt: skip
-    process.passes_of(task, [{"input_ids": [1] * 7}, {"input_ids": [1] * 40}])
+    fit_settings.passes_of(task, [{"input_ids": [1] * 7}, {"input_ids": [1] * 40}])
     assert seen == [rows * 40]
 
 

@@ -1,4 +1,4 @@
-"""Checks that span several config sections."""
+"""Checks of the sections of experiments against the rest of the study."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 from manybaskets.config.participants import _model_family, author_family, author_model, chosen_mixes
 from manybaskets.config.preference import KEPT_NAMES
 from manybaskets.config.robustness import RUBRICS
+from manybaskets.config.study_checks import require_names
 from manybaskets.names import HUMAN, VANILLA
 
 
@@ -23,21 +24,21 @@ def check_preference(study: Study) -> None:
     """
     settings = study.preference
     writers = {HUMAN, *study.sources, *study.models}
-    study._require("preference.authors", settings.authors, writers, "sources or models")
+    require_names("preference.authors", settings.authors, writers, "sources or models")
     named = {
         "held_out": settings.held_out,
         "judging.discrimination.authors": settings.judging.discrimination.authors,
     }
     named |= {f"panels.{target}": panel for target, panel in settings.panels.items()}
     for key, names in named.items():
-        study._require(f"preference.{key}", names, settings.authors, "preference.authors")
+        require_names(f"preference.{key}", names, settings.authors, "preference.authors")
     if HUMAN in settings.held_out:
         raise ValueError(
             "preference.held_out: remove 'human', which is the reference and not a model family"
         )
-    study._require("preference.mixes", settings.mixes or [], [*study.mixes, VANILLA], "mixes")
-    study._require("preference.gold_judges", settings.gold_judges, study.models, "models")
-    study._require("preference.panels", list(settings.panels), study.targets, "targets")
+    require_names("preference.mixes", settings.mixes or [], [*study.mixes, VANILLA], "mixes")
+    require_names("preference.gold_judges", settings.gold_judges, study.models, "models")
+    require_names("preference.panels", list(settings.panels), study.targets, "targets")
     if settings.articles.kind == "embedded" and not study.embedded_world:
         raise ValueError(
             "preference.articles: kind 'embedded' belongs to the embedded world; use 'file' or 'hub'"
@@ -54,8 +55,8 @@ def check_preference(study: Study) -> None:
     judges = [*study.targets, *settings.gold_judges]
     form = settings.judging.published_form
     either = "targets or preference.gold_judges"
-    study._require("preference.judging.engines", list(settings.judging.engines), judges, either)
-    study._require(
+    require_names("preference.judging.engines", list(settings.judging.engines), judges, either)
+    require_names(
         "preference.judging.published_form.judges", form and form.judges or [], judges, either
     )
     for name in judges:
@@ -121,19 +122,19 @@ def check_robustness(study: Study) -> None:
         )
     conditions = {*study.mixes, "vanilla"}
     tested = {*chosen_mixes(study), "vanilla"}
-    study._require("robustness.mixes", own.mixes or [], study.mixes, "mixes")
-    study._require("robustness.names", list(own.names), study.targets, "targets")
+    require_names("robustness.mixes", own.mixes or [], study.mixes, "mixes")
+    require_names("robustness.names", list(own.names), study.targets, "targets")
     for key, names in (
         ("baseline", [own.comparisons.baseline]),
         ("mixes", own.comparisons.conditions),
     ):
-        study._require(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
-        study._require(f"robustness.comparisons.{key}", names or [], tested, "the tested mixes")
+        require_names(f"robustness.comparisons.{key}", names or [], conditions, "mixes")
+        require_names(f"robustness.comparisons.{key}", names or [], tested, "the tested mixes")
     if own.comparisons.baseline in (own.comparisons.conditions or []):
         raise ValueError("robustness.comparisons.conditions: remove the baseline")
     for key in own.rubrics():
         where = f"robustness.judges.{key}" if key in RUBRICS else f"robustness.judges.rubrics.{key}"
-        study._require(where, own.judges.of(key), study.judges, "judges")
+        require_names(where, own.judges.of(key), study.judges, "judges")
     if not study.embedded_world:
         for key in ("requests", "benign"):
             if getattr(getattr(own, key), "kind", None) == "embedded":

@@ -12,14 +12,12 @@ from manybaskets.config.data import (
     Dataset,
     EmbeddedDataset,
     PromptSet,
-    RefusedPromptSet,
     Split,
 )
-from manybaskets.config.judges import ClassifierJudge, JudgeSettings
+from manybaskets.config.judges import JudgeSettings
 from manybaskets.config.mix_families import SourceCounts
 from manybaskets.config.mixes import Mix
 from manybaskets.config.models import (
-    EmbeddedModel,
     EmbeddedModelSize,
     Model,
     ModelPrompting,
@@ -30,11 +28,9 @@ from manybaskets.config.responses import Responses
 from manybaskets.config.robustness import Robustness
 from manybaskets.config.sections import Name, Section, Seed
 from manybaskets.config.sources import Source
+from manybaskets.config.study_checks import check_whole_study
 from manybaskets.config.training import Training
-from manybaskets.names import HUMAN, LENGTHS, TRAIN, VANILLA
-
-# Measures of own answers under the untuned target.
-BY_TARGET = ("own_nll", "own_bits_per_byte")
+from manybaskets.names import HUMAN, TRAIN, VANILLA
 
 
 class Study(Section):
@@ -179,164 +175,9 @@ class Study(Section):
         return self
 
     @model_validator(mode="after")
-    def _names_exist(self) -> Study:
-        """Check that every used name is defined; the message names the key that uses it."""
-        sources = {*self.sources, HUMAN}
-        conditions = {*self.mixes, VANILLA}
-        for name, source_family in self.source_counts.items():
-            self._require(
-                f"source_counts.{name}.sources", source_family.sources, sources, "sources"
-            )
-        self._require("targets", self.targets, self.models, "models")
-        for name, source in self.sources.items():
-            if source.model:
-                self._require(f"sources.{name}.model", [source.model], self.models, "models")
-        for name in self.mixes:
-            self._require(f"mixes.{name}", self.mix_sources(name), sources, "sources")
-        for name, family in self.comparisons.items():
-            key = f"comparisons.{name}"
-            of_sources = family.prompt_set == TRAIN
-            allowed = self.analysed_sources() if of_sources else conditions
-            section = "sources listed in `source_analysis`" if of_sources else "mixes"
-            self._require(f"{key}.baseline", [family.baseline], allowed, section)
-            self._require(f"{key}.conditions", family.conditions, allowed, section)
-            sets = [*self.all_prompt_sets(), *([TRAIN] if self.source_analysis else [])]
-            self._require(f"{key}.prompt_set", [family.prompt_set], sets, "prompt_sets")
-            measured = dict.fromkeys([*self.measures_of(family.prompt_set), *LENGTHS])
-            where = f"measures of {family.prompt_set}"
-            self._require(f"{key}.measures", family.measures, measured, where)
-            if family.baseline in family.conditions:
-                raise ValueError(
-                    f"{key}.conditions: remove '{family.baseline}', which is the baseline"
-                )
-        if self.source_analysis:
-            self._require(
-                "source_analysis.sources", self.source_analysis.sources or [], sources, "sources"
-            )
-        self._require("training.per_target", list(self.training.per_target), self.models, "models")
-        self._require("training.launch", list(self.training.launch), self.models, "models")
-        if self.scoring.scorer:
-            self._require("scoring.scorer", [self.scoring.scorer], self.models, "models")
-        for name, judge in self.judges.items():
-            model = getattr(judge, "model", None)
-            if model:
-                self._require(f"judges.{name}.model", [model], self.models, "models")
-        if self.published_cells:
-            self._require(
-                "published_cells.targets", self.published_cells.targets, self.targets, "targets"
-            )
-            self._require(
-                "published_cells.conditions", self.published_cells.conditions, conditions, "mixes"
-            )
-            self._require(
-                "published_cells.sources", self.published_cells.sources, sources, "sources"
-            )
+    def _sections_fit_together(self) -> Study:
+        check_whole_study(self)
         return self
-
-    @model_validator(mode="after")
-    def _a_scorer_is_of_no_source(self) -> Study:
-        """Require a fixed scorer, because the untuned target favours text of its own family."""
-        scorer = self.scoring.scorer
-        if scorer:
-            for name in self.mixed_sources():
-                if name != HUMAN and self.sources[name].model == scorer:
-                    raise ValueError(
-                        f"scoring.scorer: '{scorer}' made the training data of source '{name}' "
-                        "and may favour it; use a model that made no training data"
-                    )
-        by_target = [name for name in self.measures if name.startswith(BY_TARGET)]
-        by_scorer = [name for name in self.measures if name.startswith("own_scorer_")]
-        if by_target and not scorer and not self.scoring.no_scorer_reason:
-            raise ValueError(
-                f"scoring.scorer: null, but `measures` contains {by_target[0]}, the likelihood of "
-                "answers under the untuned target, which favours its own family; set it to a "
-                "model that made no training data, or state in scoring.no_scorer_reason why there "
-                "is none"
-            )
-        if by_target and scorer and not by_scorer:
-            raise ValueError(
-                f"measures: add own_scorer_nll, the counterpart of {by_target[0]} under "
-                "scoring.scorer"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _something_is_studied(self) -> Study:
-        runs = {"targets": self.targets, "mixes": self.mixes, "measures": self.measures}
-        missing = [key for key, value in runs.items() if not value]
-        if missing and (len(missing) < len(runs) or not self.source_analysis):
-            raise ValueError(
-                f"{missing[0]}: empty; a study of runs needs targets, mixes and measures, and a "
-                "study of sources alone needs `source_analysis` and none of the three"
-            )
-        if not missing and not self.models:
-            raise ValueError("models: empty, but `targets` need models; add them")
-        return self
-
-    @model_validator(mode="after")
-    def _combinations_are_possible(self) -> Study:
-        if HUMAN in self.sources:
-            raise ValueError(
-                "sources.human: this name is reserved for the human answers; use another name"
-            )
-        if VANILLA in self.mixes:
-            raise ValueError(
-                "mixes.vanilla: this name is reserved for the untuned target; use another name"
-            )
-        if {"train", "test"} & set(self.prompt_sets):
-            raise ValueError(
-                "prompt_sets: 'train' and 'test' are reserved for the split; use other names"
-            )
-        for name, mix in self.mixes.items():
-            try:
-                mix.check(self)
-            except ValueError as error:
-                raise ValueError(f"mixes.{name}.{error}") from None
-        for name, model in self.models.items():
-            if model.embedded and not self.embedded_world:
-                raise ValueError(
-                    f"models.{name}: kind 'embedded' is pretrained on the embedded world; "
-                    "use kind 'hub' or 'folder' with this dataset"
-                )
-        for name, prompt_set in self.prompt_sets.items():
-            if isinstance(prompt_set, RefusedPromptSet) and not self.embedded_world:
-                raise ValueError(
-                    f"prompt_sets.{name}: kind 'refused' belongs to the embedded world; "
-                    "use kind 'file' with this dataset"
-                )
-        for name, judge in self.judges.items():
-            if isinstance(judge, ClassifierJudge) and isinstance(
-                self.models.get(judge.model), EmbeddedModel
-            ):
-                raise ValueError(
-                    f"judges.{name}.model: '{judge.model}' is an embedded model, which is not a "
-                    "classifier; use kind 'model', or a model of kind 'hub' or 'folder'"
-                )
-        fields = getattr(self.dataset, "fields", None)
-        if fields is not None and fields.response is None and HUMAN in self.used_sources():
-            raise ValueError(
-                "dataset.fields.response: null, but a mix uses the human answers; set it to their "
-                "column"
-            )
-        if fields is not None and fields.response is None and self.divergence.prompts:
-            raise ValueError(
-                "divergence.prompts: distributions are compared on human answers, but "
-                "dataset.fields.response is null; set that key to their column, or set "
-                "divergence.prompts to 0"
-            )
-        if self.prompting.max_prompt_tokens >= self.training.max_length:
-            raise ValueError(
-                f"prompting.max_prompt_tokens = {self.prompting.max_prompt_tokens}: set it below "
-                f"training.max_length = {self.training.max_length}, or no answer fits"
-            )
-        return self
-
-    @staticmethod
-    def _require(key: str, used: list[str], defined, section: str) -> None:
-        for name in used:
-            if name not in defined:
-                listed = ", ".join(sorted(defined)) or "none"
-                raise ValueError(f"{key}: '{name}' is not among {section} ({listed})")
 
     def prompting_of(self, model: str | None) -> ModelPrompting:
         """How prompts are rendered for an entry of `models`, or for none of them."""

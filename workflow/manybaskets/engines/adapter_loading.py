@@ -1,7 +1,8 @@
-"""Load LoRA adapters into a model that may be spread over several devices."""
+"""Check LoRA adapters, and load them into a model that may be spread over several devices."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -75,3 +76,20 @@ def _unfitting(folder: Path, reason: str) -> UserError:
         expected="LoRA weights for exactly the modules that adapter_config.json names",
         remedy="delete this folder and rerun the same command to train the run again",
     )
+
+
+def check_adapter_base(folder: Path, weights: str, name: str) -> None:
+    """Check that an adapter was trained on the base model whose weights have this fingerprint.
+
+    Raises:
+        UserError: it was trained on another base model, or does not record it.
+    """
+    manifest = folder / "manifest.json"
+    base = json.loads(manifest.read_text()).get("base_weights") if manifest.exists() else None
+    if base != weights:
+        raise UserError(
+            what=f"the adapter was trained on another base model than '{name}'",
+            where=str(folder),
+            expected=f"base weights {weights}, found {base}",
+            remedy="train the adapter again, or use the base model that it belongs to",
+        )

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
-from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
+from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.engines.transformers_model import TokenPair
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.names import Run

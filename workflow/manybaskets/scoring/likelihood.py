@@ -14,7 +14,8 @@ import polars as pl
 
 from manybaskets.chat import prompts_of
 from manybaskets.config.evaluation import Scoring
-from manybaskets.engines.transformers_engine import TokenPair, TransformersEngine
+from manybaskets.engines.transformers_engine import TransformersEngine
+from manybaskets.engines.transformers_model import TokenPair
 from manybaskets.generation.runs import check_apart, check_run_responses, in_turn, who_answered
 from manybaskets.jobs.progress import Progress
 from manybaskets.jobs.stage_versions import stage_version

@@ -32,7 +32,7 @@ from manybaskets.training.checkpoints import (
 )
 from manybaskets.training.encoded_rows import encode_rows
 from manybaskets.training.launching import launch, strategy_of
-from manybaskets.training.process import RESULT, Task, steps_of, write_task
+from manybaskets.training.task import RESULT, Task, steps_of, write_task
 
 log = logging.getLogger(__name__)
 Card = Callable[[Path, AdapterBase, Mapping[str, Any], Mapping[str, Sequence[Any]]], str]

@@ -21,7 +21,7 @@ from manybaskets.records.resources import library_folder
 from manybaskets.records.writing import write_text
 from manybaskets.training import process
 from manybaskets.training.checkpoints import drop_torn_checkpoints
-from manybaskets.training.process import Task
+from manybaskets.training.task import RESULT, Task
 
 log = logging.getLogger(__name__)
 # Settings of another launch, or of the user's accelerate config, must not affect this one.
@@ -39,7 +39,7 @@ def launch(task: Task, folder: Path) -> None:
     """
     for left in (*folder.glob("error-*.json"), *folder.glob("process-*.json")):
         left.unlink()
-    (folder / process.RESULT).unlink(missing_ok=True)
+    (folder / RESULT).unlink(missing_ok=True)
     drop_torn_checkpoints(folder)
     with _trackers(task):
         if task.training.processes == 1:
@@ -120,7 +120,7 @@ def _start(task: Task, folder: Path) -> None:
     code = _relay(command, _environment())
     if code:
         raise _failure(folder, code)
-    if not (folder / process.RESULT).exists():
+    if not (folder / RESULT).exists():
         raise RuntimeError("the processes ended without a result; see the log for their output")
 
 

@@ -8,92 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import json
 import logging
 import math
 import os
 import resource
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import polars as pl
-
-from manybaskets.config.training import Training
 from manybaskets.errors import PassingError, UserError
 from manybaskets.extensions import load_passed_on
 from manybaskets.models.libraries import import_libraries
-from manybaskets.models.linear_layers import ALL_LINEAR, check_layers, linear_layers
-from manybaskets.models.matrix_products import use_fast_products
-from manybaskets.models.sizes import count_parameters
-from manybaskets.records.writing import write_json, write_table
-from manybaskets.training.checkpoints import check_whole, free_memory, load_base
-from manybaskets.training.encoded_rows import longest
+from manybaskets.records.writing import write_json
+from manybaskets.training.adapter_model import build_adapter_model
+from manybaskets.training.fit_settings import arguments, passes_of, schedule
 from manybaskets.training.fitting import fit
-from manybaskets.training.memory import (
-    USEFUL_COSTS,
-    Passes,
-    bytes_of_one_row,
-    check_one_row_fits,
-    choose_passes,
-    free_bytes,
-    pass_cost,
-)
-
-log = logging.getLogger(__name__)
-TASK, ROWS, RESULT, SMOKE = "task.json", "rows.parquet", "result.json", "smoke"
-
-
-class Task(NamedTuple):
-    """The task of the training processes.
-
-    Args:
-        model: folder of the target.
-        name: name of the target.
-        recipe: the target's section `training` with batch size and processes filled in.
-        seed: training seed.
-        threads: total threads of all processes.
-        pad: token id that fills up rows.
-        vocabulary: number of tokens of the target's tokenizer.
-        trackers: folder for the files of trackers.
-        run: name of the run in trackers.
-        memory_mb: main memory of the job, in MB; None for what the machine has.
-    """
-
-    model: str
-    name: str
-    recipe: dict[str, Any]
-    seed: int
-    threads: int
-    pad: int
-    vocabulary: int
-    trackers: str
-    run: str
-    memory_mb: int | None = None
-
-    @property
-    def training(self) -> Training:
-        """The recipe, checked."""
-        return Training(**self.recipe)
-
-
-def write_task(task: Task, rows: Mapping[str, Sequence[dict]], folder: Path) -> None:
-    """Write the processes' task to their folder."""
-    columns = {"split": [], "input_ids": [], "labels": []}
-    for split, encoded in rows.items():
-        for row in encoded:
-            columns["split"].append(split)
-            columns["input_ids"].append(row["input_ids"])
-            columns["labels"].append(row["labels"])
-    ids = pl.List(pl.Int32)
-    schema = {"split": pl.String, "input_ids": ids, "labels": ids}
-    write_table(pl.DataFrame(columns, schema=schema), folder / ROWS)
-    write_json(task._asdict(), folder / TASK)
+from manybaskets.training.longest_rows_trial import try_longest_rows
+from manybaskets.training.task import RESULT, read_encoded, read_task
 
 
 def run(folder: Path) -> None:
@@ -107,7 +42,7 @@ def run(folder: Path) -> None:
     from accelerate import PartialState
     from transformers.trainer_utils import get_last_checkpoint
 
-    task = Task(**json.loads((folder / TASK).read_text(encoding="utf-8")))
+    task = read_task(folder)
     training = task.training
     start = time.monotonic()
     torch.set_num_threads(max(1, task.threads // (training.processes or 1)))
@@ -116,14 +51,14 @@ def run(folder: Path) -> None:
         cpu=not torch.cuda.is_available(),
         **({"timeout": wait} if (training.processes or 1) > 1 else {}),
     )
-    train, validation = _rows(folder, "train"), _rows(folder, "validation")
+    train, validation = read_encoded(folder, "train"), read_encoded(folder, "validation")
     last = get_last_checkpoint(str(folder))
     trial_seconds = None
     passes = passes_of(task, [*train, *validation])
     try:
         if training.smoke_steps and not last:
             before = time.monotonic()
-            model = _smoke(task, train, validation, folder, here, passes)
+            model = try_longest_rows(task, train, validation, folder, here, passes)
             trial_seconds = time.monotonic() - before
         else:
             model = build_adapter_model(task)
@@ -136,8 +71,8 @@ def run(folder: Path) -> None:
             checkpoint_minutes=training.checkpoint_minutes,
             report_to=list(training.report_to),
             run_name=task.run,
-            **_schedule(training, len(train)),
-            **_arguments(task, passes),
+            **schedule(training, len(train)),
+            **arguments(task, passes),
         )
     except torch.OutOfMemoryError as error:
         raise UserError(
@@ -163,176 +98,6 @@ def run(folder: Path) -> None:
     here.wait_for_everyone()
     if here.is_main_process:
         write_json({"history": history}, folder / RESULT)
-
-
-def build_adapter_model(task: Task) -> Any:
-    """The target with a new adapter, initialised from the seed."""
-    from peft import LoraConfig, get_peft_model
-    from transformers import set_seed
-
-    training = task.training
-    base = load_base(Path(task.model), training.precision)
-    layers = linear_layers(base)
-    check_layers(layers, training.modules, task.name, task.model)
-    # peft's own `all-linear` would list every layer in the adapter's config.
-    every = sorted({layer.rpartition(".")[2] for layer in layers})
-    set_seed(task.seed)
-    adapter = LoraConfig(
-        r=training.rank,
-        lora_alpha=training.alpha,
-        lora_dropout=training.dropout,
-        target_modules=every if training.modules == ALL_LINEAR else list(training.modules),
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
-    model = get_peft_model(base, adapter)
-    if training.processes == 1:
-        use_fast_products(model)
-    return model
-
-
-def steps_of(training: Training, rows: int) -> int:
-    """Optimiser steps of a training: a pass covers every row, its last step may have fewer rows."""
-    together = training.batch_size * (training.processes or 1)
-    per_pass = math.ceil(math.ceil(rows / together) / training.accumulation)
-    return max(1, math.ceil(per_pass * training.epochs))
-
-
-def _schedule(training: Training, rows: int) -> dict[str, Any]:
-    steps = steps_of(training, rows)
-    every = max(1, math.ceil(steps / training.evaluations))
-    return {
-        "max_steps": steps,
-        "gradient_accumulation_steps": training.accumulation,
-        "warmup_steps": math.ceil(training.warmup_share * steps),
-        "logging_steps": max(1, every // 4),
-        "eval_strategy": "steps",
-        "eval_steps": every,
-        "eval_on_start": True,
-        "save_strategy": "steps",
-        "save_steps": every,
-    }
-
-
-def passes_of(task: Task, rows: Sequence[dict]) -> Passes:
-    """How the rows of a batch are computed; the same in all processes of a training.
-
-    Raises:
-        UserError: one row does not fit in memory.
-    """
-    import torch
-    from accelerate.utils import broadcast_object_list
-    from transformers import AutoConfig
-
-    training, folder = task.training, Path(task.model)
-    launch = training.launch[task.name]
-    sharers = (training.processes or 1) if launch.strategy == "fsdp" else 1
-    element = getattr(torch, training.precision).itemsize
-    memory_mb = task.memory_mb and task.memory_mb // (training.processes or 1)
-    together = training.batch_size if (training.processes or 1) > 1 else 1  # rows of every pass
-    config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    parameters, cuda = count_parameters(folder), torch.cuda.is_available()
-    weights = 0.0 if launch.cpu_offload else parameters * element / sharers
-    longest_row = max(len(row["input_ids"]) for row in rows)
-    need = bytes_of_one_row(
-        config,
-        together * longest_row,
-        element_bytes=element,
-        weight_bytes=weights,
-        checkpointing=launch.gradient_checkpointing is not False,
-    )
-    check_one_row_fits(need, memory_mb, launch, longest_row, task.name)
-    cost = pass_cost(config, parameters, cuda)
-    passes = choose_passes(
-        config,
-        together * longest_row,
-        element_bytes=element,
-        free_bytes=free_bytes(weights, memory_mb),
-        checkpointing=launch.gradient_checkpointing,
-        tokens=launch.tokens_per_pass,
-        useful=None if cuda else USEFUL_COSTS * cost,
-    )._replace(cost=cost)
-    (passes,) = broadcast_object_list([passes])
-    log.info("%d tokens at most in a pass, checkpointing: %s", passes.tokens, passes.checkpointing)
-    return passes
-
-
-def _arguments(task: Task, passes: Passes) -> dict[str, Any]:
-    import torch
-
-    training = task.training
-    launch = training.launch[task.name]
-    return {
-        "pad": task.pad,
-        "processes": training.processes or 1,
-        "keep": training.keep_checkpoint,
-        "passes": passes,
-        "per_device_train_batch_size": training.batch_size,
-        "per_device_eval_batch_size": training.batch_size,
-        "learning_rate": training.learning_rate,
-        "weight_decay": training.weight_decay,
-        "bf16": training.precision == "bfloat16",
-        "tf32": True if training.tf32 and torch.cuda.is_available() else None,
-        "seed": task.seed,
-        "ddp_timeout": launch.timeout * 60,
-        # Not FSDP's own checkpointing: it draws a different dropout when recomputing.
-        "activation_checkpointing": passes.checkpointing,
-        "activation_checkpointing_kwargs": {"use_reentrant": False},
-    }
-
-
-def _smoke(
-    task: Task,
-    train: Sequence[dict],
-    validation: Sequence[dict],
-    folder: Path,
-    here: Any,
-    passes: Passes,
-) -> Any:
-    """Try a few steps on the longest rows, with an evaluation, a checkpoint and its loading.
-
-    Returns:
-        A new model from `build`.
-    """
-    from peft import get_peft_model_state_dict, load_peft_weights, set_peft_model_state_dict
-
-    training, place = task.training, folder / SMOKE
-    if here.is_main_process:
-        shutil.rmtree(place, ignore_errors=True)
-    here.wait_for_everyone()
-    together, steps = training.batch_size * (training.processes or 1), training.smoke_steps
-    fit(
-        build_adapter_model(task),
-        longest(train, together * steps),
-        longest(validation, together),
-        folder=place,
-        max_steps=steps,
-        lr_scheduler_type="constant",
-        logging_steps=1,
-        eval_strategy="steps",
-        eval_steps=steps,
-        save_strategy="steps",
-        save_steps=steps,
-        **_arguments(task, passes),
-    )
-    free_memory()
-    model = build_adapter_model(task)
-    if here.is_main_process:
-        saved = load_peft_weights(str(place / f"checkpoint-{steps}"), device="cpu")
-        check_whole(model, saved, task.name)
-        adapter = get_peft_model_state_dict(model, save_embedding_layers=False)
-        fresh = {key: weight.clone() for key, weight in adapter.items()}
-        set_peft_model_state_dict(model, saved)
-        set_peft_model_state_dict(model, fresh)
-        shutil.rmtree(place)
-        log.info("the trial of %d steps on the longest rows succeeded", steps)
-    here.wait_for_everyone()
-    return model
-
-
-def _rows(folder: Path, split: str) -> list[dict]:
-    frame = pl.read_parquet(folder / ROWS).filter(pl.col("split") == split)
-    return frame.select("input_ids", "labels").to_dicts()
 
 
 def _peak_bytes() -> int:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from manybaskets.config.sections import Name, Section
 from manybaskets.config.study import Study
+from manybaskets.config.study_checks import require_names
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import (
     UNKNOWN_WORK,
@@ -57,7 +58,7 @@ class SourceLikelihoodExperiment(Experiment):
         if not study.targets:
             raise ValueError("source_likelihood: add `targets`, because no run scores the answers")
         chosen = study.source_likelihood.sources or []
-        study._require(
+        require_names(
             "source_likelihood.sources", chosen, study.mixed_sources(), "sources in mixes"
         )
 
