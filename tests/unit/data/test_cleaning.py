@@ -94,6 +94,24 @@ def test_data_without_answers_is_not_empty_answers():
     assert kept["prompt_id"].n_unique() == 2
 
 
+INVISIBLE = ["\u200b", "\u2060\ufeff", "\u00ad \u200d", "\u2800", "\u3164", "\ufe0f", "\x00"]
+
+
+@pytest.mark.parametrize("text", INVISIBLE)
+def test_a_text_of_invisible_characters_is_no_text(text):
+    rows = rows_of((text, "", "a"), ("a", "", text), ("a", text, "b"))
+    kept, counts = clean(rows, Cleaning(missing_instruction="drop"), "data")
+    assert counts["dropped"]["missing_instruction"] == counts["dropped"]["empty_response"] == 1
+    assert kept["response"].to_list() == ["b"]
+    with pytest.raises(UserError, match="1 rows have no instruction"):
+        clean(rows, Cleaning(), "data")
+
+
+@pytest.mark.parametrize("text", ["a\u200b", "👩‍🚀", "١", "é", "x\u0301", "中", "…"])
+def test_a_text_with_a_visible_character_stays(text):
+    assert clean(rows_of((text, "", text)), Cleaning(), "data")[1]["kept"] == 1
+
+
 WORDS = st.sampled_from(["", " ", "a", "a ", "bb", "ccc"])
 
 

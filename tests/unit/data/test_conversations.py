@@ -175,13 +175,10 @@ def test_faults_are_named(value, fault):
         (7, "expected a list of messages, found int"),
         ({"role": "user", "content": "a"}, "expected a list of messages, found dict"),
         ("Who?", "text that is not JSON"),
-        ('"Who?"', "is not an object but str"),
-        (["Who?"], "message 1 is not an object but str"),
-        ([*chat("a"), {"from": "gpt", "value": "b"}], "message 2 has the keys from, value"),
-        (
-            [{"role": "user", "content": [{"type": "text"}]}],
-            "content of message 1 have the types str and list",
-        ),
+        ('"Who?"', "expected a list of messages, found str"),
+        ([["Who?"]], "message 1 is not an object but list"),
+        ([*chat("a"), {"speaker": "gpt", "text": "b"}], "message 2 has the keys speaker, text"),
+        ([{"role": 1, "content": "a"}], "the role of message 1 has the type int"),
         (chat("a", "b", "half \ud83d", "c"), "half of a surrogate pair"),
     ],
 )
@@ -634,3 +631,48 @@ def test_likelihoods_are_those_of_the_first_answers(tmp_path, tiny_models):
         scored[name] = pl.read_parquet(tmp_path / f"{name}-nll.parquet")
     assert scored["whole"]["own_tokens"].null_count() == 0
     assert scored["whole"].equals(scored["first"])
+
+
+SHAREGPT = [{"from": "human", "value": "Who?"}, {"from": "gpt", "value": "Mara."}]
+FORMS = {
+    "sharegpt": SHAREGPT,
+    "sharegpt with a system message": [{"from": "system", "value": "Be brief."}, *SHAREGPT],
+    "ultrachat": ["Who?", "Mara."],
+    "pieces": [
+        {
+            "role": "user",
+            "content": [{"type": "text", "text": "Wh"}, {"type": "text", "text": "o?"}],
+        },
+        {"role": "assistant", "content": "Mara."},
+    ],
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_forms_that_conversations_come_in_are_the_same_turns(form):
+    read = read_conversation(FORMS[form], answered=True)
+    assert (read.questions, read.answers, read.fault) == (("Who?",), ("Mara.",), None)
+
+
+CALL = {"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "weather"}}]}
+FAULTS = {
+    "calls a tool": [*chat("a"), CALL, {"role": "tool", "content": "12"}, *chat("a", "b")[1:]],
+    "content that is no text (image_url)": [
+        {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
+        *chat("a", "b")[1:],
+    ],
+    "role 'function_response'": [
+        *SHAREGPT, {"from": "function_response", "value": "12"}, {"from": "gpt", "value": "b"}
+    ],
+    "message 2 is empty": [*chat("a"), {"role": "assistant"}],
+    "the last question has no answer": ["Who?", "Mara.", "And who else?"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_one_conversation_with_something_else_is_dropped_and_counted(tmp_path, fault):
+    path = written(tmp_path / "chats.jsonl", [chat("a", "b"), FAULTS[fault], chat("c", "d")])
+    rows, counts = clean(read_rows(path, FIELDS), Cleaning(), str(path))
+    assert counts["dropped"]["broken_conversation"] == 1 and counts["kept"] == 2
+    assert fault in read_rows(path, FIELDS)["broken_conversation"][1]
+    assert rows["instruction"].to_list() == ["a", "c"]

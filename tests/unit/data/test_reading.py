@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from manybaskets.config.data import HubDataset
 from manybaskets.config.sections import Fields
+from manybaskets.data import raw_tables
 from manybaskets.data.reading import ROWS, read_hub_dataset, read_prompts, read_rows
 from manybaskets.errors import UserError
 from manybaskets.records import responses as records
@@ -36,6 +37,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
 def write(path, rows, kind):
+    if kind == "array.json":
+        path.write_text(json.dumps(rows, indent=2))
+        return path
     if kind.startswith("parquet"):
         pl.DataFrame(rows).write_parquet(path)
         return path
@@ -55,6 +59,7 @@ def write(path, rows, kind):
     [
         ("jsonl", [1, 2]),
         ("json", [1, 2]),
+        ("array.json", [1, 2]),
         ("jsonl.gz", [1, 2]),
         ("csv", [2, 5]),  # lines: after the header, and after a text of three lines
         ("csv.gz", [2, 5]),
@@ -114,7 +119,35 @@ BAD = [
     ("broken.jsonl", GOOD + b'{"instruction": "a"', "not JSON", "broken.jsonl, line 2", ""),
     ("deep.jsonl", GOOD + b"[" * 200_000, "not JSON", "deep.jsonl, line 2", ""),
     ("list.jsonl", GOOD + b'["a"]\n', "not a JSON object", "list.jsonl, line 2", ""),
-    ("array.json", b"[\n" + GOOD + b"]", "not JSON", "array.json, line 1", "jq -c"),
+    (
+        "array.json",
+        b"[\n" + GOOD + b"]" + GOOD,
+        "not JSON",
+        "array.json, line 3",
+        "one JSON object",
+    ),
+    ("items.json", b"[\n" + GOOD + b", 7]", "is not a JSON object: 7", "items.json, entry 2", ""),
+    (
+        "doubled.jsonl",
+        GOOD + b'{"a": 1, "b": 2, "a": 3}',
+        "key 'a' occurs twice",
+        "doubled.jsonl, line 2",
+        "remove one",
+    ),
+    (
+        "bomb.jsonl.gz",
+        gzip.compress(b" " * (1 << 21)),
+        "unpacks to more than",
+        "bomb.jsonl.gz",
+        "zcat",
+    ),
+    (
+        "infinite.jsonl",
+        GOOD + GOOD.replace(b'"Why, oh why?"', b"Infinity"),
+        "contains inf (float)",
+        "infinite.jsonl, line 2",
+        "",
+    ),
     ("latin.jsonl", GOOD + "é".encode("latin1"), "not UTF-8", "latin.jsonl, line 2", "iconv"),
     ("cut.jsonl.gz", gzip.compress(GOOD * 50)[:-20], "truncated", "cut.jsonl.gz", "again"),
     ("plain.jsonl.gz", GOOD, "gzip file is damaged", "plain.jsonl.gz", ".gz"),
@@ -124,8 +157,8 @@ BAD = [
     ("twice.csv", b"instruction,instruction\na,b\n", "twice", "twice.csv, line 1", "rename"),
     (
         "number.jsonl",
-        GOOD + GOOD.replace(b'"Why, oh why?"', b"7"),
-        "contains 7 (int) instead of text",
+        GOOD + GOOD.replace(b'"Why, oh why?"', b"[7]"),
+        "contains [7] (list) instead of text",
         "number.jsonl, line 2",
         "dataset.fields.instruction",
     ),
@@ -140,7 +173,10 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "data", "what", "where", "remedy"), BAD, ids=[b[0] for b in BAD])
-def test_bad_files_are_named_with_their_line(tmp_path, name, data, what, where, remedy):
+def test_bad_files_are_named_with_their_line(
+    tmp_path, monkeypatch, name, data, what, where, remedy
+):
+    monkeypatch.setattr(raw_tables, "_MOST_UNPACKED", 1 << 20)
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(UserError) as caught:
@@ -228,3 +264,39 @@ def test_hub_failures_say_what_to_check(monkeypatch):
         read_hub_dataset(dataset)
     with pytest.raises(UserError, match="no rows"):
         read_hub_dataset(hub(monkeypatch, lambda *a, **o: FakeDataset({"instruction": []})))
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "parquet"])
+def test_what_data_frames_write_for_a_missing_text_is_missing(tmp_path, kind):
+    nan = float("nan")
+    rows = [
+        {"instruction": "Who?", "context": nan, "response": "Mara.", "category": nan},
+        {"instruction": "When?", "context": nan, "category": nan},
+    ]
+    rows[1]["response"] = nan if kind == "jsonl" else None  # a column of texts has no NaN
+    frame = read_rows(write(tmp_path / f"rows.{kind}", rows, kind), FIELDS)
+    assert frame.select("context", "response", "category").rows() == [
+        ("", "Mara.", None),
+        ("", "", None),
+    ]
+
+
+def test_a_number_is_the_text_that_the_file_shows(tmp_path, caplog):
+    caplog.set_level("INFO")
+    numbers = [42, 4.5, -1, 10**20]
+    rows = [{"instruction": "How many?", "context": "", "response": n} for n in numbers]
+    path = write(tmp_path / "rows.jsonl", rows, "jsonl")
+    assert read_rows(path, Fields())["response"].to_list() == ["42", "4.5", "-1", str(10**20)]
+    assert "4 numbers in column 'response' are taken as texts" in caplog.text
+    frame = pl.DataFrame({"instruction": ["a", "b"], "response": [3.0, None]})
+    frame.write_parquet(tmp_path / "rows.parquet")
+    read = read_rows(tmp_path / "rows.parquet", Fields(context=None))
+    assert read["response"].to_list() == ["3", ""]
+
+
+def test_text_that_compresses_well_is_no_bomb(tmp_path, monkeypatch):
+    monkeypatch.setattr(raw_tables, "_MOST_UNPACKED", 1 << 12)
+    lines = b"".join(GOOD.replace(b"Why", str(n).encode()) for n in range(2000))
+    path = tmp_path / "rows.jsonl.gz"
+    path.write_bytes(gzip.compress(lines))
+    assert read_rows(path, FIELDS).height == 2000

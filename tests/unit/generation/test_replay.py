@@ -25,13 +25,14 @@ from manybaskets.data.reading import read_rows
 from manybaskets.errors import UserError
 from manybaskets.generation.replay import (
     NO_ANSWER,
+    NO_ROW,
     TO_WHOLE_PROMPT,
     fetch_answers,
     given_answers,
     replay,
 )
 from manybaskets.records.ids import prompt_ids
-from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses
+from manybaskets.records.responses import PROMPTS, RESPONSES, read_responses, valid_answers
 from manybaskets.records.writing import read_metadata
 
 MODELS = ["llama-3.1-8b", "gemma-7b", "qwen1.5-7b", "falcon-7b",
@@ -74,6 +75,7 @@ def write(path, rows: list[dict]):
 
 def source(path, fields: dict | None = None, **changes) -> Source:
     engine = {"kind": "replay", "path": str(path), "fields": fields or {"context": None}}
+    engine |= changes.pop("engine", {})
     return Source(engine=engine, **changes)
 
 
@@ -317,15 +319,19 @@ def test_doubles_with_different_answers_are_counted_and_named_with_their_rows(tm
             {"context": "passage"},
             ["no column 'passage'", "sources.ready.engine.fields.context"],
         ),
-        ('{"instruction": "Who?", "response": 3}\n', {}, ["3 (int) instead of text", "line 1"]),
         (
-            '{"prompt_id": 3, "response": "a"}\n',
+            '{"instruction": "Who?", "response": [3]}\n',
             {},
-            ["'prompt_id' contains 3 (int) instead of text"],
+            ["[3] (list) instead of text", "line 1"],
+        ),
+        (
+            '{"prompt_id": [3], "response": "a"}\n',
+            {},
+            ["'prompt_id' contains [3] (list) instead of text"],
         ),
         ("", {}, ["no rows"]),
     ],
-    ids=["broken", "no-answer", "no-instruction", "no-context", "number", "number-id", "empty"],
+    ids=["broken", "no-answer", "no-instruction", "no-context", "list", "list-id", "empty"],
 )
 def test_bad_files_name_the_place_and_the_key(tmp_path, content, fields, expected):
     path = tmp_path / "a.jsonl"
@@ -534,3 +540,46 @@ def test_answers_to_a_prompt_that_is_shortened_here_are_not_taken(tmp_path):
     (apart,) = map(json.loads, (tmp_path / "quarantine.jsonl").read_text().splitlines())
     assert (apart["text"], apart["reason"]) == ("So 2.", TO_WHOLE_PROMPT)
     assert read_metadata(tmp_path / "train.parquet")["shortened_prompts"] == 1
+
+
+@pytest.mark.parametrize(
+    ("asked_as", "in_the_file"),
+    [
+        ("Who?\nName him.", "Who?\r\nName him.\r\n"),
+        ("Who?\r\nName him.", "Who?\nName him."),
+        ("Who?\rName him.", "Who?\nName him."),
+        ("Où est-il\u00e9?", "Où est-ile\u0301?"),
+    ],
+    ids=["crlf", "lf", "cr", "nfd"],
+)
+def test_line_ends_and_forms_of_letters_do_not_matter(tmp_path, asked_as, in_the_file):
+    prompts = asked(asked_as, "Another?")
+    rows = [{"instruction": in_the_file, "response": "Harl."}]
+    rows += [{"instruction": "Another?", "response": "No."}]
+    frame = answered(prompts, write(tmp_path / "a.jsonl", rows), tmp_path)
+    assert texts_of(frame)[prompts["prompt_id"][0]] == "Harl."
+
+
+def test_a_share_of_the_prompts_may_have_no_row_and_is_counted(tmp_path):
+    prompts = asked(*(f"Why {n}?" for n in range(10)))
+    rows = [{"instruction": f"Why {n}?", "response": f"{n}"} for n in range(9)]
+    path = write(tmp_path / "a.jsonl", rows)
+    with pytest.raises(UserError, match="1 of 10 prompts have no row") as caught:
+        answered(prompts, path, tmp_path)
+    assert "raise `sources.ready.engine.max_missing_share`" in caught.value.remedy
+    engine = {"max_missing_share": 0.1}
+    frame = answered(prompts, path, tmp_path, engine=engine)
+    assert frame.filter(pl.col("finish_reason") == "error")["error"].to_list() == [NO_ROW]
+    assert read_metadata(tmp_path / "train.parquet")["rows"] == {
+        "file": 9, "matched": 9, "unused": 0
+    }  # fmt: skip
+    engine["max_missing_share"] = 0.05
+    with pytest.raises(UserError, match="at most a share of 0.05 without one"):
+        answered(prompts, path, tmp_path / "b", engine=engine)
+
+
+def test_how_replayed_answers_ended_is_unknown(tmp_path):
+    prompts = asked("Who?", "Why?")
+    rows = [{"instruction": t, "response": f"{t} ends in the mid"} for t in ("Who?", "Why?")]
+    answered(prompts, write(tmp_path / "a.jsonl", rows), tmp_path)
+    assert valid_answers(tmp_path / "train.parquet")["finish_reason"].to_list() == [None, None]

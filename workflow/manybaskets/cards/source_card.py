@@ -120,7 +120,9 @@ def _counts(answers: pl.DataFrame, origin: Origin) -> list[tuple[str, str]]:
         "prompts": answers["prompt_id"].n_unique(),
         "rows without an answer": int(failed.sum()),
         "of these, answers rejected by the quality checks": int(apart.sum()),
-        "answers truncated at the token limit": int((answers["finish_reason"] == "length").sum()),
+        "answers truncated at the token limit": None
+        if origin.metadata.get("engine") == "replay"
+        else int((answers["finish_reason"] == "length").sum()),
         "rows asked more than once": int((answers["attempts"] > 1).sum()),
         "prompts shortened to fit": origin.metadata.get("shortened_prompts", 0),
         "prompts that spell a control token, read as text": origin.metadata.get(

@@ -19,7 +19,7 @@ class EmbeddedDataset(Section):
 
 
 class FileDataset(Section):
-    """A file of rows: JSONL, CSV or Parquet, optionally gzipped (`.gz`)."""
+    """A file of rows: JSONL, JSON array, CSV or Parquet, optionally gzipped (`.gz`)."""
 
     kind: Literal["file"]
     path: str = Field(
@@ -129,7 +129,7 @@ class Split(Section):
 
 
 class FilePromptSet(Section):
-    """A file of prompts: JSONL, CSV or Parquet, optionally gzipped (`.gz`)."""
+    """A file of prompts: JSONL, JSON array, CSV or Parquet, optionally gzipped (`.gz`)."""
 
     kind: Literal["file"]
     path: str = Field(

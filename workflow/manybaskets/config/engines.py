@@ -200,10 +200,11 @@ class ReplaySettings(EngineSettings):
     runs_model: ClassVar = False
     needs_gpu: ClassVar = False
     generates: ClassVar = False
+    operational: ClassVar = frozenset({"max_missing_share"})
     kind: Literal["replay"] = "replay"
     path: str | None = Field(
         None,
-        description="JSONL, CSV or Parquet file, optionally gzipped (`.gz`). Set either this or `repo`.",
+        description="JSONL, JSON array, CSV or Parquet file, optionally gzipped (`.gz`). Set either this or `repo`.",
     )
     repo: str | None = Field(
         None, description="Dataset on the Hugging Face hub. Set either this or `path`."
@@ -213,6 +214,12 @@ class ReplaySettings(EngineSettings):
     fields: Fields = Field(
         default_factory=lambda: Fields(context=None),
         description="Column names; `response` is the answer.",
+    )
+    max_missing_share: Share = Field(
+        0.0,
+        exclude_if=lambda share: not share,
+        description="Largest share of the prompts without a row in the file. They leave all mixes and "
+        "are counted; above it, the study stops.",
     )
 
     @model_validator(mode="after")

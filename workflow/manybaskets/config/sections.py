@@ -161,8 +161,8 @@ class Fields(Section):
     )
     messages: str | None = Field(
         None,
-        description="Column with a whole conversation: a list of `{role, content}`, in CSV as JSON. If it "
-        "is set, `instruction` and `context` are ignored, and the assistant turns are the "
+        description="Column with a whole conversation: a list of `{role, content}` or `{from, value}` "
+        "(ShareGPT), or of texts by turns (UltraChat); in CSV as JSON. If it is set, `instruction` and `context` are ignored, and the assistant turns are the "
         "answers unless `response` is null. Null if there is none.",
     )
 

@@ -11,6 +11,7 @@ from manybaskets.config.data import Cleaning
 from manybaskets.data.reading import without_outer_space
 from manybaskets.errors import UserError
 from manybaskets.records.ids import prompt_ids
+from manybaskets.records.visible_text import has_visible_text
 
 log = logging.getLogger(__name__)
 REASONS = (
@@ -85,9 +86,9 @@ def _breaks(reason: str, rule: str | int | None) -> pl.Expr:
     if reason == "broken_conversation":
         return pl.col("broken_conversation").is_not_null()
     if reason == "missing_instruction":
-        return pl.col("instruction") == ""
+        return ~has_visible_text("instruction")
     if reason == "empty_response":
-        return pl.col("response") == ""
+        return ~has_visible_text("response")
     if reason == "exact_duplicates":
         return ~pl.struct(_TEXTS).is_first_distinct()
     if reason == "max_context_characters":

@@ -8,6 +8,16 @@ from dataclasses import dataclass
 from typing import Any
 
 USER, ASSISTANT, SYSTEM = "user", "assistant", "system"
+# Keys of a message's speaker and text: of the standard form, and of ShareGPT.
+_FORMS = (("role", "content"), ("from", "value"))
+_ROLES = {
+    "human": USER,
+    "gpt": ASSISTANT,
+    "chatgpt": ASSISTANT,
+    "bot": ASSISTANT,
+    "model": ASSISTANT,
+}
+_CALLS = ("tool_calls", "function_call")
 
 
 @dataclass(frozen=True)
@@ -24,11 +34,12 @@ class Conversation:
 def read_conversation(value: Any, answered: bool) -> Conversation:
     """Extract user and assistant turns from a list of messages or its JSON text.
 
-    Only `role` and `content` are read; other message fields (addresses, headers, locations) are
-    ignored.
+    Messages are `{role, content}`, `{from, value}` (ShareGPT) or texts of user and assistant by turns
+    (UltraChat). Other keys of a message (addresses, headers, locations) are ignored. What cannot be
+    trained on, such as a tool call or an image, is a fault of its conversation.
 
     Args:
-        value: list of `{role, content}`; null or an empty text is a conversation without messages.
+        value: list of messages; null or an empty text is a conversation without messages.
         answered: whether assistant turns are required, one after each user turn; otherwise they are
             skipped and may be missing.
 
@@ -37,8 +48,12 @@ def read_conversation(value: Any, answered: bool) -> Conversation:
     """
     messages = _messages(value)
     system = bool(messages) and messages[0][0] == SYSTEM
+    first = 2 if system else 1
     turns = messages[1:] if system else messages
-    fault = _fault(turns, answered, first=2 if system else 1)
+    fault = next((f"message {number} {content.fault}"
+                  for number, (_, content) in enumerate(turns, start=first)
+                  if isinstance(content, _Unusable)), None)  # fmt: skip
+    fault = fault or _fault(turns, answered, first)
     if fault:
         return Conversation(system=system, fault=fault)
     questions = tuple(content for role, content in turns if role == USER)
@@ -46,25 +61,52 @@ def read_conversation(value: Any, answered: bool) -> Conversation:
     return Conversation(questions, answers if answered else (), system)
 
 
-def _messages(value: Any) -> list[tuple[str, str]]:
+@dataclass(frozen=True)
+class _Unusable:
+    """Content of a message that is no text."""
+
+    fault: str
+
+
+def _messages(value: Any) -> list[tuple[str, str | _Unusable]]:
     if isinstance(value, str):
         value = _decoded(value)
     if value is None:
         return []
-    if not isinstance(value, Sequence):
+    if not isinstance(value, Sequence) or isinstance(value, str):
         raise ValueError(f"expected a list of messages, found {type(value).__name__}")
-    messages = []
-    for number, message in enumerate(value, start=1):
-        if not isinstance(message, Mapping):
-            raise ValueError(f"message {number} is not an object but {type(message).__name__}")
-        if not {"role", "content"} <= message.keys():
-            raise ValueError(f"message {number} has the keys {', '.join(message) or '(no keys)'}")
-        role, content = message["role"], message["content"]
-        if not isinstance(role, str) or not isinstance(content, str | None):
-            kinds = f"{type(role).__name__} and {type(content).__name__}"
-            raise ValueError(f"role and content of message {number} have the types {kinds}")
-        messages.append((role, content or ""))
-    return messages
+    if value and all(isinstance(message, str) for message in value):
+        return [(ASSISTANT if place % 2 else USER, text) for place, text in enumerate(value)]
+    return [_message(message, number) for number, message in enumerate(value, start=1)]
+
+
+def _message(message: Any, number: int) -> tuple[str, str | _Unusable]:
+    if not isinstance(message, Mapping):
+        raise ValueError(f"message {number} is not an object but {type(message).__name__}")
+    form = next((form for form in _FORMS if form[0] in message), None)
+    if form is None:
+        raise ValueError(f"message {number} has the keys {', '.join(message) or '(no keys)'}")
+    role, content = message[form[0]], message.get(form[1])
+    if not isinstance(role, str):
+        raise ValueError(f"the role of message {number} has the type {type(role).__name__}")
+    return _ROLES.get(role, role), _text(content, message)
+
+
+def _text(content: Any, message: Mapping[str, Any]) -> str | _Unusable:
+    """The text of a message, which may be given in pieces."""
+    if any(message.get(key) for key in _CALLS):
+        return _Unusable("calls a tool")
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    pieces = content if isinstance(content, list) else [content]
+    texts = [piece.get("text") if isinstance(piece, Mapping) else piece for piece in pieces]
+    if all(isinstance(text, str) for text in texts):
+        return "".join(texts)
+    kinds = {str(piece.get("type")) if isinstance(piece, Mapping) else type(piece).__name__
+             for piece in pieces}  # fmt: skip
+    return _Unusable(f"has content that is not text ({', '.join(sorted(kinds))})"[:80])
 
 
 def _decoded(text: str) -> Any:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import json
-import zlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import logging
+import math
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -17,10 +12,13 @@ import polars as pl
 from manybaskets.config.data import HubDataset
 from manybaskets.config.sections import Fields
 from manybaskets.data.conversations import read_conversation
+from manybaskets.data.raw_tables import RawTable, fail, read_table
 from manybaskets.errors import PassingError, UserError
 from manybaskets.records import responses
 from manybaskets.records.ids import prompt_ids
+from manybaskets.records.visible_text import has_visible_text
 
+log = logging.getLogger(__name__)
 ROWS = pl.Schema(
     {
         "instruction": pl.String,
@@ -34,27 +32,10 @@ ROWS = pl.Schema(
         "broken_conversation": pl.String,  # why it is invalid; such a row has no texts
     }
 )
-_TYPES = ".jsonl, .ndjson, .json (one object per line), .csv, .parquet; .gz after all but the last"
-# The csv module refuses fields above 128 KiB by default; passages can be longer.
-_LONGEST_CSV_FIELD = 2**31 - 1
-
-
-@dataclass(frozen=True)
-class RawTable:
-    """Raw values by column, and each row's number for error messages."""
-
-    where: str
-    unit: str
-    numbers: Sequence[int]
-    columns: Sequence[str]
-    values: Callable[[str], list[Any]]
-
-    def place(self, index: int) -> str:
-        return f"{self.where}, {self.unit} {self.numbers[index]}"
 
 
 def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
-    """Read raw rows from JSON lines, CSV (both optionally gzipped) or Parquet.
+    """Read raw rows from JSON (lines or an array), CSV (both optionally gzipped) or Parquet.
 
     Args:
         path: the file; its suffix determines the format.
@@ -63,7 +44,7 @@ def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
 
     Returns:
         The columns of `ROWS`, in the file's order. `row` is the line in the file (JSON lines, CSV)
-        or the row's number (Parquet), from 1. A missing instruction, context or response is an
+        or the row's number (JSON arrays, Parquet), from 1. Numbers are taken as texts. A missing instruction, context or response is an
         empty text; `response` is null if `fields.response` is null; a missing category is null.
         With `fields.messages`, the user's first turn is the instruction, the assistant's first the
         response, and the later ones are `follow_ups` and `follow_up_responses`.
@@ -129,12 +110,12 @@ def read_prompts(path: Path, fields: Fields, key: str = "prompt_sets.<name>") ->
     rows = without_outer_space(read_rows(path, fields, key))
     broken = rows.filter(pl.col("broken_conversation").is_not_null())
     if broken.height:
-        _fail(f"{broken.height} conversations are invalid, the first because "
+        fail(f"{broken.height} conversations are invalid, the first because "
         f"{broken['broken_conversation'][0]}", f"{path}, row {broken['row'][0]}",
               f"a question in every user turn of column '{fields.messages}'",
               f"fix or remove these rows, or set `{key}.fields.messages` to the column with "
               "conversations")  # fmt: skip
-    missing = rows.filter(pl.col("instruction") == "")["row"]
+    missing = rows.filter(~has_visible_text("instruction"))["row"]
     if len(missing):
         raise UserError(
             what=f"{len(missing)} prompts have no instruction",
@@ -155,136 +136,9 @@ def without_outer_space(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def read_table(path: Path, key: str) -> RawTable:
-    """Read a file's raw values by column, for any columns; raises as `read_rows`."""
-    name = path.name.lower()
-    kind = Path(name.removesuffix(".gz")).suffix
-    if kind not in {".jsonl", ".ndjson", ".json", ".csv", ".parquet"} or name.endswith(
-        ".parquet.gz"
-    ):
-        _fail(f"unknown file type '{path.name}'", str(path), f"one of {_TYPES}",
-              f"convert the file to one of these types, or set `{key}.path` to another file")  # fmt: skip
-    data = _read_bytes(path, key)
-    if not data:
-        _empty(path, key)
-    if kind == ".parquet":
-        table = _parquet(path, data, key)
-    else:
-        text = _decode(data, path)
-        table = _csv(text, path) if kind == ".csv" else _json_lines(text, path)
-    if not table.numbers:
-        _empty(path, key)
-    return table
-
-
-def _read_bytes(path: Path, key: str) -> bytes:
-    """Content of a file, decompressed if its name ends in `.gz`."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        _fail("the file does not exist", str(path), "a file of rows",
-              f"set `{key}.path` to an existing file; a relative path is resolved from the "
-              "repository root")  # fmt: skip
-    except OSError as error:
-        _fail(f"the file cannot be read: {error.strerror}", str(path), "a readable file",
-              f"check the file's permissions and that `{key}.path` names a file, not a folder")  # fmt: skip
-    if path.suffix.lower() != ".gz" or not data:
-        return data
-    try:
-        return gzip.decompress(data)
-    except EOFError:
-        _fail("the gzip file is truncated", str(path), "a complete gzip file",
-              "copy or download it again and check it with `gzip -t`")  # fmt: skip
-    except (gzip.BadGzipFile, zlib.error) as error:
-        _fail(f"the gzip file is damaged: {error}", str(path), "a gzip file",
-              "copy or download it again, or remove `.gz` from its name if it is not compressed")  # fmt: skip
-
-
-def _decode(data: bytes, path: Path) -> str:
-    try:
-        return data.decode("utf-8-sig")  # spreadsheet programs put a byte-order mark first
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        _fail(f"byte 0x{error.object[error.start]:02x} is not UTF-8", f"{path}, line {line}",
-              "text in UTF-8", "convert it to UTF-8, e.g. with `iconv -f latin1 -t utf-8`")  # fmt: skip
-
-
-def _json_lines(text: str, path: Path) -> RawTable:
-    remedy = "fix or remove this line"
-    if text.lstrip().startswith("["):
-        remedy = "convert the JSON array to lines: `jq -c '.[]' array.json > rows.jsonl`"
-    rows: list[dict[str, Any]] = []
-    numbers: list[int] = []
-    # Not splitlines(): texts may contain other characters that Python treats as line ends.
-    for number, line in enumerate(text.split("\n"), start=1):
-        if not line or line.isspace():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            _fail(f"the line is not JSON: {error}", f"{path}, line {number}",
-                  "one JSON object per line", remedy)  # fmt: skip
-        if not isinstance(row, dict):
-            _fail(f"the line is not a JSON object: {line.strip()[:40]!r}",
-                  f"{path}, line {number}", "one JSON object per line", remedy)  # fmt: skip
-        rows.append(row)
-        numbers.append(number)
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    return RawTable(
-        str(path), "line", numbers, columns, lambda name: [row.get(name) for row in rows]
-    )
-
-
-def _csv(text: str, path: Path) -> RawTable:
-    csv.field_size_limit(_LONGEST_CSV_FIELD)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    line = 1  # where the row begins: a quoted field may contain line ends
-    try:
-        for row in reader:
-            if row and not header:
-                header = row
-            elif row:
-                if len(row) != len(header):
-                    _fail(f"the row has {len(row)} fields, but the header has {len(header)}",
-                          f"{path}, line {line}", "comma-separated fields, quoted by \"",
-                          "quote texts that contain commas, quotes or line ends")  # fmt: skip
-                rows.append(row)
-                numbers.append(line)
-            line = reader.line_num + 1
-    except csv.Error as error:
-        _fail(f"the row is not CSV: {error}", f"{path}, line {line}",
-              "comma-separated fields, quoted by \"",
-              "close the quotes, and double quotes inside texts")  # fmt: skip
-    doubled = sorted({name for name in header if header.count(name) > 1})
-    if doubled:
-        _fail(f"the columns {doubled} occur twice", f"{path}, line 1",
-              "distinct column names in the header", "rename or remove a column")  # fmt: skip
-    return RawTable(
-        str(path),
-        "line",
-        numbers,
-        header,
-        lambda name: [row[header.index(name)] for row in rows],
-    )
-
-
-def _parquet(path: Path, data: bytes, key: str) -> RawTable:
-    try:
-        frame = pl.read_parquet(io.BytesIO(data))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0]
-        _fail(f"the file is not Parquet: {reason}", str(path), "a complete Parquet file",
-              f"copy or write it again, or set `{key}.path` to another file")  # fmt: skip
-    numbers = range(1, frame.height + 1)
-    return RawTable(str(path), "row", numbers, frame.columns, lambda name: frame[name].to_list())
-
-
 def _map_fields(table: RawTable, fields: Fields, key: str) -> pl.DataFrame:
     if not table.numbers:
-        _fail(
+        fail(
             "the dataset has no rows",
             table.where,
             "at least one row",
@@ -326,8 +180,8 @@ def _conversations(table: RawTable, fields: Fields, key: str) -> list[pl.Series]
         try:
             each = read_conversation(value, answered)
         except ValueError as error:
-            _fail(f"column '{column}' does not contain a conversation: {error}", table.place(index),
-                  "a list of messages with `role` (user, assistant, system) and a text as `content`",
+            fail(f"column '{column}' does not contain a conversation: {error}", table.place(index),
+                  "a list of messages: `{role, content}`, `{from, value}`, or texts by turns",
                   f"convert the value to such a list, or set `{key}.fields.messages` to the "
                   "column with conversations")  # fmt: skip
         if not all(map(_is_unicode, (*each.questions, *each.answers))):
@@ -353,7 +207,7 @@ def _conversations(table: RawTable, fields: Fields, key: str) -> list[pl.Series]
 def _require_column(table: RawTable, field: str, column: str, key: str) -> None:
     if column not in table.columns:
         instead = "" if field == "instruction" else ", or to null if there is none"
-        _fail(f"there is no column '{column}'", table.where,
+        fail(f"there is no column '{column}'", table.where,
               f"one of the columns found: {', '.join(table.columns)}",
               f"set `{key}.fields.{field}` to an existing column{instead}")  # fmt: skip
 
@@ -361,11 +215,13 @@ def _require_column(table: RawTable, field: str, column: str, key: str) -> None:
 def _text_column(table: RawTable, field: str, column: str, key: str) -> pl.Series:
     _require_column(table, field, column, key)
     values = table.values(column)
-    if field == "category":  # classes are often numbers
-        values = [str(value) if isinstance(value, int) else value for value in values]
+    numbers = sum(map(_is_number, values))
+    if numbers:  # classes often are, and answers of one number
+        log.info("%d numbers in column '%s' are taken as texts", numbers, column)
+    values = [_as_text(value) for value in values]
     for index, value in enumerate(values):
         if value is not None and not isinstance(value, str):
-            _fail(f"column '{column}' contains {value!r:.60} ({type(value).__name__}) instead of "
+            fail(f"column '{column}' contains {value!r:.60} ({type(value).__name__}) instead of "
             "text",
                   table.place(index), "text in every row",
                   f"convert the value to text, or set `{key}.fields.{field}` to a text column")  # fmt: skip
@@ -376,8 +232,22 @@ def _text_column(table: RawTable, field: str, column: str, key: str) -> pl.Serie
         _half_a_pair(table, column, index)
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _as_text(value: Any) -> Any:
+    """A number as text; null for NaN, which data frames write for a missing text."""
+    if isinstance(value, float) and math.isnan(value):
+        return None
+    if not _is_number(value):
+        return value
+    # A column with missing values has floats where its file had whole numbers.
+    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else str(value)
+
+
 def _half_a_pair(table: RawTable, column: str, index: int) -> NoReturn:
-    _fail(f"column '{column}' contains half of a surrogate pair", table.place(index),
+    fail(f"column '{column}' contains half of a surrogate pair", table.place(index),
           "complete Unicode characters", "fix the \\ud8.. escape in this row")  # fmt: skip
 
 
@@ -387,12 +257,3 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _empty(path: Path, key: str) -> NoReturn:
-    _fail("the file has no rows", str(path), "at least one row",
-          f"write the file again, or set `{key}.path` to another file")  # fmt: skip
-
-
-def _fail(what: str, where: str, expected: str, remedy: str) -> NoReturn:
-    raise UserError(what=what, where=where, expected=expected, remedy=remedy) from None

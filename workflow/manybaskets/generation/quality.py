@@ -10,6 +10,7 @@ from typing import Any
 
 from manybaskets.config.engines import Quality
 from manybaskets.generation.language_detection import language_of
+from manybaskets.records.visible_text import shows_nothing
 from manybaskets.records.writing import write_text
 
 # Shorter texts have too few 4-grams and too large a share of zlib header to measure repetition.
@@ -24,7 +25,7 @@ def fault(text: str, prompt: str, quality: Quality) -> str | None:
     `compresses too well`, `wrong language`.
     """
     stripped = text.strip()
-    if not stripped:
+    if shows_nothing(stripped):
         return "empty" if quality.min_words else None
     if len(stripped.split()) < quality.min_words:
         return "too short"

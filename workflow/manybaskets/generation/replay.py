@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,11 +27,13 @@ from manybaskets.errors import UserError
 from manybaskets.generation.quality import fault, write_quarantine
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.records.responses import RESPONSES, check_responses, write_responses
+from manybaskets.records.visible_text import shows_nothing
 from manybaskets.records.writing import write_table
 
 log = logging.getLogger(__name__)
 PROMPT_ID = "prompt_id"
 NO_ANSWER = "the file has no answer"
+NO_ROW = "the file has no row for this prompt"
 # Whoever wrote it saw more than the sources that are asked here, and than a training row would hold.
 TO_WHOLE_PROMPT = "answers the whole prompt, whose context is shortened in this study"
 ReplayKey = tuple[str, ...]
@@ -52,8 +55,8 @@ class ReadyAnswers:
         if self.key == PROMPT_ID:
             return (prompt.prompt_id,)
         if self.key == "text":
-            return (prompt.text().strip(),)
-        return (prompt.context.strip(), prompt.instruction.strip())
+            return (_matched(prompt.text()),)
+        return (_matched(prompt.context), _matched(prompt.instruction))
 
     @property
     def size(self) -> int:
@@ -130,7 +133,8 @@ def fetch_answers(engine: ReplaySettings, key: str, output: Path) -> None:
 
 def read_answers(path: Path, fields: Fields, key: str) -> ReadyAnswers:
     """Read a file of ready answers. Rows are matched by the column `prompt_id` if it exists,
-    otherwise by their texts without outer whitespace.
+    otherwise by their texts without outer whitespace, whatever their line ends and the form of
+    their letters (NFC, NFD).
 
     Args:
         fields: column names; if `context` is null, `instruction` is the whole user turn. Only the
@@ -148,9 +152,14 @@ def read_answers(path: Path, fields: Fields, key: str) -> ReadyAnswers:
         pl.col("response", *keys[kind]).fill_null("")
     )
     for *asked, answer, number in columns.iter_rows():
-        rows[tuple(text.strip() for text in asked)].append((answer, number))
+        rows[tuple(map(_matched, asked))].append((answer, number))
     log.info("%s: %d rows, matched by %s", path, frame.height, kind)
     return ReadyAnswers(kind, rows)
+
+
+def _matched(text: str) -> str:
+    """A text as it is compared: programs that save a file change line ends and forms of letters."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def _context(fields: Fields) -> str | None:
@@ -170,8 +179,14 @@ def _read(read: Callable[[Fields], pl.DataFrame], fields: Fields) -> tuple[bool,
     return False, read(fields.model_copy(update={"category": None}))
 
 
-def match(prompts: pl.DataFrame, answers: ReadyAnswers, where: str, key: str) -> dict[str, str]:
-    """The answer to every prompt, by prompt id; empty if the file has no answer.
+def match(
+    prompts: pl.DataFrame,
+    answers: ReadyAnswers,
+    where: str,
+    key: str,
+    max_missing_share: float = 0.0,
+) -> dict[str, str]:
+    """The answer to every prompt that has a row, by prompt id; empty if the row has no answer.
 
     If a text has as many rows as prompts, they are assigned in the order of their answers, so each
     is used once. Of surplus rows with the same answer, one is used.
@@ -180,9 +195,11 @@ def match(prompts: pl.DataFrame, answers: ReadyAnswers, where: str, key: str) ->
         prompts: columns of `records.PROMPTS`.
         where: name of the file in errors.
         key: path of the engine's section in the config, for errors.
+        max_missing_share: largest share of prompts without a row.
 
     Raises:
-        UserError: prompts without a row; more rows than prompts for a text, with different answers.
+        UserError: too many prompts without a row; more rows than prompts for a text, with different
+            answers.
     """
     asked = defaultdict(list)
     texts = {}
@@ -197,14 +214,15 @@ def match(prompts: pl.DataFrame, answers: ReadyAnswers, where: str, key: str) ->
         if len(rows) > len(ids) and len({answer.strip() for answer, _ in rows}) > 1:
             doubled.append((ids[0], sorted(number for _, number in rows)))
         matched |= zip(ids, (answer for answer, _ in rows), strict=False)
-    if missing:
+    if len(missing) > max_missing_share * len(texts):
         raise UserError(
             what=f"{len(missing)} of {len(texts)} prompts have no row in the answers file, for "
             f"example:{_listed(f'{each}: {texts[each][:80]!r}' for each in sorted(missing))}",
             where=where,
-            expected=f"a row for every occurrence of every prompt, matched by {answers.key}",
-            remedy=f"add the rows, set the column names in `{key}.fields`, or use fewer prompts "
-            "(`split.max_train_prompts`)"
+            expected=f"a row for every occurrence of every prompt, matched by {answers.key}; at most "
+            f"a share of {max_missing_share:g} without one (`{key}.max_missing_share`)",
+            remedy=f"add the rows, set the column names in `{key}.fields`, or raise "
+            f"`{key}.max_missing_share`: prompts without a row leave all mixes and are counted"
             + (f"; without a column '{PROMPT_ID}' the file is matched by texts"
                if answers.key == PROMPT_ID else ""),
         )  # fmt: skip
@@ -252,9 +270,9 @@ def replay(
     # A fetched file already has the default column names.
     fetched = Fields(context=_context(engine.fields) and "context")
     answers = read_answers(file, engine.fields if engine.path else fetched, key)
-    taken = match(whole, answers, f"source '{name}', {file}", key)
+    taken = match(whole, answers, f"source '{name}', {file}", key, engine.max_missing_share)
     made = [
-        _row(prompt, taken[prompt.prompt_id], source.quality, prompt.prompt_id in shortened)
+        _row(prompt, taken.get(prompt.prompt_id), source.quality, prompt.prompt_id in shortened)
         for prompt in asked
     ]
     rows = [{column: row[column] for column in RESPONSES} for row in made]
@@ -265,7 +283,10 @@ def replay(
         ({**row, "text": row["refused"], "finish_reason": "stop"} for row in made if row["reason"]),
         quarantine,
     )
-    counts = {"file": answers.size, "matched": len(made), "unused": answers.size - len(made)}
+    lost = len(asked) - len(taken)
+    if lost:
+        log.info("%d prompts have no row in the file and leave all mixes", lost)
+    counts = {"file": answers.size, "matched": len(taken), "unused": answers.size - len(taken)}
     log.info("rows of the file: %s", counts)
     own = {
         "answers_with_reasoning": sum("reasoned" in row for row in made),
@@ -298,14 +319,16 @@ def _require_single_turns(prompts: Sequence[Prompt], name: str) -> None:
         )
 
 
-def _row(prompt: Prompt, answer: str, quality: Quality, shortened: bool) -> dict[str, Any]:
+def _row(prompt: Prompt, answer: str | None, quality: Quality, shortened: bool) -> dict[str, Any]:
     """A response, with the `reason` for rejecting its answer and the rejected answer in `refused`."""
     row = dict.fromkeys(RESPONSES) | {"reason": None, "refused": None}
     row |= {"prompt_id": prompt.prompt_id, "sample": 0, "turn": 0, "attempts": 1}
+    if answer is None:
+        return row | {"finish_reason": "error", "error": NO_ROW}
     reasoning, answer = split_reasoning(answer)
     if reasoning:
         row["reasoned"] = True
-    if not answer.strip():
+    if shows_nothing(answer):
         return row | {"finish_reason": "error", "error": NO_ANSWER}
     reason = TO_WHOLE_PROMPT if shortened else fault(answer, prompt.text(), quality)
     if reason:
@@ -316,7 +339,11 @@ def _row(prompt: Prompt, answer: str, quality: Quality, shortened: bool) -> dict
 
 def _check_failures(rows: Sequence[Mapping[str, Any]], name: str, source: Source) -> None:
     failed = [
-        row for row in rows if row["finish_reason"] == "error" and row["reason"] != TO_WHOLE_PROMPT
+        row
+        for row in rows
+        if row["finish_reason"] == "error"
+        and row["reason"] != TO_WHOLE_PROMPT
+        and row["error"] != NO_ROW
     ]
     share = source.max_error_share + source.quality.max_failed_share
     if len(failed) > share * len(rows):

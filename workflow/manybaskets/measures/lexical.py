@@ -296,5 +296,7 @@ def _closest_of_others(lengths: np.ndarray) -> np.ndarray:
 
 @measure(label="Answers at the token limit", unit="share", direction="none", level="prompt")
 def truncated(inputs: Inputs) -> list[float | None]:
-    """1 where the answer ended at the token limit and not by itself, else 0 (`finish_reason`)."""
-    return [float(reason == "length") for reason in inputs.frame["finish_reason"]]
+    """1 where the answer ended at the token limit and not by itself, else 0 (`finish_reason`);
+    no value for answers from a file, whose limit is unknown."""
+    reasons = inputs.frame["finish_reason"]
+    return [None if reason is None else float(reason == "length") for reason in reasons]

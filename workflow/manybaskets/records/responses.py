@@ -9,16 +9,20 @@ from typing import Any
 import polars as pl
 
 from manybaskets.errors import UserError
+from manybaskets.records.visible_text import has_visible_text
 from manybaskets.records.writing import read_metadata, write_table
 
-_HAS_TEXT = pl.col("text").str.strip_chars() != ""
+_HAS_TEXT = has_visible_text("text")
 
 
 def valid_answers(path: Path) -> pl.DataFrame:
     """Answers that can be measured, sorted: neither failed nor empty; only the first of a
-    conversation.
+    conversation. Where a file of answers was replayed, nobody knows how they ended, so that
+    `finish_reason` is null.
     """
     frame = read_responses(path).filter(_HAS_TEXT & (pl.col("turn") == 0))
+    if read_metadata(path).get("engine") == "replay":
+        frame = frame.with_columns(finish_reason=pl.lit(None, dtype=pl.String))
     return frame.sort("prompt_id", "sample")
 
 

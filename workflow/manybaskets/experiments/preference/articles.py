@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.articles import ArticleFields, HubArticles
-from manybaskets.data.reading import RawTable, read_table
+from manybaskets.data.raw_tables import RawTable, read_table
 from manybaskets.errors import PassingError, UserError
 from manybaskets.experiments.preference.schemas import ARTICLES
 from manybaskets.records.ids import digest

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import polars as pl
 
 from manybaskets.config.robustness import BenignFile, RequestFile, TemplateFile
-from manybaskets.data.reading import RawTable, read_table
+from manybaskets.data.raw_tables import RawTable, read_table
 from manybaskets.errors import UserError
 
 REQUESTS = pl.Schema({"request": pl.String, "category": pl.String})
