@@ -11,6 +11,7 @@ from manybaskets.presentation.page import write_report
 from manybaskets.report.all_tables import tables_to_show
 from manybaskets.report.assemble import assemble
 from manybaskets.report.experiment_sections import (
+    experiment_headlines,
     experiment_sections,
     inputs_by_experiment,
     table_contexts,
@@ -35,5 +36,6 @@ with job(snakemake.log[0]):
         tables=tables,
         figures={Path(file).stem: Path(file) for file in inputs.figures},
         experiments=experiment_sections(study, frames, tables, experiments),
+        headlines=experiment_headlines(study, frames),
     )
     write_report(Path(snakemake.output[0]), report)

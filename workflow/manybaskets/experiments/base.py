@@ -21,6 +21,7 @@ from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
 from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.presentation.verdicts import Outcome
 from manybaskets.registry import Registry
 
 
@@ -112,6 +113,14 @@ class Experiment(Protocol):
             inputs: the files of `report_inputs`.
         """
         ...
+
+    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+        """Its columns of the verdict table on the report's first screen, the most important first.
+
+        Args:
+            frames: the study's statistics by name.
+        """
+        return []
 
 
 EXPERIMENTS: Registry[Experiment] = Registry("experiment")

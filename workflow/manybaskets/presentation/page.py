@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import gzip
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from manybaskets.presentation.table_forms import display, note
+from manybaskets.presentation.verdicts import VerdictTable
 from manybaskets.records.resources import library_folder
 from manybaskets.records.writing import write_text
 
@@ -23,25 +26,41 @@ __all__ = [
     "Table",
     "write_report",
 ]
+_FIRST_WARNINGS = 3
+_TOYS = (
+    "These are toy models of a few million weights that know a made-up small world, whose habits and "
+    "facts were planted. The study shows that the instruments find what is there and says nothing about "
+    "how large models, real data or real people behave: read it as a test of the workflow."
+)
 _CODE = re.compile(r"(`+)([^`]+)\1")
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure: its SVG file and the paragraph that explains it."""
+    """A figure: its SVG file and the paragraph that explains it.
+
+    Args:
+        link: the file relative to the report; empty if it does not lie beside it.
+    """
 
     title: str
     svg: Path
     caption: str
+    link: str = ""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table as `tables` makes them, or any frame of counts."""
+    """A table as `tables` makes them, or any frame of counts.
+
+    Args:
+        csv: its file, relative to the report; empty if no file holds it.
+    """
 
     title: str
     frame: pl.DataFrame
     caption: str = ""
+    csv: str = ""
 
     def shown(self) -> tuple[list[str], list[list[str]], list[bool]]:
         """Headers, rows of text, and which columns are numeric."""
@@ -87,6 +106,7 @@ class Report:
         config: the study's YAML.
         provenance: versions, commit, machine, by name.
         embedded: whether the models are the embedded, tiny ones.
+        verdicts: conditions by headline outcomes, for the first screen.
     """
 
     title: str
@@ -97,6 +117,19 @@ class Report:
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
     embedded: bool = False
+    verdicts: VerdictTable | None = None
+
+    def first_figure(self) -> Figure | None:
+        """The figure of the first screen: the first of the first section that has one."""
+        return next((each for part in self.sections for each in part.figures), None)
+
+    def first_warnings(self) -> list[str]:
+        """What the first screen warns of: that the models are toys, and the first other warnings."""
+        return [*([_TOYS] if self.embedded else []), *self.warnings][:_FIRST_WARNINGS]
+
+    def more_warnings(self) -> list[str]:
+        """The other warnings."""
+        return [*([_TOYS] if self.embedded else []), *self.warnings][_FIRST_WARNINGS:]
 
     def shown_sections(self) -> list[ReportSection]:
         """The sections that hold anything."""
@@ -108,7 +141,7 @@ class Report:
 
 
 def write_report(path: Path, report: Report) -> None:
-    """Write the report as one HTML file."""
+    """Write the report as one HTML file; its security policy runs its own script and no other."""
     environment = Environment(
         loader=FileSystemLoader(library_folder() / "presentation"),
         autoescape=True,
@@ -118,8 +151,12 @@ def write_report(path: Path, report: Report) -> None:
     )
     environment.filters["prose"] = _prose
     environment.filters["data_uri"] = _data_uri
+    environment.filters["packed"] = _packed
+    script = (library_folder() / "presentation/page.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     template = environment.get_template("page.html.j2")
-    write_text(template.render(report=report) + "\n", Path(path))
+    page = template.render(report=report, script=Markup(script), script_hash=f"sha256-{digest}")
+    write_text(page + "\n", Path(path))
 
 
 def _prose(text: str) -> Markup:
@@ -131,3 +168,8 @@ def _data_uri(path: Path) -> str:
     """The SVG as an image of its own: ids of several figures cannot clash, scripts cannot run."""
     encoded = base64.b64encode(Path(path).read_bytes()).decode("ascii")
     return f"data:image/svg+xml;base64,{encoded}"
+
+
+def _packed(path: Path) -> str:
+    """The SVG compressed, an eighth of its size; the page's script shows it as `_data_uri` does."""
+    return base64.b64encode(gzip.compress(Path(path).read_bytes(), mtime=0)).decode("ascii")

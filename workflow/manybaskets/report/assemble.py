@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -15,15 +15,21 @@ import yaml
 from manybaskets.config.blends import blends_of
 from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
+from manybaskets.names import VANILLA
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table
+from manybaskets.presentation.tables import REPORT
+from manybaskets.presentation.verdicts import Outcome, VerdictTable
 from manybaskets.published import collapse_numbers
+from manybaskets.records.measured import SOURCES as SOURCE_ROWS
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
 from manybaskets.report.blends import blend_findings, blend_rows
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
+from manybaskets.report.headlines import MOST, headline_outcomes
+from manybaskets.report.measured_tables import comparison_rows
 from manybaskets.report.pilots import pilot_findings
 from manybaskets.report.report_sections import COUNTS, MAKING, PUBLISHED, RUNS, SOURCES
 from manybaskets.report.source_counts import source_count_findings, source_count_trends
@@ -47,6 +53,7 @@ def assemble(
     tables: Mapping[str, Table],
     figures: Mapping[str, Path],
     experiments: Mapping[str, ReportSection] | None = None,
+    headlines: Sequence[Outcome] = (),
 ) -> Report:
     """Put a study's report together.
 
@@ -59,9 +66,11 @@ def assemble(
         tables: what the report shows by name, as `tables_to_show` gives it.
         figures: SVG files by name, as `planned_figures` names them.
         experiments: their sections by name, without tables and figures, in reading order.
+        headlines: the experiments' headline outcomes, in reading order.
     """
     order, confidence = Order.of(study), study.statistics.confidence
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
+    blends = _blend_table(frames, order)
     of_the_sources = findings(of_sources(compared), confidence=confidence)
     sections = {
         RUNS: ReportSection("Runs", _about_runs(frames, order, kinds, confidence)),
@@ -97,6 +106,7 @@ def assemble(
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.embedded_world,
+        verdicts=_verdicts(study, compared, blends, headlines),
     )
 
 
@@ -113,7 +123,18 @@ def main_findings(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[str]
         # The comparisons that it declared.
         return findings(of_sources(compared), confidence=confidence)
     of_the_runs = findings(of_runs(compared), confidence=confidence)
-    return [*_about_blends(study, frames, order), *of_the_runs]
+    told = blend_findings(_blend_table(frames, order), blends_of(study), confidence=confidence)
+    return [*told, *of_the_runs]
+
+
+def _verdicts(
+    study: Study, compared: pl.DataFrame, blends: pl.DataFrame, of_experiments: Sequence[Outcome]
+) -> VerdictTable:
+    outcomes = [*headline_outcomes(study, comparison_rows(compared), blends), *of_experiments]
+    conditions = [(target, mix) for target in study.targets for mix in (VANILLA, *study.mixes)]
+    if not study.targets:
+        conditions = [(SOURCE_ROWS, source) for source in study.sources]
+    return VerdictTable.of(outcomes[:MOST], conditions)
 
 
 def _filled(
@@ -126,10 +147,13 @@ def _filled(
     figures_of: dict[str, list[Figure]] = {name: [] for name in sections}
     for name, plan in planned_figures(study).items():
         caption = FIGURES.get(plan.kind).caption
-        figures_of[plan.section].append(Figure(plan.title, figures[name], caption))
+        svg = figures[name]
+        figures_of[plan.section].append(Figure(plan.title, svg, caption, f"figures/{svg.name}"))
     listed: dict[str, list[Table]] = {name: [] for name in sections}
     for name, definition in tables_of(study).items():
-        listed[definition.section].append(tables[name])
+        written = definition.rule != REPORT
+        shown = replace(tables[name], csv=f"tables/{name}.csv") if written else tables[name]
+        listed[definition.section].append(shown)
     return [
         replace(section, figures=figures_of[name], tables=listed[name])
         for name, section in sections.items()
@@ -140,10 +164,9 @@ def _about_sources(frames: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame
     return {name: frames[name] for name in _ABOUT_SOURCES if name in frames}
 
 
-def _about_blends(study: Study, frames: Mapping[str, pl.DataFrame], order: Order) -> list[str]:
-    empty = pl.DataFrame(schema=BLENDS)
-    shown = blend_rows(order.sorted(frames.get("blends", empty)), of_runs(frames["summary"]))
-    return blend_findings(shown, blends_of(study), confidence=study.statistics.confidence)
+def _blend_table(frames: Mapping[str, pl.DataFrame], order: Order) -> pl.DataFrame:
+    blends = order.sorted(frames.get("blends", pl.DataFrame(schema=BLENDS)))
+    return blend_rows(blends, of_runs(frames["summary"]))
 
 
 def _about_runs(

@@ -11,6 +11,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments import Experiment, experiments_of
 from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.presentation.verdicts import Outcome
 
 Inputs = Mapping[Experiment, Mapping[str, Sequence[Path]]]
 
@@ -68,6 +69,11 @@ def experiment_sections(
         experiment.name: experiment.report_section(study, frames, tables, files)
         for experiment, files in inputs.items()
     }
+
+
+def experiment_headlines(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+    """The experiments' columns of the verdict table, in reading order."""
+    return [outcome for each in experiments_of(study) for outcome in each.headlines(study, frames)]
 
 
 def _key(experiment: Experiment, name: str) -> str:

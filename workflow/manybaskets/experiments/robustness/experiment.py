@@ -18,7 +18,7 @@ from manybaskets.experiments.robustness.analysis import FRAMES
 from manybaskets.experiments.robustness.comparisons import check_family
 from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.judge_panel import check_panel
-from manybaskets.experiments.robustness.report_section import section_of
+from manybaskets.experiments.robustness.report_section import headlines_of, section_of
 from manybaskets.experiments.robustness.stage_versions import STAGES
 from manybaskets.experiments.robustness.statistics import read_analysis
 from manybaskets.experiments.robustness.tables import PAPER, RULE, RobustnessContext
@@ -26,6 +26,7 @@ from manybaskets.experiments.robustness.target_names import check_target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.presentation.verdicts import Outcome
 from manybaskets.records.resources import resource
 
 
@@ -95,6 +96,10 @@ class RobustnessExperiment(Experiment):
         """Sentences on the outcomes and their limitations."""
         analysis = read_analysis(study, inputs["templates"], inputs["canaries"])
         return section_of(frames, analysis, tables)
+
+    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+        """Harm, over-refusal and quality against the first baseline."""
+        return headlines_of(frames["robustness-comparisons"])
 
 
 def _files(study: Study) -> RobustnessFiles:

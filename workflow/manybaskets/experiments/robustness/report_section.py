@@ -7,10 +7,21 @@ from collections.abc import Mapping
 import polars as pl
 
 from manybaskets.experiments.robustness import findings
+from manybaskets.experiments.robustness.comparisons import FAMILY
+from manybaskets.experiments.robustness.outcomes import label_of
 from manybaskets.experiments.robustness.published_numbers import published_findings
-from manybaskets.experiments.robustness.scores import Analysis
+from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, DIRECT, JAILBREAK, Analysis
 from manybaskets.experiments.robustness.tables import CONTRASTS, PUBLISHED
 from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.presentation.verdicts import Outcome, cell_of
+
+# What the experiment is about, the hardest prompts first; a study has some of these prompt sets.
+_HEADLINES = (
+    (JAILBREAK, "harm", "difference, points of 1 to 5", -1),
+    (DIRECT, "harm", "difference, points of 1 to 5", -1),
+    (BENIGN, "refused", "difference, share", -1),
+    (CONTROL, "quality_all", "difference, points of 1 to 5", 1),
+)
 
 
 def section_of(
@@ -26,3 +37,24 @@ def section_of(
     if PUBLISHED in tables:
         said += published_findings(tables[PUBLISHED].frame, tables[CONTRASTS].frame)
     return ReportSection("Robustness", said, warnings=findings.warnings(frames, analysis))
+
+
+def headlines_of(compared: pl.DataFrame) -> list[Outcome]:
+    """Harm, over-refusal and quality of every mix against the first baseline of its contrasts.
+
+    Args:
+        compared: of `ROBUSTNESS_COMPARISONS_SCHEMA`.
+    """
+    declared = compared.filter(pl.col("family") == FAMILY, pl.col("difference").is_not_null())
+    outcomes = []
+    for prompt_set, outcome, scale, better in _HEADLINES:
+        rows = declared.filter(pl.col("prompt_set") == prompt_set, pl.col("outcome") == outcome)
+        rows = rows.with_columns(value="difference")
+        if not rows.height:
+            continue
+        baseline = rows["baseline"][0]
+        chosen = rows.filter(pl.col("baseline") == baseline).rows(named=True)
+        cells = {(row["target"], row["mix"]): cell_of(row) for row in chosen}
+        title = f"{label_of(outcome)} on `{prompt_set}` prompts"
+        outcomes.append(Outcome(title, baseline, scale, better, "robustness", cells))
+    return outcomes

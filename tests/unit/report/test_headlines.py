@@ -1,0 +1,110 @@
+"""The verdict table: which outcomes stand first, and what its cells say of planted comparisons."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+import yaml
+from fabricated_results import blended, blends, compared, condition, difference, summary
+from repository import ROOT
+
+from manybaskets.config.loading import parse_study
+from manybaskets.config.study import Study
+from manybaskets.presentation.verdicts import (
+    CANNOT,
+    DECIDED,
+    UNDECIDED,
+    Cell,
+    Outcome,
+    VerdictTable,
+    cell_of,
+)
+from manybaskets.report.blends import blend_rows
+from manybaskets.report.headlines import headline_outcomes
+from manybaskets.report.measured_tables import comparison_rows
+
+
+def study(**changes) -> Study:
+    settings = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    return parse_study(settings | changes, "config")
+
+
+FIRST = study().comparisons["against-human"].measures[0]
+SECOND = study().comparisons["against-human"].measures[1]
+
+
+def row(value, low, high, p) -> dict:
+    return {"value": value, "low": low, "high": high, "p_holm": p}
+
+
+@pytest.mark.parametrize(
+    ("given", "state", "sign", "spoken"),
+    [
+        (row(2.0, 1.0, 3.0, 0.01), DECIDED, "▲", "higher, decided"),
+        (row(-2.0, -3.0, -1.0, 0.01), DECIDED, "▼", "lower, decided"),
+        (row(2.0, 1.0, 3.0, 0.06), UNDECIDED, "△", "undecided, points to higher"),
+        (row(-2.0, -3.0, 1.0, 0.01), UNDECIDED, "▽", "undecided, points to lower"),
+        (row(2.0, 1.0, 3.0, None), CANNOT, "◇", "cannot decide"),
+        (row(2.0, None, None, 0.01), CANNOT, "◇", "cannot decide"),
+    ],
+)
+def test_a_cell_is_decided_only_where_interval_and_test_agree(given, state, sign, spoken):
+    cell = cell_of(given)
+    assert (cell.state, cell.sign, cell.spoken) == (state, sign, spoken)
+
+
+def test_a_ratio_is_higher_above_one():
+    cell = cell_of(row(0.8, 0.7, 0.9, 0.001), equal=1.0)
+    assert (cell.sign, cell.value, cell.interval) == ("▼", "0.800", "0.700 to 0.900")
+
+
+@pytest.mark.parametrize(
+    ("better", "way", "state", "judged"),
+    [(1, 1, DECIDED, "better"), (1, -1, DECIDED, "worse"), (-1, -1, DECIDED, "better"),
+     (0, 1, DECIDED, ""), (1, 1, UNDECIDED, ""), (1, 0, DECIDED, "")],
+)  # fmt: skip
+def test_only_a_decided_difference_is_judged(better, way, state, judged):
+    outcome = Outcome("t", "human", "difference", better, "runs")
+    assert outcome.judgement(Cell(state, way, "1", "", "")) == judged
+
+
+def headlines(of: Study, *rows: dict, of_blends: pl.DataFrame | None = None) -> list[Outcome]:
+    empty = blends()
+    conditions = summary(condition("response_words"))
+    shown = blend_rows(empty if of_blends is None else of_blends, conditions)
+    return headline_outcomes(of, comparison_rows(compared(*rows)), shown)
+
+
+def test_the_first_measure_of_a_family_is_its_headline_however_others_turn_out():
+    weak = difference(FIRST, "multi", 0.1, low=-1.0, high=1.2, p=0.9, p_holm=0.9)
+    strong = difference(SECOND, "multi", 9.0, p=0.0001, p_holm=0.0001)
+    (outcome,) = headlines(study(), strong, weak)
+    assert [cell.state for cell in outcome.cells.values()] == [UNDECIDED]
+    assert outcome.against == "human"
+
+
+def test_blends_stand_beside_the_mean_of_their_own_singles():
+    *_, last = headlines(study(), difference(FIRST), of_blends=blends(blended("self_bleu", -2.0)))
+    assert last.title.startswith("Several sources: self-bleu")
+    assert last.against == "the mean of their own singles"
+
+
+def test_conditions_that_nothing_compared_are_left_out():
+    outcome = Outcome("t", "human", "", 0, "runs", {("llama", "b"): Cell(DECIDED, 1, "1", "", "")})
+    none = Outcome("empty", "human", "", 0, "runs")
+    table = VerdictTable.of([none, outcome], [("llama", "a"), ("llama", "b")])
+    assert table.outcomes == [outcome] and table.conditions == [("llama", "b")]
+
+
+def test_a_sentence_names_every_condition_once_by_what_is_known_of_it():
+    cells = {
+        ("llama", "a"): Cell(DECIDED, -1, "", "", ""),
+        ("llama", "b"): Cell(UNDECIDED, 1, "", "", ""),
+        ("llama", "c"): Cell(CANNOT, 1, "", "", ""),
+        ("llama", "d"): Cell(DECIDED, -1, "", "", ""),
+    }
+    outcome = Outcome("Self-BLEU", "human", "", 0, "runs", cells)
+    assert outcome.sentence(False) == (
+        "Self-BLEU, against human: lower: a, d; undecided: b; cannot be decided: c."
+    )
+    assert "a (llama)" in outcome.sentence(True)
