@@ -10,7 +10,7 @@ from repository import ROOT
 
 from manybaskets.config.loading import parse_study
 from manybaskets.config.study import Study
-from manybaskets.presentation.verdicts import (
+from manybaskets.presentation.verdict_table import (
     CANNOT,
     DECIDED,
     UNDECIDED,

@@ -21,7 +21,7 @@ from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdicts import Outcome
+from manybaskets.presentation.verdict_table import Outcome
 from manybaskets.registry import Registry
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from manybaskets.presentation.table_forms import display, note
-from manybaskets.presentation.verdicts import VerdictTable
+from manybaskets.presentation.verdict_table import VerdictTable
 from manybaskets.records.resources import library_folder
 from manybaskets.records.writing import write_text
 

@@ -19,7 +19,7 @@ from manybaskets.names import VANILLA
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.presentation.tables import REPORT
-from manybaskets.presentation.verdicts import Outcome, VerdictTable
+from manybaskets.presentation.verdict_table import Outcome, VerdictTable
 from manybaskets.published import collapse_numbers
 from manybaskets.records.measured import SOURCES as SOURCE_ROWS
 from manybaskets.records.measured import of_runs, of_sources

@@ -11,7 +11,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments import Experiment, experiments_of
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdicts import Outcome
+from manybaskets.presentation.verdict_table import Outcome
 
 Inputs = Mapping[Experiment, Mapping[str, Sequence[Path]]]
 

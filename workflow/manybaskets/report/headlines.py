@@ -10,7 +10,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
 from manybaskets.presentation.formatting import Lookup, measure_lookup
-from manybaskets.presentation.verdicts import Cell, Outcome, cell_of
+from manybaskets.presentation.verdict_table import Cell, Outcome, cell_of
 from manybaskets.report.report_sections import RUNS, SOURCES
 from manybaskets.statistics.blends import MEAN_OF_SINGLES
 

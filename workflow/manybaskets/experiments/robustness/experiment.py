@@ -26,7 +26,7 @@ from manybaskets.experiments.robustness.target_names import check_target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdicts import Outcome
+from manybaskets.presentation.verdict_table import Outcome
 from manybaskets.records.resources import resource
 
 

@@ -13,7 +13,7 @@ from manybaskets.experiments.robustness.published_numbers import published_findi
 from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, DIRECT, JAILBREAK, Analysis
 from manybaskets.experiments.robustness.tables import CONTRASTS, PUBLISHED
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdicts import Outcome, cell_of
+from manybaskets.presentation.verdict_table import Outcome, cell_of
 
 # What the experiment is about, the hardest prompts first; a study has some of these prompt sets.
 _HEADLINES = (
