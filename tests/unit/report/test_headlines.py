@@ -14,8 +14,8 @@ from manybaskets.presentation.verdict_table import (
     CANNOT,
     DECIDED,
     UNDECIDED,
-    Cell,
-    Outcome,
+    HeadlineOutcome,
+    VerdictCell,
     VerdictTable,
     cell_of,
 )
@@ -64,11 +64,13 @@ def test_a_ratio_is_higher_above_one():
      (0, 1, DECIDED, ""), (1, 1, UNDECIDED, ""), (1, 0, DECIDED, "")],
 )  # fmt: skip
 def test_only_a_decided_difference_is_judged(better, way, state, judged):
-    outcome = Outcome("t", "human", "difference", better, "runs")
-    assert outcome.judgement(Cell(state, way, "1", "", "")) == judged
+    outcome = HeadlineOutcome("t", "human", "difference", better, "runs")
+    assert outcome.judgement(VerdictCell(state, way, "1", "", "")) == judged
 
 
-def headlines(of: Study, *rows: dict, of_blends: pl.DataFrame | None = None) -> list[Outcome]:
+def headlines(
+    of: Study, *rows: dict, of_blends: pl.DataFrame | None = None
+) -> list[HeadlineOutcome]:
     empty = blends()
     conditions = summary(condition("response_words"))
     shown = blend_rows(empty if of_blends is None else of_blends, conditions)
@@ -90,20 +92,22 @@ def test_blends_stand_beside_the_mean_of_their_own_singles():
 
 
 def test_conditions_that_nothing_compared_are_left_out():
-    outcome = Outcome("t", "human", "", 0, "runs", {("llama", "b"): Cell(DECIDED, 1, "1", "", "")})
-    none = Outcome("empty", "human", "", 0, "runs")
+    outcome = HeadlineOutcome(
+        "t", "human", "", 0, "runs", {("llama", "b"): VerdictCell(DECIDED, 1, "1", "", "")}
+    )
+    none = HeadlineOutcome("empty", "human", "", 0, "runs")
     table = VerdictTable.of([none, outcome], [("llama", "a"), ("llama", "b")])
     assert table.outcomes == [outcome] and table.conditions == [("llama", "b")]
 
 
 def test_a_sentence_names_every_condition_once_by_what_is_known_of_it():
     cells = {
-        ("llama", "a"): Cell(DECIDED, -1, "", "", ""),
-        ("llama", "b"): Cell(UNDECIDED, 1, "", "", ""),
-        ("llama", "c"): Cell(CANNOT, 1, "", "", ""),
-        ("llama", "d"): Cell(DECIDED, -1, "", "", ""),
+        ("llama", "a"): VerdictCell(DECIDED, -1, "", "", ""),
+        ("llama", "b"): VerdictCell(UNDECIDED, 1, "", "", ""),
+        ("llama", "c"): VerdictCell(CANNOT, 1, "", "", ""),
+        ("llama", "d"): VerdictCell(DECIDED, -1, "", "", ""),
     }
-    outcome = Outcome("Self-BLEU", "human", "", 0, "runs", cells)
+    outcome = HeadlineOutcome("Self-BLEU", "human", "", 0, "runs", cells)
     assert outcome.sentence(False) == (
         "Self-BLEU, against human: lower: a, d; undecided: b; cannot be decided: c."
     )

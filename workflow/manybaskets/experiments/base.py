@@ -21,7 +21,7 @@ from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdict_table import Outcome
+from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.registry import Registry
 
 
@@ -114,7 +114,7 @@ class Experiment(Protocol):
         """
         ...
 
-    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[HeadlineOutcome]:
         """Its columns of the verdict table on the report's first screen, the most important first.
 
         Args:

@@ -24,7 +24,7 @@ _WAYS = {1: "higher", -1: "lower", 0: "no different"}
 
 
 @dataclass(frozen=True)
-class Cell:
+class VerdictCell:
     """What is known of one condition on one outcome.
 
     Args:
@@ -56,7 +56,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class HeadlineOutcome:
     """A headline outcome: one column of the verdict table.
 
     Args:
@@ -73,9 +73,9 @@ class Outcome:
     scale: str
     better: int
     anchor: str
-    cells: Mapping[Condition, Cell] = field(default_factory=dict)
+    cells: Mapping[Condition, VerdictCell] = field(default_factory=dict)
 
-    def judgement(self, cell: Cell) -> str:
+    def judgement(self, cell: VerdictCell) -> str:
         """Whether a decided difference is better or worse; empty if neither."""
         if cell.state != DECIDED or not self.better * cell.way:
             return ""
@@ -106,11 +106,11 @@ class Outcome:
 class VerdictTable:
     """Conditions in reading order, by outcomes."""
 
-    outcomes: Sequence[Outcome]
+    outcomes: Sequence[HeadlineOutcome]
     conditions: Sequence[Condition]
 
     @classmethod
-    def of(cls, outcomes: Sequence[Outcome], order: Sequence[Condition]) -> VerdictTable:
+    def of(cls, outcomes: Sequence[HeadlineOutcome], order: Sequence[Condition]) -> VerdictTable:
         """The table of what was compared, in a given order of the conditions."""
         shown = [outcome for outcome in outcomes if outcome.cells]
         compared = {condition for outcome in shown for condition in outcome.cells}
@@ -131,7 +131,7 @@ class VerdictTable:
         return {state: states.count(state) for state in (DECIDED, UNDECIDED, CANNOT)}
 
 
-def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> Cell:
+def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> VerdictCell:
     """The cell of a tested difference.
 
     Args:
@@ -144,9 +144,9 @@ def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> Cell:
     way = 0 if row["value"] is None else int(row["value"] > equal) - int(row["value"] < equal)
     found = verdict(row["low"], row["high"], row["p_holm"], equal=equal)
     if found == NO_INTERVAL:
-        return Cell(CANNOT, way, *numbers, "there is no interval")
+        return VerdictCell(CANNOT, way, *numbers, "there is no interval")
     if row["p_holm"] is None:
-        return Cell(CANNOT, way, *numbers, "not tested: a side was trained once")
+        return VerdictCell(CANNOT, way, *numbers, "not tested: a side was trained once")
     if found == DIFFERENT:
-        return Cell(DECIDED, way, *numbers, "interval and corrected test agree")
-    return Cell(UNDECIDED, way, *numbers, f"{found}; Holm's p {row['p_holm']:.3g}")
+        return VerdictCell(DECIDED, way, *numbers, "interval and corrected test agree")
+    return VerdictCell(UNDECIDED, way, *numbers, f"{found}; Holm's p {row['p_holm']:.3g}")

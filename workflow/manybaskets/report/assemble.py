@@ -19,7 +19,7 @@ from manybaskets.names import VANILLA
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.presentation.tables import REPORT
-from manybaskets.presentation.verdict_table import Outcome, VerdictTable
+from manybaskets.presentation.verdict_table import HeadlineOutcome, VerdictTable
 from manybaskets.published import collapse_numbers
 from manybaskets.records.measured import SOURCES as SOURCE_ROWS
 from manybaskets.records.measured import of_runs, of_sources
@@ -53,7 +53,7 @@ def assemble(
     tables: Mapping[str, Table],
     figures: Mapping[str, Path],
     experiments: Mapping[str, ReportSection] | None = None,
-    headlines: Sequence[Outcome] = (),
+    headlines: Sequence[HeadlineOutcome] = (),
 ) -> Report:
     """Put a study's report together.
 
@@ -128,7 +128,10 @@ def main_findings(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[str]
 
 
 def _verdicts(
-    study: Study, compared: pl.DataFrame, blends: pl.DataFrame, of_experiments: Sequence[Outcome]
+    study: Study,
+    compared: pl.DataFrame,
+    blends: pl.DataFrame,
+    of_experiments: Sequence[HeadlineOutcome],
 ) -> VerdictTable:
     outcomes = [*headline_outcomes(study, comparison_rows(compared), blends), *of_experiments]
     conditions = [(target, mix) for target in study.targets for mix in (VANILLA, *study.mixes)]

@@ -11,7 +11,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.experiments import Experiment, experiments_of
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdict_table import Outcome
+from manybaskets.presentation.verdict_table import HeadlineOutcome
 
 Inputs = Mapping[Experiment, Mapping[str, Sequence[Path]]]
 
@@ -71,7 +71,7 @@ def experiment_sections(
     }
 
 
-def experiment_headlines(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+def experiment_headlines(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[HeadlineOutcome]:
     """The experiments' columns of the verdict table, in reading order."""
     return [outcome for each in experiments_of(study) for outcome in each.headlines(study, frames)]
 

@@ -10,7 +10,7 @@ import polars as pl
 from manybaskets.config.study import Study
 from manybaskets.names import TRAIN
 from manybaskets.presentation.formatting import Lookup, measure_lookup
-from manybaskets.presentation.verdict_table import Cell, Outcome, cell_of
+from manybaskets.presentation.verdict_table import HeadlineOutcome, VerdictCell, cell_of
 from manybaskets.report.report_sections import RUNS, SOURCES
 from manybaskets.statistics.blends import MEAN_OF_SINGLES
 
@@ -20,7 +20,7 @@ _BETTER = {"higher": 1, "lower": -1, "none": 0}
 
 def headline_outcomes(
     study: Study, compared: pl.DataFrame, blends: pl.DataFrame, lookup: Lookup | None = None
-) -> list[Outcome]:
+) -> list[HeadlineOutcome]:
     """The outcomes of declared comparisons: each family's first measure, and blends on the first of these.
 
     The measure was named first before there were results, so that the headline is not chosen by them.
@@ -33,7 +33,7 @@ def headline_outcomes(
     return [*_of_families(study, compared, find), *_of_blends(blends, find)]
 
 
-def _of_families(study: Study, compared: pl.DataFrame, find: Lookup) -> Iterator[Outcome]:
+def _of_families(study: Study, compared: pl.DataFrame, find: Lookup) -> Iterator[HeadlineOutcome]:
     for name, family in study.comparisons.items():
         if study.targets and family.prompt_set == TRAIN:
             continue  # the rows of the table are runs
@@ -41,7 +41,7 @@ def _of_families(study: Study, compared: pl.DataFrame, find: Lookup) -> Iterator
         rows = compared.filter(pl.col("family") == name, pl.col("measure") == measure)
         if rows.height:
             section = SOURCES if family.prompt_set == TRAIN else RUNS
-            yield Outcome(
+            yield HeadlineOutcome(
                 title=find(measure).label,
                 against=family.baseline,
                 scale=_scale(rows.row(0, named=True)),
@@ -51,12 +51,12 @@ def _of_families(study: Study, compared: pl.DataFrame, find: Lookup) -> Iterator
             )
 
 
-def _of_blends(blends: pl.DataFrame, find: Lookup) -> Iterator[Outcome]:
+def _of_blends(blends: pl.DataFrame, find: Lookup) -> Iterator[HeadlineOutcome]:
     tested = blends.filter(pl.col("against") == MEAN_OF_SINGLES)
     if tested.height:
         measure = tested["measure"][0]
         rows = tested.filter(pl.col("measure") == measure)
-        yield Outcome(
+        yield HeadlineOutcome(
             title=f"Several sources: {find(measure).label.lower()}",
             against="the mean of their own singles",
             scale=_scale(rows.row(0, named=True)),
@@ -70,7 +70,7 @@ def _scale(row: Mapping[str, Any]) -> str:
     return "ratio; 1 is equal" if row["scale"] == "ratio" else f"difference, {row['unit']}"
 
 
-def _cells(rows: pl.DataFrame) -> dict[tuple[str, str], Cell]:
+def _cells(rows: pl.DataFrame) -> dict[tuple[str, str], VerdictCell]:
     return {
         (row["model"], row["mix"]): cell_of(row, equal=1.0 if row["scale"] == "ratio" else 0.0)
         for row in rows.iter_rows(named=True)

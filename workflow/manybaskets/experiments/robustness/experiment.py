@@ -26,7 +26,7 @@ from manybaskets.experiments.robustness.target_names import check_target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdict_table import Outcome
+from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.records.resources import resource
 
 
@@ -97,7 +97,7 @@ class RobustnessExperiment(Experiment):
         analysis = read_analysis(study, inputs["templates"], inputs["canaries"])
         return section_of(frames, analysis, tables)
 
-    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[Outcome]:
+    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[HeadlineOutcome]:
         """Harm, over-refusal and quality against the first baseline."""
         return headlines_of(frames["robustness-comparisons"])
 

@@ -13,7 +13,7 @@ from manybaskets.experiments.robustness.published_numbers import published_findi
 from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, DIRECT, JAILBREAK, Analysis
 from manybaskets.experiments.robustness.tables import CONTRASTS, PUBLISHED
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdict_table import Outcome, cell_of
+from manybaskets.presentation.verdict_table import HeadlineOutcome, cell_of
 
 # What the experiment is about, the hardest prompts first; a study has some of these prompt sets.
 _HEADLINES = (
@@ -39,7 +39,7 @@ def section_of(
     return ReportSection("Robustness", said, warnings=findings.warnings(frames, analysis))
 
 
-def headlines_of(compared: pl.DataFrame) -> list[Outcome]:
+def headlines_of(compared: pl.DataFrame) -> list[HeadlineOutcome]:
     """Harm, over-refusal and quality of every mix against the first baseline of its contrasts.
 
     Args:
@@ -56,5 +56,5 @@ def headlines_of(compared: pl.DataFrame) -> list[Outcome]:
         chosen = rows.filter(pl.col("baseline") == baseline).rows(named=True)
         cells = {(row["target"], row["mix"]): cell_of(row) for row in chosen}
         title = f"{label_of(outcome)} on `{prompt_set}` prompts"
-        outcomes.append(Outcome(title, baseline, scale, better, "robustness", cells))
+        outcomes.append(HeadlineOutcome(title, baseline, scale, better, "robustness", cells))
     return outcomes
