@@ -21,7 +21,7 @@ from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.presentation.tables import REPORT
 from manybaskets.presentation.verdict_table import HeadlineOutcome, VerdictTable
 from manybaskets.published import collapse_numbers
-from manybaskets.records.measured import SOURCES as SOURCE_ROWS
+from manybaskets.records import measured
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
 from manybaskets.report.blends import blend_findings, blend_rows
@@ -136,7 +136,7 @@ def _verdicts(
     outcomes = [*headline_outcomes(study, comparison_rows(compared), blends), *of_experiments]
     conditions = [(target, mix) for target in study.targets for mix in (VANILLA, *study.mixes)]
     if not study.targets:
-        conditions = [(SOURCE_ROWS, source) for source in study.sources]
+        conditions = [(measured.SOURCES, source) for source in study.sources]
     return VerdictTable.of(outcomes[:MOST], conditions)
 
 
