@@ -121,7 +121,7 @@ class Report:
 
     def first_figure(self) -> Figure | None:
         """The figure of the first screen: the first of the first section that has one."""
-        return next((each for part in self.sections for each in part.figures), None)
+        return next((each for section in self.sections for each in section.figures), None)
 
     def first_warnings(self) -> list[str]:
         """What the first screen warns of: that the models are toys, and the first other warnings."""
