@@ -31,6 +31,7 @@ for experiment in STUDY_EXPERIMENTS:
 
 
 include: "workflow/rules/report.smk"
+include: "workflow/rules/browse.smk"
 include: "workflow/rules/placement.smk"
 
 
@@ -48,6 +49,7 @@ localrules:
     tables,
     figures,
     report,
+    browse,
 
 
 rule all:
@@ -55,6 +57,7 @@ rule all:
     default_target: True
     input:
         FILES.report,
+        FILES.browser,
         [FILES.sources.answers(name) for name in STUDY.used_sources()],
         [FILES.mixes.train(name) for name in STUDY.mixes],
         FILES.cards(),
@@ -136,6 +139,11 @@ rule figures:
 rule report:
     input:
         FILES.report,
+
+
+rule browse:
+    input:
+        FILES.browser,
 
 
 # Every experiment is a target under its name; it is empty where a study leaves the experiment out.

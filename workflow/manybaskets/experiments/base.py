@@ -20,6 +20,7 @@ from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
+from manybaskets.layout.answer_sets import AnswerSet
 from manybaskets.presentation.page import ReportSection, Table
 from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.registry import Registry
@@ -83,6 +84,14 @@ class Experiment(Protocol):
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
         """What plan and status know of its jobs, by the names of its rules."""
         return {}
+
+    def answer_sets(self, study: Study) -> list[AnswerSet]:
+        """What the browser of answers shows of it, without restricted texts."""
+        return []
+
+    def restricted_answer_sets(self, study: Study) -> list[AnswerSet]:
+        """Its answers with their restricted texts, for those who must read them."""
+        return []
 
     def report_inputs(self, study: Study) -> dict[str, list[Path]]:
         """Files that the report reads for it besides the statistics, by a name for each list."""

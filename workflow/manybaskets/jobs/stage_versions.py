@@ -54,6 +54,7 @@ STAGES = {
     "source_map": 1,
     "figure": 3,
     "write_report": 3,
+    "write_browser": 1,
 }
 
 

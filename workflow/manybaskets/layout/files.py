@@ -92,6 +92,11 @@ class Files:
         return self.results / "report.html"
 
     @property
+    def browser(self) -> Path:
+        """Folder of the browser of answers, whose page is `index.html`."""
+        return self.results / "browse"
+
+    @property
     def plan(self) -> Path:
         """Folder of the plan."""
         return self.results / "plan"

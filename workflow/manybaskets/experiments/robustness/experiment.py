@@ -15,6 +15,10 @@ from manybaskets.config.study import Study
 from manybaskets.experiments.base import Experiment
 from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.experiments.robustness.analysis import FRAMES
+from manybaskets.experiments.robustness.browsed_answers import (
+    restricted_text_sets,
+    scored_sets,
+)
 from manybaskets.experiments.robustness.comparisons import check_family
 from manybaskets.experiments.robustness.files import RobustnessFiles
 from manybaskets.experiments.robustness.judge_panel import check_panel
@@ -25,6 +29,7 @@ from manybaskets.experiments.robustness.tables import PAPER, RULE, RobustnessCon
 from manybaskets.experiments.robustness.target_names import check_target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
+from manybaskets.layout.answer_sets import AnswerSet
 from manybaskets.presentation.page import ReportSection, Table
 from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.records.resources import resource
@@ -68,6 +73,14 @@ class RobustnessExperiment(Experiment):
     def job_profiles(self, study: Study) -> Mapping[str, JobProfile]:
         """Answers, canary checks of judges, judgements, statistics."""
         return job_profiles(study)
+
+    def answer_sets(self, study: Study) -> list[AnswerSet]:
+        """Scores of the answers, whose texts are withheld, and of those to the control prompts."""
+        return scored_sets(_files(study))
+
+    def restricted_answer_sets(self, study: Study) -> list[AnswerSet]:
+        """The same answers with their texts."""
+        return restricted_text_sets(_files(study))
 
     def report_inputs(self, study: Study) -> dict[str, list[Path]]:
         """Templates, verdicts on judges, published numbers."""

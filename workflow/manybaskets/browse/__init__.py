@@ -1,0 +1,1 @@
+"""The browser of answers: every prompt with all answers and scores side by side, as static files."""
