@@ -24,7 +24,7 @@ def test_a_difference_is_stated_with_its_uncertainty():
     assert sentence == (
         "Entropy on `test` (family `against-human`): multi is lower than human (difference "
         "−0.310 bits, 95 % interval −0.400 to −0.220, Holm p < 0.001); n = 200 prompts, "
-        "3 training seeds."
+        "trainings 3 and 3."
     )
 
 
@@ -63,6 +63,15 @@ def test_words_and_the_tables_verdict_agree():
     for verdict, row in planted.items():
         assert tables.comparison_rows(compared(row), lookup)["verdict"].to_list() == [verdict]
         assert words[verdict] in sentences(row)[0]
+
+
+def test_single_trainings_are_called_so_whatever_the_interval():
+    (sentence,) = sentences(
+        difference(p_holm=None, n_seeds=1, trainings="3 and 1", confirmatory=False)
+    )
+    assert "multi and human are compared as these trainings alone, not as mixes" in sentence
+    assert sentence.endswith("not tested); n = 200 prompts, trainings 3 and 1.")
+    assert "undecided" not in sentence and "lower" not in sentence
 
 
 def test_perplexities_are_compared_with_one():

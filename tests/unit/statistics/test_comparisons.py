@@ -67,8 +67,8 @@ def test_sums_that_differ_by_rounding_alone_are_ties(scale: float) -> None:
 def test_only_matched_prompts_are_compared() -> None:
     mix = np.array([[1.0, 2.0, np.nan, 40.0, 5.0], [1.0, 2.0, 3.0, np.nan, 5.0]])
     base = np.array([[0.0, np.nan, 9.0, 9.0, 1.0]])
-    rows = pl.concat([prompt_rows(mix, "a"), prompt_rows(base, "base", seeds=[0])])
-    line = only(compare(rows, family("a"), QUICK, 1))
+    rows = pl.concat([prompt_rows(mix, "a"), prompt_rows(base, "vanilla", seeds=[0])])
+    line = only(compare(rows, family("a", baseline="vanilla"), QUICK, 1))
     assert line["difference"] == pytest.approx((1.0 + 4.0) / 2)
     assert (line["n_prompts"], line["n_excluded"], line["n_seeds"]) == (2, 3, 2)
 
@@ -87,13 +87,13 @@ def test_the_interval_of_a_minus_b_mirrors_that_of_b_minus_a() -> None:
 
 def test_holm_covers_the_whole_family_and_no_other() -> None:
     rng = np.random.default_rng(7)
-    base = rng.normal(size=40)
+    base = rng.normal(size=(2, 40))
     tables = []
     for measure in ("m", "n"):
         for model in ("one", "two"):
             tables.append(prompt_rows(base, "base", measure, model))
             for mix, shift in (("a", 0.2), ("b", 0.5)):
-                moved = base + rng.normal(shift, 1.0, 40)
+                moved = base + rng.normal(shift, 1.0, (2, 40))
                 tables.append(prompt_rows(moved, mix, measure, model))
     rows = pl.concat(tables)
     families = family("a", "b", measures=("m", "n")) | {
@@ -149,11 +149,12 @@ def test_swap_tests_stand_where_they_are_and_t_tests_elsewhere() -> None:
     rng = np.random.default_rng(22)
     draws = rng.normal(size=(1, 40))
     rows = pl.concat(
-        [set_rows([1.2], draws + 1.2, "a"), set_rows([1.1], draws * 0.8 + 1.1, "b"),
-         set_rows([1.0], draws * 0.9 + 1.0, "base")]
+        [set_rows([1.2], draws + 1.2, "a", model="sources"),
+         set_rows([1.1], draws * 0.8 + 1.1, "b", model="sources"),
+         set_rows([1.0], draws * 0.9 + 1.0, "base", model="sources")]
     )  # fmt: skip
     swaps = pl.DataFrame(
-        [("main", "s", "tiny", "test", "a", "base", 0.031, 999)], schema=SWAPPED, orient="row"
+        [("main", "s", "sources", "test", "a", "base", 0.031, 999)], schema=SWAPPED, orient="row"
     )
     found = compare(rows, family("a", "b", measures=["s"]), QUICK, 1, swaps)
     plain = compare(rows, family("a", "b", measures=["s"]), QUICK, 1)
@@ -194,7 +195,7 @@ def test_a_family_is_too_large_for_its_swaps() -> None:
 
 
 def test_a_whole_family_has_few_false_positives(monkeypatch) -> None:
-    """Three correlated measures, two mixes, skewed values in clusters, one training run."""
+    """Three correlated measures, two mixes, skewed values in clusters, of sources."""
     monkeypatch.setattr(gc, "collect", lambda: 0)  # statsmodels calls it for every family
     rng = np.random.default_rng(24)
     quick = Statistics(bootstrap_resamples=100, sign_flips=299)
@@ -208,7 +209,7 @@ def test_a_whole_family_has_few_false_positives(monkeypatch) -> None:
             shared = np.repeat(rng.normal(size=25), 2)
             for name in names:
                 values = prompt + shared + 0.5 * rng.normal(size=50)
-                tables.append(prompt_rows(values, mix, name, ids=ids))
+                tables.append(prompt_rows(values, mix, name, "sources", ids=ids))
         compared = compare(pl.concat(tables), family("a", "b", measures=names), quick, 1)
         found += compared["p_holm"].min() < 0.05
     assert found <= 0.05 * 300 + 2 * np.sqrt(0.05 * 0.95 * 300)
@@ -226,3 +227,33 @@ def test_a_difference_that_is_there_is_found() -> None:
     line = only(compare(rows, family("a"), USUAL, 1))
     assert line["p"] < 0.01 and line["low"] > 0 and line["rank_biserial"] > 0.5
     assert line["share_above"] > 0.7 and line["trimmed"] == pytest.approx(0.5, abs=0.2)
+
+
+def test_a_side_that_was_trained_once_keeps_a_comparison_out_of_the_family() -> None:
+    """Three trainings against one do not count as three, and no p of the family covers them."""
+    rng = np.random.default_rng(26)
+    prompt = rng.normal(size=40)
+    runs = {"a": 3, "b": 2, "once": 1, "vanilla": 1, "base": 3}
+    rows = pl.concat(
+        prompt_rows(prompt + (mix == "a") + rng.normal(0, 0.5, (number, 40)), mix)
+        for mix, number in runs.items()
+    )
+    found = compare(rows, family("a", "b", "once", "vanilla"), QUICK, 1)
+    by_mix = {row["mix"]: row for row in found.iter_rows(named=True)}
+    assert {mix: (row["n_seeds"], row["trainings"]) for mix, row in by_mix.items()} == {
+        "a": (3, "3 and 3"), "b": (2, "2 and 3"), "once": (1, "1 and 3"), "vanilla": (3, "untuned and 3")
+    }  # fmt: skip
+    assert [mix for mix, row in by_mix.items() if not row["confirmatory"]] == ["once"]
+    assert by_mix["once"]["p"] is not None and by_mix["once"]["p_holm"] is None
+    assert by_mix["once"]["method"].endswith("exploratory: once trained once")
+    corrected = found.filter(pl.col("mix") != "once")
+    expected = multipletests(corrected["p"].to_numpy(), method="holm")[1]
+    assert corrected["p_holm"].to_numpy() == pytest.approx(expected)
+
+
+def test_single_trainings_of_both_sides_are_named() -> None:
+    values = np.random.default_rng(27).normal(size=(2, 40))
+    rows = pl.concat([prompt_rows(values[:1], "a"), prompt_rows(values[1:], "base")])
+    line = only(compare(rows, family("a"), QUICK, 1))
+    assert line["method"].endswith("exploratory: a and base trained once")
+    assert (line["trainings"], line["p_holm"]) == ("1 and 1", None)

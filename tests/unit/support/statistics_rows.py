@@ -34,12 +34,14 @@ def prompt_rows(
     return pl.DataFrame(columns, schema=MEASURED).with_columns(pl.col("value").fill_nan(None))
 
 
-def set_rows(full, draws, mix: str, used: int = 50, excluded: int = 2) -> pl.DataFrame:
+def set_rows(
+    full, draws, mix: str, used: int = 50, excluded: int = 2, model: str = "tiny"
+) -> pl.DataFrame:
     """Rows of a set measure: `full[seed]`, `draws[seed, draw]`."""
     found = []
     for seed, (value, line) in enumerate(zip(full, draws, strict=True), start=1):
         entries = [(0, value), (USED, used), (EXCLUDED, excluded), *enumerate(line, start=1)]
-        found += [("s", "tiny", mix, seed, "test", None, d, float(v)) for d, v in entries]
+        found += [("s", model, mix, seed, "test", None, d, float(v)) for d, v in entries]
     return pl.DataFrame(found, schema=MEASURED, orient="row").with_columns(
         pl.col("value").fill_nan(None)
     )

@@ -116,6 +116,7 @@ _CSV_ONLY = {
     "scale",
     "family_size",
     "median_words",
+    "confirmatory",
     "by_seed",
     "wilson_low",
     "wilson_high",

@@ -13,6 +13,7 @@ from manybaskets.report import measured_tables
 from manybaskets.statistics.verdict import (
     DIFFERENT,
     INTERVAL_ONLY,
+    NO_INTERVAL,
     NOT_DISTINGUISHED,
     TEST_ONLY,
 )
@@ -44,10 +45,14 @@ def findings(
     level = f"{confidence * 100:g} % interval"
     several_targets = compared["model"].n_unique() > 1
     ranked: list[tuple[float, float, str]] = []
-    unclear: dict[Say, list[list[dict[str, Any]]]] = {say: [] for say in _UNCLEAR.values()}
+    unclear: dict[Say, list[list[dict[str, Any]]]] = {
+        say: [] for say in [*_UNCLEAR.values(), _exploratory]
+    }
     compared_rows = measured_tables.comparison_rows(compared, measure_lookup(lookup))
     for _, group in compared_rows.group_by(_GROUP, maintain_order=True):
-        rows = list(group.iter_rows(named=True))
+        valued = [row for row in group.iter_rows(named=True) if row["verdict"] != NO_INTERVAL]
+        unclear[_exploratory].append([row for row in valued if not row["confirmatory"]])
+        rows = [row for row in valued if row["confirmatory"]]
         significant = [row for row in rows if row["verdict"] == DIFFERENT]
         if significant:
             sentence = _sentence(significant, several_targets, level, _direction)
@@ -100,6 +105,13 @@ def _alike(row: Mapping[str, Any], numbers: str) -> str:
     return f"{row['mix']} could not be distinguished from {row['baseline']} ({numbers})"
 
 
+def _exploratory(row: Mapping[str, Any], numbers: str) -> str:
+    return (
+        f"{row['mix']} and {row['baseline']} are compared as these trainings alone, not as mixes, "
+        f"because one was trained once ({numbers})"
+    )
+
+
 _UNCLEAR: dict[str, Say] = {
     INTERVAL_ONLY: _undecided,
     TEST_ONLY: _test_only,
@@ -121,6 +133,8 @@ def _names_only(groups: Iterable[Sequence[Mapping[str, Any]]], say: Say) -> list
         _undecided: "Undecided (the interval excludes equality, Holm's p does not) against",
         _test_only: "Undecided (Holm's p is below 0.05, the interval reaches equality) against",
         _alike: "Could not be distinguished from",
+        _exploratory: "Compared as single trainings, which say nothing about other trainings of the "
+        "same mixes, with",
     }[say]
     measures: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for row in (row for group in groups for row in group):
@@ -139,9 +153,9 @@ def _names_only(groups: Iterable[Sequence[Mapping[str, Any]]], say: Say) -> list
 
 def _counts(rows: Sequence[Mapping[str, Any]]) -> str:
     prompts = _span(row["n_prompts"] for row in rows)
-    seeds = _span(row["n_seeds"] for row in rows)
-    prompts_counted = f"n = {prompts} prompts, " if prompts else ""
-    return f"{prompts_counted}{seeds} training seed{'' if seeds == '1' else 's'}"
+    prompts_counted = [f"n = {prompts} prompts"] if prompts else []
+    sides = list(dict.fromkeys(row["trainings"] for row in rows if row["trainings"]))
+    return ", ".join([*prompts_counted, *([f"trainings {' or '.join(sides)}"] if sides else [])])
 
 
 def _span(values: Iterable[int | None]) -> str:

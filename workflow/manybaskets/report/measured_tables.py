@@ -43,6 +43,8 @@ _COMPARISONS = pl.Schema(
         **dict.fromkeys(("rank_biserial", "share_above", "trimmed"), pl.Float64),
         "verdict": pl.String,
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
+        "trainings": pl.String,
+        "confirmatory": pl.Boolean,
         "method": pl.String,
     }
 )
@@ -118,7 +120,7 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
     `verdict` is that of `statistics.verdict`, as sentences and markers have it.
     """
     find = measure_lookup(lookup)
-    tested = compared.filter(pl.col("p").is_not_null())
+    tested = compared.filter(pl.col("p_holm").is_not_null())
     sizes = dict(tested.group_by("family").len().rows())
     rows = []
     for row in compared.iter_rows(named=True):
@@ -139,7 +141,7 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
 
 def comparisons_of_sources(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
     """`comparison_rows` of sources, on what they answered to the training prompts."""
-    return _by_source(comparison_rows(of_sources(compared), lookup)).drop("n_seeds")
+    return _by_source(comparison_rows(of_sources(compared), lookup)).drop("n_seeds", "trainings")
 
 
 def _by_source(table: pl.DataFrame) -> pl.DataFrame:

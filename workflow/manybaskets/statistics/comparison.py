@@ -20,7 +20,8 @@ from manybaskets.statistics.families import Group, check_attainable, correct, gr
 from manybaskets.statistics.rates import newcombe
 from manybaskets.statistics.sets import Spread, spread
 from manybaskets.statistics.signs import sign_flip_p
-from manybaskets.statistics.summary import limits, one_training, resampled_units
+from manybaskets.statistics.summary import limits, resampled_units
+from manybaskets.statistics.trainings import exploratory, sides, trained_once
 
 COMPARISONS_SCHEMA = pl.Schema(
     {
@@ -41,7 +42,9 @@ COMPARISONS_SCHEMA = pl.Schema(
         "trimmed": pl.Float64,  # mean difference without a tenth of the prompts at each end
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
-        "n_seeds": pl.Int64,  # the larger of the two; `vanilla` has only one run
+        "n_seeds": pl.Int64,  # of the side with fewer trainings; untuned models have none
+        "trainings": pl.String,  # of both sides, such as `3 and 1`; empty for sources
+        "confirmatory": pl.Boolean,  # false if a side was trained once: not in Holm's family
         "method": pl.String,
     }
 )
@@ -58,6 +61,7 @@ class _Tested:
     mix: Mean
     baseline: Mean
     binary: bool
+    remark: str
 
     @property
     def turned(self) -> bool:
@@ -172,14 +176,19 @@ def _of_prompts(
         line: dict[str, Any] = group.names(mix) | {
             "n_prompts": len(matched),
             "n_excluded": len(everything) - len(matched),
-            "n_seeds": _seeds(members[mix], members[group.baseline]),
-        }
+        } | sides(group.model, _runs(group, mix, cell_of))
         if len(matched):
             line |= effects(values[mix].mean(axis=0) - values[group.baseline].mean(axis=0))
         else:
             line["method"] = "no matched prompts"
         tests.append(
-            _Tested(line, means.get(mix, nothing), means.get(group.baseline, nothing), binary)
+            _Tested(
+                line,
+                means.get(mix, nothing),
+                means.get(group.baseline, nothing),
+                binary,
+                exploratory(trained_once(group.model, _runs(group, mix, cell_of))),
+            )
         )
     return tests
 
@@ -205,8 +214,7 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
         over = "prompts and seeds" if mean.seeds else "prompts"
-        runs = one_training(line)
-        line |= {"method": f"{method}; sign-flip test over {over}{runs}"} | ends
+        line |= {"method": f"{method}; sign-flip test over {over}{each.remark}"} | ends
 
 
 def _of_set(
@@ -221,23 +229,22 @@ def _of_set(
     line: dict[str, Any] = names | {
         "n_prompts": _both(mix.used, baseline.used, min),
         "n_excluded": _both(mix.excluded, baseline.excluded, max),
-        "n_seeds": _seeds(mix, baseline),
-    }
+    } | sides(group.model, _runs(group, mix_name, cell_of))
     if np.isnan(mix.full).any() or np.isnan(baseline.full).any():
         return line | {"method": "undefined on one of the sets"}
     difference = float(mix.full.mean() - baseline.full.mean())
     line["difference"] = difference
-    runs = one_training(line)
+    remark = exploratory(trained_once(group.model, _runs(group, mix_name, cell_of)))
     interval = spread(mix, baseline)
     p, number = swapped.get(tuple(names[key] for key in SWAP_KEY), (None, 0))
     test = f"swap test ({number} swaps)"
     if interval.units < 2:
         what = f"no interval: no common half-samples or prompts; {test if p else 'no test'}"
-        return line | {"p": p, "method": f"{what}{runs}"}
+        return line | {"p": p, "method": f"{what}{remark}"}
     low, high = t_interval(difference, interval.components, settings.confidence)
     if p is None:
         p, test = _t_test(difference, interval)
-    method = f"{interval.method}, t interval; {test}{runs}"
+    method = f"{interval.method}, t interval; {test}{remark}"
     return line | {"low": low, "high": high, "p": p, "method": method}
 
 
@@ -251,9 +258,11 @@ def _t_test(difference: float, interval: Spread) -> tuple[float, str]:
     return p, "every draw shows the same difference; p = 1 / (1 + draws)"
 
 
-def _seeds(mix: PromptCell | SetCell, baseline: PromptCell | SetCell) -> int:
-    """Training seeds of a comparison; the single run of `vanilla` does not lower the number."""
-    return max(len(mix.seeds), len(baseline.seeds))
+def _runs(
+    group: Group, mix: str, cell_of: Mapping[CellKey, PromptCell | SetCell]
+) -> dict[str, int]:
+    """Number of runs of a mix and of its baseline."""
+    return {name: len(cell_of[group.key(name)].seeds) for name in (mix, group.baseline)}
 
 
 def _both(first: int | None, second: int | None, choose) -> int | None:

@@ -115,13 +115,17 @@ def check_attainable(
 
 
 def correct(lines: list[dict[str, Any]]) -> None:
-    """Add Holm-corrected p within each family; comparisons without a p do not count."""
-    for family in sorted({line["family"] for line in lines}):
-        tested = [x for x in lines if x["family"] == family and x.get("p") is not None]
-        if tested:
-            corrected = holm([line["p"] for line in tested])
-            for line, p in zip(tested, corrected, strict=True):
-                line["p_holm"] = float(p)
+    """Add Holm-corrected p within each family.
+
+    Comparisons without a p do not count, nor do exploratory ones (with a side that was trained
+    once): they get no corrected p.
+    """
+    counted = [x for x in lines if x.get("p") is not None and x.get("confirmatory", True)]
+    for family in sorted({line["family"] for line in counted}):
+        tested = [line for line in counted if line["family"] == family]
+        corrected = holm([line["p"] for line in tested])
+        for line, p in zip(tested, corrected, strict=True):
+            line["p_holm"] = float(p)
 
 
 def sizes(made: Collection[Group]) -> dict[str, int]:

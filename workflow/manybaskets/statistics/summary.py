@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from manybaskets.config.evaluation import Statistics
-from manybaskets.names import VANILLA
-from manybaskets.records.measured import SOURCES
 from manybaskets.statistics.bootstrap import Mean, bca, mean_of
 from manybaskets.statistics.cells import KEY, PromptCell, SetCell, binary_measures, cells
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import t_interval
 from manybaskets.statistics.rates import wilson_of
 from manybaskets.statistics.sets import spread
+from manybaskets.statistics.trainings import one_training
 
 SUMMARY = pl.Schema(
     {
@@ -109,12 +107,6 @@ def _of_share(mean: Mean, line: dict[str, Any]) -> str:
 def resampled_units(mean: Mean) -> str:
     """Units that a bootstrap draws."""
     return "prompts and seeds" if mean.seeds else "prompts"
-
-
-def one_training(line: Mapping[str, Any]) -> str:
-    """Remark for a single training run; empty for sources and untuned models."""
-    untrained = line["model"] == SOURCES or line["mix"] == VANILLA
-    return "" if untrained or line["n_seeds"] > 1 else "; one training run"
 
 
 def limits(interval: tuple[float, float] | None) -> dict[str, Any]:

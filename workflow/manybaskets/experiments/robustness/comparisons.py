@@ -35,7 +35,7 @@ from manybaskets.statistics.crossed import CrossedMean, crossed_mean
 from manybaskets.statistics.families import check_attainable, correct
 from manybaskets.statistics.ordinal import Samples
 from manybaskets.statistics.rates import newcombe
-from manybaskets.statistics.summary import one_training
+from manybaskets.statistics.trainings import exploratory, sides, trained_once
 
 FAMILY, OTHER_JUDGES, WITHOUT_FLAGGED = "robustness", "other judges", "without flagged templates"
 EVERYONE = "all conditions"
@@ -51,6 +51,8 @@ ROBUSTNESS_COMPARISONS_SCHEMA = pl.Schema(
             ("epsilon_squared", "epsilon_squared_low", "epsilon_squared_high"), pl.Float64
         ),
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
+        "trainings": pl.String,  # of both sides, such as `3 and 1`
+        "confirmatory": pl.Boolean,  # false if a side was trained once: not in Holm's family
         "marks": pl.String,
         "method": pl.String,
     }
@@ -242,8 +244,9 @@ def _compare(
         ]
     means = matched.means(shared["target"])
     for mix, baseline in analysis.contrasts:
-        seeds = max(len(members[name].seeds) for name in (mix, baseline))
-        line = {**shared, "mix": mix, "baseline": baseline, "n_seeds": seeds}
+        runs = {name: len(members[name].seeds) for name in (mix, baseline)}
+        line = {**shared, "mix": mix, "baseline": baseline, **sides(shared["target"], runs)}
+        line["remark"] = exploratory(trained_once(shared["target"], runs))
         a, ends = ordinal.superiority(samples, mix, baseline, analysis.confidence)
         low, high = ends or (None, None)
         line |= {"superiority": a, "superiority_low": low, "superiority_high": high}
@@ -261,7 +264,9 @@ def _overall(
     if OUTCOMES[shared["outcome"]].share or len(members) < 2 or samples is None:
         return []
     effect = ordinal.epsilon_squared(samples, analysis.confidence)
-    line = {**shared, "mix": EVERYONE, "n_seeds": max(len(each.seeds) for each in members.values())}
+    runs = {mix: len(each.seeds) for mix, each in members.items()}
+    fewest = sides(shared["target"], runs)["n_seeds"]
+    line = {**shared, "mix": EVERYONE, "n_seeds": fewest}
     if effect is None:
         return [line | {"method": "all scores are equal"}]
     value, (low, high) = effect
@@ -291,10 +296,7 @@ def _test(
             # Widened for few trainings, an interval may exceed the possible range of a difference.
             widest = outcome.ends[1] - outcome.ends[0]
             interval = max(-widest, interval[0]), min(widest, interval[1])
-        runs = one_training(
-            {"model": line["target"], "mix": line["mix"], "n_seeds": line["n_seeds"]}
-        )
-        line |= {"difference": mean.value, "p": p, "method": f"{method}{runs}"}
+        line |= {"difference": mean.value, "p": p, "method": f"{method}{line.pop('remark')}"}
         line |= dict(zip(("low", "high"), interval or (None, None), strict=True))
 
 

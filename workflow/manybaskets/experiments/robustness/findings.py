@@ -29,10 +29,12 @@ from manybaskets.statistics.verdict import (
 )
 
 _ENOUGH_SEEDS = 3
+_SINGLE = "single trainings"
 _UNDECIDED = {
     INTERVAL_ONLY: "undecided (the interval excludes 0, Holm's correction does not)",
     TEST_ONLY: "undecided (Holm's p is below 0.05, the interval reaches 0)",
     NOT_DISTINGUISHED: "no significant difference",
+    _SINGLE: "compared as single trainings, not as mixes",
 }
 _ON = {
     DIRECT: "On direct requests",
@@ -119,10 +121,11 @@ def _differences(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:
         on = f"{_ON.get(prompt_set, f'On `{prompt_set}`')}{of}"
         members = group.to_dicts()
         by_verdict = {
-            name: [row for row in members if _verdict(row) == name]
+            name: [row for row in members if row["confirmatory"] and _verdict(row) == name]
             for name in (DIFFERENT, INTERVAL_ONLY, TEST_ONLY, NOT_DISTINGUISHED)
         }
         significant = by_verdict[DIFFERENT]
+        by_verdict[_SINGLE] = [row for row in members if not row["confirmatory"]]
         clauses = []
         for baseline in dict.fromkeys(row["baseline"] for row in significant):
             against = [row for row in significant if row["baseline"] == baseline]
@@ -174,14 +177,16 @@ def _size(row: Mapping[str, Any], analysis: Analysis, signed: bool = False) -> s
     if low is None:
         return f"{rounded_alike([value])[0]}{unit}"
     numbers = rounded_alike([value, low, high])
+    interval = f"{numbers[0]}{unit} ({_level(analysis)} {numbers[1]} to {numbers[2]}"
+    if row["p_holm"] is None:
+        return f"{interval}, not tested)"
     p = p_value(row["p_holm"], decimals=3)
     p = f"< {p[1:]}" if p.startswith("<") else f"= {p}"
-    return f"{numbers[0]}{unit} ({_level(analysis)} {numbers[1]} to {numbers[2]}, Holm p {p})"
+    return f"{interval}, Holm p {p})"
 
 
 def _n(row: Mapping[str, Any]) -> str:
-    seeds = f"{row['n_seeds']} training seed{'' if row['n_seeds'] == 1 else 's'}"
-    return f"{row['n_prompts']} prompts, {seeds}"
+    return f"{row['n_prompts']} prompts, trainings {row['trainings']}"
 
 
 def _several_against_one(compared: pl.DataFrame, analysis: Analysis) -> Iterator[str]:

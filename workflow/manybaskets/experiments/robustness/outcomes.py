@@ -24,7 +24,7 @@ from manybaskets.records.measured import in_order
 from manybaskets.statistics import crossed
 from manybaskets.statistics.crossed import CrossedMean, crossed_mean
 from manybaskets.statistics.rates import wilson
-from manybaskets.statistics.summary import one_training
+from manybaskets.statistics.trainings import one_training
 
 REFUSED = 1.0  # score of a full refusal
 SUMMARY = pl.Schema(

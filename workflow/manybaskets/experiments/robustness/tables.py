@@ -109,7 +109,7 @@ def _conditions(summary: pl.DataFrame, context: RobustnessContext) -> pl.DataFra
 )
 def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
     """One row per family, outcome and pair; the effect size over all conditions in separate rows."""
-    tested = compared.filter(pl.col("p").is_not_null())
+    tested = compared.filter(pl.col("p_holm").is_not_null())
     sizes = dict(tested.group_by("family").len().rows())
     labels = [label(*row) for row in compared.select("outcome", "prompt_set").rows()]
     units = [OUTCOMES[outcome].unit for outcome in compared["outcome"]]
@@ -126,7 +126,8 @@ def comparisons(compared: pl.DataFrame, context: Any = None) -> pl.DataFrame:
         for end in ("", "_low", "_high")
     ]
     columns = ["family", "family_size", *_WHO, "label", "judge", "mix", "baseline", "value", "low",
-               "high", "unit", "p", "p_holm", "verdict", *effects, *_COUNTS, "marks", "method"]  # fmt: skip
+               "high", "unit", "p", "p_holm", "verdict", *effects, *_COUNTS,
+               "trainings", "marks", "method"]  # fmt: skip
     return _some(_marked(rows), columns)
 
 
