@@ -64,13 +64,14 @@ def test_sums_that_differ_by_rounding_alone_are_ties(scale: float) -> None:
     assert only(compare(pl.concat([scaled, base]), family("a"), USUAL, 1))["p"] == exact["p"]
 
 
-def test_only_matched_prompts_are_compared() -> None:
-    mix = np.array([[1.0, 2.0, np.nan, 40.0, 5.0], [1.0, 2.0, 3.0, np.nan, 5.0]])
-    base = np.array([[0.0, np.nan, 9.0, 9.0, 1.0]])
+def test_a_missing_value_removes_itself_and_not_its_prompt() -> None:
+    """Runs and prompts without noise: every value that is there agrees with the difference."""
+    mix = np.array([[1.0, 2.0, np.nan, 40.0, 5.0], [2.0, 3.0, 10.0, np.nan, 6.0]])
+    base = np.array([[0.0, np.nan, 8.0, 39.0, 4.0]])
     rows = pl.concat([prompt_rows(mix, "a"), prompt_rows(base, "vanilla", seeds=[0])])
     line = only(compare(rows, family("a", baseline="vanilla"), QUICK, 1))
-    assert line["difference"] == pytest.approx((1.0 + 4.0) / 2)
-    assert (line["n_prompts"], line["n_excluded"], line["n_seeds"]) == (2, 3, 2)
+    assert line["difference"] == pytest.approx(1.5)
+    assert (line["n_prompts"], line["n_excluded"], line["n_missing"]) == (4, 1, 2)
 
 
 def test_the_interval_of_a_minus_b_mirrors_that_of_b_minus_a() -> None:
@@ -134,15 +135,14 @@ def test_half_samples_stay_paired_where_one_is_undefined() -> None:
     assert line["high"] - line["low"] == pytest.approx(0.0, abs=1e-9)
 
 
-def test_a_prompt_counts_where_every_condition_of_the_family_has_a_value() -> None:
+def test_a_prompt_counts_where_both_sides_have_a_value() -> None:
     base, a, b = np.zeros(6), np.arange(6.0), np.arange(6.0) * 2
     a[0], b[5] = np.nan, np.nan
     rows = pl.concat([prompt_rows(x, n) for x, n in ((base, "base"), (a, "a"), (b, "b"))])
     found = compare(rows, family("a", "b"), QUICK, 1)
-    assert found["n_prompts"].to_list() == [4, 4] and found["n_excluded"].to_list() == [2, 2]
-    assert found["difference"].to_list() == pytest.approx([2.5, 5.0])
+    assert found["n_prompts"].to_list() == [5, 5] and found["n_excluded"].to_list() == [1, 1]
     alone = only(compare(rows, family("a"), QUICK, 1))
-    assert (alone["n_prompts"], alone["difference"]) == (5, 3.0)
+    assert alone["difference"] == found["difference"][0]  # the same in every family
 
 
 def test_swap_tests_stand_where_they_are_and_t_tests_elsewhere() -> None:

@@ -39,15 +39,17 @@ def test_summary_of_one_seed_is_the_bootstrap_of_the_mean() -> None:
     assert line["seed_sd"] is None and "one training run" in line["method"]
 
 
-def test_prompts_without_a_value_in_every_seed_are_excluded_and_counted() -> None:
-    values = np.array([[1.0, 2.0, np.nan, 9.0], [3.0, 4.0, 5.0, np.nan]])
+def test_a_missing_value_removes_itself_and_is_counted() -> None:
+    nan = np.nan
+    values = np.array([[1.0, 2.0, nan, 9.0, nan], [3.0, 4.0, 5.0, nan, nan]])
     line = only(summarise(prompt_rows(values, "a"), QUICK, 1))
-    assert line["estimate"] == pytest.approx(2.5)
-    assert (line["n_prompts"], line["n_excluded"], line["n_seeds"]) == (2, 2, 2)
-    assert line["seed_sd"] == pytest.approx(np.std([1.5, 3.5], ddof=1))
+    # The second seed is 2 above the first on their common prompts: 1 2 3 9 and 3 4 5 11.
+    assert line["estimate"] == pytest.approx((3.75 + 5.75) / 2)
+    assert (line["n_prompts"], line["n_excluded"], line["n_missing"]) == (4, 1, 2)
+    assert line["seed_sd"] == pytest.approx(np.std([1.0, 3.0], ddof=1))
     nothing = only(summarise(prompt_rows(values * np.nan, "a"), QUICK, 1))
     assert nothing["estimate"] is None and nothing["low"] is None
-    assert (nothing["n_prompts"], nothing["n_excluded"]) == (0, 4)
+    assert (nothing["n_prompts"], nothing["n_excluded"]) == (0, 5)
 
 
 def test_seeds_widen_the_interval() -> None:
@@ -115,7 +117,7 @@ def test_nothing_varies_and_nothing_warns() -> None:
         found = compare(rows, families, QUICK, 1)
     assert summary.height == 8
     rest = found.filter((pl.col("family") == "rest") & (pl.col("measure") == "m"))
-    assert rest["p"].to_list() == [None, None] and rest["n_prompts"].to_list() == [0, 0]
+    assert rest["p"].to_list() == [1.0, None] and rest["n_prompts"].to_list() == [20, 0]
     found = pl.concat([found.filter(pl.col("family") == "main"), found.filter(mix="d")])
     p = {(x["measure"], x["mix"]): (x["p"], x["effect"]) for x in found.iter_rows(named=True)}
     assert p["m", "a"] == p["s", "a"] == p["m", "c"] == (1.0, None)
@@ -183,17 +185,19 @@ def test_prompts_with_the_same_text_are_one_cluster() -> None:
 def test_medians_seeds_and_distributions_stand_beside_the_means() -> None:
     values = np.random.default_rng(21).gamma(2.0, size=(3, 40))
     values[1, 7] = np.nan
-    kept = np.delete(values, 7, axis=1)
+    prompts = values.mean(axis=0)
+    prompts[7] = values[[0, 2], 7].mean()
     rows = pl.concat([prompt_rows(values, "a"), set_rows([1.0, 3.0], np.ones((2, 20)), "a")])
     summary = summarise(rows, QUICK, 1).sort("measure")
-    assert summary["median"].to_list() == [pytest.approx(np.median(kept.mean(axis=0))), None]
+    assert summary["median"].to_list() == [pytest.approx(np.median(prompts)), None]
     seeds = seed_values(rows)
     assert seeds.schema == SEEDS
-    assert seeds["value"].to_list() == pytest.approx([*kept.mean(axis=1), 1.0, 3.0])
+    assert seeds["value"].to_list()[::2][:2] == pytest.approx(values.mean(axis=1)[[0, 2]], abs=0.1)
+    assert seeds["value"].to_list()[3:] == [1.0, 3.0]
     assert seeds.filter(measure="m")["value"].mean() == pytest.approx(summary["estimate"][0])
     spread = prompt_quantiles(rows)
     assert spread.schema == DISTRIBUTIONS and spread["measure"].unique().to_list() == ["m"]
-    expected = np.quantile(kept.ravel(), spread["quantile"].to_numpy())
+    expected = np.nanquantile(values, spread["quantile"].to_numpy())
     assert spread["value"].to_numpy() == pytest.approx(expected) and spread.height == 9
     empty = prompt_rows(values * np.nan, "a")
     assert seed_values(empty)["value"].to_list() == [None] * 3

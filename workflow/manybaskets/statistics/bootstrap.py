@@ -17,11 +17,16 @@ _ROUNDING = 1e-12
 
 @dataclass(frozen=True)
 class Seeds:
-    """Variance that training seeds add to a mean, with its degrees of freedom."""
+    """Variance that training seeds add to a mean, with its degrees of freedom.
+
+    `pooled` are the degrees of freedom of all conditions that the variance was estimated from; a
+    difference has no more (`moderation.Prior`).
+    """
 
     conditions: tuple[tuple[str, ...], ...]
     variance: float
     degrees: float
+    pooled: float = float("inf")
 
 
 @dataclass(frozen=True)
@@ -55,12 +60,17 @@ def mean_of(sums: np.ndarray, sizes: np.ndarray, condition: tuple[str, ...]) -> 
 def difference_of(first: Mean, second: Mean) -> Mean:
     """The mean of paired differences; the trainings of both conditions are independent."""
     found = [each.seeds for each in (first, second) if each.seeds]
-    seeds = None
-    if found:
-        component = total([VarianceComponent(each.variance, each.degrees) for each in found])
-        conditions = tuple(name for each in found for name in each.conditions)
-        seeds = Seeds(conditions, component.variance, component.degrees)
-    return Mean(first.sums - second.sums, first.sizes, seeds)
+    return Mean(first.sums - second.sums, first.sizes, together(found))
+
+
+def together(seeds: Sequence[Seeds]) -> Seeds | None:
+    """The variance that the trainings of several conditions add to their sum or difference."""
+    if not seeds:
+        return None
+    component = total([VarianceComponent(each.variance, each.degrees) for each in seeds])
+    conditions = tuple(name for each in seeds for name in each.conditions)
+    pooled = min(each.pooled for each in seeds)
+    return Seeds(conditions, component.variance, min(component.degrees, pooled), pooled)
 
 
 def weights(clusters: int, resamples: int, seed: int) -> Iterator[np.ndarray]:

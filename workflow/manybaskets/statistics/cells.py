@@ -10,6 +10,7 @@ import polars as pl
 from manybaskets.errors import UserError
 from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
 from manybaskets.statistics.clusters import cluster_of
+from manybaskets.statistics.incomplete import completed
 
 CellKey = tuple[str, str, str, str]  # measure, model, mix, prompt set
 KEY = ["measure", "model", "mix", "prompt_set"]
@@ -28,14 +29,17 @@ class PromptCell:
     values: np.ndarray
 
     @property
-    def valid(self) -> np.ndarray:
-        """Mask of prompts with a value in every seed."""
-        return ~np.isnan(self.values).any(axis=0)
+    def measured(self) -> np.ndarray:
+        """Mask of prompts with a value in any seed."""
+        return ~np.isnan(self.values).all(axis=0)
 
-    def at(self, prompts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Clusters and values of the given prompt codes."""
-        place = np.searchsorted(self.prompts, prompts)
-        return self.clusters[place], self.values[:, place]
+    def table(self) -> np.ndarray:
+        """`[seed, measured prompt]`, completed (`incomplete.completed`); NaN for an empty seed."""
+        values = self.values[:, self.measured]
+        runs = ~np.isnan(values).all(axis=1)
+        result = np.full(values.shape, np.nan)
+        result[runs] = completed(values[runs])
+        return result
 
 
 @dataclass

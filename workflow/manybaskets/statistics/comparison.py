@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
 import polars as pl
 
 from manybaskets.config.evaluation import Comparison, Statistics
-from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
+from manybaskets.statistics.bootstrap import Mean, Seeds, bca, difference_of
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, binary_measures, cells
-from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import t_interval, t_p
+from manybaskets.statistics.conditions import Conditions, conditions_of
 from manybaskets.statistics.effects import effects
 from manybaskets.statistics.families import Group, check_attainable, correct, groups, sizes
 from manybaskets.statistics.rates import newcombe
-from manybaskets.statistics.sets import Spread, spread
+from manybaskets.statistics.sets import Spread, set_trainings_of, spread
 from manybaskets.statistics.signs import sign_flip_p
 from manybaskets.statistics.summary import limits, resampled_units
 from manybaskets.statistics.trainings import exploratory, sides, trained_once
@@ -42,6 +41,7 @@ COMPARISONS_SCHEMA = pl.Schema(
         "trimmed": pl.Float64,  # mean difference without a tenth of the prompts at each end
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
+        "n_missing": pl.Int64,  # values of single runs, on the prompts that count
         "n_seeds": pl.Int64,  # of the side with fewer trainings; untuned models have none
         "trainings": pl.String,  # of both sides, such as `3 and 1`; empty for sources
         "confirmatory": pl.Boolean,  # false if a side was trained once: not in Holm's family
@@ -81,12 +81,12 @@ def compare(
     seed: int,
     swaps: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Compare mixes with their baselines on matched prompts; rows in any order.
+    """Compare mixes with their baselines, paired by prompts; rows in any order.
 
-    Per-prompt measures: mean of the differences on the prompts with a value in every condition of
-    the family and in every seed; BCa bootstrap interval over clusters (the same for both) and seeds
-    (independent: different trainings); p of a sign-flip test over the same; effect sizes
-    (`effects.effects`). Set-level measures: differences on the same half-samples, or without the
+    Per-prompt measures: mean of the paired differences, in which a missing value removes itself and
+    not its prompt (`incomplete.completed`); BCa bootstrap interval over clusters (the same for
+    both) and seeds (independent: different trainings, with a variance moderated over all conditions
+    of the study); p of a sign-flip test over the same; effect sizes (`effects.effects`). Set-level measures: differences on the same half-samples, or without the
     same prompt, and the seed variances of both give a t interval; p of a swap test if there is one,
     otherwise of a t test. A difference in units of its standard error is not an effect size, so
     set-level measures have none.
@@ -112,12 +112,19 @@ def compare(
     binary = binary_measures(cell_of)
     lines: list[dict[str, Any]] = []
     tested: list[_Tested] = []
+    conditions: dict[CellKey, Conditions] = {}
     for group in family_groups:
         if isinstance(cell_of[group.members[0]], PromptCell):
-            tested += _of_prompts(group, cell_of, group.measure in binary)
+            key = group.key("")
+            if key not in conditions:
+                conditions[key] = conditions_of(cell_of, key)
+            tested += _of_prompts(group, cell_of, conditions[key], group.measure in binary)
             lines += [each.line for each in tested[-len(group.mixes) :]]
         else:
-            lines += [_of_set(group, mix, cell_of, settings, swapped) for mix in group.mixes]
+            trained = set_trainings_of(cell_of, group.key(""))
+            lines += [
+                _of_set(group, mix, cell_of, trained, settings, swapped) for mix in group.mixes
+            ]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
     correct(lines)
     return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
@@ -156,40 +163,30 @@ def _check(
 
 
 def _of_prompts(
-    group: Group, cell_of: Mapping[CellKey, PromptCell | SetCell], binary: bool
+    group: Group,
+    cell_of: Mapping[CellKey, PromptCell | SetCell],
+    conditions: Conditions,
+    binary: bool,
 ) -> list[_Tested]:
-    """Comparisons of a group on the prompts that all members have, without interval and p."""
-    members = {key[2]: cell_of[key] for key in group.members}
-    everything = reduce(np.union1d, [cell.prompts for cell in members.values()])
-    matched = reduce(np.intersect1d, [cell.prompts[cell.valid] for cell in members.values()])
-    clusters, _ = members[group.baseline].at(matched)
-    sizes = cluster_sums(clusters, np.ones(len(matched)))
-    values = {mix: cell.at(matched)[1] for mix, cell in members.items()}
-    means = {
-        mix: mean_of(cluster_sums(clusters, each), sizes, (group.model, mix))
-        for mix, each in values.items()
-        if len(matched)
-    }
+    """Comparisons of a group, without interval and p."""
     nothing = Mean(np.zeros(0), np.zeros(0))
     tests = []
     for mix in group.mixes:
+        first, second = conditions.pair(mix, group.baseline)
+        runs = _runs(group, mix, cell_of)
         line: dict[str, Any] = group.names(mix) | {
-            "n_prompts": len(matched),
-            "n_excluded": len(everything) - len(matched),
-        } | sides(group.model, _runs(group, mix, cell_of))
-        if len(matched):
-            line |= effects(values[mix].mean(axis=0) - values[group.baseline].mean(axis=0))
+            "n_prompts": len(first),
+            "n_excluded": conditions.prompts - len(first),
+            "n_missing": conditions.missing(mix, group.baseline),
+        }
+        line |= sides(group.model, runs)
+        pair = [conditions.means.get(name, nothing) for name in (mix, group.baseline)]
+        if len(first) and all(len(mean.sizes) for mean in pair):
+            line |= effects(first - second)
         else:
-            line["method"] = "no matched prompts"
-        tests.append(
-            _Tested(
-                line,
-                means.get(mix, nothing),
-                means.get(group.baseline, nothing),
-                binary,
-                exploratory(trained_once(group.model, _runs(group, mix, cell_of))),
-            )
-        )
+            pair = [nothing, nothing]
+            line["method"] = "no prompt with a value on both sides"
+        tests.append(_Tested(line, *pair, binary, exploratory(trained_once(group.model, runs))))
     return tests
 
 
@@ -221,21 +218,27 @@ def _of_set(
     group: Group,
     mix_name: str,
     cell_of: Mapping[CellKey, PromptCell | SetCell],
+    trained: Mapping[str, Seeds | None],
     settings: Statistics,
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
 ) -> dict[str, Any]:
     mix, baseline = cell_of[group.key(mix_name)], cell_of[group.key(group.baseline)]
     names = group.names(mix_name)
-    line: dict[str, Any] = names | {
-        "n_prompts": _both(mix.used, baseline.used, min),
-        "n_excluded": _both(mix.excluded, baseline.excluded, max),
-    } | sides(group.model, _runs(group, mix_name, cell_of))
+    line: dict[str, Any] = (
+        names
+        | {
+            "n_prompts": _both(mix.used, baseline.used, min),
+            "n_excluded": _both(mix.excluded, baseline.excluded, max),
+        }
+        | sides(group.model, _runs(group, mix_name, cell_of))
+    )
     if np.isnan(mix.full).any() or np.isnan(baseline.full).any():
         return line | {"method": "undefined on one of the sets"}
     difference = float(mix.full.mean() - baseline.full.mean())
     line["difference"] = difference
     remark = exploratory(trained_once(group.model, _runs(group, mix_name, cell_of)))
-    interval = spread(mix, baseline)
+    seeds = [trained.get(name) for name in (mix_name, group.baseline)]
+    interval = spread(mix, baseline, seeds)
     p, number = swapped.get(tuple(names[key] for key in SWAP_KEY), (None, 0))
     test = f"swap test ({number} swaps)"
     if interval.units < 2:

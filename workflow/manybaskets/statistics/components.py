@@ -26,10 +26,9 @@ def influences(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> float:
     """Variance of the mean over seeds due to training alone; 0 for one seed.
 
-    s² / S of the seeds' values, minus the contribution of chance in single answers, which the
-    spread over prompts already contains: Σ (moves of a seed − their mean over seeds)² / S (S − 1).
-    Negative results are 0. Source: the components of a two-way layout, e.g. Searle, Casella &
-    McCulloch 1992, chapter 4.
+    s² / S of the seeds' values, minus the contribution of chance in single answers
+    (`answer_variance`), which the spread over prompts already contains. Negative results are 0.
+    Source: the components of a two-way layout, e.g. Searle, Casella & McCulloch 1992, chapter 4.
 
     Args:
         per_seed: value of each seed.
@@ -39,8 +38,22 @@ def seed_variance(per_seed: np.ndarray, moved: np.ndarray, scale: float) -> floa
     seeds = len(per_seed)
     if seeds == 1:
         return 0.0
-    alone = scale * float(((moved - moved.mean(axis=0)) ** 2).sum()) / (seeds * (seeds - 1))
-    return max(0.0, float(np.var(per_seed, ddof=1)) / seeds - alone)
+    alone = answer_variance(moved, scale)
+    return max(0.0, (float(np.var(per_seed, ddof=1)) - alone) / seeds)
+
+
+def answer_variance(moved: np.ndarray, scale: float) -> float:
+    """Variance of one seed's value by chance in single answers; NaN for one seed.
+
+    Σ (moves of a seed − their mean over seeds)² / (S − 1).
+
+    Args:
+        moved, scale: as for `seed_variance`.
+    """
+    seeds = len(moved)
+    if seeds == 1:
+        return float("nan")
+    return scale * float(((moved - moved.mean(axis=0)) ** 2).sum()) / (seeds - 1)
 
 
 @dataclass(frozen=True)

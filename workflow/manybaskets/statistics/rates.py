@@ -38,7 +38,7 @@ def wilson_of(mean: Mean, answers: int, confidence: float) -> tuple[float, float
     number = independent_clusters(mean.sizes)
     if not 0 < share < 1 or clusters < 2:
         return wilson(min(max(share, 0.0), 1.0), number, z)
-    if answers == clusters:
+    if answers == clusters and not mean.seeds:
         return wilson(share, answers, z)
     within = float((influences(mean.sums, mean.sizes) ** 2).sum()) * clusters / (clusters - 1)
     components = [VarianceComponent(within, np.inf)]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from manybaskets.records.measured import GROUP_DRAWS, GROUPS, PARTITION_DRAWS
-from manybaskets.statistics.cells import SetCell
+from manybaskets.statistics.bootstrap import Seeds, together
+from manybaskets.statistics.cells import CellKey, SetCell
 from manybaskets.statistics.clusters import cluster_sums
-from manybaskets.statistics.components import VarianceComponent, seed_variance, total
+from manybaskets.statistics.components import VarianceComponent, answer_variance
+from manybaskets.statistics.moderation import Trainings, training_components
+from manybaskets.statistics.trainings import trainings
 
 HALVES, JACKKNIFE = "half-samples of prompts", "jackknife over prompts"
 GROUPED = "jackknife over groups of prompts, with their pairs"
@@ -66,20 +69,23 @@ class _Moves:
         below = (1 + share) ** 2 / self.degrees + share**2 / self.pair_degrees
         return VarianceComponent(units * (1 - share), 1 / below)
 
-    def trainings(self, place: int, full: np.ndarray) -> VarianceComponent:
-        """Variance of one cell's mean over seeds due to training alone."""
+    def answers(self, place: int) -> float:
+        """Variance of one seed's value of a cell by chance in single answers; NaN for one seed."""
         moved = self.moved[place] - self.moved[place].mean(axis=0)
         pairs = self.pairs[place] - self.pairs[place].mean(axis=0) if self.pairs else None
         plain = self.scale * float((moved**2).sum())
         shrunk = self.component(moved, pairs).variance / plain if plain > 0 else 1.0
-        return VarianceComponent(seed_variance(full, moved, self.scale * shrunk), len(full) - 1)
+        return answer_variance(moved, self.scale * shrunk)
 
 
-def spread(first: SetCell, second: SetCell | None = None) -> Spread:
+def spread(
+    first: SetCell,
+    second: SetCell | None = None,
+    seeds: Sequence[Seeds | None] | None = None,
+) -> Spread:
     """The variance of a set-level value, or of the difference between two.
 
-    A difference leaves the same prompts out of both. The trainings add their own variance
-    (`components.seed_variance`).
+    A difference leaves the same prompts out of both. The trainings add their own variance.
 
     Half-samples: the variance of the draws is that of the value, as in a delete-half jackknife;
     their level is not used, because it depends on the number of prompts.
@@ -96,6 +102,10 @@ def spread(first: SetCell, second: SetCell | None = None) -> Spread:
     Source: Efron & Tibshirani 1993, chapters 11 and 12; Shao & Wu 1989 for the half-samples; Efron
     & Stein 1981 for J and Q; the fraction, which cannot be negative, in place of their J − Q is the
     project's own.
+
+    Args:
+        seeds: variance of each cell's value between trainings, from `set_trainings`; that of the
+            cell alone unless given.
     """
     cells = [first] if second is None else [first, second]
     moves = _moves(cells)
@@ -104,11 +114,55 @@ def spread(first: SetCell, second: SetCell | None = None) -> Spread:
     prompts = moves.component(_contrast(moves.moved), _contrast(moves.pairs))
     limits = [cell.used for cell in cells if cell.used is not None and moves.method != JACKKNIFE]
     prompts = VarianceComponent(prompts.variance, min([prompts.degrees, *(n - 1 for n in limits)]))
-    trainings = [
-        moves.trainings(place, cell.full) for place, cell in enumerate(cells) if len(cell.seeds) > 1
-    ]
-    components = (prompts, total(trainings)) if trainings else (prompts,)
+    if seeds is None:
+        seeds = [_alone(cell, moves.answers(place)) for place, cell in enumerate(cells)]
+    whole = together([each for each in seeds if each is not None])
+    components = (prompts,)
+    if whole is not None:
+        components = (prompts, VarianceComponent(whole.variance, whole.degrees))
     return Spread(moves.method, moves.degrees + 1, components)
+
+
+def _alone(cell: SetCell, answers: float) -> Seeds | None:
+    """Variance of a cell's value between its own trainings; None for one."""
+    (component,) = training_components([Trainings(cell.full, answers)])
+    return None if component is None else Seeds((), component.variance, component.degrees)
+
+
+def set_trainings(cells: Mapping[str, SetCell]) -> dict[str, Seeds | None]:
+    """Variance of every condition's value between trainings, moderated over the conditions.
+
+    Args:
+        cells: the trained conditions of one measure, target and prompt set. Conditions whose value
+            is undefined do not count.
+
+    Returns:
+        By condition; None if no condition was trained twice, or the value is undefined.
+    """
+    defined = [mix for mix, cell in cells.items() if not np.isnan(cell.full).any()]
+    runs = []
+    for mix in defined:
+        moves = _moves([cells[mix]])
+        answers = moves.answers(0) if moves.degrees > 0 else float("nan")
+        runs.append(Trainings(cells[mix].full, answers))
+    pooled = float(sum(len(each.values) - 1 for each in runs))
+    seeds: dict[str, Seeds | None] = dict.fromkeys(cells)
+    for mix, component in zip(defined, training_components(runs), strict=True):
+        if component is not None:
+            seeds[mix] = Seeds(((mix,),), component.variance, component.degrees, pooled)
+    return seeds
+
+
+def set_trainings_of(cell_of: Mapping[CellKey, object], key: CellKey) -> dict[str, Seeds | None]:
+    """`set_trainings` of all conditions with the measure, target and prompt set of a cell."""
+    measure, model, _, prompt_set = key
+    members = {
+        other[2]: cell
+        for other, cell in cell_of.items()
+        if (other[0], other[1], other[3]) == (measure, model, prompt_set)
+        and trainings(model, other[2], 1) is not None
+    }
+    return set_trainings(members)
 
 
 def _contrast(moved: Sequence[np.ndarray]) -> np.ndarray | None:

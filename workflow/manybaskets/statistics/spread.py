@@ -33,7 +33,8 @@ _QUANTILES = (0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99)
 def seed_values(rows: pl.DataFrame) -> pl.DataFrame:
     """The value of every training seed; their mean is the estimate.
 
-    For per-prompt measures, the mean over the prompts with a value in every seed.
+    For per-prompt measures, the mean over the prompts with a value in any seed; a missing value
+    removes itself and not its prompt.
 
     Args:
         rows: of the schema `records.MEASURED`.
@@ -45,8 +46,8 @@ def seed_values(rows: pl.DataFrame) -> pl.DataFrame:
     for key, cell in sorted(cells(rows).items(), key=lambda item: item[0]):
         if not isinstance(cell, PromptCell):
             values = cell.full
-        elif cell.valid.any():
-            values = cell.values[:, cell.valid].mean(axis=1)
+        elif cell.measured.any():
+            values = cell.table().mean(axis=1)
         else:
             values = np.full(len(cell.seeds), np.nan)
         lines += [(*key, seed, float(v)) for seed, v in zip(cell.seeds, values, strict=True)]
@@ -65,7 +66,7 @@ def prompt_quantiles(rows: pl.DataFrame) -> pl.DataFrame:
     """
     lines = []
     for key, cell in sorted(cells(rows).items(), key=lambda item: item[0]):
-        if isinstance(cell, PromptCell) and cell.valid.any():
-            values = np.quantile(cell.values[:, cell.valid], _QUANTILES)
+        if isinstance(cell, PromptCell) and cell.measured.any():
+            values = np.nanquantile(cell.values, _QUANTILES)
             lines += [(*key, q, float(v)) for q, v in zip(_QUANTILES, values, strict=True)]
     return pl.DataFrame(lines, schema=DISTRIBUTIONS, orient="row")

@@ -11,7 +11,7 @@ from manybaskets.records.measured import SOURCES
 
 def trainings(model: str, mix: str, seeds: int) -> int | None:
     """Number of trainings of a condition; None for sources and untuned models, which have none."""
-    return None if SOURCES == model or mix == VANILLA else seeds
+    return None if model == SOURCES or mix == VANILLA else seeds
 
 
 def trained_once(model: str, seeds: Mapping[str, int]) -> list[str]:

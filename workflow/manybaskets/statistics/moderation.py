@@ -1,0 +1,169 @@
+"""Variances between trainings, moderated over the conditions of a study.
+
+Three trainings tell little about how trainings of a mix differ: two degrees of freedom. The
+conditions of a study were trained alike, so their variances inform each other: each is drawn
+towards a common value as far as the conditions agree. Source: Smyth 2004, "Linear models and
+empirical Bayes methods for assessing differential expression in microarray experiments"; Phipson
+et al. 2016, Annals of Applied Statistics 10(2), for a common value without heterogeneity.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from manybaskets.statistics.components import VarianceComponent
+
+_NEWTON_STEPS = 50
+_STANDS_OUT = 0.1  # p of the F test
+_SMALLEST = 1e-5  # of the median; a variance of 0 would have no logarithm
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What the conditions of a study have in common: variances are scaled inverse χ².
+
+    Args:
+        variance: their common value s₀².
+        degrees: of freedom d₀ that the common value counts for; infinite where nothing shows that
+            the conditions differ.
+        pooled: degrees of freedom of all conditions together; no estimate counts for more.
+    """
+
+    variance: float
+    degrees: float
+    pooled: float
+
+    def moderated(self, variance: float = 0.0, degrees: float = 0) -> VarianceComponent:
+        """A condition's variance drawn towards the common one, with its degrees of freedom.
+
+        (d₀ s₀² + d s²) / (d₀ + d) on d₀ + d degrees, at most the pooled ones. Without degrees (one
+        training), the common variance itself.
+        """
+        if np.isinf(self.degrees):
+            return VarianceComponent(self.variance, self.pooled)
+        total = self.degrees + degrees
+        value = (self.degrees * self.variance + degrees * variance) / total
+        return VarianceComponent(float(value), float(min(total, self.pooled)))
+
+
+def fit_prior(variances: Sequence[float], degrees: Sequence[float]) -> Prior | None:
+    """Estimate the prior from the variances of conditions; None for conditions without degrees.
+
+    Moments of z = log s² − ψ(d/2) + log(d/2): their variance minus the mean of ψ′(d/2) is ψ′(d₀/2),
+    and their mean gives s₀². Where that variance is not above what chance alone gives, d₀ is
+    infinite and s₀² the pooled variance.
+
+    Args:
+        variances: of each condition.
+        degrees: of freedom of each; conditions with 0 do not count.
+    """
+    from scipy.special import digamma, polygamma
+
+    s2, d = (np.asarray(each, dtype=float) for each in (variances, degrees))
+    s2, d = s2[d > 0], d[d > 0]
+    if not len(s2):
+        return None
+    pooled = float(d.sum())
+    mean = float((d * s2).sum() / pooled)
+    if mean == 0.0 or len(s2) == 1:
+        return Prior(mean, np.inf, pooled)
+    s2 = np.maximum(s2, _SMALLEST * (float(np.median(s2)) or mean))
+    z = np.log(s2) - digamma(d / 2) + np.log(d / 2)
+    beyond_chance = float(np.var(z, ddof=1) - polygamma(1, d / 2).mean())
+    if beyond_chance <= 0:
+        return Prior(mean, np.inf, pooled)
+    d0 = 2 * inverse_trigamma(beyond_chance)
+    variance = float(np.exp(z.mean() + digamma(d0 / 2) - np.log(d0 / 2)))
+    return Prior(variance, d0, pooled)
+
+
+def inverse_trigamma(value: float) -> float:
+    """The x > 0 with ψ′(x) = `value` > 0, by Newton's method on 1 / ψ′. Source: Smyth 2004."""
+    from scipy.special import polygamma
+
+    x = 0.5 + 1 / value
+    for _ in range(_NEWTON_STEPS):
+        trigamma = float(polygamma(1, x))
+        step = trigamma * (1 - trigamma / value) / float(polygamma(2, x))
+        x += step
+        if -step / x < 1e-12:
+            break
+    return x
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """The runs of a condition: the value of each, and its variance by chance in single answers.
+
+    `answers` is NaN for one run.
+    """
+
+    values: np.ndarray
+    answers: float
+
+
+def training_components(trainings: Sequence[Trainings]) -> list[VarianceComponent | None]:
+    """Variance of each condition's mean due to training alone, moderated over the conditions.
+
+    The mean square of the runs' values contains training and chance in single answers. It is
+    moderated as a whole, then the latter, which is well known and part of the spread over prompts,
+    is subtracted; negative results are 0. A condition with one run has the common variance of the
+    others.
+
+    Args:
+        trainings: all trained conditions of one measure, target and prompt set.
+
+    Returns:
+        In the same order; None where no condition was trained twice.
+    """
+    answers = [each.answers for each in trainings if not np.isnan(each.answers)]
+    usual = float(np.mean(answers)) if answers else 0.0
+    components: list[VarianceComponent | None] = []
+    squares = mean_squares([each.values for each in trainings])
+    for each, whole in zip(trainings, squares, strict=True):
+        if whole is None:
+            components.append(None)
+            continue
+        alone = usual if np.isnan(each.answers) else each.answers
+        variance = max(0.0, whole.variance - alone) / len(each.values)
+        components.append(VarianceComponent(variance, whole.degrees))
+    return components
+
+
+def mean_squares(values: Sequence[np.ndarray]) -> list[VarianceComponent | None]:
+    """Variance between the values of each condition's runs, moderated over the conditions.
+
+    A condition that is far less stable than the others (F test) keeps its own variance.
+
+    Args:
+        values: of the runs of every condition.
+
+    Returns:
+        In the same order; None where no condition has several runs.
+    """
+    squares = [float(np.var(each, ddof=1)) if len(each) > 1 else 0.0 for each in values]
+    degrees = [len(each) - 1 for each in values]
+    prior = fit_prior(squares, degrees)
+    if prior is None:
+        return [None] * len(values)
+    return [
+        VarianceComponent(square, number)
+        if number and _stands_out(place, squares, degrees)
+        else prior.moderated(square, number)
+        for place, (square, number) in enumerate(zip(squares, degrees, strict=True))
+    ]
+
+
+def _stands_out(place: int, squares: Sequence[float], degrees: Sequence[float]) -> bool:
+    """Whether a condition's variance exceeds what those of the others allow: an F test."""
+    from scipy.stats import f
+
+    others = [index for index in range(len(squares)) if index != place]
+    prior = fit_prior([squares[i] for i in others], [degrees[i] for i in others])
+    if prior is None or prior.variance == 0.0:
+        return False
+    below = min(prior.degrees, prior.pooled)
+    return float(f.sf(squares[place] / prior.variance, degrees[place], below)) < _STANDS_OUT
