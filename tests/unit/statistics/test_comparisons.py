@@ -16,6 +16,9 @@ from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.errors import UserError
 from manybaskets.measures.swap_tests import SWAPPED
 from manybaskets.statistics import compare
+from manybaskets.statistics.components import VarianceComponent
+from manybaskets.statistics.families import correct
+from manybaskets.statistics.power import detectable
 
 
 def test_two_shares_that_do_not_vary_have_a_difference_with_width() -> None:
@@ -257,3 +260,65 @@ def test_single_trainings_of_both_sides_are_named() -> None:
     line = only(compare(rows, family("a"), QUICK, 1))
     assert line["method"].endswith("exploratory: a and base trained once")
     assert (line["trainings"], line["p_holm"]) == ("1 and 1", None)
+
+
+def test_primary_measures_open_the_others_of_their_mix() -> None:
+    """By hand: each of two mixes has half of the level, and its own gate."""
+    lines = [
+        {"family": "f", "model": "t", "prompt_set": "test", "mix": mix, "measure": name, "p": p}
+        for mix, values in (("a", (0.01, 0.001, 0.02)), ("b", (0.2, 0.0001, 0.0001)))
+        for name, p in zip(("main", "n", "o"), values, strict=True)
+    ]
+    correct(lines, {"f": ["main"]})
+    found = {(line["mix"], line["measure"]): line["p_holm"] for line in lines}
+    assert found["a", "main"] == pytest.approx(2 * 0.01)
+    assert found["a", "n"] == pytest.approx(2 * 0.01)  # its own is smaller, but the gate is not
+    assert found["a", "o"] == pytest.approx(2 * 0.02)
+    assert found["b", "main"] == found["b", "n"] == found["b", "o"] == pytest.approx(2 * 0.2)
+
+
+def test_a_family_with_a_gate_has_few_false_positives_under_a_partial_null() -> None:
+    """The main measure differs for one mix of three; nothing else does."""
+    rng = np.random.default_rng(28)
+    called = 0
+    for _ in range(2000):
+        lines = [
+            {"family": "f", "model": "t", "prompt_set": "test", "mix": mix, "measure": name,
+             "p": 1e-9 if (mix, name) == ("a", "main") else rng.random()}
+            for mix in "abc" for name in ("main", "n", "o")
+        ]  # fmt: skip
+        correct(lines, {"f": ["main"]})
+        called += any(line["p_holm"] < 0.05 for line in lines[1:])
+    assert called / 2000 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 2000)
+
+
+def test_the_detectable_difference_is_found_in_eighty_percent_of_studies() -> None:
+    rng = np.random.default_rng(29)
+    rows = pl.concat(
+        prompt_rows(rng.normal(size=200), name, "m", "sources") for name in ("a", "base")
+    )
+    line = only(compare(rows, family("a"), QUICK, 1))
+    error = np.sqrt(2 / 200)
+    power = stats.nct.sf(stats.t.ppf(0.975, 199), 199, line["detectable"] / error)
+    assert power == pytest.approx(0.8, abs=0.08)
+    twelve = detectable([VarianceComponent(error**2, 199)], 12, 0.95)
+    power = stats.nct.sf(stats.t.ppf(1 - 0.025 / 12, 199), 199, twelve / error)
+    assert power == pytest.approx(0.8, abs=0.01)
+
+
+def test_the_pooled_trainings_of_a_study_decide_what_two_trainings_alone_cannot() -> None:
+    """Two trainings of each of six mixes: one degree of freedom each, six together."""
+    rng = np.random.default_rng(30)
+    prompt = rng.normal(size=100)
+    trained = [
+        prompt_rows(
+            prompt + 0.6 * (mix == "a") + 0.1 * rng.normal(size=(2, 1)) + rng.normal(0, 0.3, (2, 100)),
+            mix,
+        )
+        for mix in ("a", "base", "c", "d", "e", "f")
+    ]  # fmt: skip
+    together = only(compare(pl.concat(trained), family("a"), USUAL, 1))
+    alone = only(compare(pl.concat(trained[:2]), family("a"), USUAL, 1))
+    assert together["difference"] == alone["difference"]
+    assert together["p"] < 0.01 and together["low"] > 0
+    assert together["high"] - together["low"] < alone["high"] - alone["low"]

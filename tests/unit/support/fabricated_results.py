@@ -48,7 +48,14 @@ def difference(measure: str = "entropy", mix: str = "multi", value: float = -0.3
     """One row of a comparison with `human`, an interval of ±0.1 and a small p."""
     row = {"family": "against-human", "measure": measure, "model": "llama", "prompt_set": "test"}
     row |= {"mix": mix, "baseline": "human", "difference": value, "low": value - 0.1}
-    row |= {"high": value + 0.1, "p": 0.0001, "p_holm": 0.0004, "effect": -0.9, "n_prompts": 200}
+    row |= {
+        "high": value + 0.1,
+        "p": 0.0001,
+        "p_holm": 0.0004,
+        "detectable": 0.2,
+        "effect": -0.9,
+        "n_prompts": 200,
+    }
     row |= {"rank_biserial": -0.8, "share_above": 0.1, "trimmed": value}
     row |= {"n_excluded": 0, "n_seeds": 3, "trainings": "3 and 3", "confirmatory": True}
     return row | {"method": "sign flips"} | other

@@ -243,6 +243,7 @@ class Comparison(Section):
     """A family of paired comparisons. Holm's correction covers the whole family."""
 
     renamed: ClassVar = {"conditions": "mixes"}
+    newer: ClassVar = frozenset({"primary"})
     baseline: Name = Field(
         description="Mix (or `vanilla`) that the others are compared with; with prompt set `train`, a "
         "source."
@@ -256,6 +257,21 @@ class Comparison(Section):
         description="Prompt set of the comparison; `train` compares the sources in `source_analysis`.",
     )
     measures: list[str] = Field(min_length=1, description="Measures of the family.")
+    primary: list[str] = Field(
+        default=[],
+        description="Measures of the family's main question, tested first: the others count for a mix "
+        "only if all of its primary ones are significant. Empty to test all measures alike.",
+    )
+
+    @model_validator(mode="after")
+    def _primary_is_measured(self) -> Comparison:
+        for name in self.primary:
+            if name not in self.measures:
+                raise ValueError(
+                    f"primary: '{name}' is not in the family's measures "
+                    f"({', '.join(self.measures)}); add it there, or remove it here"
+                )
+        return self
 
 
 class Figures(Section):

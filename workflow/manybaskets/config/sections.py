@@ -59,6 +59,9 @@ class Section(BaseModel):
     # Renamed keys: new -> old. Configs may use the old name for one release. Dumps keep it, so that
     # the parameters and digests of finished jobs stay the same.
     renamed: ClassVar[Mapping[str, str]] = {}
+    # Newer keys: dumps leave them out unless set, so that the parameters and digests of jobs that
+    # finished without them stay the same.
+    newer: ClassVar[frozenset[str]] = frozenset()
 
     @field_validator("*", mode="before")
     @classmethod
@@ -108,7 +111,8 @@ class Section(BaseModel):
         if info.context == _NEW_KEYS:
             return plain
         old = self.old_keys()
-        return {old.get(key, key): value for key, value in plain.items()}
+        unset = {key for key in self.newer if key not in self.model_fields_set}
+        return {old.get(key, key): value for key, value in plain.items() if key not in unset}
 
     @classmethod
     def old_keys(cls) -> dict[str, str]:

@@ -16,6 +16,7 @@ from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
 from manybaskets.plan.machine import Machine
 from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
+from manybaskets.plan.power import FamilyPower, family_powers, note_of
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.scheduled_jobs import ScheduledJob, over_limit, requests_of
@@ -81,6 +82,7 @@ class Plan:
     links: Sequence[tuple[str, str]]
     job_seconds: Mapping[str, float] = field(default_factory=dict)
     notes: Sequence[str] = field(default_factory=list)
+    families: Sequence[FamilyPower] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain values by field name."""
@@ -167,6 +169,7 @@ def make_plan(
         },
         links=links_of(jobs, members),
         job_seconds=_mean_by_rule([(jobs[i].rule, seconds[i]) for i in running]),
+        families=family_powers(study, rows),
     )  # fmt: skip
     limits = [over_limit(each, machine, retries) for each in requests] if cluster else []
     return replace(plan, notes=[*filter(None, limits), *_notes(plan)])
@@ -240,6 +243,7 @@ def _notes(plan: Plan) -> list[str]:
                 f"{bill.asked} may cost {bill.spent + bill.to_spend:.2f} USD, but its spending "
                 f"cap is {bill.cap:g}."
             )
+    notes += [note_of(family) for family in plan.families if family.weak]
     needed = sum(plan.gigabytes.values())
     if needed > plan.free_gigabytes:
         notes.append(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from manybaskets.plan.making import Plan, StagePlan
 from manybaskets.plan.past_jobs import NO_PRIOR
+from manybaskets.plan.power import LARGEST, TRAINING_SD
 from manybaskets.plan.row_counts import UNKNOWN
 from manybaskets.plan.schedule import Width
 
@@ -164,6 +165,19 @@ def _tables(plan: Plan) -> list[tuple[str, Table]]:
                 (header, rows),
             )
         )
+    if plan.families:
+        rows = [
+            [each.family, str(each.tests), str(each.exploratory), _count(each.prompts),
+             each.trainings or NOTHING,
+             UNKNOWN if each.effect is None else f"{each.effect:.2f}{' !' * each.weak}"]
+            for each in plan.families
+        ]  # fmt: skip
+        header = ("family", "tests", "exploratory", "prompts", "trainings", "smallest effect")
+        heading = (
+            "Smallest effect found with 80 % power, in standard deviations of paired differences; "
+            f"trainings assumed\nto differ by {TRAINING_SD} of them; ! if above {LARGEST}"
+        )
+        tables.append((heading, (header, rows)))
     if plan.bills:
         rows = [
             [bill.asked, _tokens(bill.tokens_in), _tokens(bill.tokens_out), f"{bill.spent:.2f}",

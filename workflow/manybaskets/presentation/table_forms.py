@@ -33,6 +33,7 @@ _HEADERS = {
     "peak_gpu_allocated_gib": "GPU allocated, GiB",
     "p_holm": "p (Holm)",
     "effect": "d_z",
+    "detectable": "detectable (80 % power)",
     "rank_biserial": "rank-biserial",
     "share_above": "share above",
     "mean_words": "words, mean / median",

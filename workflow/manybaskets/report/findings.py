@@ -102,6 +102,12 @@ def _test_only(row: Mapping[str, Any], numbers: str) -> str:
 
 
 def _alike(row: Mapping[str, Any], numbers: str) -> str:
+    if row["detectable"] is not None:
+        unit = "" if row["scale"] == "ratio" else f" {row['unit']}"
+        numbers += (
+            f"; a {row['scale']} of {number(row['detectable'])}{unit} would be found in 80 % of "
+            "such studies"
+        )
     return f"{row['mix']} could not be distinguished from {row['baseline']} ({numbers})"
 
 

@@ -39,7 +39,8 @@ _COMPARISONS = pl.Schema(
         "family_size": pl.Int64,
         **dict.fromkeys(("measure", "label", "prompt_set", "model", "mix"), pl.String),
         **dict.fromkeys(("baseline", "scale", "unit"), pl.String),
-        **dict.fromkeys(("value", "low", "high", "p", "p_holm", "effect"), pl.Float64),
+        **dict.fromkeys(("value", "low", "high", "p", "p_holm"), pl.Float64),
+        **dict.fromkeys(("detectable", "effect"), pl.Float64),
         **dict.fromkeys(("rank_biserial", "share_above", "trimmed"), pl.Float64),
         "verdict": pl.String,
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
@@ -126,6 +127,7 @@ def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.
     for row in compared.iter_rows(named=True):
         measure = find(row["measure"])
         keys = {"value": "difference", "low": "low", "high": "high", "trimmed": "trimmed"}
+        keys["detectable"] = "detectable"
         cells = {name: transformed(row[key], measure.transform) for name, key in keys.items()}
         ratio = measure.transform == "exp"
         cells |= {

@@ -12,10 +12,11 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.statistics.bootstrap import Mean, Seeds, bca, difference_of
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, binary_measures, cells
-from manybaskets.statistics.components import t_interval, t_p
+from manybaskets.statistics.components import VarianceComponent, influences, t_interval, t_p
 from manybaskets.statistics.conditions import Conditions, conditions_of
 from manybaskets.statistics.effects import effects
 from manybaskets.statistics.families import Group, check_attainable, correct, groups, sizes
+from manybaskets.statistics.power import detectable
 from manybaskets.statistics.rates import newcombe
 from manybaskets.statistics.sets import Spread, set_trainings_of, spread
 from manybaskets.statistics.signs import sign_flip_p
@@ -35,6 +36,7 @@ COMPARISONS_SCHEMA = pl.Schema(
         "high": pl.Float64,
         "p": pl.Float64,
         "p_holm": pl.Float64,  # over all measures, models and mixes of the family
+        "detectable": pl.Float64,  # smallest difference found in 80 % of such studies
         "effect": pl.Float64,  # d_z; this and the next three null for set-level measures
         "rank_biserial": pl.Float64,
         "share_above": pl.Float64,  # share of prompts on which the mix is above the baseline
@@ -126,8 +128,35 @@ def compare(
                 _of_set(group, mix, cell_of, trained, settings, swapped) for mix in group.mixes
             ]
     _test([each for each in tested if len(each.mix.sizes)], settings, seed)
-    correct(lines)
+    correct(lines, {name: family.primary for name, family in families.items()})
+    _add_detectable(lines, families, settings)
     return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
+
+
+def _add_detectable(
+    lines: list[dict[str, Any]], families: Mapping[str, Comparison], settings: Statistics
+) -> None:
+    """Add the smallest difference that each confirmatory comparison finds with 80 % power."""
+    tests: dict[str, int] = {}
+    for line in lines:
+        primary = families[line["family"]].primary
+        if line.get("p_holm") is not None and (not primary or line["measure"] in primary):
+            tests[line["family"]] = tests.get(line["family"], 0) + 1
+    for line in lines:
+        components = line.pop("components", None)
+        if line.get("p_holm") is not None and components:
+            number = tests.get(line["family"], 1)
+            line["detectable"] = detectable(components, number, settings.confidence)
+
+
+def _components(mean: Mean) -> list[VarianceComponent]:
+    """Variance of a mean over clusters, and between trainings."""
+    clusters = len(mean.sizes)
+    within = float((influences(mean.sums, mean.sizes) ** 2).sum()) * clusters / (clusters - 1)
+    components = [VarianceComponent(within, clusters - 1)]
+    if mean.seeds:
+        components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
+    return components
 
 
 def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:
@@ -210,6 +239,7 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
             ends |= {"low": max(-1.0, ends["low"]), "high": min(1.0, ends["high"])}
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
+        line["components"] = _components(mean) if len(mean.sizes) > 1 else []
         over = "prompts and seeds" if mean.seeds else "prompts"
         line |= {"method": f"{method}; sign-flip test over {over}{each.remark}"} | ends
 
@@ -247,6 +277,7 @@ def _of_set(
     low, high = t_interval(difference, interval.components, settings.confidence)
     if p is None:
         p, test = _t_test(difference, interval)
+    line["components"] = interval.components
     method = f"{interval.method}, t interval; {test}{remark}"
     return line | {"low": low, "high": high, "p": p, "method": method}
 

@@ -114,18 +114,49 @@ def check_attainable(
             )
 
 
-def correct(lines: list[dict[str, Any]]) -> None:
+def correct(
+    lines: list[dict[str, Any]], primary: Mapping[str, Collection[str]] | None = None
+) -> None:
     """Add Holm-corrected p within each family.
+
+    With primary measures, the level is shared evenly by the family's pairs of a mix and a target;
+    within a pair Holm's correction covers the primary measures, and then, if all of them are
+    significant, the others. This keeps the family-wise error rate, since a pair that errs does so
+    at its share of the level. Source: gatekeeping as in Dmitrienko, Offen & Westfall 2003,
+    Statistics in Medicine 22(15).
 
     Comparisons without a p do not count, nor do exploratory ones (with a side that was trained
     once): they get no corrected p.
+
+    Args:
+        lines: comparisons with a `p`.
+        primary: primary measures of every family that has some.
     """
     counted = [x for x in lines if x.get("p") is not None and x.get("confirmatory", True)]
     for family in sorted({line["family"] for line in counted}):
         tested = [line for line in counted if line["family"] == family]
+        first = (primary or {}).get(family)
+        if first:
+            _correct_by_gates(tested, first)
+            continue
         corrected = holm([line["p"] for line in tested])
         for line, p in zip(tested, corrected, strict=True):
             line["p_holm"] = float(p)
+
+
+def _correct_by_gates(tested: list[dict[str, Any]], primary: Collection[str]) -> None:
+    pairs: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for line in tested:
+        key = line["model"], line["prompt_set"], line["mix"]
+        pairs.setdefault(key, []).append(line)
+    for members in pairs.values():
+        gate = 0.0
+        for stage in (True, False):
+            part = [line for line in members if (line["measure"] in primary) is stage]
+            corrected = holm([line["p"] for line in part])
+            for line, p in zip(part, corrected, strict=True):
+                line["p_holm"] = float(min(1.0, len(pairs) * max(gate, p)))
+            gate = max([gate, *corrected])
 
 
 def sizes(made: Collection[Group]) -> dict[str, int]:
