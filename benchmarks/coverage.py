@@ -31,7 +31,8 @@ from statistics_rows import prompt_rows
 
 from manybaskets import measures
 from manybaskets.config.evaluation import Comparison, Statistics
-from manybaskets.measures.swap_tests import pair_of, swap_p, swap_values
+from manybaskets.measures.swap_p_values import swap_p
+from manybaskets.measures.swap_tests import pair_of, swap_values
 from manybaskets.statistics import compare
 from manybaskets.statistics.bootstrap import bca
 from manybaskets.statistics.cells import cells

@@ -15,12 +15,12 @@ from manybaskets.config.evaluation import Comparison
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.measures import Inputs, SentenceVectors
+from manybaskets.measures.swap_p_values import between_runs, swap_p
 from manybaskets.measures.swap_tests import (
     SWAPPED,
     can_be_swapped,
     check_families,
     pair_of,
-    swap_p,
     swap_patterns,
     swap_tests,
     swap_values,
@@ -213,3 +213,18 @@ def test_a_study_whose_families_are_too_large_is_refused() -> None:
     flips = study.statistics.model_copy(update={"sign_flips": 99})
     with pytest.raises(UserError, match="statistics.sign_flips = 99"):
         check_families(study.model_copy(update={"statistics": flips}))
+
+
+def test_the_runs_of_all_tested_conditions_tell_how_trainings_vary() -> None:
+    """Three mixes trained twice against the untuned model: three degrees of freedom, not one."""
+    rng = np.random.default_rng(31)
+    tables, runs = {}, {}
+    for mix in "abc":
+        table = rng.normal(size=(2, 2, 20))
+        table[:, 0, 0], table[:, 1, 0] = (1.0, 1.2), 0.5
+        tables["m", "test", mix, "vanilla"] = table
+        runs["test", mix, "vanilla"] = [0, 1], [0, 0]
+    between = between_runs(tables, runs, "tiny")["m", "test", "a", "vanilla"]
+    assert between.variance == pytest.approx(np.var([1.0, 1.2], ddof=1) / 2)
+    assert between.degrees == 3
+    assert between_runs(tables, runs, "sources")["m", "test", "a", "vanilla"] is None

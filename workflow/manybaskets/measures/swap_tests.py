@@ -16,10 +16,10 @@ from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.registry import Measure
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.swap_p_values import between_runs, swap_p
 from manybaskets.names import TRAIN
 from manybaskets.records.ids import row_seed
 from manybaskets.statistics.clusters import cluster_of
-from manybaskets.statistics.components import VarianceComponent, total
 from manybaskets.statistics.families import check_attainable
 
 SWAPPED = pl.Schema(
@@ -35,7 +35,6 @@ SWAPPED = pl.Schema(
     }
 )
 _CELLS_AT_ONCE = 16_000_000  # rows × sets
-_ROUNDING = 1e-9
 
 
 def can_be_swapped(name: str) -> bool:
@@ -154,63 +153,6 @@ def _evaluated(
     return np.array([evaluate(index) for index in subsets.indices], dtype=np.float64)
 
 
-def swap_p(
-    values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
-) -> float | None:
-    """Two-sided p of a difference between two conditions, from their pairs of runs.
-
-    The statistic is the difference between the means over the runs of either side. p = (1 + count)
-    / (1 + swaps); `count` is the number of swaps whose absolute difference reaches the observed
-    one; undefined swaps count. With several trainings, every swap gets a random shift by other
-    seeds: t times the root of s₁²/S₁ + s₂²/S₂, minus the contribution of chance in single answers,
-    estimated from the swaps. Source: Phipson & Smyth 2010 for the +1.
-
-    Args:
-        values: `[pair, side, 1 + swaps]`, the first column as observed.
-        first, second: index of the run of either condition in a pair.
-        seed: of the draws.
-    """
-    if np.isnan(values[:, :, 0]).any():
-        return None
-    weight = [1 / (len(set(runs)) * np.bincount(runs)[list(runs)]) for runs in (first, second)]
-    difference = weight[0] @ values[:, 0] - weight[1] @ values[:, 1]
-    observed, swapped = difference[0], difference[1:]
-    shift = _seed_shift(values, first, second, seed)
-    scale = np.abs(values[:, :, 0]).max()
-    reached = np.abs(swapped + shift) >= abs(observed) - _ROUNDING * scale
-    return (1 + int((reached | np.isnan(swapped)).sum())) / (1 + len(swapped))
-
-
-def _seed_shift(
-    values: np.ndarray, first: Sequence[int], second: Sequence[int], seed: int
-) -> np.ndarray:
-    """Shift of the difference by other trainings, once per swap; 0 for one seed."""
-    from scipy.stats import t
-
-    swaps, pairs = values.shape[2] - 1, len(values)
-    components = []
-    for side, runs in enumerate((first, second)):
-        observed = np.array([values[list(runs).index(run), side, 0] for run in sorted(set(runs))])
-        if len(observed) > 1:
-            components.append(
-                VarianceComponent(
-                    float(np.var(observed, ddof=1)) / len(observed), len(observed) - 1
-                )
-            )
-    if not components:
-        return np.zeros(swaps)
-    trainings = total(components)
-    each = values[:, 0, 1:] - values[:, 1, 1:]
-    each = each[:, ~np.isnan(each).any(axis=0)]
-    alone = ((each - each.mean(axis=0)) ** 2).sum(axis=0) / (pairs * (pairs - 1))
-    variance = trainings.variance - (float(alone.mean()) if alone.size else 0.0)
-    if variance <= 0:
-        return np.zeros(swaps)
-    rng = np.random.default_rng(row_seed(seed, "swapped seeds", swaps))
-    quantiles = t.ppf((np.arange(swaps) + 0.5) / swaps, trainings.degrees)
-    return rng.permutation(quantiles) * np.sqrt(variance)
-
-
 def swap_tests(
     families: Mapping[str, Comparison],
     model: str,
@@ -224,7 +166,8 @@ def swap_tests(
 
     Under the null hypothesis that two conditions answer a prompt alike, their answers are
     exchangeable. Prompts with the same text are swapped together, as are all training seeds of a
-    pair; the untuned model has one run, which is paired with every seed.
+    pair; the untuned model has one run, which is paired with every seed. The variance between
+    trainings is moderated over all conditions of the families.
 
     Args:
         families: comparisons by name, with measures that have a swap test (`swappable`).
@@ -245,7 +188,8 @@ def swap_tests(
             listed.update(dict.fromkeys(family.measures))
     number_of = {key: max(len(seeds[mix]) for mix in key[1:]) for key in wanted}
     progress = Progress(sum(number_of.values()), "pairs of runs swapped")
-    found = {}
+    tables: dict[tuple[str, str, str, str], np.ndarray] = {}
+    runs_of: dict[tuple[str, str, str], tuple[list[int], list[int]]] = {}
     for (prompt_set, mix, baseline), names in sorted(wanted.items()):
         chosen = [measures.get(name) for name in sorted(names)]
         number = number_of[prompt_set, mix, baseline]
@@ -260,10 +204,14 @@ def swap_tests(
             )
             values.append(swap_values(pair, chosen, swaps, seed))
             progress.add(1)
+        runs_of[prompt_set, mix, baseline] = first, second
         for each in chosen:
             table = np.stack([pair_values[each.name] for pair_values in values])
-            p = swap_p(table, first, second, seed)
-            found[each.name, prompt_set, mix, baseline] = p
+            tables[each.name, prompt_set, mix, baseline] = table
+    between = between_runs(tables, runs_of, model)
+    found = {
+        key: swap_p(table, *runs_of[key[1:]], seed, between[key]) for key, table in tables.items()
+    }
     lines = [
         (family, name, model, of.prompt_set, mix, of.baseline, p, swaps)
         for family, of in families.items()

@@ -45,6 +45,16 @@ class Mean:
         """The mean over all prompts."""
         return float(self.sums.sum() / self.sizes.sum())
 
+    @property
+    def components(self) -> list[VarianceComponent]:
+        """Its variance over clusters and between trainings; of two or more clusters."""
+        clusters = len(self.sizes)
+        within = float((influences(self.sums, self.sizes) ** 2).sum()) * clusters / (clusters - 1)
+        components = [VarianceComponent(within, clusters - 1)]
+        if self.seeds:
+            components.append(VarianceComponent(self.seeds.variance, self.seeds.degrees))
+        return components
+
 
 def mean_of(sums: np.ndarray, sizes: np.ndarray, condition: tuple[str, ...]) -> Mean:
     """The mean of a condition's `sums[seed, cluster]` over its seeds and prompts."""

@@ -12,7 +12,7 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.statistics.bootstrap import Mean, Seeds, bca, difference_of
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, binary_measures, cells
-from manybaskets.statistics.components import VarianceComponent, influences, t_interval, t_p
+from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.conditions import Conditions, conditions_of
 from manybaskets.statistics.effects import effects
 from manybaskets.statistics.families import Group, check_attainable, correct, groups, sizes
@@ -149,16 +149,6 @@ def _add_detectable(
             line["detectable"] = detectable(components, number, settings.confidence)
 
 
-def _components(mean: Mean) -> list[VarianceComponent]:
-    """Variance of a mean over clusters, and between trainings."""
-    clusters = len(mean.sizes)
-    within = float((influences(mean.sums, mean.sizes) ** 2).sum()) * clusters / (clusters - 1)
-    components = [VarianceComponent(within, clusters - 1)]
-    if mean.seeds:
-        components.append(VarianceComponent(mean.seeds.variance, mean.seeds.degrees))
-    return components
-
-
 def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:
     """p and number of swaps of each swap test."""
     if swaps is None:
@@ -239,7 +229,7 @@ def _test(tested: list[_Tested], settings: Statistics, seed: int) -> None:
             ends |= {"low": max(-1.0, ends["low"]), "high": min(1.0, ends["high"])}
         line["difference"] = -mean.value if each.turned else mean.value
         line["p"] = p
-        line["components"] = _components(mean) if len(mean.sizes) > 1 else []
+        line["components"] = mean.components if len(mean.sizes) > 1 else []
         over = "prompts and seeds" if mean.seeds else "prompts"
         line |= {"method": f"{method}; sign-flip test over {over}{each.remark}"} | ends
 
