@@ -16,13 +16,13 @@ from manybaskets.statistics.blends import (
     MEAN_OF_SINGLES,
     OWN,
     compare_blends,
-    mean_of_singles,
 )
 from manybaskets.statistics.verdict import verdicts
 
 SINGLES = {"a": 0.25, "b": 0.25, "c": 0.25, "d": 0.25}
 LEVELS = {"a": 0.0, "b": 1.0, "c": 2.0, "d": 5.0}
 BLEND = {"mixed": Blend(SINGLES, [], {"tiny": "b"})}
+TWO = {"mixed": Blend({"a": 0.5, "b": 0.5}, [], {})}
 
 
 def planted(level: float, *, seeds: int = 3, prompts: int = 200, rng=7, levels=LEVELS):
@@ -122,31 +122,69 @@ def test_measures_of_sets_are_compared_on_the_same_half_samples():
 
 def test_unequal_numbers_of_trainings_keep_the_mean_of_all():
     rng = np.random.default_rng(8)
-    first, second = rng.normal(size=(5, 30)), rng.normal(size=(2, 30))
-    rows = pl.concat([prompt_rows(first, "a"), prompt_rows(second, "b")])
-    mean = mean_of_singles(rows, {"a": 0.5, "b": 0.5})
-    assert mean["seed"].n_unique() == 2
-    by_prompt = mean.group_by("prompt_id").agg(pl.col("value").mean()).sort("prompt_id")["value"]
-    expected = (first.mean(axis=0) + second.mean(axis=0)) / 2
-    assert by_prompt.to_numpy() == pytest.approx(expected)
+    first, second, mixed = rng.normal(size=(5, 30)), rng.normal(size=(2, 30)), np.zeros((3, 30))
+    frames = [
+        prompt_rows(each, mix) for each, mix in ((first, "a"), (second, "b"), (mixed, "mixed"))
+    ]
+    line = found(pl.concat(frames), blend=TWO)[MEAN_OF_SINGLES]
+    assert line["difference"] == pytest.approx(-(first.mean() + second.mean()) / 2)
+    assert line["n_seeds"] == 2
 
 
-def test_a_prompt_without_a_value_in_one_part_is_left_out():
+def test_the_trainings_of_singles_count_by_the_squares_of_their_shares():
+    """Without variance over prompts: 3 trainings each, of the pooled variance, on 6 degrees."""
+    values = {"a": [0.0, 1.0, 2.0], "b": [4.0, 5.5, 7.0], "mixed": [3.0, 4.0, 6.5]}
+    rows = pl.concat(
+        prompt_rows(np.repeat(np.array(each)[:, None], 40, axis=1), mix)
+        for mix, each in values.items()
+    )
+    line = found(rows, blend={"mixed": Blend({"a": 0.75, "b": 0.25}, [], {})})[MEAN_OF_SINGLES]
+    pooled = np.mean([np.var(each, ddof=1) for each in values.values()])
+    error = np.sqrt(pooled / 3 * (1 + 0.75**2 + 0.25**2))
+    half = stats.t.ppf(0.975, 6) * error
+    assert line["difference"] == pytest.approx(4.5 - (0.75 * 1 + 0.25 * 5.5))
+    assert (line["high"] - line["low"]) / 2 == pytest.approx(half, rel=0.05)
+
+
+def test_a_prompt_without_a_value_in_one_training_still_counts():
     values = np.ones((3, 20))
     gap = values.copy()
     gap[1, 4] = np.nan
     frames = [prompt_rows(values, "a"), prompt_rows(gap, "b"), prompt_rows(values + 1, "mixed")]
-    line = found(pl.concat(frames), blend={"mixed": Blend({"a": 0.5, "b": 0.5}, [], {})})
-    assert line[MEAN_OF_SINGLES]["n_prompts"] == 19 and line[MEAN_OF_SINGLES]["n_excluded"] == 1
+    line = found(pl.concat(frames), blend=TWO)[MEAN_OF_SINGLES]
+    assert line["n_prompts"] == 20 and line["n_excluded"] == 0
+    assert line["difference"] == pytest.approx(1.0)
 
 
-def test_the_mean_has_no_value_where_a_single_has_none():
-    gap = np.ones((3, 4))
-    gap[1, 2] = np.nan
-    rows = pl.concat([prompt_rows(np.ones((3, 4)), "a"), prompt_rows(gap, "b")])
-    mean = mean_of_singles(rows, {"a": 0.5, "b": 0.5})
-    missing = mean.filter(pl.col("value").is_null()).select("seed", "prompt_id").rows()
-    assert mean.height == 12 and missing == [(2, "p0002")]
+def test_a_prompt_that_a_single_never_answered_is_not_counted_and_moves_nothing():
+    """An easy prompt is missing in one single: the mean of the singles does not fall by it."""
+    easy = np.repeat(np.linspace(0, 10, 20)[None], 3, axis=0)
+    gap = easy.copy()
+    gap[:, -1] = np.nan
+    frames = [prompt_rows(easy, "a"), prompt_rows(gap, "b"), prompt_rows(easy + 1, "mixed")]
+    line = found(pl.concat(frames), blend=TWO)[MEAN_OF_SINGLES]
+    assert line["n_prompts"] == 19 and line["n_excluded"] == 1
+    assert line["difference"] == pytest.approx(1.0)
+
+
+def test_a_set_that_is_undefined_in_one_training_of_a_single_has_no_mean():
+    frames = [
+        set_rows(full, np.ones((3, 20)), mix)
+        for mix, full in {"a": [1, 1, np.nan], "b": [1, 1, 1], "mixed": [1, 1, 1]}.items()
+    ]
+    line = found(pl.concat(frames), {"s": "higher"}, TWO)[MEAN_OF_SINGLES]
+    assert line["difference"] is None and line["method"] == "undefined on one of the sets"
+
+
+def test_the_detectable_difference_is_that_of_the_blends_own_family():
+    few = found(planted(2.0))[MEAN_OF_SINGLES]
+    rows = planted(2.0)
+    many = pl.concat([rows, *(rows.with_columns(measure=pl.lit(name)) for name in ("n", "o"))])
+    more = compare_blends(many, BLEND, {}, {"m": "higher"}, QUICK, 1)
+    row = more.filter(measure="m", against=MEAN_OF_SINGLES).row(0, named=True)
+    assert (few["family_size"], row["family_size"]) == (1, 3)
+    assert few["detectable"] > (few["high"] - few["low"]) / 2
+    assert row["detectable"] > 1.1 * few["detectable"]
 
 
 @pytest.mark.parametrize(("direction", "level"), [("higher", 6.0), ("higher", 4.9), ("higher", 2.0),

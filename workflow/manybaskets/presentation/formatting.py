@@ -93,3 +93,18 @@ def difference_text(row: Mapping[str, Any], level: str) -> str:
         return f"{text}, not tested"
     p = p_value(row["p_holm"], decimals=3)
     return f"{text}, Holm p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"
+
+
+def detectable_text(row: Mapping[str, Any]) -> str:
+    """Which difference or ratio a comparison would find, as sentences add it; empty if unknown.
+
+    Args:
+        row: `scale` (difference or ratio), `unit`, `detectable`.
+    """
+    if row["detectable"] is None:
+        return ""
+    unit = "" if row["scale"] == "ratio" else f" {row['unit']}"
+    return (
+        f"; a {row['scale']} of {number(row['detectable'])}{unit} would be found in 80 % of such "
+        "studies"
+    )

@@ -10,6 +10,7 @@ import polars as pl
 from manybaskets.config.blends import Blend
 from manybaskets.presentation.formatting import (
     Lookup,
+    detectable_text,
     difference_text,
     measure_lookup,
     shown_unit,
@@ -29,7 +30,7 @@ _TABLE = pl.Schema(
         **dict.fromkeys(("mix", "measure", "label", "prompt_set", "model", "against"), pl.String),
         **dict.fromkeys(("baseline", "scale", "unit"), pl.String),
         **dict.fromkeys(("blend_value", "baseline_value", "value", "low", "high"), pl.Float64),
-        **dict.fromkeys(("p", "p_holm"), pl.Float64),
+        **dict.fromkeys(("p", "p_holm", "detectable"), pl.Float64),
         "family_size": pl.Int64,
         "verdict": pl.String,
         **dict.fromkeys(("n_prompts", "n_excluded", "n_seeds"), pl.Int64),
@@ -69,6 +70,7 @@ def blend_rows(
             "value": row["difference"],
             "low": row["low"],
             "high": row["high"],
+            "detectable": row["detectable"],
         }
         ratio = measure.transform == "exp"
         cells = {name: transformed(value, measure.transform) for name, value in numbers.items()}
@@ -191,7 +193,7 @@ def _clause(row: Mapping[str, Any], level: str) -> str:
         return f"is undecided against {named}: the interval reaches equality, only the test finds a difference ({numbers})"
     if row["verdict"] == NO_INTERVAL:
         return f"has no interval against {named} ({numbers})"
-    return f"could not be distinguished from {named} ({numbers})"
+    return f"could not be distinguished from {named} ({numbers}{detectable_text(row)})"
 
 
 def _unknown(blends: Mapping[str, Blend]) -> Iterable[str]:

@@ -7,7 +7,12 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.presentation.formatting import Lookup, difference_text, measure_lookup
+from manybaskets.presentation.formatting import (
+    Lookup,
+    detectable_text,
+    difference_text,
+    measure_lookup,
+)
 from manybaskets.records.measured import of_runs
 from manybaskets.report import measured_tables
 from manybaskets.statistics.verdict import (
@@ -102,12 +107,7 @@ def _test_only(row: Mapping[str, Any], numbers: str) -> str:
 
 
 def _alike(row: Mapping[str, Any], numbers: str) -> str:
-    if row["detectable"] is not None:
-        unit = "" if row["scale"] == "ratio" else f" {row['unit']}"
-        numbers += (
-            f"; a {row['scale']} of {number(row['detectable'])}{unit} would be found in 80 % of "
-            "such studies"
-        )
+    numbers += detectable_text(row)
     return f"{row['mix']} could not be distinguished from {row['baseline']} ({numbers})"
 
 

@@ -8,10 +8,14 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.blends import Blend
-from manybaskets.config.evaluation import Comparison, Statistics
-from manybaskets.records.measured import EXCLUDED, USED, of_runs
-from manybaskets.statistics.comparison import compare
+from manybaskets.config.evaluation import Statistics
+from manybaskets.records.measured import of_runs
+from manybaskets.statistics.averages import Averages, Cell, cells_with_averages
+from manybaskets.statistics.cells import CellKey, cells
+from manybaskets.statistics.comparison_lines import compared_lines
+from manybaskets.statistics.families import Group
 from manybaskets.statistics.multiplicity import holm
+from manybaskets.statistics.power import detectable
 
 MEAN_OF_SINGLES, BEST_SINGLE, OWN = "mean of its singles", "best single", "target's own"
 BLENDS = pl.Schema(
@@ -28,15 +32,14 @@ BLENDS = pl.Schema(
         "p": pl.Float64,
         "p_holm": pl.Float64,  # null where the comparison is not in the family
         "family_size": pl.Int64,
+        "detectable": pl.Float64,  # smallest difference found in 80 % of such studies
         "n_prompts": pl.Int64,
         "n_excluded": pl.Int64,
         "n_seeds": pl.Int64,  # the fewest of the compared mixes
         "method": pl.String,
     }
 )
-_MEAN = "0.mean-of-singles"  # as a condition, beside mixes whose names are the user's
 _CONDITION = ["measure", "model", "prompt_set"]
-_RUN = [*_CONDITION, "mix"]
 _Found = dict[tuple[str, ...], dict[str, dict[str, Any]]]  # by condition and mix
 
 
@@ -50,10 +53,10 @@ def compare_blends(
 ) -> pl.DataFrame:
     """Compare every blend with the mean of its own singles, its best single, and the target's own.
 
-    The mean of the singles is a condition of its own: every prompt (or half-sample) has the mean of
-    the singles' values, weighted by their shares of the blend, and the first trainings of all singles
-    are its first training, and so on. An additive blend equals it. All differences are paired on
-    the prompts that the blend and all its singles share, as in `comparison.compare`.
+    The mean of the singles is a condition of its own: the mean of the singles' means, weighted by
+    their shares of the blend, with the variance that the trainings of all singles add to it. An
+    additive blend equals it. All differences are paired by prompts (or half-samples), and the
+    variance between trainings is moderated over all conditions, as in `comparison.compare`.
 
     The best single is known from the data only, so its interval is that of the smallest difference
     over all singles: from the lowest lower end (each at the given confidence) to the lowest upper end
@@ -75,135 +78,108 @@ def compare_blends(
     Returns:
         Schema `BLENDS`, in the order of `blends`.
     """
-    runs = of_runs(rows)
+    cell_of = cells(of_runs(rows))
+    averages = {
+        _mean_of(name): {
+            mix: share / sum(blend.singles.values()) for mix, share in blend.singles.items()
+        }
+        for name, blend in blends.items()
+        if blend.complete
+    }
+    others = {name: [*blend.singles, *blend.own.values()] for name, blend in blends.items()}
+    for name, blend in blends.items():
+        others[name] += [_mean_of(name)] if blend.complete else []
+    flips = settings.model_copy(
+        update={
+            "sign_flips": max(settings.sign_flips, _enough(cell_of, blends, declared, settings))
+        }
+    )
+    found = _compared(cell_of, others, averages, flips, seed)
+    named = {key: cell for key, cell in cell_of.items() if key[0] in directions}
+    wide: dict[str, _Found] = {}
+    for number in {len(blend.singles) for blend in blends.values() if blend.complete}:
+        singles = {name: list(blend.singles) for name, blend in blends.items()
+                   if blend.complete and len(blend.singles) == number}  # fmt: skip
+        level = 1 - (1 - settings.confidence) / number
+        corrected = settings.model_copy(update={"confidence": level, "sign_flips": 0})
+        wide |= _compared(named, singles, {}, corrected, seed)
     lines: list[dict[str, Any]] = []
     for name, blend in blends.items():
-        lines += _of_blend(runs, name, blend, directions, settings, seed)
-    _correct(lines, declared)
+        for key, by_mix in found.get(name, {}).items():
+            widened = wide.get(name, {}).get(key)
+            lines += _of_blend(name, blend, key, by_mix, widened, directions)
+    _correct(lines, declared, settings.confidence)
     return pl.DataFrame(lines, schema=BLENDS)
 
 
+def _mean_of(name: str) -> str:
+    """The mean of a blend's singles as a condition; no mix has spaces in its name."""
+    return f"mean of the singles of {name}"
+
+
 def _of_blend(
-    runs: pl.DataFrame,
     name: str,
     blend: Blend,
+    key: tuple[str, ...],
+    by_mix: Mapping[str, Mapping[str, Any]],
+    wide: Mapping[str, Mapping[str, Any]] | None,
     directions: Mapping[str, str],
-    settings: Statistics,
-    seed: int,
 ) -> Iterator[dict[str, Any]]:
-    singles = list(blend.singles)
-    others = list(dict.fromkeys([*singles, *blend.own.values()]))
-    measured = runs.filter(pl.col("mix").is_in([name, *others]))
-    if blend.complete:
-        measured = pl.concat([measured, mean_of_singles(measured, blend.singles)])
-        others.append(_MEAN)
-    seeds = dict(_counted(measured))
-    found = _compared(measured, name, others, settings, seed)
-    wide: _Found = {}
-    if blend.complete:
-        named = measured.filter(pl.col("measure").is_in(list(directions)))
-        level = 1 - (1 - settings.confidence) / len(singles)
-        corrected = settings.model_copy(update={"confidence": level, "sign_flips": 0})
-        wide = _compared(named, name, singles, corrected, seed)
-    for key, by_mix in found.items():
-        start = {"mix": name, **dict(zip(_CONDITION, key, strict=True))}
-        trained = {mix: seeds[(*key, mix)] for mix in [name, *others]}
-        fewest = min(trained[mix] for mix in [name, *singles])
-        if blend.complete:
-            yield {
-                **start, **by_mix[_MEAN], "against": MEAN_OF_SINGLES, "baseline": " + ".join(singles),
-                "n_seeds": fewest,
-            }  # fmt: skip
-        if key in wide:
-            best = _of_best(by_mix, wide[key], singles, lowest=directions[key[0]] == "lower")
-            yield {**start, **best, "against": BEST_SINGLE, "n_seeds": fewest}
-        own = blend.own.get(key[1])
-        if own:
-            yield {
-                **start, **by_mix[own], "against": OWN, "baseline": own,
-                "n_seeds": min(trained[name], trained[own]),
-            }  # fmt: skip
+    """The comparisons of a blend in one condition, from its differences to all other mixes."""
+    singles, own = list(blend.singles), blend.own.get(key[1])
+    start = {"mix": name, **dict(zip(_CONDITION, key, strict=True))}
+    if blend.complete and _mean_of(name) in by_mix:
+        mean = by_mix[_mean_of(name)]
+        yield {**start, **mean, "against": MEAN_OF_SINGLES, "baseline": " + ".join(singles)}
+        if wide is not None:
+            best = _of_best(by_mix, wide, singles, lowest=directions[key[0]] == "lower")
+            yield {**start, **best, "against": BEST_SINGLE, "n_seeds": mean["n_seeds"]}
+    if own in by_mix:
+        yield {**start, **by_mix[own], "against": OWN, "baseline": own}
 
 
-def mean_of_singles(rows: pl.DataFrame, shares: Mapping[str, float]) -> pl.DataFrame:
-    """Rows of the mean of some mixes, in which every mix has the weight of its share.
-
-    A training of the mean is one training of each mix. With unequal numbers, the fewest count:
-    the other mixes' trainings are averaged in as many groups, and moved to the mean of all.
-
-    Args:
-        rows: of the schema `records.MEASURED`.
-        shares: weight by mix; all of them together count as one.
-    """
-    total = sum(shares.values())
-    weights = {mix: share / total for mix, share in shares.items()}
-    cell = [*_CONDITION, "mix", "prompt_id", "draw"]
-    singles = rows.filter(pl.col("mix").is_in(list(weights))).with_columns(
-        pl.col("value").fill_null(float("nan")),
-        place=pl.col("seed").rank("dense").over(_RUN).cast(pl.Int64) - 1,
+def _enough(
+    cell_of: Mapping[CellKey, Cell],
+    blends: Mapping[str, Blend],
+    declared: Mapping[str, Sequence[str]],
+    settings: Statistics,
+) -> int:
+    """Sign flips with which the smallest p is significant among all blends."""
+    size = sum(
+        mix in blends and (not declared or measure in declared.get(prompt_set, ()))
+        for measure, _, mix, prompt_set in cell_of
     )
-    fewest = singles.group_by(_RUN).agg(pl.col("place").max() + 1)
-    fewest = fewest.group_by(_CONDITION).agg(trainings=pl.col("place").min())
-    grouped = (
-        singles.join(fewest, on=_CONDITION)
-        .with_columns(whole=pl.col("value").mean().over(cell))
-        .group_by([*cell, pl.col("place") % pl.col("trainings"), "whole"])
-        .agg(pl.col("value").mean(), each=pl.col("value").len())
-    )
-    grouped = grouped.with_columns(
-        pl.when(pl.col("each").n_unique().over(cell) > 1)
-        .then(pl.col("value") + pl.col("whole") - pl.col("value").mean().over(cell))
-        .otherwise("value")
-        .alias("value"),
-        weight=pl.col("mix").replace_strict(weights, return_dtype=pl.Float64),
-    )
-    value, draw = pl.col("value"), pl.col("draw").first()
-    counted = pl.when(draw == USED).then(value.min()).when(draw == EXCLUDED).then(value.max())
-    mean = (
-        grouped.sort("mix")
-        .group_by([*_CONDITION, "prompt_id", "draw", "place"])
-        .agg(counted.otherwise((value * pl.col("weight")).sum()).alias("value"), pl.len())
-        .filter(pl.col("len") == len(weights))
-    )
-    return mean.select(
-        pl.lit(_MEAN).alias(name) if name == "mix"
-        else (pl.col("place") + 1).alias(name) if name == "seed"
-        else pl.col("value").fill_nan(None) if name == "value"
-        else pl.col(name)
-        for name in rows.columns
-    ).cast(dict(rows.schema))  # fmt: skip
-
-
-def _counted(measured: pl.DataFrame) -> Iterator[tuple[tuple[str, ...], int]]:
-    """Trainings of every condition."""
-    for *key, count in measured.group_by(_RUN).agg(pl.col("seed").n_unique()).iter_rows():
-        yield tuple(key), count
+    return int(size / (1 - settings.confidence)) + 1
 
 
 def _compared(
-    measured: pl.DataFrame, name: str, others: Sequence[str], settings: Statistics, seed: int
-) -> _Found:
-    """The blend minus each of the other mixes, on the prompts that all of them share."""
-    conditions = measured.select("measure", "prompt_set").unique().sort("measure", "prompt_set")
-    # One family per measure: they are only corrected where all blends are known.
-    families = {
-        f"{measure} {prompt_set}": Comparison(
-            baseline=name, conditions=list(others), measures=[measure], prompt_set=prompt_set
-        )
-        for measure, prompt_set in conditions.iter_rows()
-    }
-    size = len(others) * measured["model"].n_unique()
-    enough = int(size / (1 - settings.confidence)) + 1
-    settings = settings.model_copy(update={"sign_flips": max(settings.sign_flips, enough)})
-    found: _Found = {}
-    for row in compare(measured, families, settings, seed).iter_rows(named=True):
+    cell_of: Mapping[CellKey, Cell],
+    others: Mapping[str, Sequence[str]],
+    averages: Averages,
+    settings: Statistics,
+    seed: int,
+) -> dict[str, _Found]:
+    """Every blend minus each of its other mixes, by blend."""
+    found = cells_with_averages(cell_of, averages)
+    made = []
+    for measure, model, name, prompt_set in sorted(cell_of):
+        mixes = [
+            mix for mix in dict.fromkeys(others.get(name, ()))
+            if (measure, model, mix, prompt_set) in found
+        ]  # fmt: skip
+        if mixes:
+            made.append(Group(name, measure, model, prompt_set, name, tuple(mixes)))
+    by_blend: dict[str, _Found] = {}
+    for row in compared_lines(cell_of, made, settings, seed, averages=averages):
         key = tuple(row[each] for each in _CONDITION)
-        low, high = row["low"], row["high"]
-        found.setdefault(key, {})[row["mix"]] = {
-            "difference": _minus(row["difference"]), "low": _minus(high), "high": _minus(low),
-            **{each: row[each] for each in ("p", "n_prompts", "n_excluded", "method")},
-        }  # fmt: skip
-    return found
+        known = {each: row.get(each) for each in ("p", "n_prompts", "n_excluded", "n_seeds",
+                                                  "method", "components")}  # fmt: skip
+        by_blend.setdefault(row["baseline"], {}).setdefault(key, {})[row["mix"]] = known | {
+            "difference": _minus(row.get("difference")),
+            "low": _minus(row.get("high")),
+            "high": _minus(row.get("low")),
+        }
+    return by_blend
 
 
 def _minus(value: float | None) -> float | None:
@@ -241,8 +217,10 @@ def _of_best(
     return line
 
 
-def _correct(lines: list[dict[str, Any]], declared: Mapping[str, Sequence[str]]) -> None:
-    """Add Holm's p to the comparisons of the declared measures, kind by kind."""
+def _correct(
+    lines: list[dict[str, Any]], declared: Mapping[str, Sequence[str]], confidence: float
+) -> None:
+    """Add Holm's p to the comparisons of the declared measures, kind by kind, and what they find."""
     for against in (MEAN_OF_SINGLES, BEST_SINGLE, OWN):
         family = [
             line for line in lines
@@ -252,3 +230,7 @@ def _correct(lines: list[dict[str, Any]], declared: Mapping[str, Sequence[str]])
         corrected = holm([line["p"] for line in family])
         for line, p in zip(family, corrected, strict=True):
             line |= {"p_holm": float(p), "family_size": len(family)}
+            if line["components"]:
+                line["detectable"] = detectable(line["components"], len(family), confidence)
+    for line in lines:
+        line.pop("components", None)
