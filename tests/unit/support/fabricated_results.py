@@ -83,7 +83,7 @@ def blended(measure: str = "entropy", value: float | None = 0.5, **other):
     row = {"mix": "multi", "measure": measure, "model": "llama", "prompt_set": "test"}
     row |= {"against": MEAN_OF_SINGLES, "baseline": "single-llama + single-qwen"}
     row |= {"difference": value, "low": low, "high": high, "p": 0.0001, "p_holm": 0.0004}
-    row |= {"family_size": 3, "n_prompts": 200, "n_excluded": 0, "n_seeds": 3}
+    row |= {"family_size": 3, "detectable": 0.15, "n_prompts": 200, "n_excluded": 0, "n_seeds": 3}
     return row | {"method": "sign flips"} | other
 
 

@@ -79,11 +79,12 @@ def half_width(components: Sequence[VarianceComponent], confidence: float) -> fl
     % for Welch's. Source: the square-and-add of Zou & Donner 2008.
     """
     level = (1 + confidence) / 2
-    return float(np.sqrt(sum(_quantile(level, p.degrees) ** 2 * p.variance for p in components)))
+    return float(np.sqrt(sum(quantile(level, p.degrees) ** 2 * p.variance for p in components)))
 
 
 @lru_cache(maxsize=4096)
-def _quantile(level: float, degrees: float) -> float:
+def quantile(level: float, degrees: float) -> float:
+    """Quantile of Student's t."""
     from scipy.stats import t
 
     return float(t.ppf(level, degrees))
