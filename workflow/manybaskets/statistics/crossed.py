@@ -16,13 +16,12 @@ from functools import lru_cache
 import numpy as np
 
 from manybaskets.records.ids import row_seed
-from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, weights
+from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, together, weights
 from manybaskets.statistics.components import (
     VarianceComponent,
     half_width,
     seed_variance,
     t_p,
-    total,
 )
 from manybaskets.statistics.rates import wilson, wilson_of
 from manybaskets.statistics.signs import sign_flip_p
@@ -99,7 +98,9 @@ def crossed_mean(
         variance = 0.0
         if len(pairs) > 1:
             per_seed = np.array([s.sum() / c.sum() for s, c in pairs])
-            variance = seeds_variance(per_seed, np.stack([_influences(*pair) for pair in pairs]))
+            variance = seeds_variance(
+                per_seed, np.stack([cell_influences(*pair) for pair in pairs])
+            )
         seeds = Seeds((condition,), variance, max(len(pairs) - 1, 1))
     return CrossedMean(np.mean(sums, axis=0), np.mean(counts, axis=0), seeds)
 
@@ -117,21 +118,11 @@ def seeds_variance(per_seed: np.ndarray, moved: np.ndarray) -> float:
 
 def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
     """The mean of paired differences on the same rows; their trainings are independent."""
-    seeds_of_both = [each.seeds for each in (first, second) if each.seeds]
-    seeds = None
-    if seeds_of_both:
-        component = total(
-            [VarianceComponent(each.variance, each.degrees) for each in seeds_of_both]
-        )
-        seeds = Seeds(
-            tuple(name for each in seeds_of_both for name in each.conditions),
-            component.variance,
-            component.degrees,
-        )
+    seeds = together([each.seeds for each in (first, second) if each.seeds])
     return CrossedMean(first.sums - second.sums, first.counts, seeds)
 
 
-def _influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def cell_influences(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Shift of the mean over rows by each cell; shifts add up to 0."""
     number = counts.sum()
     return (sums - counts * (sums.sum() / number)) / number
@@ -193,7 +184,7 @@ def _without_effects(moved: np.ndarray, held: np.ndarray) -> np.ndarray:
 
 def of_prompts(mean: CrossedMean) -> list[VarianceComponent]:
     """Components of a mean's variance due to templates, base prompts and rows."""
-    return components(_influences(mean.sums, mean.counts), mean.counts > 0)
+    return components(cell_influences(mean.sums, mean.counts), mean.counts > 0)
 
 
 def components_of(mean: CrossedMean) -> list[VarianceComponent]:

@@ -31,7 +31,8 @@ from manybaskets.experiments.robustness.scores import (
 from manybaskets.names import VANILLA
 from manybaskets.statistics import crossed, ordinal
 from manybaskets.statistics.bootstrap import Mean
-from manybaskets.statistics.crossed import CrossedMean, crossed_mean
+from manybaskets.statistics.crossed import CrossedMean
+from manybaskets.statistics.crossed_trainings import moderated_means
 from manybaskets.statistics.families import check_attainable, correct
 from manybaskets.statistics.ordinal import Samples
 from manybaskets.statistics.rates import newcombe
@@ -112,10 +113,7 @@ class _Matched:
     excluded: int
 
     def means(self, target: str) -> dict[str, CrossedMean]:
-        return {
-            mix: crossed_mean(each, self.templates, self.bases, (target, mix))
-            for mix, each in self.values.items()
-        }
+        return moderated_means(self.values, self.templates, self.bases, target)
 
     def samples(self, analysis: Analysis) -> Samples | None:
         """The same values for effect sizes; None without any row."""
@@ -132,7 +130,8 @@ def compare_scores(scores: pl.DataFrame, design: pl.DataFrame, analysis: Analysi
     refusals and danger zone of adversarial sets, refusals of the benign set, quality of the
     control; Holm's correction covers it as a whole. Other judges, and the sets without flagged
     templates, are separate families. Quality of non-refused responses is not compared, because the
-    conditions answer different prompts. Intervals and p: `statistics.crossed`. Effect sizes:
+    conditions answer different prompts. Intervals and p: `statistics.crossed`, with variances between
+    trainings moderated over all conditions of the target. Effect sizes:
     `statistics.ordinal`; for every pair A and the rank-biserial 2 A − 1, over all conditions of a
     target ε².
 
