@@ -48,6 +48,13 @@ def test_a_primary_question_makes_a_family_stronger() -> None:
     assert (plain.tests, gated.tests) == (8, 4) and gated.effect < plain.effect
 
 
+def test_a_family_for_discovery_has_a_stricter_first_step() -> None:
+    seeds = {"a": 3, "b": 3, "vanilla": 1}
+    families = {"f": family(), "g": family(correction="benjamini-yekutieli")}
+    plain, rate = family_powers(study(families, seeds), ROWS)
+    assert plain.tests == rate.tests == 8 and rate.effect > plain.effect
+
+
 def test_few_prompts_and_single_trainings_are_marked() -> None:
     families = {"few": family(prompt_set="hard"), "once": family(conditions=["c"])}
     few, once = family_powers(study(families, {"a": 3, "b": 3, "c": 1, "vanilla": 1}), ROWS)

@@ -74,6 +74,16 @@ def test_single_trainings_are_called_so_whatever_the_interval():
     assert "undecided" not in sentence and "lower" not in sentence
 
 
+def test_another_correction_is_called_by_its_name():
+    (sentence,) = sentences(difference(correction="Benjamini–Yekutieli"))
+    assert "Benjamini–Yekutieli p < 0.001" in sentence and "Holm" not in sentence
+    (sentence,) = sentences(difference(p_holm=0.2, correction="Benjamini–Yekutieli"), limit=0)
+    assert "Benjamini–Yekutieli's p does not" in sentence and "Holm" not in sentence
+    table = tables.comparison_rows(compared(difference(correction="Benjamini–Yekutieli")), lookup)
+    assert "p (corrected)" in tables.display(table)[0]
+    assert "against-human 1 (Benjamini–Yekutieli)" in tables.note(table)
+
+
 def test_perplexities_are_compared_with_one():
     higher, alike = sentences(
         difference("own_nll", "uneven", 0.3), difference("own_nll", "multi", 0.05, p_holm=0.5)

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
-from manybaskets.statistics.multiplicity import benjamini_hochberg, holm
+from manybaskets.statistics.multiplicity import benjamini_hochberg, benjamini_yekutieli, holm
 
-CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg}
+CORRECTIONS = {"holm": holm, "fdr_bh": benjamini_hochberg, "fdr_by": benjamini_yekutieli}
 
 
 @pytest.fixture(scope="module", autouse=True)

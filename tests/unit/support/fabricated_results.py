@@ -52,6 +52,7 @@ def difference(measure: str = "entropy", mix: str = "multi", value: float = -0.3
         "high": value + 0.1,
         "p": 0.0001,
         "p_holm": 0.0004,
+        "correction": "Holm",
         "detectable": 0.2,
         "effect": -0.9,
         "n_prompts": 200,

@@ -239,11 +239,14 @@ class Statistics(Section):
     )
 
 
+Correction = Literal["holm", "benjamini-yekutieli"]
+
+
 class Comparison(Section):
-    """A family of paired comparisons. Holm's correction covers the whole family."""
+    """A family of paired comparisons. One correction for several tests covers the whole family."""
 
     renamed: ClassVar = {"conditions": "mixes"}
-    newer: ClassVar = frozenset({"primary"})
+    newer: ClassVar = frozenset({"primary", "correction"})
     baseline: Name = Field(
         description="Mix (or `vanilla`) that the others are compared with; with prompt set `train`, a "
         "source."
@@ -263,6 +266,13 @@ class Comparison(Section):
         "only if all of its primary ones are significant. Empty to test all measures alike.",
     )
 
+    correction: Correction = Field(
+        default="holm",
+        description="Correction for several tests: `holm`, at most 5 % of families have any false "
+        "result; `benjamini-yekutieli`, for discovery: at most 5 % of a family's results are false on "
+        "average.",
+    )
+
     @model_validator(mode="after")
     def _primary_is_measured(self) -> Comparison:
         for name in self.primary:
@@ -271,6 +281,11 @@ class Comparison(Section):
                     f"primary: '{name}' is not in the family's measures "
                     f"({', '.join(self.measures)}); add it there, or remove it here"
                 )
+        if self.primary and self.correction != "holm":
+            raise ValueError(
+                f"correction: '{self.correction}' has no order of tests, but the family has primary "
+                "measures; set `correction` to holm, or remove `primary`"
+            )
         return self
 
 

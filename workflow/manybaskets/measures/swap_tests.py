@@ -20,7 +20,7 @@ from manybaskets.measures.swap_p_values import between_runs, swap_p
 from manybaskets.names import TRAIN
 from manybaskets.records.ids import row_seed
 from manybaskets.statistics.clusters import cluster_of
-from manybaskets.statistics.families import check_attainable
+from manybaskets.statistics.families import check_attainable, first_tests
 
 SWAPPED = pl.Schema(
     {
@@ -236,5 +236,5 @@ def check_families(study: Study) -> None:
             patterns["statistics.sign_flips"] = settings.sign_flips
         if settings.answer_swaps and any(map(can_be_swapped, family.measures)):
             patterns["statistics.answer_swaps"] = settings.answer_swaps
-        size = len(family.conditions) * len(family.measures) * models
-        check_attainable(name, size, patterns, settings)
+        size = first_tests(family, models)
+        check_attainable(name, size, patterns, settings, family.correction)

@@ -11,6 +11,7 @@ from manybaskets.experiments import StudyRows
 from manybaskets.names import TRAIN
 from manybaskets.records.measured import SOURCES
 from manybaskets.statistics.components import VarianceComponent
+from manybaskets.statistics.families import strictest
 from manybaskets.statistics.power import detectable
 from manybaskets.statistics.trainings import trainings
 
@@ -23,7 +24,7 @@ class FamilyPower:
     """The tests of a family, and what they find with 80 % power.
 
     Args:
-        tests: that Holm's correction covers: the first ones, if the family has a primary question.
+        tests: that the correction covers: the first ones, if the family has a primary question.
         prompts: of the prompt set; None if unknown.
         trainings: fewest and most of the compared mixes; empty for sources.
         effect: smallest effect, in standard deviations of the paired differences, of the comparison
@@ -71,8 +72,8 @@ def _power(study: Study, rows: StudyRows, name: str, family: Comparison) -> Fami
     }
     pairs = [(runs[mix], runs[family.baseline]) for mix in family.conditions]
     tested = [pair for pair in pairs if 1 not in pair]
-    measures = family.primary or family.measures
-    tests = len(tested) * len(models) * len(measures)
+    tests = len(tested) * len(models) * len(family.primary or family.measures)
+    factor = strictest(tests, family.correction)
     prompts = rows.train if of_sources else rows.sets.get(family.prompt_set)
     numbers = sorted({number for number in runs.values() if number is not None})
     effect = None
@@ -83,7 +84,7 @@ def _power(study: Study, rows: StudyRows, name: str, family: Comparison) -> Fami
             if (number := trainings("", mix, len(study.seeds_of(mix))))
         )
         effect = max(
-            detectable(_components(pair, prompts, pooled), tests, study.statistics.confidence)
+            detectable(_components(pair, prompts, pooled), factor, study.statistics.confidence)
             for pair in tested
         )
     return FamilyPower(

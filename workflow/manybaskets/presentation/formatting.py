@@ -82,7 +82,8 @@ def difference_text(row: Mapping[str, Any], level: str) -> str:
     """A difference or ratio with its interval and its p, as sentences give them.
 
     Args:
-        row: `scale` (difference or ratio), `unit`, `value`, `low`, `high`, `p_holm`.
+        row: `scale` (difference or ratio), `unit`, `value`, `low`, `high`, `p_holm`; `correction`, whose p
+            that is, Holm's unless given.
         level: what the interval is called, such as `95 % interval`.
     """
     value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
@@ -92,7 +93,8 @@ def difference_text(row: Mapping[str, Any], level: str) -> str:
     if row["p_holm"] is None:
         return f"{text}, not tested"
     p = p_value(row["p_holm"], decimals=3)
-    return f"{text}, Holm p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"
+    name = row.get("correction") or "Holm"
+    return f"{text}, {name} p {p.replace('<', '< ') if p.startswith('<') else f'= {p}'}"
 
 
 def detectable_text(row: Mapping[str, Any]) -> str:

@@ -118,10 +118,12 @@ _CSV_ONLY = {
     "family_size",
     "median_words",
     "confirmatory",
+    "correction",
     "by_seed",
     "wilson_low",
     "wilson_high",
 }
+_HOLM = "Holm"  # the correction where a table does not say
 _LONGEST_FLOAT = 40  # rows; a longer table has to break over pages
 
 
@@ -161,7 +163,15 @@ def display(frame: pl.DataFrame) -> tuple[list[str], list[list[str]], list[bool]
         else:
             columns[name] = [NOTHING if value is None else str(value) for value in values]
     headers = [_HEADERS.get(name, name) for name in columns]
+    if _corrections(frame) - {_HOLM}:
+        headers = ["p (corrected)" if name == "p_holm" else header
+                   for name, header in zip(columns, headers, strict=True)]  # fmt: skip
     return headers, [list(row) for row in zip(*columns.values(), strict=True)], numeric
+
+
+def _corrections(frame: pl.DataFrame) -> set[str]:
+    """The corrections for several tests that a table's families have; none if it does not say."""
+    return set(frame["correction"].drop_nulls()) if "correction" in frame.columns else set()
 
 
 def _with_interval(frame: pl.DataFrame, name: str) -> list[str]:
@@ -188,9 +198,14 @@ def note(frame: pl.DataFrame) -> str:
     if shared:
         sentences.append(f"All rows: {', '.join(shared)}.")
     if {"family", "family_size"} <= set(frame.columns) and frame.height:
-        sizes = frame.select("family", "family_size").unique(maintain_order=True).rows()
-        listed = ", ".join(f"{family} {size}" for family, size in sizes)
-        sentences.append(f"Tests that Holm's correction covers, by family: {listed}.")
+        keys = ["family", "family_size", *(["correction"] if _corrections(frame) - {_HOLM} else [])]
+        sizes = frame.select(keys).unique(maintain_order=True).rows()
+        listed = ", ".join(
+            f"{family} {size}{''.join(f' ({name})' for name in names)}"
+            for family, size, *names in sizes
+        )
+        whose = "the" if len(keys) > 2 else "Holm's"
+        sentences.append(f"Tests that {whose} correction covers, by family: {listed}.")
     if "method" in frame.columns:
         methods = frame["method"].drop_nulls().unique(maintain_order=True).to_list()
         sentences += [f"Method: {'; '.join(methods)}."] if methods else []

@@ -39,7 +39,7 @@ def findings(
     """At most `limit` sentences, distinguished mixes first; they state numbers and no causes.
 
     Two mixes are distinguished if the interval of their difference excludes equality and its
-    Holm-adjusted p is below 0.05; where only one of the two holds, the sentence says which.
+    adjusted p is below 0.05; where only one of the two holds, the sentence says which.
 
     Args:
         compared: comparisons of all families, as `statistics.compare` gives them.
@@ -95,14 +95,14 @@ def _direction(row: Mapping[str, Any], numbers: str) -> str:
 def _undecided(row: Mapping[str, Any], numbers: str) -> str:
     return (
         f"whether {row['mix']} differs from {row['baseline']} is undecided: the interval excludes "
-        f"equality, Holm's correction does not ({numbers})"
+        f"equality, {row['correction']}'s correction does not ({numbers})"
     )
 
 
 def _test_only(row: Mapping[str, Any], numbers: str) -> str:
     return (
-        f"whether {row['mix']} differs from {row['baseline']} is undecided: Holm's p is below 0.05, "
-        f"but the interval reaches equality ({numbers})"
+        f"whether {row['mix']} differs from {row['baseline']} is undecided: {row['correction']}'s p is "
+        f"below 0.05, but the interval reaches equality ({numbers})"
     )
 
 
@@ -136,24 +136,26 @@ def _sentence(
 def _names_only(groups: Iterable[Sequence[Mapping[str, Any]]], say: Say) -> list[str]:
     """One sentence per family and baseline, where there is no room for the numbers."""
     outcome = {
-        _undecided: "Undecided (the interval excludes equality, Holm's p does not) against",
-        _test_only: "Undecided (Holm's p is below 0.05, the interval reaches equality) against",
+        _undecided: "Undecided (the interval excludes equality, {}'s p does not) against",
+        _test_only: "Undecided ({}'s p is below 0.05, the interval reaches equality) against",
         _alike: "Could not be distinguished from",
         _exploratory: "Compared as single trainings, which say nothing about other trainings of the "
         "same mixes, with",
     }[say]
-    measures: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    measures: dict[tuple[str, str, str, str], dict[str, list[str]]] = {}
     for row in (row for group in groups for row in group):
-        by_mix = measures.setdefault((row["family"], row["baseline"], row["prompt_set"]), {})
+        by_mix = measures.setdefault(
+            (row["family"], row["baseline"], row["prompt_set"], row["correction"]), {}
+        )
         by_mix.setdefault(row["mix"], []).append(row["label"])
     return [
-        f"{outcome} {baseline} on `{prompt_set}` (family `{family}`; the table of comparisons has "
+        f"{outcome.format(correction)} {baseline} on `{prompt_set}` (family `{family}`; the table of comparisons has "
         "the intervals): "
         + "; ".join(
             f"{mix} in {', '.join(dict.fromkeys(labels))}" for mix, labels in by_mix.items()
         )
         + "."
-        for (family, baseline, prompt_set), by_mix in measures.items()
+        for (family, baseline, prompt_set, correction), by_mix in measures.items()
     ]
 
 

@@ -40,6 +40,7 @@ _COMPARISONS = pl.Schema(
         **dict.fromkeys(("measure", "label", "prompt_set", "model", "mix"), pl.String),
         **dict.fromkeys(("baseline", "scale", "unit"), pl.String),
         **dict.fromkeys(("value", "low", "high", "p", "p_holm"), pl.Float64),
+        "correction": pl.String,
         **dict.fromkeys(("detectable", "effect"), pl.Float64),
         **dict.fromkeys(("rank_biserial", "share_above", "trimmed"), pl.Float64),
         "verdict": pl.String,
@@ -116,7 +117,7 @@ def conditions_of_sources(summary: pl.DataFrame, lookup: Lookup | None = None) -
 def comparison_rows(compared: pl.DataFrame, lookup: Lookup | None = None) -> pl.DataFrame:
     """One row per family, measure, target and mix; perplexities are compared as ratios.
 
-    `family_size` is the number of tests that Holm's correction covers. Effects are those of
+    `family_size` is the number of tests that the family's correction covers. Effects are those of
     `statistics.effects`: null for measures of sets; the trimmed mean is on the scale of the value.
     `verdict` is that of `statistics.verdict`, as sentences and markers have it.
     """

@@ -129,7 +129,7 @@ def _conditions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
 @table(
     name="comparisons",
     title="Comparisons",
-    caption="Paired differences on the same prompts; Holm's correction covers each family.",
+    caption="Paired differences on the same prompts; a correction covers each family.",
     needs=("comparisons",),
     when=lambda study: _has_targets(study) and _compares(study, sources=False),
 )

@@ -10,7 +10,15 @@ import polars as pl
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, cells
 from manybaskets.statistics.comparison_lines import SWAP_KEY, compared_lines
-from manybaskets.statistics.families import Group, check_attainable, correct, groups, sizes
+from manybaskets.statistics.families import (
+    CORRECTIONS,
+    Group,
+    check_attainable,
+    correct,
+    first_tests,
+    groups,
+    strictest,
+)
 from manybaskets.statistics.power import detectable
 
 COMPARISONS_SCHEMA = pl.Schema(
@@ -25,7 +33,8 @@ COMPARISONS_SCHEMA = pl.Schema(
         "low": pl.Float64,
         "high": pl.Float64,
         "p": pl.Float64,
-        "p_holm": pl.Float64,  # over all measures, models and mixes of the family
+        "p_holm": pl.Float64,  # corrected over all measures, models and mixes of the family
+        "correction": pl.String,  # by whom: of `families.CORRECTIONS`
         "detectable": pl.Float64,  # smallest difference found in 80 % of such studies
         "effect": pl.Float64,  # d_z; this and the next three null for set-level measures
         "rank_biserial": pl.Float64,
@@ -63,7 +72,7 @@ def compare(
 
     Args:
         rows: of the schema `records.MEASURED`.
-        families: comparisons by name; Holm's correction covers each family as a whole.
+        families: comparisons by name; a correction covers each family as a whole.
         settings: confidence, numbers of resamples and sign flips.
         seed: for resampling.
         swaps: results of the swap tests, with the schema `swap_tests.SWAPPED`.
@@ -78,9 +87,11 @@ def compare(
     cell_of = cells(rows)
     swapped = _swapped(swaps)
     family_groups = list(groups(cell_of, families))
-    _check(family_groups, cell_of, swapped, settings)
+    _check(families, family_groups, cell_of, swapped, settings)
     lines = compared_lines(cell_of, family_groups, settings, seed, swapped)
-    correct(lines, {name: family.primary for name, family in families.items()})
+    correct(lines, families)
+    for line in lines:
+        line["correction"] = CORRECTIONS[families[line["family"]].correction]
     _add_detectable(lines, families, settings)
     return pl.DataFrame(lines, schema=COMPARISONS_SCHEMA).sort(_ORDER)
 
@@ -98,7 +109,8 @@ def _add_detectable(
         components = line.pop("components", None)
         if line.get("p_holm") is not None and components:
             number = tests.get(line["family"], 1)
-            line["detectable"] = detectable(components, number, settings.confidence)
+            factor = strictest(number, families[line["family"]].correction)
+            line["detectable"] = detectable(components, factor, settings.confidence)
 
 
 def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, int]]:
@@ -112,17 +124,17 @@ def _swapped(swaps: pl.DataFrame | None) -> dict[tuple[str, ...], tuple[float, i
 
 
 def _check(
+    families: Mapping[str, Comparison],
     family_groups: Collection[Group],
     cell_of: Mapping[CellKey, PromptCell | SetCell],
     swapped: Mapping[tuple[str, ...], tuple[float, int]],
     settings: Statistics,
 ) -> None:
     """Check that the random tests of every family can reach significance."""
-    for family, size in sizes(family_groups).items():
+    for name, family in families.items():
+        members = [group for group in family_groups if group.family == name]
         patterns = {}
-        for group in family_groups:
-            if group.family != family:
-                continue
+        for group in members:
             if isinstance(cell_of[group.members[0]], PromptCell):
                 patterns["statistics.sign_flips"] = settings.sign_flips
             for mix in group.mixes:
@@ -130,4 +142,5 @@ def _check(
                 swap_result = swapped.get(tuple(names[key] for key in SWAP_KEY))
                 if swap_result:
                     patterns["statistics.answer_swaps"] = swap_result[1]
-        check_attainable(family, size, patterns, settings)
+        size = first_tests(family, len({group.model for group in members}))
+        check_attainable(name, size, patterns, settings, family.correction)

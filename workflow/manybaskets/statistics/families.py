@@ -1,4 +1,4 @@
-"""Comparison families: members, attainable significance, Holm's correction."""
+"""Comparison families: members, attainable significance, correction for several tests."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from manybaskets.config.evaluation import Comparison, Statistics
+from manybaskets.config.evaluation import Comparison, Correction, Statistics
 from manybaskets.errors import UserError
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell
-from manybaskets.statistics.multiplicity import holm
+from manybaskets.statistics.multiplicity import benjamini_yekutieli, harmonic, holm
+
+CORRECTIONS: dict[Correction, str] = {
+    "holm": "Holm",
+    "benjamini-yekutieli": "Benjamini–Yekutieli",
+}
 
 
 @dataclass(frozen=True)
@@ -82,17 +87,31 @@ def groups(
             yield from made
 
 
-def check_attainable(
-    family: str, size: int, patterns: Mapping[str, int], settings: Statistics
-) -> None:
-    """Check that each random test of a family can reach significance under Holm's correction.
+def strictest(tests: int, correction: Correction = "holm") -> float:
+    """By what a correction over a family multiplies the smallest p of its first tests."""
+    return tests if correction == "holm" else tests * harmonic(tests)
 
-    The smallest p of a test on N random patterns is 1 / (1 + N); times the size of the family it
-    must stay below 1 − confidence.
+
+def first_tests(family: Comparison, models: int) -> int:
+    """Number of a family's tests that do not wait for others: with primary measures, only those."""
+    return len(family.conditions) * len(family.primary or family.measures) * models
+
+
+def check_attainable(
+    family: str,
+    size: int,
+    patterns: Mapping[str, int],
+    settings: Statistics,
+    correction: Correction = "holm",
+) -> None:
+    """Check that each random test of a family can reach significance after the correction.
+
+    The smallest p of a test on N random patterns is 1 / (1 + N); corrected over the family it must
+    stay below 1 − confidence.
 
     Args:
         family: name of the family.
-        size: number of comparisons over all measures, models and mixes.
+        size: number of comparisons over all models, mixes and measures that are tested first.
         patterns: config key of the number of patterns, and that number, for each kind of test in
             the family.
 
@@ -102,22 +121,23 @@ def check_attainable(
     level = 1 - settings.confidence
     for key, number in patterns.items():
         # 1 − .95 is slightly more than .05, and the smallest p must be less than that.
-        needed = math.floor(size / round(level, 12))
+        factor = strictest(size, correction)
+        needed = math.floor(factor / round(level, 12))
         if 1 + number <= needed:
+            times = f"{size}" if correction == "holm" else f"{factor:.1f} (`{correction}`)"
             raise UserError(
                 what=f"the family {family!r} has {size} comparisons: with {key} = {number} the "
-                f"smallest p is 1/{1 + number}, and {size} times that is "
-                f"{size / (1 + number):.3g}, so no comparison can be significant",
+                f"smallest p is 1/{1 + number}, and {times} times that is "
+                f"{factor / (1 + number):.3g}, so no comparison can be significant",
                 where=f"comparisons.{family}",
-                expected=f"size of the family / (1 + {key}) < {level:.3g}",
+                expected=f"{'size of the family' if correction == 'holm' else f'{factor:.1f}'} / "
+                f"(1 + {key}) < {level:.3g}",
                 remedy=f"raise `{key}` to {needed} or more, or compare fewer mixes or measures",
             )
 
 
-def correct(
-    lines: list[dict[str, Any]], primary: Mapping[str, Collection[str]] | None = None
-) -> None:
-    """Add Holm-corrected p within each family.
+def correct(lines: list[dict[str, Any]], families: Mapping[str, Comparison] | None = None) -> None:
+    """Add p that are corrected within each family, by Holm's method unless the family names another.
 
     With primary measures, the level is shared evenly by the family's pairs of a mix and a target;
     within a pair Holm's correction covers the primary measures, and then, if all of them are
@@ -130,16 +150,18 @@ def correct(
 
     Args:
         lines: comparisons with a `p`.
-        primary: primary measures of every family that has some.
+        families: families by name; those without an entry are corrected by Holm's method.
     """
     counted = [x for x in lines if x.get("p") is not None and x.get("confirmatory", True)]
     for family in sorted({line["family"] for line in counted}):
         tested = [line for line in counted if line["family"] == family]
-        first = (primary or {}).get(family)
-        if first:
-            _correct_by_gates(tested, first)
+        declared = (families or {}).get(family)
+        if declared is not None and declared.primary:
+            _correct_by_gates(tested, declared.primary)
             continue
-        corrected = holm([line["p"] for line in tested])
+        by_rate = declared is not None and declared.correction == "benjamini-yekutieli"
+        method = benjamini_yekutieli if by_rate else holm
+        corrected = method([line["p"] for line in tested])
         for line, p in zip(tested, corrected, strict=True):
             line["p_holm"] = float(p)
 
@@ -157,11 +179,3 @@ def _correct_by_gates(tested: list[dict[str, Any]], primary: Collection[str]) ->
             for line, p in zip(part, corrected, strict=True):
                 line["p_holm"] = float(min(1.0, len(pairs) * max(gate, p)))
             gate = max([gate, *corrected])
-
-
-def sizes(made: Collection[Group]) -> dict[str, int]:
-    """Number of comparisons of every family."""
-    found: dict[str, int] = {}
-    for group in made:
-        found[group.family] = found.get(group.family, 0) + len(group.mixes)
-    return found

@@ -15,9 +15,9 @@ _CERTAIN = 1000  # degrees of freedom above which a variance counts as known
 _LARGEST = 1e3  # standard errors
 
 
-def detectable(components: Sequence[VarianceComponent], tests: int, confidence: float) -> float:
-    """The smallest difference that is found in 80 % of studies, by the first step of Holm's
-    correction over a family.
+def detectable(components: Sequence[VarianceComponent], tests: float, confidence: float) -> float:
+    """The smallest difference that is found in 80 % of studies, by the first step of a family's
+    correction.
 
     A difference is found if it exceeds √Σ t² v̂ (`components.half_width`) at the corrected level.
     The estimated variances v̂ differ between studies: v χ² / d each. The power is the mean over
@@ -25,7 +25,7 @@ def detectable(components: Sequence[VarianceComponent], tests: int, confidence: 
 
     Args:
         components: of the difference's variance.
-        tests: number of tests of the family.
+        tests: by what the correction multiplies the smallest p (`families.strictest`).
         confidence: of a single interval.
     """
     from scipy.optimize import brentq
