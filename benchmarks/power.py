@@ -9,8 +9,9 @@ each design, how often 95 % intervals contain the true difference, their width, 
 difference is found: by p < .05, and by Holm's p < .05 in families of several tests. The column
 `alone` is an estimate without what the conditions have in common: only prompts without any missing
 value, and the trainings of either side by themselves. The second table has whole families: how
-often any true null is called significant, without a difference and with half of them. The last
-line is the simulation error.
+often any true null is called significant, without a difference and with half of them. The third
+table has prompts that cross jailbreak templates with base prompts, as in the robustness experiment.
+The last line is the simulation error.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
+from manybaskets.statistics import crossed
 from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.conditions import condition_means
+from manybaskets.statistics.crossed_trainings import moderated_means
 from manybaskets.statistics.multiplicity import holm
 from manybaskets.statistics.signs import sign_flip_p
 
@@ -170,6 +173,40 @@ def of_families(studies: int) -> None:
                 print(f"{name:52} {called / studies:.3f}", flush=True)
 
 
+def of_crossed(studies: int) -> None:
+    """Three trainings of five mixes on 8 templates × 12 base prompts, pooled and alone."""
+    head = "coverage  p<.05"
+    print(f"\n{'8 templates × 12 base prompts, 5 mixes':52} {head} | alone: {head}")
+    templates, bases = (each.ravel() for each in np.indices((8, 12)))
+    for trainings, training in ((3, 0.0), (3, 0.1), (3, 0.3), (2, 0.1)):
+        for effect in (0.0, 0.6):
+            rng = np.random.default_rng(2)
+            differences: list[list[crossed.CrossedMean]] = [[], []]
+            for _ in range(studies):
+                shared = rng.normal(size=(8, 1)) + rng.normal(size=12)
+                values = {}
+                for mix in range(5):
+                    own = 0.2 * (rng.normal(size=(8, 1)) + rng.normal(size=12))
+                    each = (shared + own).ravel() + effect * (mix == 0)
+                    each = each + training * rng.normal(size=(trainings, 1))
+                    values[f"mix{mix}"] = each + 0.5 * rng.normal(size=(trainings, 96))
+                pooled = moderated_means(values, templates, bases, "m")
+                alone = {
+                    name: crossed.crossed_mean(each, templates, bases, (name,))
+                    for name, each in values.items()
+                }
+                for place, means in enumerate((pooled, alone)):
+                    differences[place].append(crossed.difference(means["mix0"], means["mix4"]))
+            cells = []
+            for means in differences:
+                ends = np.array(crossed.intervals(means, 1999, 0.95, 1))
+                held = ((ends[:, 0] <= effect) & (ends[:, 1] >= effect)).mean()
+                p = np.array(crossed.p_values(means, 999, 1))
+                cells.append(f"{held:8.3f} {(p < 0.05).mean():6.3f}")
+            name = f"{trainings} trainings, sd {training}, difference {effect}"
+            print(f"{name:52} {cells[0]} |        {cells[1]}", flush=True)
+
+
 def _called(design: Study, study: int) -> bool:
     rng = np.random.default_rng(study)
     differences = []
@@ -191,6 +228,7 @@ def main() -> None:
     of_designs(given.studies)
     of_effects(given.studies)
     of_families(given.studies)
+    of_crossed(given.studies)
     print(f"\nsimulation error of 95 %: ±{np.sqrt(0.05 * 0.95 / given.studies):.3f}")
 
 
