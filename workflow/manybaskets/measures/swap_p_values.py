@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from manybaskets.records.ids import row_seed
-from manybaskets.statistics.bootstrap import Seeds, together
+from manybaskets.statistics.bootstrap import Seeds, seeds_together
 from manybaskets.statistics.moderation import mean_squares
 from manybaskets.statistics.trainings import trainings
 
@@ -49,7 +49,7 @@ def swap_p(
 
 def _of_runs(values: np.ndarray, first: Sequence[int], second: Sequence[int]) -> Seeds | None:
     """Variance between the runs of both sides, from these runs alone; None for one run each."""
-    return together(
+    return seeds_together(
         [
             Seeds((), float(np.var(observed, ddof=1)) / len(observed), len(observed) - 1)
             for side, runs in enumerate((first, second))
@@ -108,6 +108,8 @@ def between_runs(
                 each = square.variance / len(values)
                 variance[(*key, mix)] = Seeds((), each, square.degrees, pooled)
     return {
-        key: together([variance[(*key[:2], mix)] for mix in key[2:] if (*key[:2], mix) in variance])
+        key: seeds_together(
+            [variance[(*key[:2], mix)] for mix in key[2:] if (*key[:2], mix) in variance]
+        )
         for key in tables
     }

@@ -13,10 +13,10 @@ from typing import Any
 from manybaskets.experiments import StudyRows, Work
 from manybaskets.layout import Files
 from manybaskets.plan.costs import CHECKPOINTS, Bill, Disk, bills
+from manybaskets.plan.family_power import FamilyPower, family_powers, note_of
 from manybaskets.plan.graph import PlannedJob, links_of, stages_of
 from manybaskets.plan.machine import Machine
 from manybaskets.plan.past_jobs import NO_PRIOR, Speeds, lengths_of_sources, read_usage
-from manybaskets.plan.power import FamilyPower, family_powers, note_of
 from manybaskets.plan.row_counts import rows_of
 from manybaskets.plan.schedule import Timetable, Width, timetable
 from manybaskets.plan.scheduled_jobs import ScheduledJob, over_limit, requests_of

@@ -7,9 +7,9 @@ import io
 import textwrap
 from collections.abc import Sequence
 
+from manybaskets.plan.family_power import LARGEST, TRAINING_SD
 from manybaskets.plan.making import Plan, StagePlan
 from manybaskets.plan.past_jobs import NO_PRIOR
-from manybaskets.plan.power import LARGEST, TRAINING_SD
 from manybaskets.plan.row_counts import UNKNOWN
 from manybaskets.plan.schedule import Width
 

@@ -8,7 +8,7 @@ from functools import reduce
 
 import numpy as np
 
-from manybaskets.statistics.bootstrap import Mean, Seeds, together
+from manybaskets.statistics.bootstrap import Mean, Seeds, seeds_together
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell
 from manybaskets.statistics.conditions import Conditions
 
@@ -25,27 +25,27 @@ def cells_with_averages(cell_of: Mapping[CellKey, Cell], averages: Averages) -> 
     found = dict(cell_of)
     for measure, model, prompt_set in {(key[0], key[1], key[3]) for key in cell_of}:
         for name, shares in averages.items():
-            parts = [cell_of.get((measure, model, mix, prompt_set)) for mix in shares]
-            known = [part for part in parts if part is not None]
-            if len(known) == len(parts):
+            members = [cell_of.get((measure, model, mix, prompt_set)) for mix in shares]
+            known = [member for member in members if member is not None]
+            if len(known) == len(members):
                 found[measure, model, name, prompt_set] = _average(known, list(shares.values()))
     return found
 
 
-def _average(parts: Sequence[Cell], weights: Sequence[float]) -> Cell:
-    prompts = reduce(np.intersect1d, [part.prompts for part in parts])
-    clusters = parts[0].clusters[np.searchsorted(parts[0].prompts, prompts)]
-    seeds = min((part.seeds for part in parts), key=len)
-    if isinstance(parts[0], PromptCell):
-        values = [part.values[:, np.isin(part.prompts, prompts)] for part in parts]
+def _average(members: Sequence[Cell], weights: Sequence[float]) -> Cell:
+    prompts = reduce(np.intersect1d, [member.prompts for member in members])
+    clusters = members[0].clusters[np.searchsorted(members[0].prompts, prompts)]
+    seeds = min((member.seeds for member in members), key=len)
+    if isinstance(members[0], PromptCell):
+        values = [member.values[:, np.isin(member.prompts, prompts)] for member in members]
         return PromptCell(seeds, prompts, clusters, _weighted(values, weights))
-    numbers = reduce(np.intersect1d, [part.numbers for part in parts])
-    draws = [part.draws[:, np.isin(part.numbers, numbers)] for part in parts]
-    left_out = [part.left_out[:, np.isin(part.prompts, prompts)] for part in parts]
-    used, excluded = [part.used for part in parts], [part.excluded for part in parts]
+    numbers = reduce(np.intersect1d, [member.numbers for member in members])
+    draws = [member.draws[:, np.isin(member.numbers, numbers)] for member in members]
+    left_out = [member.left_out[:, np.isin(member.prompts, prompts)] for member in members]
+    used, excluded = [member.used for member in members], [member.excluded for member in members]
     return SetCell(
         seeds=seeds,
-        full=_of_sets([part.full for part in parts], weights),
+        full=_of_sets([member.full for member in members], weights),
         numbers=numbers,
         draws=_of_sets(draws, weights),
         prompts=prompts,
@@ -57,12 +57,12 @@ def _average(parts: Sequence[Cell], weights: Sequence[float]) -> Cell:
 
 
 def _of_sets(values: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """`[1, …]`: the weighted mean of means over seeds, NaN where a seed of one part has none."""
+    """`[1, …]`: the weighted mean of means over seeds, NaN where a seed of one member has none."""
     return np.tensordot(weights, np.stack([each.mean(axis=0) for each in values]), axes=1)[None]
 
 
 def _weighted(values: Sequence[np.ndarray], weights: Sequence[float]) -> np.ndarray:
-    """`[1, …]`: the weighted mean of means over seeds, NaN where one of the parts has no value."""
+    """`[1, …]`: the weighted mean of means over seeds, NaN where one of the members has no value."""
     means = []
     for each in values:
         there = ~np.isnan(each)
@@ -83,10 +83,10 @@ def conditions_with_averages(conditions: Conditions, averages: Averages) -> Cond
             weights = list(shares.values())
             values[name] = _weighted([conditions.values[mix] for mix in shares], weights)
         if all(mix in conditions.means for mix in shares):
-            parts = [conditions.means[mix] for mix in shares]
-            sums = np.tensordot(list(shares.values()), np.stack([each.sums for each in parts]), 1)
+            members = [conditions.means[mix] for mix in shares]
+            sums = np.tensordot(list(shares.values()), np.stack([each.sums for each in members]), 1)
             seeds = average_seeds({mix: conditions.means[mix].seeds for mix in shares}, shares)
-            means[name] = Mean(sums, parts[0].sizes, seeds)
+            means[name] = Mean(sums, members[0].sizes, seeds)
     return Conditions(values, means)
 
 
@@ -97,4 +97,4 @@ def average_seeds(seeds: Mapping[str, Seeds | None], shares: Mapping[str, float]
         for mix, share in shares.items()
         if (each := seeds.get(mix)) is not None
     ]
-    return together(found)
+    return seeds_together(found)

@@ -70,10 +70,10 @@ def mean_of(sums: np.ndarray, sizes: np.ndarray, condition: tuple[str, ...]) -> 
 def difference_of(first: Mean, second: Mean) -> Mean:
     """The mean of paired differences; the trainings of both conditions are independent."""
     found = [each.seeds for each in (first, second) if each.seeds]
-    return Mean(first.sums - second.sums, first.sizes, together(found))
+    return Mean(first.sums - second.sums, first.sizes, seeds_together(found))
 
 
-def together(seeds: Sequence[Seeds]) -> Seeds | None:
+def seeds_together(seeds: Sequence[Seeds]) -> Seeds | None:
     """The variance that the trainings of several conditions add to their sum or difference."""
     if not seeds:
         return None

@@ -15,9 +15,9 @@ from manybaskets.statistics.families import (
     Group,
     check_attainable,
     correct,
+    first_step_factor,
     first_tests,
     groups,
-    strictest,
 )
 from manybaskets.statistics.power import detectable
 
@@ -109,7 +109,7 @@ def _add_detectable(
         components = line.pop("components", None)
         if line.get("p_holm") is not None and components:
             number = tests.get(line["family"], 1)
-            factor = strictest(number, families[line["family"]].correction)
+            factor = first_step_factor(number, families[line["family"]].correction)
             line["detectable"] = detectable(components, factor, settings.confidence)
 
 

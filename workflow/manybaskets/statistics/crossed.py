@@ -16,7 +16,7 @@ from functools import lru_cache
 import numpy as np
 
 from manybaskets.records.ids import row_seed
-from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, together, weights
+from manybaskets.statistics.bootstrap import Mean, Seeds, bca, seed_shift, seeds_together, weights
 from manybaskets.statistics.components import (
     VarianceComponent,
     half_width,
@@ -118,7 +118,7 @@ def seeds_variance(per_seed: np.ndarray, moved: np.ndarray) -> float:
 
 def difference(first: CrossedMean, second: CrossedMean) -> CrossedMean:
     """The mean of paired differences on the same rows; their trainings are independent."""
-    seeds = together([each.seeds for each in (first, second) if each.seeds])
+    seeds = seeds_together([each.seeds for each in (first, second) if each.seeds])
     return CrossedMean(first.sums - second.sums, first.counts, seeds)
 
 

@@ -87,7 +87,7 @@ def groups(
             yield from made
 
 
-def strictest(tests: int, correction: Correction = "holm") -> float:
+def first_step_factor(tests: int, correction: Correction = "holm") -> float:
     """By what a correction over a family multiplies the smallest p of its first tests."""
     return tests if correction == "holm" else tests * harmonic(tests)
 
@@ -121,7 +121,7 @@ def check_attainable(
     level = 1 - settings.confidence
     for key, number in patterns.items():
         # 1 − .95 is slightly more than .05, and the smallest p must be less than that.
-        factor = strictest(size, correction)
+        factor = first_step_factor(size, correction)
         needed = math.floor(factor / round(level, 12))
         if 1 + number <= needed:
             times = f"{size}" if correction == "holm" else f"{factor:.1f} (`{correction}`)"
@@ -174,8 +174,8 @@ def _correct_by_gates(tested: list[dict[str, Any]], primary: Collection[str]) ->
     for members in pairs.values():
         gate = 0.0
         for stage in (True, False):
-            part = [line for line in members if (line["measure"] in primary) is stage]
-            corrected = holm([line["p"] for line in part])
-            for line, p in zip(part, corrected, strict=True):
+            chosen = [line for line in members if (line["measure"] in primary) is stage]
+            corrected = holm([line["p"] for line in chosen])
+            for line, p in zip(chosen, corrected, strict=True):
                 line["p_holm"] = float(min(1.0, len(pairs) * max(gate, p)))
             gate = max([gate, *corrected])

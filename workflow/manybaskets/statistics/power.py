@@ -25,7 +25,7 @@ def detectable(components: Sequence[VarianceComponent], tests: float, confidence
 
     Args:
         components: of the difference's variance.
-        tests: by what the correction multiplies the smallest p (`families.strictest`).
+        tests: by what the correction multiplies the smallest p (`families.first_step_factor`).
         confidence: of a single interval.
     """
     from scipy.optimize import brentq

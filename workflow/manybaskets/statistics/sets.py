@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from manybaskets.records.measured import GROUP_DRAWS, GROUPS, PARTITION_DRAWS
-from manybaskets.statistics.bootstrap import Seeds, together
+from manybaskets.statistics.bootstrap import Seeds, seeds_together
 from manybaskets.statistics.cells import CellKey, SetCell
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import VarianceComponent, answer_variance
@@ -116,7 +116,7 @@ def spread(
     prompts = VarianceComponent(prompts.variance, min([prompts.degrees, *(n - 1 for n in limits)]))
     if seeds is None:
         seeds = [_alone(cell, moves.answers(place)) for place, cell in enumerate(cells)]
-    whole = together([each for each in seeds if each is not None])
+    whole = seeds_together([each for each in seeds if each is not None])
     components = (prompts,)
     if whole is not None:
         components = (prompts, VarianceComponent(whole.variance, whole.degrees))

@@ -10,7 +10,7 @@ from scipy import stats
 
 from manybaskets.config.evaluation import Comparison, Statistics
 from manybaskets.experiments import StudyRows
-from manybaskets.plan.power import TRAINING_SD, family_powers, note_of
+from manybaskets.plan.family_power import TRAINING_SD, family_powers, note_of
 
 ROWS = StudyRows(400, 380, 20, {"test": 1500, "hard": 12}, 1.0, "counted")
 

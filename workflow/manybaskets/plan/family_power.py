@@ -11,7 +11,7 @@ from manybaskets.experiments import StudyRows
 from manybaskets.names import TRAIN
 from manybaskets.records.measured import SOURCES
 from manybaskets.statistics.components import VarianceComponent
-from manybaskets.statistics.families import strictest
+from manybaskets.statistics.families import first_step_factor
 from manybaskets.statistics.power import detectable
 from manybaskets.statistics.trainings import trainings
 
@@ -73,7 +73,7 @@ def _power(study: Study, rows: StudyRows, name: str, family: Comparison) -> Fami
     pairs = [(runs[mix], runs[family.baseline]) for mix in family.conditions]
     tested = [pair for pair in pairs if 1 not in pair]
     tests = len(tested) * len(models) * len(family.primary or family.measures)
-    factor = strictest(tests, family.correction)
+    factor = first_step_factor(tests, family.correction)
     prompts = rows.train if of_sources else rows.sets.get(family.prompt_set)
     numbers = sorted({number for number in runs.values() if number is not None})
     effect = None
