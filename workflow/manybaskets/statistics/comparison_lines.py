@@ -18,7 +18,7 @@ from manybaskets.statistics.averages import (
 from manybaskets.statistics.bootstrap import Mean, Seeds, bca, difference_of
 from manybaskets.statistics.cells import CellKey, PromptCell, SetCell, binary_measures
 from manybaskets.statistics.components import t_interval, t_p
-from manybaskets.statistics.conditions import Conditions, conditions_of
+from manybaskets.statistics.conditions import Conditions, pooled_conditions
 from manybaskets.statistics.effects import effects
 from manybaskets.statistics.families import Group
 from manybaskets.statistics.rates import newcombe
@@ -82,7 +82,7 @@ def compared_lines(
         key = group.key("")
         if isinstance(found[group.members[0]], PromptCell):
             if key not in conditions:
-                whole = conditions_of(cell_of, key)
+                whole = pooled_conditions(cell_of, key)
                 conditions[key] = conditions_with_averages(whole, averages)
             tested += _of_prompts(group, found, conditions[key], group.measure in binary)
             lines += [each.line for each in tested[-len(group.mixes) :]]

@@ -47,7 +47,7 @@ class Conditions:
         return next(iter(self.values.values())).shape[1]
 
 
-def conditions_of(cell_of: Mapping[CellKey, object], key: CellKey) -> Conditions:
+def pooled_conditions(cell_of: Mapping[CellKey, object], key: CellKey) -> Conditions:
     """All conditions with the measure, target and prompt set of a cell.
 
     Args:

@@ -13,7 +13,7 @@ from manybaskets.statistics.bootstrap import Mean, Seeds, bca
 from manybaskets.statistics.cells import KEY, CellKey, PromptCell, SetCell, binary_measures, cells
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import t_interval
-from manybaskets.statistics.conditions import conditions_of
+from manybaskets.statistics.conditions import pooled_conditions
 from manybaskets.statistics.rates import wilson_of
 from manybaskets.statistics.sets import set_trainings_of, spread
 from manybaskets.statistics.trainings import one_training
@@ -101,7 +101,7 @@ def _seeds(found: Mapping[CellKey, PromptCell | SetCell]) -> dict[CellKey, Seeds
         mixes = [each[2] for each in found if (*each[:2], each[3]) == (*key[:2], key[3])]
         trained: Mapping[str, Seeds | None]
         if isinstance(cell, PromptCell):
-            means = conditions_of(found, key).means
+            means = pooled_conditions(found, key).means
             trained = {mix: mean.seeds for mix, mean in means.items()}
         else:
             trained = set_trainings_of(found, key)
