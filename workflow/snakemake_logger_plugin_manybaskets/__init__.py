@@ -51,8 +51,8 @@ class LogHandler(LogHandlerBase):
             stats = getattr(record, "stats", {})
             progress.expect({rule: n for rule, n in stats.items() if rule != "total"})
         elif event is LogEvent.JOB_INFO:
-            message = record.rule_msg or f"{record.rule_name} {' '.join(record.output or [])}"
-            progress.start(record.jobid, record.rule_name, message.strip(), now)
+            # Rules without a message only gather files.
+            progress.start(record.jobid, record.rule_name, record.rule_msg or "", now)
         elif event is LogEvent.JOB_FINISHED:
             progress.finish(record.job_id)
         elif record.levelno >= logging.WARNING:

@@ -56,7 +56,7 @@ def missing_config(words: Sequence[str]) -> str | None:
         what=f"the config file does not exist: {missing}",
         where=f"--configfile {missing}, from {Path.cwd()}",
         expected="a YAML file such as config/config.yaml",
-        remedy="check the path given to --configfile",
+        remedy="check the path; `manybaskets init DATA` writes a config for a data file",
     )
 
 

@@ -12,6 +12,7 @@ from manybaskets.errors import UserError, did_you_mean
 USAGE = """\
 usage: manybaskets COMMAND [CONFIG.yaml] [TARGET ...] [--verbose] [OPTION OF SNAKEMAKE ...]
 
+  init DATA      write a commented config for a file of rows (CSV, JSONL or Parquet)
   check          check config, files, columns, models, packages, keys, servers and disk space
   plan           show what would run, how long it takes and what it costs
   run            run what is missing, with one line of progress
@@ -50,8 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _started(name: str, rest: list[str]) -> int:
+    if name == "init":
+        from manybaskets.command.first_config import init
+
+        return init(rest)
     if name not in (*QUESTIONS, "run", *TARGETS):
-        commands = ("run", *QUESTIONS)
+        commands = ("init", "run", *QUESTIONS)
         raise UserError(
             what=f"there is no command '{name}'{did_you_mean(name, (*commands, *TARGETS))}",
             where=f"manybaskets {name}",

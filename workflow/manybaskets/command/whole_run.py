@@ -85,7 +85,11 @@ def what_it_takes(plan: Mapping[str, Any]) -> str:
     gpu_hours = sum(stage["gpu_hours"] for stage in plan["stages"])
     needed = sum(plan["gigabytes"].values())
     width = plan["width"]
-    at_a_time = f"{width['cores']} cores" if width["cores"] else f"{width['jobs']} jobs at a time"
+    at_a_time = (
+        f"{width['cores']} core{'' if width['cores'] == 1 else 's'}"
+        if width["cores"]
+        else f"{width['jobs']} jobs at a time"
+    )
     lines = [
         f"Study {plan['study']}: {jobs} jobs, about {time_of(plan['wall'])} with {at_a_time}"
         + (f", {gpu_hours:,.1f} GPU-hours" if gpu_hours else "")
