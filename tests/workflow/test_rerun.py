@@ -55,12 +55,23 @@ def test_a_plot_setting_reruns_figures_only(copy_of_finished):
     jobs = copy_of_finished.planned()
     assert set(jobs) == {"figure", "write_report"}
     assert jobs["figure"] == len(planned_figures(load_study(config)))
+    # All are planned; drawing one shows that the setting arrives, and that nothing else is made.
     figure = copy_of_finished.path("figures/habits.svg")
-    before = figure.read_bytes()
-    tables = copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns
-    copy_of_finished.run(str(figure.relative_to(copy_of_finished.folder)))
+    before, results = figure.read_bytes(), times_of(copy_of_finished)
+    printed = copy_of_finished.run(str(figure.relative_to(copy_of_finished.folder))).stdout
+    assert printed.count("Drawing the figure") == 1
     assert figure.read_bytes() != before
-    assert copy_of_finished.path("tables/conditions.csv").stat().st_mtime_ns == tables
+    after = times_of(copy_of_finished)
+    assert after.keys() == results.keys()
+    changed = {file.name for file, time in after.items() if time != results[file]}
+    assert changed == {"habits.svg", "habits.png"}
+
+
+def times_of(project: Project) -> dict[Path, int]:
+    """When each figure, table and statistic was written."""
+    folders = [project.path(name) for name in ("figures", "tables", "statistics")]
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    return {file: file.stat().st_mtime_ns for file in files}
 
 
 def test_limits_of_a_trial_rerun_the_trial_only_and_other_limits_nothing(copy_of_finished):
