@@ -25,7 +25,7 @@ from manybaskets.cards.adapter_card import adapter_card_settings
 from manybaskets.config import loading
 from manybaskets.config.blends import comparable_blends, declared_measures
 from manybaskets.config.operations import operations_of_jobs
-from manybaskets.config.participants import embedded_sources, prompt_readers
+from manybaskets.config.participants import embedded_sources, measured_models
 from manybaskets.data.given_columns import check_given_columns
 from manybaskets.experiments import EXPERIMENTS, experiments_of, rule_file
 from manybaskets.generation.replay import given_answers, replayed_files
@@ -140,6 +140,9 @@ if workflow.is_main_process:
 # Scripts find here what changes no result, so that a change of it reruns nothing.
 config["operations"] = operations_of_jobs(STUDY) | {
     experiment.name: experiment.operations(STUDY) for experiment in STUDY_EXPERIMENTS
+}
+config["operations"]["measured_by_experiments"] = {
+    experiment.name: experiment.measuring(STUDY) for experiment in STUDY_EXPERIMENTS
 }
 config["operations"]["training"] = NEEDS.training_operations()
 config["operations"]["trained_modules"] = {

@@ -108,7 +108,7 @@ rule clean:
 
 
 rule measure_prompts:
-    """Measure every prompt under the tokenizer of a model that will read it."""
+    """Measure every prompt under the tokenizer of a model that will read it, or judge answers to it."""
     input:
         rows=FILES.data.clean(),
         model=lambda w: FILES.models.folder(w.model),
@@ -117,7 +117,7 @@ rule measure_prompts:
     log:
         FILES.log("data/long_prompts-{model}"),
     wildcard_constraints:
-        model=one_of(prompt_readers(STUDY)),
+        model=one_of(measured_models(STUDY)),
     conda:
         ENVS / "main.yaml"
     threads: 1

@@ -6,7 +6,7 @@ import polars as pl
 
 from manybaskets.data.prompt_sets import write_prompt_sets
 from manybaskets.jobs.job import job
-from manybaskets.records.responses import long_prompt_counts
+from manybaskets.records.responses import long_prompt_counts, long_prompts_of_sets
 
 with job(snakemake.log[0]):
     write_prompt_sets(
@@ -17,4 +17,5 @@ with job(snakemake.log[0]):
         train=Path(snakemake.output.train),
         sets={Path(name).stem: Path(name) for name in snakemake.output.sets},
         long_prompts=long_prompt_counts(Path(snakemake.input.split)),
+        long_prompts_of_sets=long_prompts_of_sets(Path(snakemake.input.split)),
     )

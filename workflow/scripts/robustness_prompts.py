@@ -12,6 +12,7 @@ restricted = Path(snakemake.params.restricted)
 with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
     from manybaskets.config.robustness import RobustnessPrompts
     from manybaskets.experiments.robustness.robustness_prompts import World, write_prompts
+    from manybaskets.records.responses import long_prompts_of_sets
 
     world = snakemake.params.world
     write_prompts(
@@ -24,5 +25,6 @@ with job(snakemake.log[0]), withheld(restricted, snakemake.log[0]):
         sets=dict(zip(snakemake.params.sets, map(Path, snakemake.output.sets), strict=True)),
         design=Path(snakemake.output.design),
         templates=Path(snakemake.output.templates),
+        long_prompts=long_prompts_of_sets(Path(snakemake.input.split)),
     )
     publish(map(Path, [snakemake.output.design, snakemake.output.templates]))

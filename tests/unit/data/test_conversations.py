@@ -227,7 +227,14 @@ def test_prompt_set_files_carry_the_later_questions(tmp_path):
     sets = {name: tmp_path / f"{name}.parquet" for name in ("test", "extra")}
     train = tmp_path / "train.parquet"
     write_prompt_sets(
-        table, {"extra": section}, towns=None, seed=1, train=train, sets=sets, long_prompts={}
+        table,
+        {"extra": section},
+        towns=None,
+        seed=1,
+        train=train,
+        sets=sets,
+        long_prompts={},
+        long_prompts_of_sets={},
     )
     assert pl.read_parquet(sets["extra"])["follow_ups"].to_list() == [["second"]]
     asked = pl.concat([pl.read_parquet(file) for file in (train, sets["test"])])

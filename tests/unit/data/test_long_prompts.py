@@ -6,11 +6,15 @@ import polars as pl
 import pytest
 
 from manybaskets.config.data import Split
-from manybaskets.data.long_prompts import fit_split, strictest, write_split
+from manybaskets.data.long_prompts import fit_sets, fit_split, strictest, write_split
 from manybaskets.data.prompt_readers import LONG_PROMPTS, estimating_reader
 from manybaskets.data.prompt_sets import write_prompt_sets
 from manybaskets.errors import UserError
-from manybaskets.records.responses import PROMPTS, long_prompt_counts
+from manybaskets.records.responses import (
+    PROMPTS,
+    long_prompt_counts,
+    long_prompts_of_sets,
+)
 from manybaskets.records.writing import write_table
 
 LIMITS = {"max_prompt_tokens": 9, "long_prompts": "shorten"}
@@ -25,7 +29,9 @@ ROWS = pl.DataFrame(
 
 def long(*rows: tuple[str, str, int, int | None]) -> pl.DataFrame:
     """Long prompts: id, action, tokens, kept characters."""
-    full = [(a, action, "m", tokens, 9, kept, f"{a}?") for a, action, tokens, kept in rows]
+    full = [
+        (a, action, "m", tokens, 9, kept, f"{a}?", None, None) for a, action, tokens, kept in rows
+    ]
     return pl.DataFrame(full, schema=LONG_PROMPTS, orient="row")
 
 
@@ -92,7 +98,8 @@ def made(folder, clean, found: pl.DataFrame | None, servers=()):
     split = pl.read_parquet(folder / "split.parquet")
     train, test = folder / "train.parquet", folder / "test.parquet"
     write_prompt_sets(split, {}, towns=None, seed=1, train=train, sets={"test": test},
-                      long_prompts=long_prompt_counts(folder / "split.parquet"))  # fmt: skip
+                      long_prompts=long_prompt_counts(folder / "split.parquet"),
+                      long_prompts_of_sets={})  # fmt: skip
     return split, train, test
 
 
@@ -145,3 +152,96 @@ def test_the_strictest_model_decides():
         ("b", "excluded", "o", None),
         ("c", "shortened", "m", 5),
     ]
+
+
+# --- other prompt sets ----------------------------------------------------------------------------
+
+
+def of_set(name: str, prompts: int, *rows: tuple[str, str, int, int | None]) -> pl.DataFrame:
+    return long(*rows).with_columns(
+        prompt_set=pl.lit(name), prompts=pl.lit(prompts, dtype=pl.Int64)
+    )
+
+
+def test_the_prompts_of_a_set_leave_or_become_shorter_for_all_models():
+    found = pl.concat(
+        [
+            long(("a", "excluded", 12, None)),
+            of_set("harm", 20, ("a", "shortened", 12, 8), ("b", "excluded", 30, None)),
+            of_set("harm", 20, ("a", "shortened", 12, 6)).with_columns(model=pl.lit("n")),
+            of_set("judge j", 40, ("t/b", "not judged", 12, None),
+                   ("t/c", "not judged if the answer is long", 8, None)),
+        ]
+    )  # fmt: skip
+    counts, kept = fit_sets(found, LIMITS, 0.1)
+    assert counts == {
+        "harm": {"excluded": 1, "shortened": 1},
+        "judge j": {"not judged": 1, "not judged if the answer is long": 1},
+    }
+    assert kept == {"harm": {"a": 6, "b": None}}
+
+
+def test_too_large_a_share_of_any_set_stops_and_names_its_key():
+    found = of_set("robustness/jailbreak", 20, ("t/a", "excluded", 99, None),
+                   ("t/b", "excluded", 98, None)).with_columns(
+                       question=pl.lit(None, dtype=pl.String))  # fmt: skip
+    assert fit_sets(found, LIMITS, 0.1)[0]["robustness/jailbreak"] == {"excluded": 2}
+    with pytest.raises(UserError, match="2 of 20 prompts are too long") as error:
+        fit_sets(found, LIMITS, 0.09)
+    text = str(error.value)
+    assert "prompt set 'robustness/jailbreak'" in text
+    assert "t/a: 99 tokens for 'm', which takes 9\n" in text, "no text of a prompt"
+    with pytest.raises(UserError, match="long_prompts: shorten"):
+        fit_sets(found, LIMITS | {"long_prompts": "stop"}, 1.0)
+
+
+def test_a_judge_that_cannot_read_the_requests_stops_the_study():
+    rows = [(f"t/{place}", "not judged", 5000, None) for place in range(3)]
+    maybe = [(f"u/{place}", "not judged if the answer is long", 8, None) for place in range(17)]
+    found = of_set("judge j, harm", 20, *rows, *maybe)
+    with pytest.raises(UserError, match="3 of 20") as error:
+        fit_sets(found, LIMITS, 0.1)
+    assert "questions to judge j, harm" in error.value.where
+    assert "max_prompt_tokens" in error.value.remedy
+    # Answers may be short: these are counted and stop nothing, whatever the config says.
+    stop = LIMITS | {"long_prompts": "stop"}
+    counts, kept = fit_sets(of_set("judge j, harm", 20, *maybe), stop, 0.1)
+    assert counts["judge j, harm"] == {"not judged if the answer is long": 17} and kept == {}
+
+
+def test_a_prompt_set_is_written_as_the_split_decided(clean, tmp_path):
+    file = tmp_path / "harm.csv"
+    texts = [
+        ("Why?", "a long passage"),
+        ("How do you do it? " * 9 + "Say it.", ""),
+        ("Who?", "short"),
+    ]
+    rows = pl.DataFrame(texts, schema=["instruction", "context"], orient="row")
+    rows.write_csv(file)
+    settings = {"kind": "file", "path": str(file),
+                "fields": {"instruction": "instruction", "context": "context"}}  # fmt: skip
+    target = tmp_path / "harm.parquet"
+
+    def written(kept):
+        split = pl.read_parquet(tmp_path / "split.parquet")
+        write_prompt_sets(split, {"harm": settings}, towns=None, seed=1, train=tmp_path / "t.parquet",
+                          sets={"harm": target}, long_prompts={}, long_prompts_of_sets=kept)  # fmt: skip
+        return pl.read_parquet(target)
+
+    made(tmp_path, clean, None)
+    whole = written({})
+    ids = {text: each for each, text in whole.select("prompt_id", "instruction").iter_rows()}
+    assert whole.height == 3
+    long_rows = [(ids["Why?"], "shortened", 12, 7), (ids[texts[1][0]], "excluded", 50, None)]
+    found = pl.concat([long(), of_set("harm", 40, *long_rows)])
+    made(tmp_path, clean, found)
+    split = tmp_path / "split.parquet"
+    assert long_prompt_counts(split)["long_prompts"]["sets"] == {
+        "harm": {"excluded": 1, "shortened": 1}
+    }
+    fitted = written(long_prompts_of_sets(split))
+    assert fitted.schema == PROMPTS
+    assert dict(fitted.select("instruction", "context").iter_rows()) == {
+        "Why?": "a long",
+        "Who?": "short",
+    }

@@ -15,7 +15,12 @@ from manybaskets.config.loading import parse_study
 from manybaskets.config.models import ModelPrompting
 from manybaskets.config.participants import prompt_readers
 from manybaskets.data.long_prompts import read_long_prompts, strictest
-from manybaskets.data.prompt_readers import PromptReader, estimating_reader, find_long
+from manybaskets.data.prompt_readers import (
+    LONG_PROMPTS,
+    PromptReader,
+    estimating_reader,
+    find_long,
+)
 from manybaskets.errors import UserError
 from manybaskets.generation.prompt_fitting import (
     measure_prompts,
@@ -132,25 +137,39 @@ def rows_file(tmp_path, *prompts: tuple[str, str], metadata=None):
 
 def test_what_is_too_long_is_written_and_read_back(tmp_path):
     rows = rows_file(tmp_path, ("Is it?", ""), ("Who is it?", "one two three four five"))
-    measure_prompts(rows, {}, words(20), tmp_path / "long.jsonl")
+    measure_prompts(rows, {}, words(20), [], tmp_path / "long.jsonl")
     assert read_long_prompts(tmp_path / "long.jsonl").is_empty()
-    measure_prompts(rows, {}, words(7), tmp_path / "long.jsonl")
+    measure_prompts(rows, {}, words(7), [], tmp_path / "long.jsonl")
     (row,) = read_long_prompts(tmp_path / "long.jsonl").rows(named=True)
     assert (row["prompt_id"], row["tokens"], row["question"]) == ("p01", 8, "Who is it?")
 
 
-def test_a_question_of_a_prompt_set_that_a_target_cannot_take_stops_the_study(tmp_path):
+def test_long_prompts_of_prompt_sets_and_of_experiments_are_written_next_to_those_of_the_dataset(
+    tmp_path,
+):
     file = tmp_path / "harm.jsonl"
-    asked = ["short", "one two three four"]
-    file.write_text("".join(json.dumps({"instruction": each}) + "\n" for each in asked))
-    fields = {"instruction": "instruction", "context": None}
+    asked = [("short", ""), ("one two three four", ""), ("one two", "a passage of words")]
+    rows = ({"instruction": question, "context": context} for question, context in asked)
+    file.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    fields = {"instruction": "instruction", "context": "context"}
     sets = {"harm": {"path": str(file), "fields": fields}}
     rows = rows_file(tmp_path, ("Is it?", ""))
     output = tmp_path / "long.jsonl"
-    measure_prompts(rows, sets, words(3), output)  # a source, which does not read it
-    with pytest.raises(UserError, match="4 tokens for 'w3', which takes 3") as error:
-        measure_prompts(rows, sets, words(3, evaluates=True), output)
-    assert "prompt_sets.harm.path" in str(error.value)
+    measure_prompts(rows, sets, words(3), [], output)  # a source, which does not read it
+    assert read_long_prompts(output).is_empty()
+    other = pl.DataFrame(
+        [{"prompt_id": "t/b", "action": "excluded", "prompt_set": "experiment/x", "prompts": 7}],
+        schema=LONG_PROMPTS,
+    )
+    measure_prompts(rows, sets, words(3, evaluates=True), [other], output)
+    found = read_long_prompts(output)
+    assert found.select("prompt_set", "action", "tokens", "prompts").rows() == [
+        ("harm", "excluded", 4, 3),
+        ("harm", "shortened", 6, 3),
+        ("experiment/x", "excluded", None, 7),
+    ]
+    measure_prompts(rows, sets, None, [other], output)  # a judge, which reads nothing else
+    assert read_long_prompts(output)["prompt_id"].to_list() == ["t/b"]
 
 
 def test_a_model_that_is_added_must_take_the_prompts_as_they_were_asked(tiny_models, tmp_path):
@@ -181,10 +200,10 @@ def test_conversations_are_tried_before_anything_is_answered(tiny_models, tmp_pa
     write_table(pl.DataFrame(asked | {"follow_ups": [[], ["And then?"]]}), rows)
     reader = open_reader("m", folder, use(conversations=conversations), PROMPTING)
     if conversations != "trained":
-        measure_prompts(rows, {}, reader, output)
+        measure_prompts(rows, {}, reader, [], output)
         return
     with pytest.raises(UserError, match="'m' rewrites earlier turns") as error:
-        measure_prompts(rows, {}, reader, output)
+        measure_prompts(rows, {}, reader, [], output)
     assert "prompt b with 2 questions; nothing was answered yet" in error.value.where
     assert "cleaning.first_turn_only: true" in error.value.remedy and not output.exists()
 

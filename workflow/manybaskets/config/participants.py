@@ -18,6 +18,27 @@ def author_model(study: Study, author: str) -> str | None:
     return author if author in study.models else None
 
 
+def models_in(study: Study, mix: str) -> list[str]:
+    """The different models whose answers a mix holds.
+
+    Two sources of one model count once. Humans and planted answers are no models; a file of ready
+    answers is one of its own, because nothing tells whose they are.
+    """
+    sources = {name: study.sources[name] for name in study.mix_sources(mix) if name != HUMAN}
+    models = [
+        source.model or source.engine.remote_model() or name
+        for name, source in sources.items()
+        if not source.planted
+    ]
+    return list(dict.fromkeys(models))
+
+
+def mixes_several(study: Study, mix: str) -> bool:
+    """Whether a mix holds the answers of several models, so that it says something to compare it
+    with the mixes of one of them."""
+    return len(models_in(study, mix)) > 1
+
+
 def writer(study: Study, author: str) -> Source:
     """An author as a source: its own engine, the section's sampling and batches."""
     summaries = study.preference.summaries
@@ -119,6 +140,19 @@ def prompt_readers(study: Study) -> dict[str, dict[str, Any]]:
             known["answer_tokens"] = max(known["answer_tokens"], answer_tokens)
             known["sequence"] = min(filter(None, (known["sequence"], longest)), default=None)
     return found
+
+
+def judge_models(study: Study) -> list[str]:
+    """Models with a tokenizer that judge answers of the robustness experiment, without embedded
+    ones."""
+    names = study.robustness.judge_names() if study.robustness else []
+    models = [getattr(study.judges[name], "model", None) for name in names]
+    return [name for name in dict.fromkeys(filter(None, models)) if not study.models[name].embedded]
+
+
+def measured_models(study: Study) -> list[str]:
+    """Models whose tokenizers measure the study's prompts before anything is answered."""
+    return list(dict.fromkeys([*prompt_readers(study), *judge_models(study)]))
 
 
 def estimated_readers(study: Study) -> list[dict[str, Any]]:

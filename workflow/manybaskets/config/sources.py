@@ -15,7 +15,7 @@ from manybaskets.config.sections import Name, Section, Share
 class Source(Section):
     """Who answers the training prompts. The source `human` exists without being listed."""
 
-    operational: ClassVar = frozenset({"shards", "pilot", "max_error_share"})
+    operational: ClassVar = frozenset({"shards", "pilot", "max_error_share", "planted"})
     model: Name | None = Field(
         None,
         description="Entry of `models`; not for engines that run no model of the study (`openai`, "
@@ -41,6 +41,13 @@ class Source(Section):
     max_error_share: Share = Field(
         0.001,
         description="Largest share of rows for which the engine may fail. Above it the source fails.",
+    )
+
+    planted: bool = Field(
+        False,
+        exclude_if=lambda planted: not planted,
+        description="Whether the answers are made up for the study, such as refusals that an experiment "
+        "must find. A mix of them and the answers of one model is not a mix of several models.",
     )
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ from manybaskets.config.data import Split
 from manybaskets.data.prompt_readers import (
     EXCLUDED,
     LONG_PROMPTS,
+    NOT_JUDGED,
     SHORTENED,
     PromptReader,
     find_long,
@@ -26,7 +27,7 @@ from manybaskets.data.prompt_readers import (
 )
 from manybaskets.data.splits import split
 from manybaskets.errors import UserError
-from manybaskets.records.responses import FITTED
+from manybaskets.records.responses import FITTED, FITTED_SETS
 from manybaskets.records.writing import write_table
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ def fit_split(
 
     Args:
         rows: the split, with `prompt_id, context, used`.
-        long: the columns of `LONG_PROMPTS`, of all models.
+        long: the columns of `LONG_PROMPTS`, of all models; only rows of the dataset count.
         limits: `long_prompts` of the config.
         max_excluded_share: largest share of the prompts in use that may leave.
 
@@ -67,7 +68,8 @@ def fit_split(
         UserError: more prompts than the share are too long, or any with `long_prompts: stop`.
     """
     used = rows.filter("used")
-    affected = strictest(long).join(used, on="prompt_id", how="semi")
+    of_dataset = long.filter(pl.col("prompt_set").is_null())
+    affected = strictest(of_dataset).join(used, on="prompt_id", how="semi")
     left = affected.filter(pl.col("action") == EXCLUDED)
     cut = affected.filter(pl.col("action") == SHORTENED)
     if limits["long_prompts"] == "stop" and affected.height:
@@ -89,6 +91,59 @@ def fit_split(
         used=pl.col("used") & ~pl.col("prompt_id").is_in(left["prompt_id"].to_list()),
     )
     return fitted.drop("context_characters"), {EXCLUDED: left.height, SHORTENED: cut.height}
+
+
+def fit_sets(
+    long: pl.DataFrame, limits: Mapping[str, Any], max_excluded_share: float
+) -> tuple[dict[str, dict[str, int]], dict[str, dict[str, int | None]]]:
+    """Decide about long prompts of prompt sets, and about questions to judges, for all models alike.
+
+    Args:
+        long, limits, max_excluded_share: as for `fit_split`; the share is of each prompt set.
+
+    Returns:
+        Counts by prompt set and action; and by prompt set and id, the characters of context that are
+        kept, null for a prompt that leaves. Judges' questions are counted only.
+
+    Raises:
+        UserError: more prompts of a set than the share are too long, or any with
+            `long_prompts: stop`; more exchanges than the share can never be judged.
+    """
+    counts: dict[str, dict[str, int]] = {}
+    kept: dict[str, dict[str, int | None]] = {}
+    for (name,), found in long.drop_nulls("prompt_set").group_by("prompt_set", maintain_order=True):
+        affected, prompts = strictest(found), found["prompts"][0]
+        gone = affected.filter(pl.col("action").is_in([EXCLUDED, NOT_JUDGED]))
+        changed = affected.filter(pl.col("action").is_in([EXCLUDED, SHORTENED]))
+        if limits["long_prompts"] == "stop" and changed.height:
+            raise _too_long_of_set(name, changed, "`prompting.long_prompts: shorten`")
+        if gone.height > max_excluded_share * prompts:
+            raise _too_long_of_set(name, gone, "a larger `prompting.max_excluded_share`")
+        counts[name] = dict(sorted(affected["action"].value_counts().iter_rows()))
+        log.info("of %d prompts of '%s', too long: %s", prompts, name, counts[name])
+        if changed.height:
+            kept[name] = dict(changed.select("prompt_id", "context_characters").iter_rows())
+    return counts, kept
+
+
+def _too_long_of_set(name: str, long: pl.DataFrame, otherwise: str) -> UserError:
+    judged = long["action"][0] == NOT_JUDGED
+    return UserError(
+        what=f"{long.height} of {long['prompts'][0]} prompts are too long for a model:"
+        f"{listed_long(long)}",
+        where=f"questions to {name}" if judged else f"prompt set '{name}'",
+        expected="requests that the judge can read with its rubric"
+        if judged
+        else "prompts that fit every target",
+        remedy=(
+            "raise `max_prompt_tokens` (or `max_tokens`) of the judge"
+            if judged
+            else "raise `prompting.max_prompt_tokens`, or `responses.max_prompt_tokens` of the "
+            "experiment,"
+        )
+        + " where the model's context allows it, remove long prompts or templates from their file, "
+        f"or set {otherwise}; nothing was answered yet",
+    )
 
 
 def _too_long(long: pl.DataFrame, prompts: int, expected: str, remedy: str) -> UserError:
@@ -115,7 +170,8 @@ def write_split(
 ) -> None:
     """Split clean rows, fit them to the study's models, and write them.
 
-    The metadata has the counts of `fit_split` and the names of the models.
+    The metadata has the counts of `fit_split` and `fit_sets`, the names of the models, and what
+    becomes of the prompts of other sets.
 
     Args:
         rows: clean rows.
@@ -132,6 +188,10 @@ def write_split(
         long = [read_long_prompts(file) for file in long_prompts.values()]
         asked = prompts_of(frame.filter("used"))
         long += [find_long(asked, server) for server in servers]
-        frame, counts = fit_split(frame, pl.concat(long), limits, max_excluded_share)
-        metadata = {FITTED: {**counts, "models": list(long_prompts)}}
+        every = pl.concat(long)
+        frame, counts = fit_split(frame, every, limits, max_excluded_share)
+        counts_of_sets, kept = fit_sets(every, limits, max_excluded_share)
+        of_sets = {"sets": counts_of_sets} if counts_of_sets else {}
+        metadata = {FITTED: {**counts, "models": list(long_prompts), **of_sets}}
+        metadata |= {FITTED_SETS: kept} if kept else {}
     write_table(frame, output, metadata)

@@ -13,15 +13,19 @@ from manybaskets.chat import Prompt
 from manybaskets.errors import UserError
 
 EXCLUDED, SHORTENED = "excluded", "shortened"
+# What becomes of a judge's question: too long even about an empty answer, or about the longest one.
+NOT_JUDGED, MAYBE_NOT_JUDGED = "not judged", "not judged if the answer is long"
 LONG_PROMPTS = pl.Schema(
     {
         "prompt_id": pl.String,
-        "action": pl.String,  # `excluded` or `shortened`
+        "action": pl.String,  # `excluded` or `shortened`; of a judge's question as above
         "model": pl.String,
         "tokens": pl.Int64,  # of the question alone for `excluded`, else of the whole prompt
         "limit": pl.Int64,  # longest prompt of this model, in tokens
         "context_characters": pl.Int64,  # that are kept; null if excluded
-        "question": pl.String,  # how it begins
+        "question": pl.String,  # how it begins; null where texts are restricted
+        "prompt_set": pl.String,  # null for the dataset's prompts
+        "prompts": pl.Int64,  # of the prompt set; null for the dataset
     }
 )
 # For a server whose tokenizer is unknown: English has about 4 characters per token, so that 3 errs
@@ -94,17 +98,29 @@ def estimating_reader(name: str, limit: int, system_prompt: str) -> PromptReader
     return PromptReader(name, limit, count, count(""))
 
 
-def find_long(prompts: Sequence[Prompt], reader: PromptReader) -> pl.DataFrame:
+def find_long(
+    prompts: Sequence[Prompt],
+    reader: PromptReader,
+    prompt_set: str | None = None,
+    *,
+    quoted: bool = True,
+) -> pl.DataFrame:
     """The prompts that are too long for a reader, in their order.
 
     A context is shortened until the prompt fits. Each question of a conversation must fit by
     itself; how many earlier turns fit as well depends on the answers.
 
+    Args:
+        prompt_set: name of the set that these are all prompts of; null for the dataset's.
+        quoted: whether rows may hold how a question begins.
+
     Returns:
         The columns of `LONG_PROMPTS`.
     """
-    rows = [row for prompt in prompts if (row := _long(prompt, reader))]
-    return pl.DataFrame(rows, schema=LONG_PROMPTS, orient="row")
+    of_set = {"prompt_set": prompt_set, "prompts": len(prompts) if prompt_set else None}
+    rows = [row | of_set for prompt in prompts if (row := _long(prompt, reader))]
+    frame = pl.DataFrame(rows, schema=LONG_PROMPTS, orient="row")
+    return frame if quoted else frame.with_columns(question=pl.lit(None, dtype=pl.String))
 
 
 def _long(prompt: Prompt, reader: PromptReader) -> dict[str, Any] | None:
@@ -145,6 +161,6 @@ def listed_long(long: pl.DataFrame, count: int = 5) -> str:
     worst = long.sort(pl.col("tokens") - pl.col("limit"), "prompt_id", descending=[True, False])
     return "".join(
         f"\n    {row['prompt_id']}: {row['tokens']} tokens for '{row['model']}', which takes "
-        f"{row['limit']}: {row['question']!r}"
+        f"{row['limit']}" + (f": {row['question']!r}" if row["question"] is not None else "")
         for row in worst.head(count).iter_rows(named=True)
     )

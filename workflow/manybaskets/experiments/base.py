@@ -15,8 +15,10 @@ from typing import Any, ClassVar, Protocol
 import polars as pl
 
 from manybaskets.config.experiment_sections import ExperimentSection, add_section
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.sections import Section
 from manybaskets.config.study import Study
+from manybaskets.data.prompt_readers import LONG_PROMPTS
 from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.jobs.stage_versions import add_stages
 from manybaskets.layout import StageFiles
@@ -72,6 +74,34 @@ class Experiment(Protocol):
         Its scripts find them in `snakemake.config["operations"][name]`.
         """
         return {}
+
+    def measuring(self, study: Study) -> dict[str, Any]:
+        """What `long_prompts` needs of a study, in plain values."""
+        return {}
+
+    def long_prompts(
+        self,
+        settings: Mapping[str, Any],
+        model: str,
+        folder: Path,
+        prompting: ModelPrompting,
+        log: Path,
+    ) -> pl.DataFrame:
+        """Its prompts, and its questions to judges, that are too long for a model. They are decided
+        before anything is answered, together with the dataset's.
+
+        Args:
+            settings: of `measuring`.
+            model: name of a model that is a target, a source, the scorer or a judge.
+            folder: its folder.
+            prompting: how its prompts are rendered.
+            log: of the job.
+
+        Returns:
+            The columns of `data.prompt_readers.LONG_PROMPTS`, with a name of its own in
+            `prompt_set`.
+        """
+        return LONG_PROMPTS.to_frame()
 
     def statistics(self, study: Study) -> list[str]:
         """Names of its files in `statistics/`; the report is given them all."""

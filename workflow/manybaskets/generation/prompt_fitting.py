@@ -15,7 +15,7 @@ from manybaskets.chat.conversation_check import check_conversations
 from manybaskets.config.models import ModelPrompting
 from manybaskets.config.sections import Fields
 from manybaskets.data.prompt_readers import (
-    EXCLUDED,
+    LONG_PROMPTS,
     PromptReader,
     find_long,
     listed_long,
@@ -31,6 +31,24 @@ from manybaskets.records.writing import write_text
 log = logging.getLogger(__name__)
 
 
+def open_renderer(name: str, folder: Path, prompting: ModelPrompting) -> ChatRenderer:
+    """Load the tokenizer of a model to measure texts with; weights are not loaded.
+
+    Raises:
+        UserError: the tokenizer does not load or has no usable template.
+    """
+    check_folder(folder, name)
+    tokenizer = load_tokenizer(folder, name)
+    tokenizer.model_max_length = sys.maxsize  # else it warns of what is measured here
+    return ChatRenderer(
+        tokenizer,
+        prompting.system_prompt,
+        prompting.date,
+        name,
+        template_arguments=prompting.template_values(),
+    )
+
+
 def open_reader(
     name: str, folder: Path, use: Mapping[str, Any], prompting: ModelPrompting
 ) -> PromptReader:
@@ -43,18 +61,7 @@ def open_reader(
         UserError: the tokenizer does not load or has no usable template; answers leave no room for a
             prompt.
     """
-    check_folder(folder, name)
-    tokenizer = load_tokenizer(folder, name)
-    tokenizer.model_max_length = (
-        sys.maxsize
-    )  # else it warns of long prompts, which are measured here
-    renderer = ChatRenderer(
-        tokenizer,
-        prompting.system_prompt,
-        prompting.date,
-        name,
-        template_arguments=prompting.template_values(),
-    )
+    renderer = open_renderer(name, folder, prompting)
     window = context_window(folder, use["sequence"])
     limit = longest_prompt(name, prompting.max_prompt_tokens, window, use["answer_tokens"])
     log.info("'%s' takes prompts of at most %d tokens", name, limit)
@@ -70,41 +77,39 @@ def open_reader(
 
 
 def measure_prompts(
-    rows: Path, prompt_sets: Mapping[str, Mapping[str, Any]], reader: PromptReader, output: Path
+    rows: Path,
+    prompt_sets: Mapping[str, Mapping[str, Any]],
+    reader: PromptReader | None,
+    others: Sequence[pl.DataFrame],
+    output: Path,
 ) -> None:
-    """Find the rows of a dataset that are too long for a reader, and write them.
+    """Find the rows of a dataset that are too long for a reader, and write them, followed by those
+    of prompt sets and of experiments.
 
     Args:
         rows: clean rows.
-        prompt_sets: `path` and `fields` of the prompt sets from files, by name.
+        prompt_sets: `path` and `fields` of the prompt sets from files, by name; read if the reader
+            evaluates.
+        reader: null for a model that reads no rows of the dataset, only judges.
+        others: what is too long of experiments' prompts, in the columns of `LONG_PROMPTS`.
 
     Raises:
-        UserError: the reader evaluates, and a question of a prompt set is too long; or its chat
-            template does not take the dataset's conversations.
+        UserError: the reader's chat template does not take the dataset's conversations.
     """
-    if reader.evaluates:
-        for name, settings in prompt_sets.items():
-            _require_questions_to_fit(f"prompt_sets.{name}", settings, reader)
-    frame = pl.read_parquet(rows)
-    prompts = prompts_of(frame)
-    if reader.check:
-        reader.check(prompts)
-    long = find_long(prompts, reader)
-    log.info("%d of %d rows are too long", long.height, frame.height)
-    write_text(long.write_ndjson(), output)
-
-
-def _require_questions_to_fit(key: str, settings: Mapping[str, Any], reader: PromptReader) -> None:
-    prompts = read_prompts(Path(settings["path"]), Fields(**settings["fields"]), key)
-    long = find_long(prompts_of(prompts), reader).filter(pl.col("action") == EXCLUDED)
-    if long.height:
-        raise UserError(
-            what=f"{long.height} prompts are too long for a model:{listed_long(long)}",
-            where=f"{key}.path: {settings['path']}",
-            expected="questions that fit every target",
-            remedy="remove these rows, or raise `prompting.max_prompt_tokens` where the model's "
-            "context allows it; nothing was answered yet",
-        )
+    found = [LONG_PROMPTS.to_frame()]
+    if reader:
+        frame = pl.read_parquet(rows)
+        prompts = prompts_of(frame)
+        if reader.check:
+            reader.check(prompts)
+        found.append(find_long(prompts, reader))
+        log.info("%d of %d rows are too long", found[-1].height, frame.height)
+    for name, settings in prompt_sets.items() if reader and reader.evaluates else ():
+        key, fields = f"prompt_sets.{name}", Fields(**settings["fields"])
+        given = prompts_of(read_prompts(Path(settings["path"]), fields, key))
+        found.append(find_long(given, reader, name))
+        log.info("%d of %d prompts of '%s' are too long", found[-1].height, len(given), name)
+    write_text(pl.concat([*found, *others]).write_ndjson(), output)
 
 
 def require_fitted_prompts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,13 @@ from manybaskets.config.judges import ModelJudge
 from manybaskets.config.models import ModelPrompting
 from manybaskets.engines.base import WITHHELD, Engine, LocalEngine, Request
 from manybaskets.engines.factory import open_engine
-from manybaskets.errors import PassingError, UserError
+from manybaskets.errors import PassingError
 from manybaskets.generation.answering import Filling
 from manybaskets.jobs.journal import Journal
 from manybaskets.jobs.usage import Meter
 from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
-from manybaskets.judging.fencing import disarmed
 from manybaskets.judging.parsing import read_answer
+from manybaskets.judging.question_encoder import QuestionEncoder
 from manybaskets.judging.rubrics import Rubric
 from manybaskets.records.ids import row_seed
 
@@ -172,68 +173,41 @@ class _Writer:
 
     def __init__(self, judge: ModelAsked, rubric: Rubric, reversed_scale: bool) -> None:
         self.judge, self.rubric, self.reversed = judge, rubric, reversed_scale
-        self.renderer = None
+        self.encoder = None
         engine = judge.engine
         if isinstance(engine, LocalEngine):
-            tokenizer = engine.renderer.tokenizer
-            self.renderer = engine.renderer.with_system(rubric.system)
-            added = tokenizer.added_tokens_decoder.values()
-            special = {
-                *tokenizer.all_special_tokens,
-                *(str(each) for each in added if each.special),
-            }
-            # Shorter tokens may occur in any text and do not end a turn.
-            self.special = sorted(token for token in special if len(token) > 2)
-            # Some tokenizers have thousands, and few texts contain the beginning of any.
-            self.heads = {token[:2] for token in self.special}
             self.window = engine.context
+            form = judge.settings.form
+            self.encoder = QuestionEncoder(engine.renderer, rubric, form, judge.name)
 
     def request(self, name: str, each: Exchange, attempt: int) -> Request | None:
         """The question about an exchange, or null if it is too long."""
         judge, rubric = self.judge, self.rubric
         seed_key = [judge.seed, "judge", judge.name, rubric.name, name, each.sample, attempt]
-        texts = [each.request, each.response]
-        if self.renderer:
-            texts = [self._disarmed(text) for text in texts]
-        question = rubric.question(
-            *texts,
-            judge.settings.form,
-            reversed_scale=self.reversed,
-            reminders=attempt - 1,
-        )
-        system, ids = rubric.system.strip(), ()
-        messages = ((("system", system),) if system else ()) + (("user", question),)
-        if self.renderer:
-            if system and not self.renderer.system_turn:
-                question = f"{system}\n\n{question}"
-            ids = self._encoded(question)
+        how = {"reversed_scale": self.reversed, "reminders": attempt - 1}
+        if self.encoder:
+            question, ids = self.encoder.encode(each.request, each.response, **how)
             if not self._fits(ids):
                 return None
+        else:
+            question = rubric.question(each.request, each.response, judge.settings.form, **how)
+            ids = ()
+        system = rubric.system.strip()
+        messages = ((("system", system),) if system else ()) + (("user", question),)
         return Request(name, each.sample, 0, attempt, row_seed(*seed_key), messages, ids)
 
-    def _disarmed(self, text: str) -> str:
-        near = any(head in text for head in self.heads)
-        return disarmed(text, self.special) if near else text
-
-    def _encoded(self, question: str) -> tuple[int, ...]:
-        try:
-            return self.renderer.encode_conversation([{"role": "user", "content": question}])
-        except UserError:
-            # The exception's message would quote the question.
-            raise UserError(
-                what="the chat template of the judge's model cannot render a question",
-                where=f"judge '{self.judge.name}', rubric '{self.rubric.name}'",
-                expected="a chat template that writes at most one BOS",
-                remedy="use another model as the judge, or save another chat template with its "
-                "tokenizer",
-            ) from None
-
     def _fits(self, ids: Sequence[int]) -> bool:
-        settings = self.judge.settings
-        whole = len(ids) + settings.sampling.max_new_tokens
-        return len(ids) <= settings.max_prompt_tokens and (
-            self.window is None or whole <= self.window
-        )
+        return len(ids) <= longest_question(self.judge.settings, self.window)
+
+
+def longest_question(settings: ModelJudge, window: int | None) -> int:
+    """Longest question that a judge takes, in tokens.
+
+    Args:
+        window: maximum tokens of question plus judgement; null if unknown.
+    """
+    room = math.inf if window is None else window - settings.sampling.max_new_tokens
+    return int(min(settings.max_prompt_tokens, room))
 
 
 def _name(each: Exchange) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from manybaskets.config.participants import prompt_readers
+from manybaskets.config.participants import measured_models
 from manybaskets.layout.stage import StageFiles
 from manybaskets.names import TRAIN
 from manybaskets.records.responses import FITTED
@@ -44,9 +44,9 @@ class DataFiles(StageFiles):
         A model that is added later has to take them as they are, so that adding it reruns nothing.
         Empty for prompts that an older version made, which stay as they are.
         """
-        made, readers = self.prompts(TRAIN), prompt_readers(self.study)
+        made, readers = self.prompts(TRAIN), measured_models(self.study)
         if not made.is_file():
-            return list(readers)
+            return readers
         names = read_metadata(made).get(FITTED, {}).get("models", [])
         return [name for name in names if name in readers or self.long_prompts(name).is_file()]
 

@@ -49,6 +49,8 @@ PROMPTS = pl.Schema(
 )
 # Key in the metadata of the split and of prompt sets: counts of long prompts.
 FITTED = "long_prompts"
+# Key in the metadata of the split: what becomes of long prompts of other prompt sets.
+FITTED_SETS = "long_prompts_of_sets"
 FINISH_REASONS = ("stop", "length", "error")
 
 
@@ -56,6 +58,16 @@ def long_prompt_counts(path: Path) -> dict[str, dict[str, int]]:
     """Counts of long prompts in a file's metadata, as metadata for files made from it: under
     `FITTED`, prompts `excluded` and `shortened`, and the `models`; empty without a count."""
     return {key: value for key, value in read_metadata(path).items() if key == FITTED}
+
+
+def long_prompts_of_sets(path: Path) -> dict[str, dict[str, int | None]]:
+    """What the split decided about long prompts of prompt sets.
+
+    Returns:
+        By prompt set and prompt id, the characters of context that are kept; null for a prompt that
+        leaves the study.
+    """
+    return read_metadata(path).get(FITTED_SETS, {})
 
 
 def check_responses(

@@ -53,6 +53,9 @@ def count_stages(
     for counts in long_prompt_counts(split).values():
         for action in (EXCLUDED, SHORTENED):
             add("split", "all prompts", f"too long for a model: {action}", counts[action])
+        for prompt_set, of_set in counts.get("sets", {}).items():
+            for action, count in of_set.items():
+                add("split", prompt_set, f"too long for a model: {action}", count)
     parts = table.filter(pl.col("part").is_not_null()).group_by("part").len().sort("part")
     for part, count in parts.iter_rows():
         add("split", f"part {part}", "prompts", count)

@@ -62,6 +62,7 @@ class Made:
             self.settings, {}, world=World(12, 1), seed=1, split=frame, sets=self.prompts,
             shipped=ROOT / "resources/robustness/templates.jsonl",
             design=folder / "design.parquet", templates=folder / "templates.parquet",
+            long_prompts={},
         )  # fmt: skip
         self.test = (folder / "test.parquet", folder / "said/test.parquet")
         write_table(frame.select(list(PROMPTS)), self.test[0])

@@ -49,6 +49,26 @@ def settings(**changes) -> Robustness:
     return Robustness.model_validate({"requests": {"kind": "embedded"}, "judges": PANEL} | changes)
 
 
+def test_what_is_too_long_for_a_target_leaves_the_prompts_and_the_design_of_all(tmp_path):
+    world = World(12, 1)
+    own = settings(per_category=1)
+    names = ({"ChatGPT": "Llama"}, {"ChatGPT": "A Much Longer Name"})
+    pair = ["template_id", "base_id"]
+
+    def design_of(each, gone):
+        made, design, _ = written(tmp_path, own, each, world, long_prompts=gone)
+        rows = pl.read_parquet(design)
+        assert set(rows["prompt_id"]) == {i for frame in made.values() for i in frame["prompt_id"]}
+        return rows.filter(prompt_set="jailbreak")
+
+    for each in names:
+        whole = design_of(each, {})
+        template, base = whole.select(pair).row(0)
+        left = design_of(each, {"robustness/jailbreak": {f"{template}/{base}": None}})
+        assert whole.join(left, on=pair, how="anti").select(pair).rows() == [(template, base)]
+        assert left.height == whole.height - 1
+
+
 def requests_of(path: Path, **changes) -> dict:
     return {"kind": "file", "path": str(path), **changes}
 
@@ -62,13 +82,15 @@ def split_of(count: int) -> pl.DataFrame:
     return pl.DataFrame([*rows, other])
 
 
-def written(tmp_path: Path, own: Robustness, names=None, world=None, control=0, seed=1):
+def written(
+    tmp_path: Path, own: Robustness, names=None, world=None, control=0, seed=1, long_prompts=None
+):
     """The sets by name, the design and the templates that `write_prompts` makes."""
     sets = {name: tmp_path / f"{name}.parquet" for name in prompt_sets(own)}
     write_prompts(
         own, names or {}, world=world, shipped=SHIPPED / "templates.jsonl", seed=seed,
         split=split_of(control), sets=sets, design=tmp_path / "design.parquet",
-        templates=tmp_path / "templates.parquet",
+        templates=tmp_path / "templates.parquet", long_prompts=long_prompts or {},
     )  # fmt: skip
     made = {name: pl.read_parquet(file) for name, file in sets.items()}
     return made, tmp_path / "design.parquet", pl.read_parquet(tmp_path / "templates.parquet")

@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.config.evaluation import Statistics
+from manybaskets.config.participants import mixes_several
 from manybaskets.config.study import Study
 from manybaskets.errors import UserError
 from manybaskets.experiments.robustness.outcomes import (
@@ -63,7 +64,7 @@ _ADVERSARIAL = ("harm", "refused", "danger")
 
 
 def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
-    """The comparisons of the declared family: mixes with the baseline, several sources with one.
+    """The comparisons of the declared family: mixes with the baseline, several models with one.
 
     Args:
         mixes: tested mixes in addition to `vanilla`.
@@ -73,7 +74,7 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     conditions = settings.conditions or [mix for mix in tested if mix != settings.baseline]
     contrasts = [(mix, settings.baseline) for mix in conditions]
     for several in conditions:
-        if several == VANILLA or study.mixes[several].composition != "multi":
+        if several == VANILLA or not mixes_several(study, several):
             continue
         sources = study.mix_sources(several)
         singles = [

@@ -9,6 +9,8 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.checks import check_robustness
+from manybaskets.config.model_families import family_of
+from manybaskets.config.models import ModelPrompting
 from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.robustness import Robustness
 from manybaskets.config.study import Study
@@ -26,7 +28,7 @@ from manybaskets.experiments.robustness.report_section import headlines_of, sect
 from manybaskets.experiments.robustness.stage_versions import STAGES
 from manybaskets.experiments.robustness.statistics import read_analysis
 from manybaskets.experiments.robustness.tables import PAPER, RULE, RobustnessContext
-from manybaskets.experiments.robustness.target_names import check_target_names
+from manybaskets.experiments.robustness.target_names import check_target_names, target_names
 from manybaskets.experiments.robustness.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.layout.answer_sets import AnswerSet
@@ -61,6 +63,52 @@ class RobustnessExperiment(Experiment):
     def operations(self, study: Study) -> dict[str, Any]:
         """Operational settings of the runs' answers."""
         return study.robustness.run_responses(study.responses.engine).operations()
+
+    def measuring(self, study: Study) -> dict[str, Any]:
+        """Settings of the prompts, and of the judges that have a tokenizer."""
+        settings, files = study.robustness, _files(study)
+        judges = {name: study.judges[name] for name in files.judges()}
+        world = {"towns": study.dataset.towns, "seed": study.seed} if study.embedded_world else None
+        return {
+            "prompts": settings.prompts().model_dump(),
+            "names": {
+                target: target_names(settings.names, target, family_of(study, target))
+                for target in study.targets
+            },
+            "world": world,
+            "shipped": str(resource("robustness/templates.jsonl")),
+            "seed": study.seed,
+            "max_prompt_tokens": settings.prompting(study.prompting).max_prompt_tokens,
+            "answer_tokens": settings.responses.sampling.max_new_tokens,
+            "sequence": study.responses.engine.longest_sequence(),
+            "judge_input": settings.judge_input,
+            "judges": {
+                name: {
+                    "science": judge.science(),
+                    "operations": judge.operations(),
+                    "rubrics": dict(
+                        zip(settings.rubrics_of(name), map(str, files.rubrics(name)), strict=True)
+                    ),
+                }
+                for name, judge in judges.items()
+                if getattr(judge, "model", None)
+            },
+            "restricted": str(files.restricted()),
+        }
+
+    def long_prompts(
+        self,
+        settings: Mapping[str, Any],
+        model: str,
+        folder: Path,
+        prompting: ModelPrompting,
+        log: Path,
+    ) -> pl.DataFrame:
+        """Adversarial prompts of a target, and questions to a judge, without their texts."""
+        # Tokenizers and judges are imported by the jobs that measure alone.
+        from manybaskets.experiments.robustness.measured_prompts import long_prompts
+
+        return long_prompts(settings, model, folder, prompting, log)
 
     def statistics(self, study: Study) -> list[str]:
         """Outcomes, and the results of the published procedure if the study has it."""

@@ -72,6 +72,15 @@ def make_private(folder: Path) -> None:
     notice.chmod(0o600)
 
 
+@contextlib.contextmanager
+def restored_mask() -> Iterator[None]:
+    """Let this process create files with its usual permissions again after the block."""
+    try:
+        yield
+    finally:
+        os.umask(_USUAL_MASK)
+
+
 def publish(files: Iterable[Path]) -> None:
     """Give files without texts, written by such a job, normal permissions."""
     for file in files:

@@ -62,6 +62,7 @@ def write_prompts(
     sets: Mapping[str, Path],
     design: Path,
     templates: Path,
+    long_prompts: Mapping[str, Mapping[str, int | None]],
 ) -> None:
     """Write a target's prompt sets, and their design and templates without texts.
 
@@ -70,8 +71,13 @@ def write_prompts(
         shipped: file of the project's own templates.
         split: rows of the stage `split`; a sample of its test prompts is the control.
         sets: file by prompt set.
+        long_prompts: what the split decided: by set, as `robustness/<name>`, the units that are too
+            long for a target and leave for all.
     """
     made, used, counted = make_prompts(settings, names, world, shipped, seed)
+    for name, frame in made.items():
+        gone = list(long_prompts.get(f"robustness/{name}", {}))
+        made[name] = frame.filter(~unit_of().is_in(gone))
     control = _control(split, settings.control_prompts, seed)
     log.info("prompts: %s; %s", {name: rows.height for name, rows in made.items()}, counted)
     for name, file in sets.items():
@@ -83,6 +89,11 @@ def write_prompts(
     ordered = pl.concat(rows).cast(DESIGN).sort("prompt_set", "prompt_id")
     write_table(ordered, design, counted)
     write_table(used.drop("template"), templates, counted["templates"])
+
+
+def unit_of() -> pl.Expr:
+    """Request and template of a prompt, which are the same for all targets."""
+    return pl.concat_str(pl.col("template_id").fill_null(""), "base_id", separator="/")
 
 
 def make_prompts(
