@@ -1,6 +1,5 @@
 """Statistics, tables, figures, report: all from measured rows, without a model."""
 
-
 BLENDS = comparable_blends(STUDY)
 
 
@@ -10,11 +9,11 @@ rule summarise:
         measured=FILES.measured(),
         swaps=OUTPUTS.swaps(),
     output:
+        **({"blends": FILES.statistics.table("blends")} if BLENDS else {}),
         summary=FILES.statistics.table("summary"),
         comparisons=FILES.statistics.table("comparisons"),
         seeds=FILES.statistics.table("seeds"),
         distributions=FILES.statistics.table("distributions"),
-        **({"blends": FILES.statistics.table("blends")} if BLENDS else {}),
     log:
         FILES.log("statistics/summarise"),
     benchmark:

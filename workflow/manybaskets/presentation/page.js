@@ -29,7 +29,7 @@ for (const section of document.querySelectorAll("details")) {
 }
 
 // Numbers as the report writes them: a true minus sign, "<0.0001", "12 %", "∞"; text is not a number.
-function numberIn(text) {
+function shownNumber(text) {
   const plain = text.replace(/\u2212/g, "-").replace(/^[<>\u2264\u2265]\s*/, "").replace(/\s*%$/, "");
   if (plain === "\u221e") return Infinity;
   if (plain === "-\u221e") return -Infinity;
@@ -37,7 +37,7 @@ function numberIn(text) {
 }
 
 function compareCells(first, second) {
-  const [a, b] = [numberIn(first), numberIn(second)];
+  const [a, b] = [shownNumber(first), shownNumber(second)];
   if (Number.isNaN(a) && Number.isNaN(b)) return first.localeCompare(second);
   if (Number.isNaN(a)) return 1;
   if (Number.isNaN(b)) return -1;
