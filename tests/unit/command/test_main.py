@@ -6,10 +6,12 @@ import re
 
 import pytest
 from repository import ROOT
+from snakemake.utils import update_config
 
 from manybaskets.command import main as command
 from manybaskets.command.snakemake_call import snakemake_command
-from manybaskets.command.whole_run import folder_of, what_it_takes
+from manybaskets.command.whole_run import ending, folder_of, what_it_takes
+from manybaskets.config.loading import merged_settings
 
 
 def test_a_mistyped_command_is_answered_with_the_right_one(capsys):
@@ -105,3 +107,17 @@ def test_the_folder_of_a_run_is_that_of_the_command_line(tmp_path):
     assert str(folder_of(["--cores", "2"])) == "."
     assert str(folder_of(["--directory", "there"])) == "there"
     assert str(folder_of(["--directory=there"])) == "there"
+
+
+def test_config_files_are_merged_for_the_findings_as_snakemake_merges_them():
+    base, more = {"a": {"x": 1, "y": 2}, "b": 1}, {"a": {"y": 3}, "c": 4}
+    expected = dict(base)
+    update_config(expected, more)
+    assert merged_settings(base, more) == expected == {"a": {"x": 1, "y": 3}, "b": 1, "c": 4}
+
+
+def test_the_findings_of_a_study_of_two_config_files_are_of_both(tmp_path):
+    """Without results, only the report's path is printed; the config of both files is valid."""
+    files = ["config/synthetic-eggs.yaml", "config/synthetic-eggs.preference.yaml"]
+    said = ending(tmp_path / "results/synthetic-eggs", [str(ROOT / file) for file in files])
+    assert said == f"Report: {tmp_path}/results/synthetic-eggs/report.html"

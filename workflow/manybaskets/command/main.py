@@ -17,7 +17,7 @@ usage: manybaskets COMMAND [CONFIG.yaml] [TARGET ...] [--verbose] [OPTION OF SNA
   plan           show what would run, how long it takes and what it costs
   run            run what is missing, with one line of progress
   status         show how far a study is, also while it runs
-  figures        make the figures only; so do tables, report, data and the other targets
+  figures        make the figures only; so do tables, report, browse, data and the other targets
 
 Without a config file, the study is config/config.yaml. `--verbose` prints the Snakemake command;
 other options, such as `-n`, `--cores 4` and `--profile slurm`, go to Snakemake, and so does
@@ -27,7 +27,7 @@ everything after `--`.
 QUESTIONS = ("plan", "status", "check")
 # Targets that are commands, too: `manybaskets figures` is `manybaskets run figures`.
 TARGETS = ("data", "models", "pilots", "sources", "mixes", "cards", "adapters", "responses", "measures",
-           "source_likelihood", "robustness", "preference", "tables", "figures", "report")  # fmt: skip
+           "source_likelihood", "robustness", "preference", "tables", "figures", "report", "browse")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

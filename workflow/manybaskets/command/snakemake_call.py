@@ -12,7 +12,7 @@ from pathlib import Path
 
 from manybaskets.errors import UserError
 
-_CHECKOUT = Path(__file__).resolve().parents[3]
+CHECKOUT = Path(__file__).resolve().parents[3]
 
 
 def snakemake_command(arguments: Sequence[str]) -> list[str]:
@@ -27,7 +27,7 @@ def snakemake_command(arguments: Sequence[str]) -> list[str]:
     named = any(each.partition("=")[0] in ("--snakefile", "-s") for each in arguments)
     if named or Path("Snakefile").is_file():
         return ["snakemake", *arguments]
-    workflow = _CHECKOUT / "Snakefile"
+    workflow = CHECKOUT / "Snakefile"
     if not workflow.is_file():
         raise UserError(
             what="there is no Snakefile here",

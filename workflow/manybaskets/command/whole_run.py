@@ -12,13 +12,14 @@ import polars as pl
 
 from manybaskets.command.arguments import Words
 from manybaskets.command.snakemake_call import (
+    CHECKOUT,
     become,
     output_of,
     printed,
     run_snakemake,
     snakemake_command,
 )
-from manybaskets.config.loading import parse_study, read_yaml, settings_of_run
+from manybaskets.config.loading import merged_settings, parse_study, read_yaml, settings_of_run
 from manybaskets.layout import Files
 from manybaskets.plan.table import time_of
 from manybaskets.report.assemble import main_findings
@@ -28,6 +29,7 @@ _OTHER_WORK = {"-n", "--dry-run", "--dryrun", "--touch", "-t", "--unlock", "--li
                "--dag", "--rulegraph", "--filegraph", "--list", "-l", "--list-rules", "--logger",
                "--cleanup-metadata", "--quiet", "-q", "--version", "-v", "--help", "-h",
                "--report", "--archive", "--delete-all-output"}  # fmt: skip
+DEFAULT_CONFIG = Path("config/config.yaml")
 _PLANNED = "plan/plan.json"
 _FINDINGS = 3  # the report has all of them
 
@@ -108,8 +110,8 @@ def ending(results: Path, configs: Sequence[str]) -> str:
     """
     settings: dict[str, Any] = {}
     for file in configs:
-        settings |= read_yaml(Path(file))
-    default = Path("config/config.yaml")
+        settings = merged_settings(settings, read_yaml(Path(file)))
+    default = DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else CHECKOUT / DEFAULT_CONFIG
     given, where = settings_of_run(settings, [Path(file) for file in configs], default)
     files = Files(parse_study(given, where))
     tables = {
@@ -117,7 +119,8 @@ def ending(results: Path, configs: Sequence[str]) -> str:
         for name in ("summary", "comparisons", "blends")
     }
     frames = {name: pl.read_parquet(file) for name, file in tables.items() if file.exists()}
-    found = main_findings(files.study, frames)[:_FINDINGS]
+    compared = {"summary", "comparisons"} <= frames.keys()
+    found = main_findings(files.study, frames)[:_FINDINGS] if compared else []
     lines = [f"Report: {results / files.report.relative_to(files.results)}"]
     if found:
         lines.append("Main findings:")

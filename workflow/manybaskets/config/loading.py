@@ -176,7 +176,7 @@ def settings_of_run(
         for file in files:
             read_yaml(Path(file))
         return dict(settings), ", ".join(map(str, files))
-    return _merged(read_yaml(default), settings), str(default)
+    return merged_settings(read_yaml(default), settings), str(default)
 
 
 def renamed_keys(settings: Mapping[str, Any], study: Study) -> list[str]:
@@ -203,9 +203,10 @@ def _renamed(settings: Any, section: Any, old_path: str, new_path: str) -> Itera
         yield from _renamed(value, inner, f"{old}.", f"{new}.")
 
 
-def _merged(base: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merged_settings(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings with changes, as Snakemake merges config files: sections key by key."""
     merged = dict(base)
     for key, value in changes.items():
-        both = isinstance(merged.get(key), dict) and isinstance(value, Mapping)
-        merged[key] = _merged(merged[key], value) if both else value
+        both = isinstance(merged.get(key), Mapping) and isinstance(value, Mapping)
+        merged[key] = merged_settings(merged[key], value) if both else value
     return merged
