@@ -13,12 +13,12 @@ from manybaskets.experiments.preference.biases import (
     DID,
     DIRECT_HUMAN,
     DIRECT_MODELS,
-    GAP,
     PSB,
     SPB,
     biases_of,
     same_text,
 )
+from manybaskets.experiments.preference.equal_quality import EQUAL_QUALITY, equal_quality
 from manybaskets.experiments.preference.estimates import (
     ESTIMATES,
     PREFERENCE_COMPARISONS_SCHEMA,
@@ -57,8 +57,10 @@ JUDGED = pl.Schema(
         "by_seed": pl.String,
         **dict.fromkeys(("p", "p_holm", "p_equivalent_holm"), pl.Float64),
         **_triples("psb", "direct_models", "direct_human", "did"),
-        "did_p_holm": pl.Float64,
-        **_triples("accuracy"),
+        # At equal quality and length: in the judge's sds of quality, and as a change of `unit`.
+        **_triples("bias", "change"),
+        **dict.fromkeys(("bias_p_holm", "bias_p_equivalent_holm"), pl.Float64),
+        **_triples("sharpness", "accuracy"),
         **dict.fromkeys(("consistency", "mass", "words", "other_words"), pl.Float64),
         **dict.fromkeys(("n_articles", "n_excluded"), pl.Int64),
         "verdict": pl.String,
@@ -67,8 +69,8 @@ JUDGED = pl.Schema(
     }
 )
 NAMES = ("preference", "preference-estimates", "preference-comparisons", "preference-position",
-         "preference-mass", "preference-discrimination", "preference-length", "preference-matrix",
-         "preference-excluded")  # fmt: skip
+         "preference-mass", "preference-discrimination", "preference-equal-quality",
+         "preference-length", "preference-matrix", "preference-excluded")  # fmt: skip
 _JUDGE = ("target", "mix", "variant")
 _DIRECT = {"direct_models": DIRECT_MODELS, "direct_human": DIRECT_HUMAN}
 
@@ -112,13 +114,18 @@ def preference_statistics(
         series, _same_texts(judge_readings, roles), roles, settings, seed
     )
     means = [mean_of_series(each) for each in series]
-    test_all(lines, means, compared, differences, roles, settings, seed)
+    positions = position_rows(readings, settings, seed)
+    modelled = equal_quality(
+        judge_readings, golds, _places(positions), roles, settings.confidence
+    )
+    test_all(lines, means, compared, differences, modelled, roles, settings, seed)
     frames = {
         "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
         "preference-comparisons": pl.DataFrame(compared, schema=PREFERENCE_COMPARISONS_SCHEMA),
-        "preference-position": position_rows(readings, settings, seed),
+        "preference-position": positions,
         "preference-mass": mass(readings, roles.low_mass),
         "preference-discrimination": told_apart,
+        "preference-equal-quality": pl.DataFrame(modelled, schema=EQUAL_QUALITY),
         "preference-length": lengths(judge_readings, roles, settings, seed),
         "preference-matrix": matrix_rows(judge_readings, roles, settings, seed),
         "preference-excluded": excluded(readings),
@@ -138,6 +145,15 @@ def _fit_golds(
         name: [each for each in golds if each.protocol == name and each.target in fit]
         for name in protocols
     }
+
+
+def _places(positions: pl.DataFrame) -> dict[tuple[str, str], list[float]]:
+    """By target and mix, the position bias with each set of markers."""
+    rows = positions.filter(pl.col("variant") == CORRECTED, pl.col("value").is_not_null())
+    places: dict[tuple[str, str], list[float]] = {}
+    for row in rows.iter_rows(named=True):
+        places.setdefault((row["target"], row["mix"]), []).append(row["value"])
+    return places
 
 
 def _same_texts(judge_readings: Sequence[JudgeReadings], roles: Roles):
@@ -163,6 +179,7 @@ def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) ->
     places = _by(frames["preference-position"], _JUDGE)
     keys = (*_JUDGE, "protocol", "self")
     by_length = _by(frames["preference-length"], keys)
+    modelled = _by(frames["preference-equal-quality"], keys)
     rows = []
     for key, lines in _by(frames["preference-estimates"], keys).items():
         names = dict(zip(keys, key, strict=True))
@@ -177,6 +194,7 @@ def judged(frames: Mapping[str, pl.DataFrame], low_mass: float, level: float) ->
                 position_lines,
                 masses.get(key[:4], []),
                 by_length.get(key, []),
+                next(iter(modelled.get(key, [])), None),
                 low_mass,
                 level,
             )
@@ -191,6 +209,7 @@ def _row(
     places: Sequence[Mapping[str, Any]],
     masses: Sequence[Mapping[str, Any]],
     by_length: Sequence[Mapping[str, Any]],
+    modelled: Mapping[str, Any] | None,
     low_mass: float,
     level: float,
 ) -> dict[str, Any]:
@@ -199,7 +218,6 @@ def _row(
     nothing: dict[str, Any] = {}
     spb, psb = line_of[SPB, unit], line_of[PSB, unit]
     did = line_of.get((DID, Z if absolute else LOG_ODDS), nothing)
-    gap = line_of.get((GAP, Z if absolute else LOG_ODDS), nothing)
     length = {row["statistic"]: row for row in by_length if row["contrast"] == AGAINST_MODELS}
     raw, at_one = (length.get(name, nothing) for name in (RAW, AT_ONE))
     row = dict(names) | {
@@ -217,7 +235,7 @@ def _row(
             for key, value in _triple(name, line_of.get((statistic, unit), nothing)).items()
         },
         **_triple("did", did),
-        "did_p_holm": did.get("p_holm"),
+        **_equal_quality_cells(modelled or nothing),
         **_triple("accuracy", ability or nothing),
         "consistency": _mean([each["consistency"] for each in places]),
         "mass": _mean([each["value"] for each in masses]),
@@ -233,7 +251,7 @@ def _row(
         "raw": raw.get("value"),
         "adjusted": at_one.get("value"),
         "adjusted_low": at_one.get("low"),
-        "gap": gap.get("value"),
+        "modelled": modelled,
     }
     return row | {"verdict": diagnose(evidence, low_mass, level)}
 
@@ -243,6 +261,16 @@ def _triple(name: str, line: Mapping[str, Any]) -> dict[str, Any]:
         name: line.get("value"),
         f"{name}_low": line.get("low"),
         f"{name}_high": line.get("high"),
+    }
+
+
+def _equal_quality_cells(line: Mapping[str, Any]) -> dict[str, Any]:
+    ends = ("", "_low", "_high")
+    return {
+        **{f"bias{end}": line.get(f"in_sds{end}") for end in ends},
+        **{f"{name}{end}": line.get(f"{name}{end}") for name in ("change", "sharpness") for end in ends},
+        "bias_p_holm": line.get("p_holm"),
+        "bias_p_equivalent_holm": line.get("p_equivalent_holm"),
     }
 
 

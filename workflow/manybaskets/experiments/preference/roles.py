@@ -31,6 +31,7 @@ class Roles:
             without one, the author that the gold judges rate closest to self.
         pairs: conditions whose biases are compared, each pair once.
         margins: by unit, the largest bias that counts as no bias, set before the run.
+        scale: lowest and highest score of the absolute protocol.
         length_match: maximum relative difference in words for pairs of equal length.
         low_mass: total marker probability below which a reading counts as low.
         human: author of the references.
@@ -45,6 +46,7 @@ class Roles:
     proxies: Mapping[str, str] = field(default_factory=dict)
     pairs: Sequence[Sequence[str]] = ()
     margins: Mapping[str, float] = field(default_factory=lambda: {PROBABILITY: 0.05, POINTS: 0.1})
+    scale: Sequence[float] = (1, 5)
     length_match: float = 0.1
     low_mass: float = 0.5
     human: str = HUMAN
@@ -76,6 +78,7 @@ class Roles:
                 if study.mixes[pair[0]].group != study.mixes[pair[1]].group
             ],
             margins={PROBABILITY: settings.margin, POINTS: settings.margin * (high - low)},
+            scale=[low, high],
             length_match=settings.statistics.length_match,
             low_mass=settings.statistics.low_mass,
         )

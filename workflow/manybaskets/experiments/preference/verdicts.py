@@ -12,13 +12,17 @@ NOT_TESTED = f"{NOT_INTERPRETABLE}: discrimination was not tested"
 BLIND = f"{NOT_INTERPRETABLE}: cannot tell intact from corrupted"
 BY_LENGTH = "explained by length"
 BY_QUALITY = "explained by quality"
+BY_BOTH = "explained by quality and length"
 NO_GOLD = "self or quality: no independent judge"
+NO_PREFERENCE = "no preference beyond the margin; quality unknown: no independent judge"
 SELF = "self-preference"
 OTHERS = "prefers others to self"
 NONE = "no self-preference beyond the margin"
 UNDECIDED = "undecided"
+NOT_SEPARABLE = "cannot be separated"
 REPLICA = "replica: see the corrected variant"
 _HALF = 0.5  # an adjusted preference below this fraction of the raw one is mostly explained
+_PART = 0.2  # share of a preference from which quality or length is named as an explanation
 
 
 def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
@@ -26,15 +30,15 @@ def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
 
     Checked in order: does the judge answer as asked (mean marker mass); can it distinguish intact
     from corrupted texts (accuracy interval above one half; if not and positions decide, it has
-    position bias only); is there a bias (Holm's p), or none beyond the margin (equivalence, Holm's
-    p); does it remain at equal length; do independent judges also see it
-    (difference-in-differences).
+    position bias only). With independent judges, the bias at equal quality and length decides; a
+    preference without such a bias is explained by the larger of its parts. Without them, the
+    preference at equal length is all there is.
 
     Args:
         row: mass; accuracy_low; consistency, and position_biased (whether the interval of the
             position bias excludes 0 with any markers); spb, p_holm, p_equivalent_holm; raw, and
-            adjusted with adjusted_low (self against the other models, raw and at equal length); did
-            with did_p_holm, and gap, the judge's part of it. Null if unknown.
+            adjusted with adjusted_low (self against the other models, raw and at equal length);
+            modelled, the judge's line of `equal_quality`. Null if unknown.
         low_mass: mean marker mass below which a judge does not answer as asked.
         level: significance level, after Holm's correction.
     """
@@ -48,26 +52,58 @@ def diagnose(row: Mapping[str, Any], low_mass: float, level: float) -> str:
         return POSITION_ONLY if by_place else BLIND
     if row["spb"] is None:
         return UNDECIDED
-    if row["p_equivalent_holm"] is not None and row["p_equivalent_holm"] < level:
+    if row["modelled"] is None:
+        return _without_gold(row, level)
+    return _against_gold(row, row["modelled"], level)
+
+
+def _against_gold(row: Mapping[str, Any], line: Mapping[str, Any], level: float) -> str:
+    """The verdict with independent judges."""
+    preferred = _below(row["p_holm"], level)
+    if line["value"] is None:
+        if preferred and row["spb"] > 0 and _explained_by_length(row):
+            return BY_LENGTH
+        return f"{NOT_SEPARABLE}: {line['limit']}"
+    if line["limit"]:
+        return f"{NOT_SEPARABLE}: {line['limit']}"
+    if _below(line["p_holm"], level):
+        return SELF if line["value"] > 0 else OTHERS
+    if _below(row["p_equivalent_holm"], level) and _below(line["p_equivalent_holm"], level):
         return NONE
-    if row["p_holm"] is None or row["p_holm"] >= level:
+    if not preferred:
+        return UNDECIDED
+    raw = line["raw"]
+    left = line["high"] if raw > 0 else -line["low"]
+    if left >= _HALF * abs(raw):
+        return f"{UNDECIDED}: quality and self cannot be separated"
+    shares = {BY_QUALITY: line["by_quality"] / raw, BY_LENGTH: line["by_length"] / raw}
+    if min(shares.values()) >= _PART:
+        return BY_BOTH
+    return max(shares, key=shares.__getitem__)
+
+
+def _without_gold(row: Mapping[str, Any], level: float) -> str:
+    """The verdict if no independent judge read the texts: quality remains a possible explanation."""
+    if _below(row["p_equivalent_holm"], level):
+        return NO_PREFERENCE
+    if not _below(row["p_holm"], level):
         return UNDECIDED
     if row["spb"] < 0:
         return OTHERS
-    return _kind(row, level)
-
-
-def _kind(row: Mapping[str, Any], level: float) -> str:
-    """The explanation of a preference for self."""
-    if row["adjusted"] is not None and row["adjusted_low"] is not None and row["raw"] is not None:
-        if row["adjusted_low"] <= 0:
-            explained = row["adjusted"] < _HALF * row["raw"]
-            return BY_LENGTH if explained else f"{UNDECIDED}: length and self cannot be separated"
-    else:
+    if None in (row["adjusted"], row["adjusted_low"], row["raw"]):
         return f"{UNDECIDED}: length could not be taken out"
-    if row["did"] is None:
+    if row["adjusted_low"] > 0:
         return NO_GOLD
-    if row["did"] > 0 and row["did_p_holm"] is not None and row["did_p_holm"] < level:
-        return SELF
-    explained = row["gap"] > 0 and row["did"] < _HALF * row["gap"]
-    return BY_QUALITY if explained else f"{UNDECIDED}: quality and self cannot be separated"
+    if _explained_by_length(row):
+        return BY_LENGTH
+    return f"{UNDECIDED}: length and self cannot be separated"
+
+
+def _explained_by_length(row: Mapping[str, Any]) -> bool:
+    """Whether the preference at equal length may be 0 and is less than half of the raw one."""
+    known = None not in (row["adjusted"], row["adjusted_low"], row["raw"])
+    return known and row["adjusted_low"] <= 0 and row["adjusted"] < _HALF * row["raw"]
+
+
+def _below(p: float | None, level: float) -> bool:
+    return p is not None and p < level
