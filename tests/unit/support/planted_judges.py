@@ -35,6 +35,11 @@ class Planted:
         place: for the first place.
         noise: standard deviation of a reading's own noise.
         trainings: standard deviation over training seeds of `self_bias`.
+        grows: whether `self_bias` is in proportion to the length of the article.
+        tails: scale of the bias' spread over articles, t with 2.5 degrees of freedom.
+        brief_human: for human texts that are shorter than most.
+        opinion: standard deviation of an opinion of its own on every text.
+        shared: share of the variance of that opinion that judges have in common.
         mass: probability of the markers.
     """
 
@@ -44,6 +49,11 @@ class Planted:
     place: float = 0.0
     noise: float = 0.3
     trainings: float = 0.0
+    grows: bool = False
+    tails: float = 0.0
+    brief_human: float = 0.0
+    opinion: float = 0.0
+    shared: float = 0.0
     mass: float = 0.98
 
 
@@ -76,12 +86,18 @@ class Script:
             for name in AUTHORS
         }
 
+        # Streams of their own, so that other draws are the same with and without them.
+        self.extra, common, lengths = rng.spawn(3)
+        self.common = {name: common.normal(size=shape) for name in AUTHORS}
+        self.article_words = np.exp(0.4 * lengths.normal(size=shape) - 0.08)
+
     def write(self, author: str, good: float = 0.0, words: float = 100.0) -> None:
         """Add the texts of another author, such as a run's own."""
         shape = self.corpus.articles
         self.good[author] = good + self.corpus.spread * self.rng.normal(size=shape)
         drawn = words * np.exp(self.corpus.words_spread * self.rng.normal(size=shape))
         self.words[author] = np.maximum(1, np.rint(drawn)).astype(int)
+        self.common[author] = self.extra.normal(size=shape)
 
     def read(
         self,
@@ -98,8 +114,18 @@ class Script:
         """All readings of a judge: pairs and corrupted pairs in both orders, and scores."""
         authors = authors or AUTHORS
         columns: dict[str, list] = {name: [] for name in READINGS}
+        number = self.corpus.articles
+        self.opinions = {
+            name: judge.opinion * (
+                np.sqrt(judge.shared) * self.common[name]
+                + np.sqrt(1 - judge.shared) * self.extra.normal(size=number)
+            )
+            for name in authors
+        }  # fmt: skip
+        scattered = judge.tails * self.extra.standard_t(2.5, size=number)
         for seed in seeds:
             bias = judge.self_bias + judge.trainings * self.rng.normal()
+            bias = bias * (self.article_words if judge.grows else 1.0) + scattered
             base = {"target": target, "mix": mix, "seed": seed, "variant": variant}
             for one in authors:
                 for other in authors:
@@ -117,7 +143,9 @@ class Script:
         author = name.removesuffix("~shuffled")
         good = self.good[author] - (3.0 if author != name else 0.0)
         liked = bias if author in mine and author == name else 0.0
-        return judge.quality * good + judge.length * np.log(self.words[author]) + liked
+        brief = judge.brief_human * (self.words[author] < 90) * (name == "human")
+        good = good + self.opinions[author]
+        return judge.quality * good + judge.length * np.log(self.words[author]) + liked + brief
 
     def _pairs(self, columns, base, judge, bias, mine, one, other, protocol) -> None:
         number = self.corpus.articles

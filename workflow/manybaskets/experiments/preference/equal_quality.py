@@ -46,7 +46,7 @@ EQUAL_QUALITY = pl.Schema(
         # Relative to the gold judges, from the flattest to the steepest slope that is possible.
         **dict.fromkeys(("sharpness", "sharpness_low", "sharpness_high"), pl.Float64),
         "golds": pl.String,
-        "gold_sd": pl.Float64,  # of δ between gold judges; null for one
+        "gold_sd": pl.Float64,  # of the gold judges' tastes for an author; null for one
         **dict.fromkeys(("n_golds", "n_articles", "n_excluded", "n_seeds"), pl.Int64),
         "flag": pl.String,
         "limit": pl.String,  # why quality and self cannot be separated
@@ -180,13 +180,17 @@ def _estimated(
     def mean(values: np.ndarray) -> Mean:
         return clusters.mean(values, (judge.target, judge.mix))
 
-    between = _between([mean((one.flat + one.steep) / 2) for one in each])
-    more = [VarianceComponent(between / len(names), len(names) - 1)] if between else []
+    between = _between([one.expected.mean(axis=0) for one in each])
+    more = []
+    if between is not None:
+        # δ is a text's value minus the mean of the other models'.
+        variance = between.variance * (1 + 1 / len(texts.models))
+        more = [VarianceComponent(variance / len(names), between.degrees)]
     bounds = [Estimate.of(mean(values), more) for values in (whole.flat, whole.steep)]
     equal = Estimate.of(mean(whole.equal))
     slopes = [Estimate.of(mean(one)) for one in (whole.sharpness_flat, whole.sharpness_steep)]
     cells |= _sharpness(slopes, confidence)
-    cells |= {"gold_sd": float(np.sqrt(between)) if between is not None else None}
+    cells |= {"gold_sd": float(np.sqrt(between.variance)) if between else None}
     raw = float(whole.raw.mean())
     by_length = float(whole.by_length.mean())
     cells |= {"raw": raw, "by_length": by_length}
@@ -211,18 +215,25 @@ def _estimated(
     return cells
 
 
-def _between(means: Sequence[Mean]) -> float | None:
-    """Variance of δ between gold judges, without what chance in articles adds to it.
+def _between(expected: Sequence[np.ndarray]) -> VarianceComponent | None:
+    """Variance of the gold judges' tastes for an author; None for one gold judge.
 
-    None for one gold judge.
+    The interaction of gold judges and authors, pooled over authors, without what chance in articles
+    adds to it: with two gold judges, one author alone would leave it a single degree of freedom.
+
+    Args:
+        expected: by gold judge, `[article, text]`, on the scale of the judge.
     """
-    if len(means) < 2:
+    if len(expected) < 2:
         return None
-    values = np.array([mean.value for mean in means])
-    moved = np.stack([influences(mean.sums, mean.sizes) for mean in means])
-    clusters = moved.shape[1]
-    alone = ((moved - moved.mean(axis=0)) ** 2).sum() * clusters / max(clusters - 1, 1)
-    return max(0.0, float(np.var(values, ddof=1)) - float(alone) / (len(means) - 1))
+    likings = np.stack(expected)
+    likings = likings - likings.mean(axis=2, keepdims=True)
+    likings = likings - likings.mean(axis=0)
+    golds, articles, authors = likings.shape
+    chance = likings.var(axis=1, ddof=1).sum() / articles
+    degrees = (golds - 1) * (authors - 1)
+    found = float((likings.mean(axis=1) ** 2).sum() - chance) / degrees
+    return VarianceComponent(max(0.0, found), degrees)
 
 
 def _sharpness(slopes: Sequence[Estimate], confidence: float) -> dict[str, float]:

@@ -161,7 +161,9 @@ class Fit:
         equal: δ if all texts were of the same quality: the preference at equal length.
         sharpness_flat, sharpness_steep: the bounds of α, relative to the gold judges.
         raw: preference for self over the other models.
-        by_length: part of it that is due to length.
+        by_length: part of it that is due to length, also where gold judges like length as much.
+        expected: the judge's liking of all texts as the gold judges' predicts it, `[seed, article,
+            text]`, at the middle of the bounds.
         spread: standard deviation of the judge's liking over the quality of texts of one author,
             by seed.
     """
@@ -173,6 +175,7 @@ class Fit:
     sharpness_steep: np.ndarray
     raw: np.ndarray
     by_length: np.ndarray
+    expected: np.ndarray
     spread: np.ndarray
 
 
@@ -222,13 +225,23 @@ def _fit(y, x, words, noise_y, noise_x, models) -> tuple[np.ndarray, ...]:
         moves = shift[alpha] * contrast[1].mean() if alpha else 0.0
         return values - moves - shift[length] * contrast[2].mean()
 
-    raw = _robust(contrast[0])
-    by_length = slopes["length"] * contrast[2] + shift["length"] * contrast[2].mean()
+    middle = {
+        name: (slopes[f"{name}flat"] + slopes[f"{name}steep"]) / 2 for name in ("", "length_")
+    }
+    # The gold judges' own taste for length is chance unless it is clear.
+    theirs = slopes["of_gold"] * (abs(slopes["of_gold"]) > 2 * _jackknife_error(moved["of_gold"]))
+    by_length = (middle["length_"] + middle[""] * theirs) * contrast[2]
     return (
         bias("flat", "length_flat"), bias("steep", "length_steep"), bias(None, "length"),
-        slopes["flat"] + shift["flat"], slopes["steep"] + shift["steep"], raw, by_length,
+        slopes["flat"] + shift["flat"], slopes["steep"] + shift["steep"],
+        _robust(contrast[0]), by_length, middle[""] * x + middle["length_"] * words,
         np.sqrt(slopes["spread"]),
     )  # fmt: skip
+
+
+def _jackknife_error(without: np.ndarray) -> float:
+    """Standard error of an estimate from its values without each article."""
+    return float(np.sqrt((len(without) - 1) * np.var(without)))
 
 
 @dataclass(frozen=True)
@@ -289,6 +302,7 @@ def _slopes(moments: _Moments, use_words: bool) -> dict[str, np.ndarray]:
         "length": yw * per_word,
         "length_flat": (yw - flat * xw) * per_word,
         "length_steep": (yw - steep * xw) * per_word,
+        "of_gold": xw * per_word,
         "spread": clean_y,
     }
     return {name: np.where(agree, each, np.nan) for name, each in slopes.items()}
