@@ -125,7 +125,9 @@ def simulate(design: Design, seed: int, settings: Statistics) -> tuple[str, dict
     readings = [script.read(design.judge, mix, design.seeds)]
     for place, gold in enumerate(design.golds):
         mine = design.mine if gold.self_bias else ()
-        readings.append(script.read(gold, "gold", target=f"gold{place}", mine=mine, authors=AUTHORS))
+        readings.append(
+            script.read(gold, "gold", target=f"gold{place}", mine=mine, authors=AUTHORS)
+        )
     frames = preference_statistics(pl.concat(readings), ROLES, settings, seed)
     pairs = pl.col("protocol") == "pairwise"
     lines = frames["preference-equal-quality"].filter(pairs).rows(named=True)

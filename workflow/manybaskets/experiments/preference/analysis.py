@@ -115,9 +115,7 @@ def preference_statistics(
     )
     means = [mean_of_series(each) for each in series]
     positions = position_rows(readings, settings, seed)
-    modelled = equal_quality(
-        judge_readings, golds, _places(positions), roles, settings.confidence
-    )
+    modelled = equal_quality(judge_readings, golds, _places(positions), roles, settings.confidence)
     test_all(lines, means, compared, differences, modelled, roles, settings, seed)
     frames = {
         "preference-estimates": pl.DataFrame(lines, schema=ESTIMATES),
@@ -268,7 +266,11 @@ def _equal_quality_cells(line: Mapping[str, Any]) -> dict[str, Any]:
     ends = ("", "_low", "_high")
     return {
         **{f"bias{end}": line.get(f"in_sds{end}") for end in ends},
-        **{f"{name}{end}": line.get(f"{name}{end}") for name in ("change", "sharpness") for end in ends},
+        **{
+            f"{name}{end}": line.get(f"{name}{end}")
+            for name in ("change", "sharpness")
+            for end in ends
+        },
         "bias_p_holm": line.get("p_holm"),
         "bias_p_equivalent_holm": line.get("p_equivalent_holm"),
     }

@@ -14,13 +14,12 @@ from manybaskets.experiments.preference.estimates import NAMES, Clusters, few_se
 from manybaskets.experiments.preference.quality_model import (
     NO_AGREEMENT,
     NotSeparable,
-    Texts,
     fit,
-    texts_of,
 )
 from manybaskets.experiments.preference.readings import JudgeReadings
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Roles
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, own_of
+from manybaskets.experiments.preference.shared_texts import Texts, texts_of
 from manybaskets.statistics.bootstrap import Mean
 from manybaskets.statistics.components import (
     VarianceComponent,

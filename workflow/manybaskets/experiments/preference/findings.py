@@ -14,11 +14,14 @@ from manybaskets.experiments.preference.published_numbers import published_findi
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD
 from manybaskets.experiments.preference.tables import PUBLISHED
 from manybaskets.experiments.preference.verdicts import (
+    BY_BOTH,
     BY_LENGTH,
     BY_QUALITY,
     NO_GOLD,
+    NO_PREFERENCE,
     NONE,
     NOT_INTERPRETABLE,
+    NOT_SEPARABLE,
     OTHERS,
     SELF,
 )
@@ -29,13 +32,18 @@ _ASKED = {"pairwise": "in pairs", ABSOLUTE: "by scores"}
 _UNITS = {"pairwise": "of probability", ABSOLUTE: "points"}
 _WHOSE = {"base": "the base model's text", "own": "its own text"}
 _MEANS = {
-    SELF: "prefers {whose}, even at equal length and beyond the preference of independent judges",
-    BY_LENGTH: "prefers {whose}, which is explained by its length",
-    BY_QUALITY: "prefers {whose}, as do independent judges: it may simply be better",
+    SELF: "prefers {whose}, even at equal length and quality, with quality as independent judges "
+    "see it",
+    BY_LENGTH: "{way} {whose}, which is explained by its length",
+    BY_QUALITY: "{way} {whose}, as do independent judges: it may simply be {better}",
+    BY_BOTH: "{way} {whose}, which is explained by its length and by its quality as independent "
+    "judges see it",
     NO_GOLD: "prefers {whose}, even at equal length; without an independent judge of the same "
     "texts, this may be self-preference or good judgement",
+    NO_PREFERENCE: "shows no preference for {whose} beyond the margin set before the run; without "
+    "an independent judge of the same texts, their quality may hide one",
     NONE: "shows no preference for {whose} beyond the margin set before the run",
-    OTHERS: "prefers the other models to {whose}",
+    OTHERS: "favours the other models over {whose}",
 }
 _KEYS = ("target", "mix", "variant", "protocol", "self")
 _LONGER = 1.1  # word ratio from which a difference in length is reported
@@ -154,15 +162,35 @@ def _verdicts(fit: Sequence[Mapping[str, Any]], confidence: float) -> Iterator[s
         value, low, high = rounded_alike(numbers)
         meaning = _MEANS.get(row["verdict"])
         if meaning is None:
-            about = row["verdict"].partition(": ")[2]
-            meaning = "is undecided about {whose}" + (f": {about}" if about else "")
+            kind, _, about = row["verdict"].partition(": ")
+            undecided = "is undecided about {whose}"
+            if kind == NOT_SEPARABLE:
+                undecided += ", because quality and self cannot be separated"
+            meaning = undecided + (f": {about}" if about else "")
         flag = f"; {row['n_seeds']} training seed(s)" if row["flag"] else ""
+        ways = ("prefers", "better") if row["spb"] >= 0 else ("dislikes", "worse")
+        meaning = meaning.format(
+            whose=_WHOSE[row["self"]], **dict(zip(("way", "better"), ways, strict=True))
+        )
         yield (
-            f"{_judge(row, several)}, asked {_ASKED[row['protocol']]}, "
-            f"{meaning.format(whose=_WHOSE[row['self']])}: SPB {value} {_UNITS[row['protocol']]} "
-            f"({level}{low} to {high}{flag})."
+            f"{_judge(row, several)}, asked {_ASKED[row['protocol']]}, {meaning}: SPB {value} "
+            f"{_UNITS[row['protocol']]} ({level}{low} to {high}{flag}){_at_equal_quality(row)}."
         )
         level = ""
+
+
+def _at_equal_quality(row: Mapping[str, Any]) -> str:
+    """The bias at equal quality, as an end of a sentence; empty without one."""
+    numbers = [row[name] for name in ("change", "change_low", "change_high")]
+    if None in numbers:
+        return ""
+    value, low, high = rounded_alike(numbers)
+    sds, sharpness = (f"{row[name]:.2g}" for name in ("bias", "sharpness"))
+    return (
+        f"; at equal quality and length, being its own changes the answer by {value} "
+        f"{_UNITS[row['protocol']]} ({low} to {high}), as much as {sds} standard deviations of "
+        f"quality do; it is {sharpness} times as sharp as the independent judges"
+    )
 
 
 def _for_models(fit: Sequence[Mapping[str, Any]], lengths: pl.DataFrame) -> Iterator[str]:
@@ -247,7 +275,7 @@ def _limits(
             f"{few['mix'].n_unique()} of the conditions have fewer than {_FEW} training seeds: "
             "statements about them apply only to these trainings, not to their training data."
         )
-    if not rows["did"].count():
+    if frames["preference-equal-quality"].is_empty():
         gold = frames["preference-discrimination"].filter(pl.col("mix") == GOLD)
         why = (
             "the independent judges cannot distinguish an intact summary from a shuffled one"

@@ -6,6 +6,6 @@ STAGES = {
     "preference_summaries": 1,
     "preference_texts": 1,
     "preference_judge": 1,
-    "preference_statistics": 1,
-    "preference_tables": 1,
+    "preference_statistics": 2,
+    "preference_tables": 2,
 }

@@ -41,8 +41,11 @@ _table(
     title="Self-preference of every judge",
     caption="SPB: mean of self minus the mean of the other models; PSB: mean of all models minus "
     "the human reference. Self is the untuned target's text (base) or the run's own text (own). "
-    "DiD is the preference minus that of independent judges, in log-odds, or in standard "
-    "deviations of the judge for scores. Accuracy is on pairs of intact and corrupted texts: if "
+    "Bias is the preference for self at equal quality and length, in standard deviations of the "
+    "judge's log-odds over the quality of texts; change is the same as a change of the unit. Sharpness "
+    "is relative to the independent judges. DiD is the preference minus that of independent judges "
+    "in log-odds (standard deviations of the judge for scores), whatever the judges' sharpness. "
+    "Accuracy is on pairs of intact and corrupted texts: if "
     "its interval includes .5, no bias in the row can be interpreted. Holm's correction covers "
     "all tests of the study, including the comparisons table.",
     needs=("preference",),
@@ -74,6 +77,20 @@ def _comparisons(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFram
 def _estimates(frame: pl.DataFrame, context: PreferenceContext) -> pl.DataFrame:
     by_seed = pl.col("by_seed").list.eval(pl.element().round(4).cast(pl.String)).list.join(", ")
     return frame.with_columns(by_seed=by_seed)
+
+
+_table(
+    name="preference-equal-quality",
+    title="Self-preference at equal quality and length",
+    caption="A model of all judges: quality of each text as independent judges see it, a sharpness "
+    "(slope) per judge, and length. Value: the bias for self in the judge's log-odds; in sds: in "
+    "standard deviations of its log-odds over the quality of texts of one author; change: of the "
+    "probability to be preferred, at the judge's position bias, or of the score. Raw is the "
+    "preference over the other models, and by quality and by length are parts of it. Sharpness is "
+    "relative to the independent judges, from the flattest to the steepest possible slope; the "
+    "interval of the bias covers both. A limit says why quality and self cannot be separated.",
+    needs=("preference-equal-quality",),
+)(as_it_is)
 
 
 _table(

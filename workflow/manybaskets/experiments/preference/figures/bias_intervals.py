@@ -1,4 +1,4 @@
-"""Intervals: the bias of every judge for its own texts and for models."""
+"""Intervals: the bias of every judge for its own texts and for models, and at equal quality."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from manybaskets.experiments.preference.figures.scope import (
     sorted_rows,
     with_preference,
 )
+from manybaskets.experiments.preference.schemas import CORRECTED
 from manybaskets.presentation.figures import panel_drawing
 from manybaskets.presentation.figures.figure_style import GREY, INK, Look, looks, save_figure
 from manybaskets.presentation.figures.registry import PlannedFigure, figure
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
 KIND = "preference-bias"
 _CAPTION = """
     The bias for a judge's own texts (SPB: self minus the other models) and for models over humans
-    (PSB), with intervals over articles and training seeds. Filled SPB markers have a Holm-adjusted
-    p below .05; a grey cross is a judge that cannot distinguish an intact summary from a shuffled
-    one, so its bias is not meaningful. The published form is not tested. The verdicts in the table
-    state whether length or quality explains a bias."""
+    (PSB), with intervals over articles and training seeds; and how much the bias for self changes a
+    judge's answer about texts of equal quality and length, with quality as independent judges see
+    it and with each judge's own sharpness. Filled markers of SPB and of the change have a
+    Holm-adjusted p below .05; a grey cross is a judge that cannot distinguish an intact summary
+    from a shuffled one, so its bias is not meaningful. The published form is not tested."""
 
 
 def plan(scope: Scope) -> Iterator[PlannedFigure]:
@@ -56,10 +58,10 @@ def plan(scope: Scope) -> Iterator[PlannedFigure]:
     plan=with_preference(plan),
 )
 def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: Look) -> list[Path]:
-    """SPB and PSB of every condition with intervals; a row of panels per way of asking.
+    """SPB, PSB and the change at equal quality, with intervals; a row of panels per way of asking.
 
     Round markers are for the base model's text as self, diamonds just below for the run's own text.
-    A filled SPB has a Holm-adjusted p below 0.05; grey crosses cannot be interpreted.
+    Filled markers have a Holm-adjusted p below 0.05; grey crosses cannot be interpreted.
 
     Args:
         judged: of the schema `preference.results.JUDGED`.
@@ -71,10 +73,13 @@ def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: L
             return panel_drawing.nothing(NOTHING_READ, stem, settings)
         names = in_order(judged.filter(pl.col("target") == target)["mix"], list(look.conditions))
         height = rows_height(len(names), settings)
-        page, grid = panel_drawing.grid(len(shown), 2, height, settings, HEAD)
+        page, grid = panel_drawing.grid(len(shown), len(_BIASES), height, settings, HEAD)
         for (way, rows), axes in zip(shown, grid, strict=True):
-            for axis, (title, keys) in zip(axes, _BIASES.items(), strict=True):
-                _biases(axis, rows, names, keys, title == "SPB" and way[0] == "corrected", look)
+            for axis, (title, (keys, p)) in zip(axes, _BIASES.items(), strict=True):
+                if title == EQUAL and way[0] != CORRECTED:
+                    panel_drawing.drop([axis])
+                    continue
+                _biases(axis, rows, names, keys, p if way[0] == CORRECTED else None, look)
                 panel_drawing.name_rows(axis, names, first=axis is axes[0])
                 axis.set_title(f"{TITLES[tuple(way)]}: {title}")
                 axis.set_xlabel(BIAS_UNITS[way[1]])
@@ -83,7 +88,13 @@ def biases(judged: pl.DataFrame, stem: Path, *, target: str, ways: Ways, look: L
         return save_figure(page, stem, settings)
 
 
-_BIASES = {"SPB": ("spb", "low", "high"), "PSB": ("psb", "psb_low", "psb_high")}
+EQUAL = "equal quality"
+# By title, the columns of the estimate and its interval, and of its p.
+_BIASES = {
+    "SPB": (("spb", "low", "high"), "p_holm"),
+    "PSB": (("psb", "psb_low", "psb_high"), None),
+    EQUAL: (("change", "change_low", "change_high"), "bias_p_holm"),
+}
 
 
 def _biases(
@@ -91,7 +102,7 @@ def _biases(
     rows: pl.DataFrame,
     names: Sequence[str],
     keys: Sequence[str],
-    tested: bool,
+    p: str | None,
     look: Look,
 ) -> None:
     ends = [0.0]
@@ -105,11 +116,9 @@ def _biases(
         own = row["self"] == OWN
         place = names.index(row["mix"]) + (0.0 if not both else 0.18 if own else -0.18)
         unfit = _unfit(row)
-        filled = tested and row["p_holm"] is not None and row["p_holm"] < panel_drawing.ALPHA
+        filled = p is None or (row[p] is not None and row[p] < panel_drawing.ALPHA)
         marker = "x" if unfit else "D" if own else "o"
-        panel_drawing.point(
-            axis, place, shown, GREY if unfit else colour, marker, filled or not tested
-        )
+        panel_drawing.point(axis, place, shown, GREY if unfit else colour, marker, filled)
     if len(ends) == 1:
         panel_drawing.without_values(axis)
         return
