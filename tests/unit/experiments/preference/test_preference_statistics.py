@@ -153,9 +153,10 @@ def test_a_ratio_spreads_as_its_linearisation():
 def test_holm_covers_every_reported_test(found):
     from statsmodels.stats.multitest import multipletests
 
-    estimates, compared = found["preference-estimates"], found["preference-comparisons"]
-    raw = [*estimates["p"], *compared["p"], *estimates["p_equivalent"]]
-    holm = [*estimates["p_holm"], *compared["p_holm"], *estimates["p_equivalent_holm"]]
+    both, compared = ("preference-estimates", "preference-equal-quality"), "preference-comparisons"
+    columns = [("p", name) for name in (*both, compared)] + [("p_equivalent", name) for name in both]
+    raw = [p for column, name in columns for p in found[name][column]]
+    holm = [p for column, name in columns for p in found[name][f"{column}_holm"]]
     tested = [place for place, p in enumerate(raw) if p is not None]
     expected = multipletests([raw[place] for place in tested], method="holm")[1]
     assert [holm[place] for place in tested] == pytest.approx(list(expected))
