@@ -154,7 +154,9 @@ def test_holm_covers_every_reported_test(found):
     from statsmodels.stats.multitest import multipletests
 
     both, compared = ("preference-estimates", "preference-equal-quality"), "preference-comparisons"
-    columns = [("p", name) for name in (*both, compared)] + [("p_equivalent", name) for name in both]
+    columns = [("p", name) for name in (*both, compared)] + [
+        ("p_equivalent", name) for name in both
+    ]
     raw = [p for column, name in columns for p in found[name][column]]
     holm = [p for column, name in columns for p in found[name][f"{column}_holm"]]
     tested = [place for place, p in enumerate(raw) if p is not None]
