@@ -120,7 +120,7 @@ class Script:
                 np.sqrt(judge.shared) * self.common[name]
                 + np.sqrt(1 - judge.shared) * self.extra.normal(size=number)
             )
-            for name in authors
+            for name in dict.fromkeys([*authors, *corrupted])
         }  # fmt: skip
         scattered = judge.tails * self.extra.standard_t(2.5, size=number)
         for seed in seeds:
