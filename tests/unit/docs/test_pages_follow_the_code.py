@@ -8,7 +8,7 @@ from documents import hand_written, pages, text_of
 from repository import LIBRARY, ROOT
 
 from manybaskets.experiments import EXPERIMENTS
-from manybaskets.experiments.preference import verdicts
+from manybaskets.experiments.preference import equal_quality, quality_model, verdicts
 from manybaskets.status import failures
 
 RULES = re.compile(r"^\s*(?:use rule \w+(?: from \w+)? as|rule|checkpoint) (\w+)", re.MULTILINE)
@@ -52,10 +52,22 @@ def test_the_page_on_self_preference_explains_every_verdict():
     )
     named = {value for name, value in vars(verdicts).items() if name.isupper() and name[0] != "_"}
     finer = {f"{verdicts.UNDECIDED}: {why}" for why in re.findall(r'UNDECIDED}: ([^"]+)"', source)}
+    limits = {
+        f"{verdicts.NOT_SEPARABLE}: {why}"
+        for why in (
+            equal_quality.SHARPNESS_UNKNOWN,
+            equal_quality.TOO_DIFFERENT,
+            equal_quality.ONE_GOLD,
+            equal_quality.FEW_TEXTS,
+            quality_model.NO_AGREEMENT,
+            quality_model.NO_LENGTHS,
+        )
+    }
     page = text_of("docs/self-preference.md").split("### Verdicts")[1].split("\n### ")[0]
     explained = set(re.findall(r"^\| ([^|]+?) \|", page, re.MULTILINE)) - {"verdict", "---"}
     assert len(finer) == 3
-    assert explained == (named - {verdicts.NOT_INTERPRETABLE}) | finer
+    groups = {verdicts.NOT_INTERPRETABLE, verdicts.NOT_SEPARABLE}
+    assert explained == (named - groups) | finer | limits
 
 
 def test_the_page_on_the_status_explains_every_kind_of_failure():

@@ -16,9 +16,9 @@ from manybaskets.experiments.preference.analysis import preference_statistics
 from manybaskets.experiments.preference.biases import asked_of
 from manybaskets.experiments.preference.equal_quality import ONE_GOLD, TOO_DIFFERENT
 from manybaskets.experiments.preference.findings import preference_findings
-from manybaskets.experiments.preference.quality_model import NO_AGREEMENT, NO_LENGTHS, fit
+from manybaskets.experiments.preference.quality_model import NO_AGREEMENT, NO_LENGTHS, common_scale
 from manybaskets.experiments.preference.readings import checked, judges
-from manybaskets.experiments.preference.shared_texts import texts_of
+from manybaskets.experiments.preference.shared_texts import texts_in_common
 
 SETTINGS = Statistics(bootstrap_resamples=199, sign_flips=199)
 FAST = [
@@ -112,8 +112,8 @@ def test_slopes_are_those_of_least_squares_with_dummies():
         for name in ("llama", "olmo")
     )
     (asked,) = asked_of(judge, ROLES)
-    texts = texts_of(judge, asked, ["llama"], [gold], ROLES.scale)
-    found = fit(texts, ["olmo"])
+    texts = texts_in_common(judge, asked, ["llama"], [gold], ROLES.scale)
+    found = common_scale(texts, ["olmo"])
     y, x, words = (
         values[0][:, 1:].ravel()
         for values in (texts.judge.values, texts.golds["olmo"].values, texts.words)

@@ -14,12 +14,12 @@ from manybaskets.experiments.preference.estimates import NAMES, Clusters, few_se
 from manybaskets.experiments.preference.quality_model import (
     NO_AGREEMENT,
     NotSeparable,
-    fit,
+    common_scale,
 )
 from manybaskets.experiments.preference.readings import JudgeReadings
 from manybaskets.experiments.preference.roles import LOG_ODDS, POINTS, PROBABILITY, Roles
 from manybaskets.experiments.preference.schemas import ABSOLUTE, CORRECTED, GOLD, own_of
-from manybaskets.experiments.preference.shared_texts import Texts, texts_of
+from manybaskets.experiments.preference.shared_texts import Texts, texts_in_common
 from manybaskets.statistics.bootstrap import Mean
 from manybaskets.statistics.components import (
     VarianceComponent,
@@ -144,7 +144,7 @@ def equal_quality(
                 "flag": few_seeds(judge.mix, len(judge.seeds)),
                 "method": _METHOD,
             }
-            texts = texts_of(judge, asked, texts_by, independent, roles.scale)
+            texts = texts_in_common(judge, asked, texts_by, independent, roles.scale)
             if texts is None:
                 lines.append(line | {"limit": FEW_TEXTS})
                 continue
@@ -170,8 +170,8 @@ def _estimated(
     cells: dict[str, Any] = {"n_articles": len(texts.articles), "n_excluded": texts.n_excluded}
     names = list(texts.golds)
     try:
-        whole = fit(texts, names)
-        each = [fit(texts, [name]) for name in names] if len(names) > 1 else []
+        whole = common_scale(texts, names)
+        each = [common_scale(texts, [name]) for name in names] if len(names) > 1 else []
     except NotSeparable as reason:
         return cells | {"limit": str(reason)}
     clusters = Clusters(texts.articles)

@@ -65,7 +65,7 @@ NO_AGREEMENT = "the judges do not agree on the quality of other texts"
 NO_LENGTHS = "length could not be taken out"
 
 
-def fit(texts: Texts, golds: Sequence[str]) -> Fit:
+def common_scale(texts: Texts, golds: Sequence[str]) -> Fit:
     """The model of a judge against the mean of some gold judges.
 
     Raises:

@@ -73,7 +73,7 @@ class Texts:
     models: list[int]
 
 
-def texts_of(
+def texts_in_common(
     judge: JudgeReadings,
     asked: Asked,
     names: Sequence[str],
