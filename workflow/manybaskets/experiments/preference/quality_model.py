@@ -73,12 +73,12 @@ def common_scale(texts: Texts, golds: Sequence[str]) -> Fit:
     """
     quality = np.mean([texts.golds[name].values for name in golds], axis=0)
     noise = np.sum([texts.golds[name].noise for name in golds], axis=0) / len(golds) ** 2
-    parts = [
+    by_seed = [
         _fit(texts.judge.values[seed], quality[seed], texts.words[seed],
              texts.judge.noise[seed], noise[seed], texts.models)
         for seed in range(len(texts.words))
     ]  # fmt: skip
-    return Fit(*(np.stack(each) for each in zip(*parts, strict=True)))
+    return Fit(*(np.stack(each) for each in zip(*by_seed, strict=True)))
 
 
 def _fit(y, x, words, noise_y, noise_x, models) -> tuple[np.ndarray, ...]:
