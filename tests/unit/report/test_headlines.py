@@ -10,6 +10,7 @@ from repository import ROOT
 
 from manybaskets.config.loading import parse_study
 from manybaskets.config.study import Study
+from manybaskets.measures import get as measure_of
 from manybaskets.presentation.verdict_table import (
     CANNOT,
     DECIDED,
@@ -83,6 +84,22 @@ def test_the_first_measure_of_a_family_is_its_headline_however_others_turn_out()
     (outcome,) = headlines(study(), strong, weak)
     assert [cell.state for cell in outcome.cells.values()] == [UNDECIDED]
     assert outcome.against == "human"
+
+
+def test_a_primary_measure_is_the_headline_wherever_it_stands_in_the_list():
+    families = study().model_dump()["comparisons"]
+    families["against-human"]["primary"] = [SECOND]
+    (outcome,) = headlines(study(comparisons=families), difference(FIRST), difference(SECOND))
+    assert outcome.title == measure_of(SECOND).label
+
+
+def test_what_is_undecided_says_what_could_be_found_and_what_was_trained_once_is_not_decided():
+    weak = difference(FIRST, "multi", 0.1, p=0.9, p_holm=0.9, detectable=0.5)
+    once = difference(FIRST, "single-llama", 9.0, p_holm=None, confirmatory=False)
+    (outcome,) = headlines(study(), weak, once)
+    undecided, exploratory = outcome.cells.values()
+    assert "would be found in 80 % of such studies" in undecided.why
+    assert (exploratory.state, exploratory.why) == (CANNOT, "not tested: a side was trained once")
 
 
 def test_blends_stand_beside_the_mean_of_their_own_singles():

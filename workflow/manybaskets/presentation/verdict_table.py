@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from manybaskets.presentation.formatting import NOTHING, rounded_alike
+from manybaskets.presentation.formatting import NOTHING, detectable_text, p_value, rounded_alike
 from manybaskets.statistics.verdict import DIFFERENT, NO_INTERVAL, verdict
 
 State = Literal["decided", "undecided", "cannot decide"]
@@ -135,8 +135,8 @@ def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> VerdictCell:
     """The cell of a tested difference.
 
     Args:
-        row: `value`, `low`, `high` on the scale of readers, `p_holm`, `n_seeds` of the side trained
-            fewer times; null where unknown.
+        row: `value`, `low`, `high` on the scale of readers and `p_holm`, null where unknown; what
+            could be found (`detectable`, `scale`, `unit`) and `confirmatory` if that is known.
         equal: the value of no difference, 1 for ratios.
     """
     value, low, high = rounded_alike([row["value"], row["low"], row["high"]])
@@ -146,7 +146,12 @@ def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> VerdictCell:
     if found == NO_INTERVAL:
         return VerdictCell(CANNOT, way, *numbers, "there is no interval")
     if row["p_holm"] is None:
-        return VerdictCell(CANNOT, way, *numbers, "not tested: a side was trained once")
+        once = row.get("confirmatory") is False
+        return VerdictCell(
+            CANNOT, way, *numbers, "not tested" + (": a side was trained once" if once else "")
+        )
     if found == DIFFERENT:
         return VerdictCell(DECIDED, way, *numbers, "interval and corrected test agree")
-    return VerdictCell(UNDECIDED, way, *numbers, f"{found}; Holm's p {row['p_holm']:.3g}")
+    found_in_most = detectable_text(row) if "detectable" in row else ""
+    why = f"{found}; corrected p {p_value(row['p_holm'], decimals=3)}{found_in_most}"
+    return VerdictCell(UNDECIDED, way, *numbers, why)

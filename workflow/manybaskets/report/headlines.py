@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.config.study import Study
-from manybaskets.names import TRAIN
+from manybaskets.names import TEST, TRAIN
 from manybaskets.presentation.formatting import Lookup, measure_lookup
 from manybaskets.presentation.verdict_table import HeadlineOutcome, VerdictCell, cell_of
 from manybaskets.report.report_sections import RUNS, SOURCES
@@ -23,7 +23,8 @@ def headline_outcomes(
 ) -> list[HeadlineOutcome]:
     """The outcomes of declared comparisons: each family's first measure, and blends on the first of these.
 
-    The measure was named first before there were results, so that the headline is not chosen by them.
+    That is its first primary measure if it has one. The config named it before there were results,
+    so that the headline is not chosen by them.
 
     Args:
         compared: as `comparison_rows` gives it.
@@ -37,12 +38,12 @@ def _of_families(study: Study, compared: pl.DataFrame, find: Lookup) -> Iterator
     for name, family in study.comparisons.items():
         if study.targets and family.prompt_set == TRAIN:
             continue  # the rows of the table are runs
-        measure = family.measures[0]
+        measure = (family.primary or family.measures)[0]
         rows = compared.filter(pl.col("family") == name, pl.col("measure") == measure)
         if rows.height:
             section = SOURCES if family.prompt_set == TRAIN else RUNS
             yield HeadlineOutcome(
-                title=find(measure).label,
+                title=find(measure).label + _on(family.prompt_set),
                 against=family.baseline,
                 scale=_scale(rows.row(0, named=True)),
                 better=_BETTER[find(measure).direction],
@@ -64,6 +65,10 @@ def _of_blends(blends: pl.DataFrame, find: Lookup) -> Iterator[HeadlineOutcome]:
             anchor=RUNS,
             cells=_cells(rows),
         )
+
+
+def _on(prompt_set: str) -> str:
+    return "" if prompt_set in (TEST, TRAIN) else f" on `{prompt_set}`"
 
 
 def _scale(row: Mapping[str, Any]) -> str:
