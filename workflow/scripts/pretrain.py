@@ -6,9 +6,11 @@ import polars as pl
 
 from manybaskets.config.models import EmbeddedModel, EmbeddedModelSize, Prompting
 from manybaskets.jobs.job import job
+from manybaskets.models.libraries import hide_packages
 from manybaskets.training.pretraining import pretrain
 
 with job(snakemake.log[0]):
+    hide_packages("datasets", "scipy")
     split = pl.read_parquet(snakemake.input.split)
     pretrain(
         snakemake.wildcards.model,

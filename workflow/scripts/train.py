@@ -10,8 +10,10 @@ from manybaskets.generation.runs import name_of
 from manybaskets.jobs.job import job
 from manybaskets.mixes.mix_rows import read_mix
 from manybaskets.models.adapter_base import adapter_base
+from manybaskets.models.libraries import hide_packages
 
 with job(snakemake.log[0], snakemake.resources.get("devices", 0)):
+    hide_packages("datasets", "scipy")
     from manybaskets.training.adapters import train_adapter
 
     target, mix, seed = (snakemake.wildcards[key] for key in ("target", "mix", "seed"))

@@ -18,6 +18,7 @@ from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import SentenceVectors
 from manybaskets.measures.tokens import sentences
 from manybaskets.models.libraries import import_libraries
+from manybaskets.models.matrix_products import use_fast_products
 from manybaskets.records.ids import digest
 from manybaskets.records.writing import whole_file, write_json, write_table
 
@@ -78,7 +79,9 @@ class Encoder:
         from sentence_transformers import SentenceTransformer
 
         torch.set_num_threads(self.threads)
-        return SentenceTransformer(str(self.folder), local_files_only=True)
+        model = SentenceTransformer(str(self.folder), local_files_only=True)
+        use_fast_products(model)
+        return model
 
     @property
     def token_limit(self) -> int:

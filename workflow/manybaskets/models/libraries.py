@@ -27,3 +27,14 @@ def import_libraries(*modules: str) -> None:
     finally:
         if collecting:
             gc.enable()
+
+
+def hide_packages(*names: str) -> None:
+    """Let this process do without installed packages, unless it has imported them already.
+
+    Libraries that import a package only where it is installed then start faster: transformers takes
+    a third of its time for `datasets`, of which no training reads anything, and for `scipy`, which
+    its losses of object detection need.
+    """
+    for name in names:
+        sys.modules.setdefault(name, None)  # Python and libraries then find that it is missing
