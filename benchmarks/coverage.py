@@ -2,14 +2,15 @@
 
     python benchmarks/coverage.py
     python benchmarks/coverage.py --studies 2000 --texts 400
-    python benchmarks/coverage.py --only-texts --swaps 0    (intervals of set-level measures)
+    python benchmarks/coverage.py --tables vectors words sentences trainings --swaps 0
 
 Prints tables of the coverage of 95 % intervals and of the share of p < .05 without a difference:
 means and shares under clusters of prompts, skewed values, one and several trainings; whole families,
-and differences that are there; the semantic distance with its jackknife; measures of texts, of one
-and of three trainings, with half-samples or groups of prompts, and swap tests. `SE/sd` is the mean standard error over the true one: above 1 the
+and differences that are there. Then all set-level measures, with their own resampling and swap
+tests: of sentence vectors; of words and of sentences, which are two ways in which texts arise; and
+of three trainings that drift. `SE/sd` is the mean standard error over the true one: above 1 the
 intervals are too wide. The last line is the simulation error. The designs are those of the unit
-tests, with more studies.
+tests, with more studies. The second command prints the intervals of set-level measures alone.
 """
 
 from __future__ import annotations
@@ -65,13 +66,9 @@ SHARES = [
     Refusals(0.3, seeds=3, training=0.5),
     Refusals(0.05, seeds=3, training=0.3),
 ]
-TEXT_MEASURES = [
-    "distinct_1", "distinct_2", "distinct_2@len_matched", "distinct_2@token_budget", "distinct_3",
-    "self_bleu", "self_bleu@token_budget", "vocabulary", "vocabulary@token_budget", "token_entropy",
-    "token_entropy@token_budget", "self_repetition", "heaps_beta", "heaps_k", "hdd", "mtld", "mattr",
-    "tail_coverage",
-]  # fmt: skip
-TRAINED_MEASURES = ["distinct_2", "self_bleu", "token_entropy", "heaps_beta", "mtld"]
+# A value 1 or 0, and the fit that it is a limit of, have no use for an interval.
+WITHOUT_INTERVAL = ("heaps_fit_ok", "heaps_r2")
+DRIFTS = (0.0, 0.03, 0.1)
 
 
 def of_means(studies: int) -> None:
@@ -191,43 +188,80 @@ def of_sets(
     print(f"\n{title:36} difference: coverage SE/sd  t p<.05  swap p<.05 | alone: coverage SE/sd")
     for name, lines in found.items():
         difference, held, error, t, swap, value, half, alone = np.array(lines, dtype=float).T
+        if np.ptp(value) < 1e-9:
+            print(f"{name:36} does not vary")
+            continue
         single = np.abs(value - value.mean()) <= half
         print(f"{name:36} {held.mean():20.3f} {error.mean() / difference.std(ddof=1):5.2f} "
               f"{(t < 0.05).mean():8.3f} {(swap < 0.05).mean() if swaps else np.nan:11.3f} | {single.mean():15.3f} "
               f"{alone.mean() / value.std(ddof=1):5.2f}")  # fmt: skip
 
 
+def of_text_sets() -> list[str]:
+    """Names of the set-level measures of texts, with their variants."""
+    return [
+        each.name
+        for each in measures.all_measures()
+        if each.level == "set" and each.lexical and not each.name.startswith(WITHOUT_INTERVAL)
+    ]
+
+
+def of_vectors(given: argparse.Namespace) -> None:
+    """Set-level measures of sentence vectors."""
+    names = [
+        each.name for each in measures.all_measures() if each.needs == {"responses", "embeddings"}
+        and each.level == "set"
+    ]  # fmt: skip
+    of_sets("vectors, 100 prompts", names, lambda rng: semantic_study(rng, 100), given.texts, given.draws, given.swaps,
+            given.half_samples)  # fmt: skip
+
+
+def of_texts(given: argparse.Namespace, title: str, simulate) -> None:
+    """Set-level measures of texts from one simulation."""
+    of_sets(f"{title}, {given.prompts} prompts", given.measures,
+            lambda rng: simulate(rng, given.prompts), given.texts, given.draws, given.swaps,
+            given.half_samples)  # fmt: skip
+
+
+def of_trainings(given: argparse.Namespace) -> None:
+    """Set-level measures of texts of three trainings."""
+    for drift in given.drifts:
+        of_sets(f"three trainings, drift {drift}", given.measures,
+                lambda rng, drift=drift: text_study(rng, given.prompts, 3, drift), given.texts,
+                given.draws, half_samples=given.half_samples)  # fmt: skip
+
+
+TABLES = {
+    "means": lambda given: of_means(given.studies),
+    "shares": lambda given: of_shares(given.studies),
+    "families": lambda given: of_families(given.studies // 2),
+    "effects": lambda given: of_effects(given.studies),
+    "vectors": of_vectors,
+    "words": lambda given: of_texts(given, "words", text_study),
+    "sentences": lambda given: of_texts(given, "sentences", sentence_study),
+    "trainings": of_trainings,
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("--studies", type=int, default=1000, help="of means, shares and semantics")
-    parser.add_argument("--texts", type=int, default=200, help="studies of texts")
+    parser.add_argument("--studies", type=int, default=1000, help="of means and shares")
+    parser.add_argument("--texts", type=int, default=200, help="studies of set-level measures")
     parser.add_argument("--prompts", type=int, default=150, help="of a study of texts")
     parser.add_argument("--draws", type=int, default=200, help="as `statistics.half_samples`")
     parser.add_argument("--swaps", type=int, default=199, help="of a study of texts; 0 for none")
-    parser.add_argument("--half-samples", action="store_true", help="of all measures of texts")
-    parser.add_argument("--only-texts", action="store_true", help="only the studies of texts")
+    parser.add_argument("--half-samples", action="store_true", help="for all, for comparison")
+    parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
+    parser.add_argument("--measures", nargs="+", help="of texts; default: all")
+    parser.add_argument("--drifts", nargs="+", type=float, default=DRIFTS, help="of trainings")
     given = parser.parse_args()
-    if not given.only_texts:
-        of_means(given.studies)
-        of_shares(given.studies)
-        of_families(given.studies // 2)
-        of_effects(given.studies)
-        names = ["semantic_between", "semantic_sentences"]
-        of_sets(
-            "jackknife", names, lambda rng: semantic_study(rng, 100), given.studies // 2, 0, 199
-        )
-    for title, simulate in (("bags of words", text_study), ("stock sentences", sentence_study)):
-        of_sets(f"{title}, {given.prompts} prompts", TEXT_MEASURES,
-                lambda rng, simulate=simulate: simulate(rng, given.prompts), given.texts,
-                given.draws, given.swaps, given.half_samples)  # fmt: skip
-    for drift in (0.0, 0.03, 0.1):
-        of_sets(f"three trainings, drift {drift}", TRAINED_MEASURES,
-                lambda rng, drift=drift: text_study(rng, given.prompts, 3, drift), given.texts,
-                given.draws, half_samples=given.half_samples)  # fmt: skip
+    given.measures = given.measures or of_text_sets()
+    for name in given.tables:
+        TABLES[name](given)
     sd = [np.sqrt(0.05 * 0.95 / number) for number in (given.studies, given.texts)]
-    print(f"\nsimulation error of 95 %: ±{sd[0]:.3f}; of texts ±{sd[1]:.3f}")
+    print(f"\nsimulation error of 95 %: ±{sd[0]:.3f}; of sets ±{sd[1]:.3f}")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,23 +84,30 @@ class Refusals:
 
 
 def semantic_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
-    """Two conditions' sentence vectors: those of an answer are alike, and answers to a prompt."""
-    frame = pl.DataFrame(
-        {
-            "prompt_id": [f"{place:05d}-0" for place in range(prompts)],
-            "text": ["a text"] * prompts,
-        }
-    )
+    """Two conditions' sentence vectors: those of an answer are alike, and answers to a prompt.
+
+    The texts have as many sentences, of two to six words, which are not what the vectors are of.
+    """
+    ids = [f"{place:05d}-0" for place in range(prompts)]
     topic = rng.normal(size=(prompts, 12))
-    found = []
+    frames, embedded = [], []
     for _ in range(2):
-        owner = np.repeat(np.arange(prompts), rng.integers(1, 6, prompts))
+        number = rng.integers(1, 6, prompts)
+        owner = np.repeat(np.arange(prompts), number)
         answer = topic + 0.5 * rng.normal(size=(prompts, 12))
         vectors = 1 + answer[owner] + 0.5 * rng.normal(size=(len(owner), 12))
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        embedded = SentenceVectors(vectors.astype(np.float32), owner)
-        found.append(Inputs(frame=frame, token_budget=0, embeddings=embedded))
-    return found
+        embedded.append(SentenceVectors(vectors.astype(np.float32), owner))
+        texts = [
+            " ".join("The" + " word" * (1 + (place + each) % 5) + "." for each in range(sentences))
+            for place, sentences in enumerate(number)
+        ]
+        frames.append(pl.DataFrame({"prompt_id": ids, "text": texts}))
+    shortest = _shortest(frames)
+    return [
+        Inputs(frame=frame, token_budget=0, embeddings=each, shortest_words=shortest)
+        for frame, each in zip(frames, embedded, strict=True)
+    ]
 
 
 def text_study(
@@ -118,7 +126,7 @@ def text_study(
     topics = rng.choice(600, (prompts, 12))
     ids = [f"{place:05d}-0" for place in range(prompts)]
     references = [" ".join(words[rng.choice(600, 15, p=common)]) for _ in ids]
-    found = []
+    frames = []
     for _ in range(2 * trainings):
         texts = []
         on_topic = 0.5 + (drift * rng.normal() if drift else 0.0)
@@ -131,15 +139,19 @@ def text_study(
             )
             stock = phrases[int(40 * rng.random() ** 3)]
             texts.append(" ".join([*words[own], *stock]))
-        frame = pl.DataFrame(
-            {"prompt_id": ids, "text": texts, "reference": references},
-            schema_overrides={"reference": pl.String},
-        )
-        shortest = dict.fromkeys(ids, 8)
-        found.append(
-            Inputs(frame=frame, token_budget=prompts * 18, shortest_words=shortest, seed=1)
-        )
-    return found
+        frames.append(pl.DataFrame({"prompt_id": ids, "text": texts, "reference": references}))
+    shortest = _shortest(frames)
+    return [
+        Inputs(frame=frame, token_budget=prompts * 18, shortest_words=shortest, seed=1)
+        for frame in frames
+    ]
+
+
+def _shortest(frames: Sequence[pl.DataFrame]) -> dict[str, int]:
+    """Words of the shortest answer to each prompt in any of the conditions."""
+    words = pl.col("text").str.split(" ").list.len().alias("words")
+    found = pl.concat(frames).group_by("prompt_id").agg(words.min())
+    return dict(found.iter_rows())
 
 
 def sentence_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
@@ -166,10 +178,9 @@ def sentence_study(rng: np.random.Generator, prompts: int) -> list[Inputs]:
                 sentence = stock[number].copy()
                 if rng.random() < 0.7:
                     sentence[rng.integers(len(sentence))] = words[rng.choice(topic)]
-                sentences.append(" ".join(sentence) + ".")
+                sentences.append(" ".join(sentence).capitalize() + ".")
             texts.append(" ".join(sentences))
         frames.append(pl.DataFrame({"prompt_id": ids, "text": texts, "reference": references}))
         totals.append(sum(len(text.split()) for text in texts))
-    return [
-        Inputs(frame, min(totals), shortest_words=dict.fromkeys(ids, 8), seed=1) for frame in frames
-    ]
+    shortest = _shortest(frames)
+    return [Inputs(frame, min(totals), shortest_words=shortest, seed=1) for frame in frames]
