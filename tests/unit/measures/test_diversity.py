@@ -26,6 +26,7 @@ from manybaskets.measures.diversity import (
 from manybaskets.measures.richness import token_entropy
 from manybaskets.measures.subsets import Subsets
 from manybaskets.measures.tokens import words
+from manybaskets.records.measured import PARTITION_DRAWS
 
 TEXTS = [*random_texts(40, 3, vocabulary=3), "", "One, two; three - four!", "!?"]
 HALF = np.array([0, 2, 3, 7, 8, 11, 12, 20, 22, 25, 29, 30, 33, 38, 40, 41])
@@ -139,16 +140,19 @@ def test_compression_lies_within_all_orders_and_counts_bytes() -> None:
     assert min(every) <= compression_ratio(inputs(texts))(np.arange(4)) <= max(every)
 
 
-def test_compression_reads_the_whole_in_ten_orders_and_half_samples_in_one() -> None:
+def test_compression_without_groups_is_read_in_two_orders() -> None:
     texts = random_texts(40, 5, longest=60, vocabulary=300)
     given = inputs(texts, seed=2)
-    half = np.arange(0, 40, 2)
-    found = compression_ratio(given).many(Subsets([np.arange(40), half], 40))
-    order = [row for row in np.argsort(given.orders(1)[0]) if row in half]
-    raw = "\n".join(texts[row] for row in order).encode()
-    assert found[1] == pytest.approx(len(raw) / len(gzip.compress(raw, 9)), abs=1e-12)
-    assert found[0] == compression_ratio(given)(np.arange(40))
-    assert get("compression_ratio").most_draws == 20
+    sets = Subsets([np.arange(40), np.arange(0, 40, 2)], 40)
+    ratios = []
+    for index in sets.indices:
+        orders = [[row for row in np.argsort(each) if row in index] for each in given.orders(2)]
+        raw = ["\n".join(texts[row] for row in order).encode() for order in orders]
+        ratios.append(np.mean([len(each) / len(gzip.compress(each, 9)) for each in raw]))
+    measured = compression_ratio(given)
+    assert measured.without_groups(sets) == pytest.approx(ratios, abs=1e-12)
+    assert measured.many(sets)[0] == measured(np.arange(40)) != pytest.approx(ratios[0], abs=1e-12)
+    assert get("compression_ratio").most_draws == PARTITION_DRAWS
 
 
 @pytest.mark.parametrize("index", [EVERYTHING, HALF], ids=["all", "half"])

@@ -101,14 +101,14 @@ def _blocks(rows: int, width: int) -> list[slice]:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    resampling="groups",
 )
 def chamfer(inputs: Inputs) -> Evaluation:
     """Mean over answers of the cosine distance to the nearest other answer; higher is more diverse.
 
     An answer's vector is the mean of its sentence vectors, at length 1. Near-copies show here before
     they show in a mean over all pairs. It falls with the number of answers: compare equal sets
-    only. Answers without a sentence are left out; null below two. The spread of half-samples was
-    measured to be 1.1 and 1.0 of the sampling error (400 and 1,200 Dolly answers).
+    only. Answers without a sentence are left out; null below two.
     Source: Cox et al. 2021 (CHI), "Directed Diversity".
     """
     near = inputs.shared("neighbours", lambda: Neighbours(*unit_vectors(inputs)))

@@ -11,8 +11,10 @@ from manybaskets.measures.registry import measure
 from manybaskets.measures.richness import expected_types, half_budget, word_counts
 from manybaskets.measures.subsets import Evaluation, Incidence, Subsets, distinct
 from manybaskets.measures.tokens import Corpus, corpus_of, words
+from manybaskets.records.measured import PARTITION_DRAWS
 
 _ORDERS = 10
+_ORDERS_OF_DRAWS = 2
 _RARE = 5  # words that occur at most this often in the human answers form their tail
 
 
@@ -185,15 +187,15 @@ def self_repetition(inputs: Inputs) -> Evaluation:
     direction="lower",
     level="set",
     lexical=True,
-    most_draws=20,
+    most_draws=PARTITION_DRAWS,
+    resampling="groups",
 )
 def compression_ratio(inputs: Inputs) -> Evaluation:
     """Bytes of the answers / bytes of the same, compressed once by gzip at level 9.
 
     UTF-8, joined by line breaks; lower is more diverse. gzip sees 32 KiB back, so the order
-    matters: mean over 10 random orders, the same for all conditions. Half-samples are read in one
-    order each and are 20 at most, since compressing is slow; the order adds 4 % to their spread
-    (measured on 1,502 Dolly answers), so that intervals are a little too wide. Null for no text.
+    matters: mean over 10 random orders, the same for all conditions. Sets without groups of prompts
+    are read in two of them and come from one partition, since compressing is slow. Null for no text.
     Source: Shaib et al. 2024, arXiv 2403.00553.
     """
     texts = [text.encode("utf-8", "surrogatepass") for text in inputs.texts]
@@ -211,14 +213,13 @@ def compression_ratio(inputs: Inputs) -> Evaluation:
         return float(np.mean(ratios))
 
     def ratios(subsets: Subsets) -> np.ndarray:
-        return np.array(
-            [
-                ratio(index, places if number == 0 else places[:1])
-                for number, index in enumerate(subsets.indices)
-            ]
-        )
+        return np.array([ratio(index, places) for index in subsets.indices])
 
-    return Evaluation(ratios, counted)
+    def without_groups(subsets: Subsets) -> np.ndarray:
+        few = places[:_ORDERS_OF_DRAWS]
+        return np.array([ratio(index, few) for index in subsets.indices])
+
+    return Evaluation(ratios, counted, without_groups=without_groups)
 
 
 def _human_words(inputs: Inputs) -> tuple[Corpus, np.ndarray]:

@@ -90,8 +90,8 @@ def measure(
         lexical: whether it counts the answers' words or characters, so that it depends on their
             length: such a measure is registered together with its variants (`variants`). A lexical
             set-level measure returns an `Evaluation`.
-        most_draws: maximum number of half-samples for an expensive measure, which also sets its
-            interval's degrees of freedom.
+        most_draws: maximum number of half-samples or draws without groups for an expensive measure,
+            which also sets its interval's degrees of freedom.
         resampling: of a set-level measure without a closed form: random `halves` of the prompts, or
             all prompts without `groups` of them. Groups are right for measures that count what
             answers share, whose value moves by other steps in a half; halves for those that small
@@ -239,12 +239,12 @@ def compute(
             for prompt_id, value in zip(set_ids, without, strict=True):
                 found.append((wanted.name, prompt_id, LEFT_OUT, _finite(value)))
             drawn = subsets.first(1)
-        elif wanted.resampling == "groups":
-            drawn = partitions
-            if isinstance(evaluate, Evaluation) and evaluate.without_groups:
-                drawn, without_groups = partitions.first(1), evaluate.without_groups(partitions)
         else:
-            drawn = subsets if wanted.most_draws is None else subsets.first(1 + wanted.most_draws)
+            drawn = partitions if wanted.resampling == "groups" else subsets
+            if wanted.most_draws is not None:
+                drawn = drawn.first(1 + wanted.most_draws)
+            if wanted.resampling == "groups" and getattr(evaluate, "without_groups", None):
+                without_groups, drawn = evaluate.without_groups(drawn), drawn.first(1)
         values, counted = _evaluated(evaluate, drawn)
         if without_groups is not None:
             values = [values[0], *without_groups[1:]]

@@ -49,7 +49,14 @@ def _has_words(inputs: Inputs) -> np.ndarray:
     return corpus_of(inputs).lengths > 0
 
 
-@measure(label="Word entropy", unit="bits", direction="higher", level="set", lexical=True)
+@measure(
+    label="Word entropy",
+    unit="bits",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def token_entropy(inputs: Inputs) -> Evaluation:
     """Shannon entropy −Σ_w p_w log₂ p_w of the words of the set; higher is more varied.
 
@@ -263,7 +270,14 @@ def heaps_fit_ok(inputs: Inputs) -> Evaluation:
     return Evaluation(holds, _has_words(inputs))
 
 
-@measure(label="HD-D", unit="type-token ratio", direction="higher", level="set", lexical=True)
+@measure(
+    label="HD-D",
+    unit="type-token ratio",
+    direction="higher",
+    level="set",
+    lexical=True,
+    resampling="groups",
+)
 def hdd(inputs: Inputs) -> Evaluation:
     """Expected type-token ratio of 42 words drawn without replacement from the words of the set.
 

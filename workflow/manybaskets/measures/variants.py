@@ -113,7 +113,10 @@ def _within_budget(function: Function) -> Function:
         def without_groups(subsets: Subsets) -> np.ndarray:
             left = inputs.shared(("without groups", subsets), lambda: kept(subsets))
             return _at_equal_words(
-                whole.many(left), left, corpus_of(inputs).lengths, inputs.prompt_numbers()
+                (whole.without_groups or whole.many)(left),
+                left,
+                corpus_of(inputs).lengths,
+                inputs.prompt_numbers(),
             )
 
         def kept(subsets: Subsets) -> Subsets:
