@@ -40,7 +40,7 @@ from manybaskets.statistics.cells import cells
 from manybaskets.statistics.clusters import cluster_groups, cluster_halves
 from manybaskets.statistics.components import t_interval, t_p
 from manybaskets.statistics.rates import wilson_of
-from manybaskets.statistics.sets import spread
+from manybaskets.statistics.sets import set_trainings, spread
 from manybaskets.statistics.signs import sign_flip_p
 
 DESIGNS = [
@@ -177,7 +177,9 @@ def of_sets(
         for name in names:
             first, second = (table[name, "m", mix, "test"] for mix in "ab")
             difference = first.full.mean() - second.full.mean()
-            of_both, alone = spread(first, second), spread(first)
+            trained = set_trainings({"a": first, "b": second})
+            of_both = spread(first, second, [trained["a"], trained["b"]])
+            alone = spread(first, seeds=[trained["a"]])
             low, high = t_interval(difference, of_both.components, 0.95)
             p = swap_p(swapped[name][None], [0], [0], study) if swaps else np.nan
             half = (t_interval(0.0, alone.components, 0.95))[1]
@@ -208,12 +210,14 @@ def of_text_sets() -> list[str]:
 
 def of_vectors(given: argparse.Namespace) -> None:
     """Set-level measures of sentence vectors."""
+    known = {"responses", "embeddings", "shortest_words"}
     names = [
-        each.name for each in measures.all_measures() if each.needs == {"responses", "embeddings"}
-        and each.level == "set"
-    ]  # fmt: skip
-    of_sets("vectors, 100 prompts", names, lambda rng: semantic_study(rng, 100), given.texts, given.draws, given.swaps,
-            given.half_samples)  # fmt: skip
+        each.name
+        for each in measures.all_measures()
+        if each.level == "set" and "embeddings" in each.needs and each.needs <= known
+    ]
+    of_sets("vectors, 100 prompts", names, lambda rng: semantic_study(rng, 100), given.texts,
+            given.draws, given.swaps, given.half_samples)  # fmt: skip
 
 
 def of_texts(given: argparse.Namespace, title: str, simulate) -> None:
