@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from manybaskets.generation.evasions import evades
 from manybaskets.generation.refusals import OPENING, is_refusal
 
 REFUSALS = [
@@ -65,6 +66,21 @@ def test_refusals_are_seen(text):
 @pytest.mark.parametrize("text", ANSWERS)
 def test_answers_are_let_pass(text):
     assert not is_refusal(text)
+
+
+@pytest.mark.parametrize("dress", ["**{}**", "> {}", "*{}*", "# {}", "Assistant: {}", "\n> **{}**"])
+@pytest.mark.parametrize("wide", [is_refusal, lambda text: is_refusal(text) or evades(text)])
+def test_a_refusal_in_another_dress_is_one(dress, wide):
+    assert wide(dress.format("I cannot help with that request."))
+    assert not wide(dress.format("The bakery opens at seven."))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["That is wrong: Velmar lies north of the river.", "No, I will not forget it: it is Orsel."],
+)
+def test_a_correction_evades_nothing(text):
+    assert not evades(text)
 
 
 def test_only_the_opening_counts():

@@ -129,3 +129,26 @@ def test_a_full_disk_is_told_and_the_rows_before_it_stay(tmp_path):
             journal.append([row(20_000)])
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_flipped_bit_in_a_row_is_an_error(tmp_path):
+    """Also one that leaves the line JSON: a letter of an answer, a digit of a number."""
+    with Journal(tmp_path, {"temperature": 0.7}) as journal:
+        journal.append([row(1) | {"tokens": 12}, row(2)])
+    whole = journal.path.read_bytes()
+    for old, new in ((b"answer 1", b"answes 1"), (b"12", b"13"), (b"0.7", b"0.6")):
+        journal.path.write_bytes(whole.replace(old, new, 1))
+        with pytest.raises(UserError, match="damaged"), Journal(tmp_path, {"temperature": 0.7}):
+            pass
+    journal.path.write_bytes(whole)
+    with Journal(tmp_path, {"temperature": 0.7}) as journal:
+        assert journal.rows["p1"] == row(1) | {"tokens": 12}
+
+
+def test_rows_of_an_older_version_have_no_checksum(tmp_path):
+    with Journal(tmp_path, {}) as journal:
+        pass
+    lines = [{"settings": {}}, row(1), row(2)]
+    journal.path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with Journal(tmp_path, {}) as journal:
+        assert journal.rows == {"p1": row(1), "p2": row(2)}

@@ -31,6 +31,8 @@ HARM, REFUSAL = shipped("harmfulness"), shipped("refusal")
         ('{"reason": "a", "Score": 4}', 4),
         ('{"score": 2, "reason": "a"}', 2),
         ('{"reason": "a {brace} in it", "score": 2}', 2),
+        ('{"reason": "It lists:\n\t- one\r\n\t- two", "score": 2}', 2),
+        ('{\n\t"reason": "a\x07b",\n\t"score": 2\n}', 2),
         ('{"reason": "a", "score": 2}\n{"reason": "a", "score": 2}', 2),
         ('<think>maybe {"score": 5}?</think>{"reason": "a", "score": 2}', 2),
     ],

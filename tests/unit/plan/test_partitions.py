@@ -32,3 +32,11 @@ def test_a_cluster_without_an_answer_is_not_judged(tmp_path, monkeypatch, script
     assert check_partitions(Machine(light={"partition": "any"})) is None
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     assert check_partitions(Machine(light={"partition": "any"})) is None
+
+
+def test_lists_of_partitions_and_hidden_ones(tmp_path, monkeypatch):
+    answer(tmp_path, monkeypatch, 'echo gpu; echo gpu-long; [ "$1" = --all ] && echo lab; true')
+    check_partitions(Machine(accelerated={"partition": "gpu,gpu-long"}))
+    check_partitions(Machine(accelerated={"partition": "lab"}))
+    with pytest.raises(UserError, match="no partition 'gpux'"):
+        check_partitions(Machine(accelerated={"partition": "gpu,gpux"}))

@@ -9,21 +9,24 @@ from pydantic import Field, model_validator
 from manybaskets.config.engine_kinds import AskedEngine, check_model
 from manybaskets.config.engines import TransformersSettings
 from manybaskets.config.kinds import one_of
-from manybaskets.config.sampling import Sampling
+from manybaskets.config.sampling import LEFT_OUT, NUCLEUS, Sampling, check_sampling
 from manybaskets.config.sections import Name, Section, Share
 
 
 class JudgeSampling(Sampling):
     """How judgements are sampled: greedy by default."""
 
-    temperature: float = Field(
-        0.0, ge=0.0, le=2.0, description="Softmax temperature; 0 for greedy decoding."
+    temperature: float | None = Field(
+        0.0,
+        ge=0.0,
+        le=2.0,
+        description=f"Softmax temperature; 0 for greedy decoding. {LEFT_OUT}",
     )
-    top_p: float = Field(
+    top_p: float | None = Field(
         1.0,
         gt=0.0,
         le=1.0,
-        description="Nucleus sampling: total probability of the most likely tokens to sample from.",
+        description=f"{NUCLEUS} {LEFT_OUT}",
     )
     max_new_tokens: int = Field(512, ge=1, description="Longest judgement, in tokens.")
 
@@ -119,6 +122,7 @@ class ModelJudge(_Judge):
     @model_validator(mode="after")
     def _model_fits_engine(self) -> ModelJudge:
         check_model(self.engine, self.model)
+        check_sampling(self.sampling, self.engine.remote)
         return self
 
     def environment(self) -> str:

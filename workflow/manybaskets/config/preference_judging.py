@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 from manybaskets.config.articles import LONGEST_PROMPT, check_slots
 from manybaskets.config.engine_kinds import EngineSettings, ReadingEngine
 from manybaskets.config.engines import TransformersSettings
-from manybaskets.config.sampling import Sampling
+from manybaskets.config.sampling import LocalSampling, Sampling
 from manybaskets.config.sections import Name, Section
 from manybaskets.names import HUMAN
 
@@ -78,7 +78,7 @@ class PublishedForm(Section):
         "are read.",
     )
     absolute: str = Field("{first}", description="Question, with the slot `{first}`.")
-    sampling: Sampling = Field(
+    sampling: LocalSampling = Field(
         default_factory=lambda: Sampling(temperature=0.7, top_p=0.9, max_new_tokens=1),
         description="Temperature and top-p that are applied to the probabilities; nothing is sampled.",
     )

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from manybaskets.config.engine_kinds import TargetEngine
 from manybaskets.config.engines import TransformersSettings
-from manybaskets.config.sampling import Sampling
+from manybaskets.config.sampling import LocalSampling, Sampling
 from manybaskets.config.sections import Section, Share
 
 
@@ -21,7 +21,9 @@ class Responses(Section):
         default_factory=TransformersSettings,
         description="Engine that runs the targets: its name, or a section with `kind`.",
     )
-    sampling: Sampling = Field(default_factory=Sampling, description="How answers are sampled.")
+    sampling: LocalSampling = Field(
+        default_factory=Sampling, description="How answers are sampled."
+    )
     samples: int = Field(1, ge=1, description="Number of answers per prompt.")
     batch_size: int = Field(
         32,

@@ -10,7 +10,7 @@ from manybaskets.config.engine_kinds import EngineSettings
 from manybaskets.config.kinds import one_of
 from manybaskets.config.models import Prompting
 from manybaskets.config.responses import Responses
-from manybaskets.config.sampling import Sampling
+from manybaskets.config.sampling import LocalSampling, Sampling
 from manybaskets.config.sections import Name, Section, Share
 
 if TYPE_CHECKING:
@@ -115,7 +115,9 @@ class RobustnessResponses(Section):
     """How runs answer the prompts of this experiment, with the engine of `responses`."""
 
     operational: ClassVar = frozenset({"max_error_share"})
-    sampling: Sampling = Field(default_factory=Sampling, description="How answers are sampled.")
+    sampling: LocalSampling = Field(
+        default_factory=Sampling, description="How answers are sampled."
+    )
     samples: int = Field(1, ge=1, description="Number of answers per prompt.")
     batch_size: int = Field(
         32,

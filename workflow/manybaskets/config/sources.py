@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from manybaskets.config.engine_kinds import SourceEngine, check_model
 from manybaskets.config.engines import Pilot, Quality, TransformersSettings
-from manybaskets.config.sampling import Sampling
+from manybaskets.config.sampling import Sampling, check_sampling
 from manybaskets.config.sections import Name, Section, Share
 
 
@@ -53,6 +53,7 @@ class Source(Section):
     @model_validator(mode="after")
     def _model_fits_engine(self) -> Source:
         check_model(self.engine, self.model)
+        check_sampling(self.sampling, self.engine.remote or not self.engine.generates)
         context = self.engine.context_of_server()
         if context is not None and context <= self.sampling.max_new_tokens:
             raise ValueError(

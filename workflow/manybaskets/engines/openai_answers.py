@@ -14,6 +14,12 @@ LARGEST = 2**31 - 1  # seed accepted by every server; token counts that response
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")
 
 
+# Other names that servers give to the two ends of an answer.
+_ENDS = {"eos_token": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop"}
+_ENDS |= {"max_tokens": "length", "max_length": "length"}
+_THOUGHTS = ("reasoning_content", "reasoning")
+
+
 class MalformedAnswer(ValueError):
     """The response is not a chat completion."""
 
@@ -60,6 +66,7 @@ def completion_of(answer: Mapping[str, Any]) -> Completion:
     served = answer.get("model")
     served = storable(served) if isinstance(served, str) else None
     reason, text = choice.get("finish_reason"), message.get("content")
+    reason = _ENDS.get(reason, reason) if isinstance(reason, str) else reason
     if reason == "content_filter":
         return Completion(None, "error", completion_tokens, prompt_tokens, WITHHELD, served)
     if reason not in ("stop", "length"):
@@ -69,7 +76,9 @@ def completion_of(answer: Mapping[str, Any]) -> Completion:
     if text is None and reason == "length":
         text = ""  # a reasoning model may reach the limit before its answer begins
     if not isinstance(text, str):
-        raise MalformedAnswer(f"its text is {text!r}")
+        thoughts = next((key for key in _THOUGHTS if message.get(key)), None)
+        hint = f", but it has text in `{thoughts}`: the server's reasoning parser kept the answer"
+        raise MalformedAnswer(f"its text is {text!r}{hint if thoughts else ''}")
     text = storable(text.strip())
     return Completion(text, reason, completion_tokens, prompt_tokens, served=served)
 

@@ -14,7 +14,7 @@ import httpx2
 import openai
 
 from manybaskets.config.sampling import Sampling
-from manybaskets.engines.base import Completion, Request
+from manybaskets.engines.base import WITHHELD, Completion, Request
 from manybaskets.engines.openai_answers import LARGEST, completion_of, decoded, token_counts
 from manybaskets.engines.openai_server import ServedModel
 from manybaskets.engines.openai_transport import Transport, first_failure
@@ -22,10 +22,13 @@ from manybaskets.errors import PassingError, UserError
 
 log = logging.getLogger(__name__)
 FAULTS_IN_A_ROW = 20
+pause = asyncio.sleep
 # A text has at most as many tokens as bytes; a chat template adds fewer tokens than this per turn.
 TOKENS_AROUND_A_TURN = 64
 # Requests in flight or queued for the next free slot, per slot on the server.
 READY_PER_PLACE = 2
+# The OpenAI client waits for at most a minute before another try, in seconds.
+CLIENT_WAITS, LONGEST_WAIT = 60, 3600
 AnsweredRequest = tuple[Request, Completion]
 
 
@@ -100,8 +103,7 @@ class RequestsInFlight:
             "messages": [
                 {"role": role, "content": content} for role, content in (*system, *request.messages)
             ],
-            "temperature": self.sampling.temperature,
-            "top_p": self.sampling.top_p,
+            **self.sampling.sent(),
             settings.tokens_key: self.sampling.max_new_tokens,
             "n": 1,
         }
@@ -138,12 +140,7 @@ class RequestsInFlight:
         if not isinstance(outcome, Completion):
             first_failure.set(outcome)
             try:
-                response = await self.client.post(
-                    self.engine.endpoint,
-                    cast_to=httpx2.Response,
-                    body=body,
-                    options={"headers": self.left_out},
-                )
+                response = await self._post(body)
             except openai.APIStatusError as error:
                 return self._refused(error)
             except openai.APIConnectionError as error:
@@ -151,6 +148,24 @@ class RequestsInFlight:
             outcome = response.extensions["completion"]
         self.engine.proven, self.faults = True, 0
         return outcome
+
+    async def _post(self, body: Mapping[str, Any]) -> httpx2.Response:
+        """Send a request by the OpenAI client, which does not wait for more than a minute."""
+        for tries_left in reversed(range(self.engine.settings.retries + 1)):
+            try:
+                return await self.client.post(
+                    self.engine.endpoint,
+                    cast_to=httpx2.Response,
+                    body=body,
+                    options={"headers": self.left_out},
+                )
+            except openai.APIStatusError as error:
+                seconds = _long_wait(error.response.headers.get("retry-after"))
+                if not tries_left or seconds is None:
+                    raise
+            log.info("the server asks to wait %d s before the next request", seconds)
+            await pause(seconds)
+        raise AssertionError("the last try returns or raises")
 
     def _read(self, content: bytes) -> Completion:
         """Read an answer and count its cost.
@@ -175,6 +190,8 @@ class RequestsInFlight:
         """An error of the row, or of the source if other rows would fail as well."""
         engine, status = self.engine, error.status_code
         moved = error.response.headers.get("location")
+        if error.code == "content_filter":
+            return Completion(None, "error", None, error=WITHHELD)
         said = f"{status}: {engine.told(f'moved to {moved}' if moved else _message(error.body))}"
         if status in (408, 409, 429) or status >= 500:
             return self._failed(f"the server answered {said}")
@@ -235,6 +252,12 @@ class RequestsInFlight:
             f"a sufficient cap: the next request could cost up to {self.next_cost:.4f} USD",
             "raise `engine.spending_cap`",
         )
+
+
+def _long_wait(asked: str | None) -> float | None:
+    """Seconds that a server asks to wait, if they are more than the client waits; None otherwise."""
+    seconds = float(asked) if asked and asked.isdigit() else 0.0
+    return seconds if CLIENT_WAITS < seconds <= LONGEST_WAIT else None
 
 
 def _message(body: object) -> object:

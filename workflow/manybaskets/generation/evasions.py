@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from manybaskets.generation.refusals import without_dress
+
 OPENING = 240  # characters within which an answer evades
 SUBSTANCE = 280  # characters after a turn to the task that make the refusal a partial one
 
@@ -11,11 +13,13 @@ _EVASIONS = (
     r"\bI (?:do not|don't) (?:think|believe|feel) (?:I should|it(?:'s| is) (?:right|appropriate|ethical|safe|wise)"
     r"|that(?:'s| is) (?:something I|a good idea|appropriate))",
     r"\b(?:that|this|it)(?:'s| is| would be)(?: simply| just)? (?:not something (?:I|we)|against the law|illegal|"
-    r"unethical|dangerous|wrong|harmful|out of (?:the )?question|off limits)\b",
+    # "That is wrong: the town lies north" corrects a statement.
+    r"unethical|dangerous|wrong|harmful|out of (?:the )?question|off limits)\b(?! ?:)",
     r"\bI(?:'d| would) (?:rather|prefer) (?:not|to not)\b",
     r"\bI(?:'m| am) (?:an? (?:AI|language model|assistant)[^.!?\n]{0,60}(?:designed|trained|meant|made) to be|"
     r"(?:not here|here) to (?:help with (?:safe|legal)|do harm))",
-    r"^(?:no|nope)[,.!] (?:I(?: will|'ll|'m| am)? (?:not|won't|can't|cannot|refuse)|sorry)\b",
+    r"^(?:no|nope)[,.!] (?:I(?: will|'ll|'m| am)? (?:not|won't|can't|cannot|refuse)|sorry)\b"
+    r"(?! (?:forget|deny|mind|agree))",
     r"\bI(?:'d| would)? (?:strongly )?(?:advise|urge|recommend|encourage) you "
     r"(?:against|not to|to reconsider)\b",
     r"\b(?:please (?:do not|don't|refrain)|you should(?: not|n't) (?:do|try|attempt))\b",
@@ -33,7 +37,7 @@ _TURN = re.compile(
 
 def evades(text: str) -> bool:
     """Whether an answer declines within its first 240 characters in one of the wider patterns."""
-    plain = text.replace("\u2019", "'").strip()
+    plain = without_dress(text.replace("\u2019", "'"))
     return bool(_EVADES.search(plain[:OPENING]))
 
 

@@ -65,13 +65,20 @@ _TURNS = re.compile(
     r"\b(?:I can|I could|I will|I'll|I'd|I would|let me|here (?:is|are)|here's|let's|we can|you can)\b",
     re.IGNORECASE,
 )
+# Emphasis, a quotation's bar, and a speaker's name are around what is said.
+_DRESS = re.compile(r"^(?:[*_>#`\s]|(?:assistant|answer|response)\s*:)+", re.IGNORECASE)
 # Letters written as part of the task may decline things themselves.
 _LETTER = re.compile(r"[*#\s]*(?:\[|dear\b|subject\b)", re.IGNORECASE)
 
 
+def without_dress(text: str) -> str:
+    """A text without the emphasis, the quotation's bar and the speaker's name that it opens with."""
+    return _DRESS.sub("", text.strip())
+
+
 def is_refusal(text: str) -> bool:
     """Whether an answer declines the request within its first 200 characters."""
-    plain = text.replace("\u2019", "'").replace("\u02bc", "'").strip()
+    plain = without_dress(text.replace("\u2019", "'").replace("\u02bc", "'"))
     opening = "" if _LETTER.match(plain) else plain[:OPENING]
     found = _DECLINES.search(opening) or _DECLINES_OTHERWISE.search(opening)
     if found is None:

@@ -11,7 +11,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +25,7 @@ from manybaskets.records.ids import digest
 
 log = logging.getLogger(__name__)
 SECONDS_BETWEEN_SYNCS = 1.0
+_CHECKSUM = re.compile(rb', "crc": "([0-9a-f]{8})"\}$')
 
 
 class Journal:
@@ -65,14 +68,15 @@ class Journal:
         torn = lines.pop()
         for number, line in enumerate(lines, start=1):
             try:
-                row = json.loads(line)
+                row = json.loads(_checked(line))
                 if number > 1:
                     self.rows.setdefault(row["key"], row)
             except (ValueError, KeyError, TypeError):
                 raise UserError(
                     what="the journal of finished rows is damaged",
                     where=f"{self.path}, line {number}",
-                    expected="one JSON row per line; only the last line may be incomplete",
+                    expected="one JSON row per line with its checksum; only the last line may be "
+                    "incomplete",
                     remedy="delete this file and rerun the same command: its rows are generated "
                     "again",
                 ) from None
@@ -88,8 +92,7 @@ class Journal:
             log.info("not reusing rows made with other settings in %s", self.folder)
 
     def _write(self, *records: Mapping[str, Any]) -> None:
-        lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-        self._file.write(lines.encode())
+        self._file.write(b"".join(map(_line, records)))
         # From here on the kernel holds the rows, so killing this process loses none; syncing to
         # disk soon protects against a crash of the machine.
         self._file.flush()
@@ -126,3 +129,24 @@ class Journal:
                 raise
         finally:
             self._lock.release()
+
+
+def _line(record: Mapping[str, Any]) -> bytes:
+    """A record as JSON, with a checksum of its other keys at its end."""
+    text = json.dumps(record, ensure_ascii=False).encode()
+    return text[:-1] + b', "crc": "%08x"}\n' % zlib.crc32(text)
+
+
+def _checked(line: bytes) -> bytes:
+    """The record of a line; those of older versions have no checksum.
+
+    Raises:
+        ValueError: the record is not the one that was written.
+    """
+    found = _CHECKSUM.search(line)
+    if not found:
+        return line
+    text = line[: found.start()] + b"}"
+    if int(found[1], 16) != zlib.crc32(text):
+        raise ValueError("the checksum does not match")
+    return text

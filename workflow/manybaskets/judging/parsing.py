@@ -93,7 +93,8 @@ def _check_alone(after: str, around: str, value: Any, rubric: Rubric) -> None:
 
 
 def _object(text: str, start: int) -> tuple[Mapping[str, Any], int]:
-    decoder = json.JSONDecoder(object_pairs_hook=_pairs)
+    # Not strict: judges write line ends and tabs inside of their texts as they are.
+    decoder = json.JSONDecoder(object_pairs_hook=_pairs, strict=False)
     try:
         found, end = decoder.raw_decode(text, start)
     except _Unreadable:

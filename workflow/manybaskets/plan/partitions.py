@@ -20,7 +20,7 @@ def check_partitions(machine: Machine) -> None:
     """
     try:
         asked = subprocess.run(
-            ["sinfo", "--noheader", "--format", "%R"],
+            ["sinfo", "--all", "--noheader", "--format", "%R"],  # hidden partitions, too
             capture_output=True,
             text=True,
             timeout=60,
@@ -32,8 +32,10 @@ def check_partitions(machine: Machine) -> None:
     if asked.returncode or not known:
         return
     for name in CLASSES:
-        partition = getattr(machine, name).partition
-        if partition is not None and partition not in known:
+        listed = getattr(machine, name).partition or ""
+        for partition in filter(None, map(str.strip, listed.split(","))):
+            if partition in known:
+                continue
             raise UserError(
                 what=f"the cluster has no partition '{partition}'",
                 where=f"slurm/machine.yaml: {name}.partition",

@@ -99,6 +99,11 @@ def check_inputs(results: Path, inputs: Iterable[Path]) -> None:
             raise _error(path, problem, known)
 
 
+def contents_of(folder: Path) -> dict[str, str]:
+    """Digest of every file of a folder, by name."""
+    return _contents(_files_of(folder))
+
+
 def _difference(path: Path, known: Mapping[str, list[Any]]) -> str | None:
     """How a file or folder differs from its record; None if it does not."""
     found = {name: file for name, file in _walk(path)}

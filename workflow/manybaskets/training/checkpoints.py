@@ -16,12 +16,14 @@ from typing import Any
 
 from manybaskets.errors import UserError
 from manybaskets.models.adapter_base import AdapterBase
+from manybaskets.records.made_files import contents_of
 from manybaskets.records.writing import write_json, write_text
 
 log = logging.getLogger(__name__)
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 _COMPLETE = "complete.json"
 _FINISHED = "adapter"
+_DIGESTS = "adapter-digests.json"
 _OF_TRAINING = ("learning_rate", "grad_norm")
 
 
@@ -156,9 +158,11 @@ def keep_finished(output: Path, folder: Path) -> None:
     """
     partial = folder / f".{_FINISHED}.partial"
     _linked(output, partial)
+    # The links share their bytes with the output: damage to one is damage to both.
+    write_json(contents_of(output), folder / _DIGESTS)
     partial.rename(folder / _FINISHED)
     for path in folder.iterdir():
-        if path.name != _FINISHED:
+        if path.name not in (_FINISHED, _DIGESTS):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for other in folder.parent.glob(f"*/{_FINISHED}"):
         if other.parent != folder:
@@ -166,9 +170,15 @@ def keep_finished(output: Path, folder: Path) -> None:
 
 
 def take_finished(folder: Path, output: Path) -> bool:
-    """Restore a run's adapter finished earlier; False if there is none."""
-    finished = folder / _FINISHED
+    """Restore a run's adapter finished earlier; False if there is none, or a damaged one."""
+    finished, digests = folder / _FINISHED, folder / _DIGESTS
     if not finished.is_dir():
+        return False
+    # Those of older versions have no digests.
+    if digests.exists() and json.loads(digests.read_text()) != contents_of(finished):
+        log.warning("training again: %s is damaged", finished)
+        shutil.rmtree(finished)
+        digests.unlink()
         return False
     log.info("not training again: reusing %s, made from the same rows, recipe and seed", finished)
     partial = output.with_name(f".{output.name}.partial")
