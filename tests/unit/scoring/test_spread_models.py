@@ -18,6 +18,7 @@ from tiny_adapters import make_adapters
 
 from manybaskets.config.models import Prompting
 from manybaskets.config.sampling import Sampling
+from manybaskets.engines import transformers_model
 from manybaskets.engines.base import Question
 from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
@@ -26,6 +27,12 @@ from manybaskets.scoring.divergence import UNTUNED, Compared, divergences
 PAIRS = [((5, 6, 7, 8), (9, 10, 11)), ((5, 9), (6, 7, 8, 12, 13)), ((4, 4, 4), (3,))]
 MODULES = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 FAMILIES = ["llama", "gemma"]  # Gemma caps its logits after the head
+
+
+@pytest.fixture(autouse=True)
+def same_products(monkeypatch):
+    """Both multiply as torch does: oneDNN, which only the whole may use, rounds in another order."""
+    monkeypatch.setattr(transformers_model, "use_fast_products", lambda *_: False)
 
 
 def whole_engine(folder: Path) -> TransformersEngine:

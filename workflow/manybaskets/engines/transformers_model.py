@@ -18,6 +18,7 @@ from manybaskets.engines.base import LocalEngine
 from manybaskets.engines.placement import loading_arguments
 from manybaskets.models.folder import check_folder, fingerprint
 from manybaskets.models.libraries import import_libraries
+from manybaskets.models.matrix_products import WORTH_A_CALL, use_fast_products
 
 log = logging.getLogger(__name__)
 TokenPair = tuple[tuple[int, ...], tuple[int, ...]]  # the tokens of a prompt and of its answer
@@ -84,6 +85,7 @@ class TransformersModel(LocalEngine):
         self.base = AutoModelForCausalLM.from_pretrained(folder, **arguments)
         if not hasattr(self.base, "hf_device_map"):
             self.base.to(self.device)
+            use_fast_products(self.base, WORTH_A_CALL)
         self.base.eval()
         self.model: Any = self.base
         settings = self.base.config.get_text_config()

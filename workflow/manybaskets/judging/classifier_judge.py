@@ -17,6 +17,7 @@ from manybaskets.judging.base import Exchange, Judge, ResponseKey, Verdict
 from manybaskets.judging.rubrics import Rubric
 from manybaskets.models.folder import check_folder, fingerprint
 from manybaskets.models.libraries import import_libraries
+from manybaskets.models.matrix_products import WORTH_A_CALL, use_fast_products
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Classifier(Judge):
         _check_classifier(self.model.config, settings, folder)
         if not hasattr(self.model, "hf_device_map"):
             self.model.to(self.device)
+            use_fast_products(self.model, WORTH_A_CALL)
         self.model.eval()
         self.scores = [settings.labels[self.model.config.id2label[index]] for index in
                        range(self.model.config.num_labels)]  # fmt: skip

@@ -18,7 +18,7 @@ from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import SentenceVectors
 from manybaskets.measures.tokens import sentences
 from manybaskets.models.libraries import import_libraries
-from manybaskets.models.matrix_products import use_fast_products
+from manybaskets.models.matrix_products import WORTH_A_CALL, use_fast_products
 from manybaskets.records.ids import digest
 from manybaskets.records.writing import whole_file, write_json, write_table
 
@@ -80,7 +80,7 @@ class Encoder:
 
         torch.set_num_threads(self.threads)
         model = SentenceTransformer(str(self.folder), local_files_only=True)
-        use_fast_products(model)
+        use_fast_products(model, WORTH_A_CALL)
         return model
 
     @property
