@@ -190,5 +190,5 @@ def test_a_judge_renders_with_the_arguments(own_argument):
     judge = open_judge("j", settings, folder=own_argument, template_arguments={"terse": True})
     assert judge.identity["template_arguments"] == {"terse": True}
     writer = _Writer(judge, shipped("quality"), reversed_scale=False)
-    text = judge.engine.renderer.tokenizer.decode(writer.renderer.encode_prompt("Why?"))
+    text = judge.engine.renderer.tokenizer.decode(writer.encoder.renderer.encode_prompt("Why?"))
     assert text.endswith("In a word: ")
