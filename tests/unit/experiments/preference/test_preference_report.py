@@ -20,6 +20,7 @@ from manybaskets.experiments.preference.findings import (
     preference_warnings,
     section_of,
 )
+from manybaskets.experiments.preference.headline import self_preference_headline
 from manybaskets.experiments.preference.published_numbers import (
     compare_preference,
     load_preference,
@@ -27,6 +28,7 @@ from manybaskets.experiments.preference.published_numbers import (
 )
 from manybaskets.experiments.preference.tables import PUBLISHED as PUBLISHED_TABLE
 from manybaskets.presentation.page import Table
+from manybaskets.presentation.verdict_table import CANNOT, DECIDED
 
 NUMBERS = ROOT / "resources/published/self_preference.csv"
 SETTINGS = Statistics(bootstrap_resamples=499, sign_flips=199)
@@ -64,6 +66,26 @@ def test_a_preference_is_told_with_what_was_ruled_out():
         "vanilla, asked in pairs, prefers the base model's text, even at equal length and" in text
     )
     assert "95% interval" in text
+
+
+@pytest.mark.parametrize(
+    ("judge", "gold", "state", "way"),
+    [(Planted(self_bias=1.0), True, DECIDED, 1), (Planted(self_bias=1.0), False, CANNOT, 1),
+     (Planted(quality=0.0, noise=0.0), True, CANNOT, 0)],
+)  # fmt: skip
+def test_the_headline_is_decided_only_where_a_judge_can_judge_and_another_read(
+    judge, gold, state, way
+):
+    given = script()
+    readings = [given.read(judge)]
+    if gold:
+        readings.append(given.read(Planted(), "gold", target="olmo", mine=()))
+    frames = preference_statistics(pl.concat(readings), ROLES, SETTINGS, 1)
+    (headline,) = self_preference_headline(frames["preference"])
+    (cell,) = headline.cells.values()
+    assert (cell.state, cell.way) == (state, way)
+    (judged,) = frames["preference"].filter(protocol="pairwise")["verdict"].unique()
+    assert cell.why == judged
 
 
 def test_length_is_told_where_it_explains():

@@ -17,12 +17,14 @@ from manybaskets.experiments.job_profiles import JobProfile
 from manybaskets.experiments.preference.analysis import NAMES
 from manybaskets.experiments.preference.files import PreferenceFiles
 from manybaskets.experiments.preference.findings import section_of
+from manybaskets.experiments.preference.headline import self_preference_headline
 from manybaskets.experiments.preference.stage_versions import STAGES
 from manybaskets.experiments.preference.tables import RULE, PreferenceContext
 from manybaskets.experiments.preference.workload import job_profiles
 from manybaskets.layout import Files
 from manybaskets.names import HUMAN
 from manybaskets.presentation.page import ReportSection, Table
+from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.records.resources import resource
 
 
@@ -90,6 +92,10 @@ class PreferenceExperiment(Experiment):
     ) -> ReportSection:
         """Sentences on the judges' preferences, and on judges that cannot be interpreted."""
         return section_of(study, frames, tables)
+
+    def headlines(self, study: Study, frames: Mapping[str, pl.DataFrame]) -> list[HeadlineOutcome]:
+        """The verdicts on all judges."""
+        return self_preference_headline(frames["preference"])
 
 
 def _files(study: Study) -> PreferenceFiles:
