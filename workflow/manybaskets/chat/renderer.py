@@ -11,14 +11,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from manybaskets.chat.control_tokens import ControlText, special_tokens, unused_mark
+from manybaskets.chat.answer_end import end_of_answer
+from manybaskets.chat.control_tokens import ControlText, unused_mark
 from manybaskets.chat.prompts import Prompt, Rendered, chat_turn
 from manybaskets.chat.reasoning import closing_of_open_thought
+from manybaskets.chat.shortening import shorten_to_fit
 from manybaskets.chat.template_arguments import check_template_arguments, template_digest
 from manybaskets.errors import UserError
-
-# Placeholder for the answer when reading the surrounding text from the template.
-_ANSWER = "\u27e6012345\u27e7"
 
 
 class ChatRenderer:
@@ -71,7 +70,8 @@ class ChatRenderer:
         self._rendered: dict[tuple[Any, ...], Rendered] = {}
         self.system_turn = bool(system_prompt) and self._takes_system(system_prompt)
         self.system_prompt = system_prompt if self.system_turn else ""
-        self.end_text = self._end_of_answer()
+        system = self.messages([])
+        self.end_text = end_of_answer(self._render, system, tokenizer, name)
         self.end_ids = tuple(self._text.encode(self.end_text))
         self.template_hash = template_digest(tokenizer.chat_template, self.template_arguments)
 
@@ -104,7 +104,7 @@ class ChatRenderer:
             "date": self.date,
         }
 
-    def _render(self, messages: Sequence[Mapping[str, str]], generation: bool) -> str:
+    def _render(self, messages: Sequence[Mapping[str, str]], generation: bool = False) -> str:
         return self.tokenizer.apply_chat_template(
             list(messages),
             tokenize=False,
@@ -123,45 +123,6 @@ class ChatRenderer:
             return system_prompt in self._render(messages, generation=True)
         except Exception:  # jinja2 raises the template author's exception
             return False
-
-    def _end_of_answer(self) -> str:
-        """The text that ends an answer, up to and including the end-of-turn token."""
-        finished = self.messages([chat_turn("user", "?"), chat_turn("assistant", _ANSWER)])
-        try:
-            rendered = self._render(finished, generation=False)
-        except Exception as error:  # jinja2 raises whatever the template's author chose
-            raise UserError(
-                what=f"the chat template of model '{self.name}' fails on a question with its answer: "
-                f"{error}",
-                where=str(self.tokenizer.name_or_path),
-                expected="a template that renders user and assistant turns",
-                remedy="correct the template, or set the values that it needs in "
-                f"`models.{self.name}.template_arguments`",
-            ) from None
-        if _ANSWER not in rendered:
-            raise UserError(
-                what=f"the chat template of model '{self.name}' leaves out the text of an answer",
-                where=str(self.tokenizer.name_or_path),
-                expected="a template for messages whose content is text",
-                remedy="save a text template with the tokenizer; this one may be for images",
-            )
-        tail = rendered.rpartition(_ANSWER)[2]
-        special = [token for token in special_tokens(self.tokenizer) if token in tail]
-        if not special:
-            # Some families (GLM) end an answer with the token that opens the next turn.
-            longer = self._render([*finished, chat_turn("user", "?")], generation=False)
-            tail = longer.rpartition(_ANSWER)[2]
-            special = [token for token in special_tokens(self.tokenizer) if token in tail]
-        if not special:
-            raise UserError(
-                what=f"the chat template of model '{self.name}' never ends an answer",
-                where=f"{self.tokenizer.name_or_path}: {tail!r} follows an answer",
-                expected="a special token that ends the assistant's turn, such as the tokenizer's eos_token",
-                remedy="end the assistant turn in the template, or add its end token to the "
-                "tokenizer's special tokens",
-            )
-        first = min(special, key=tail.index)
-        return tail[: tail.index(first) + len(first)]
 
     def _ids(self, turns: Sequence[Mapping[str, str]], generation: bool) -> tuple[int, ...]:
         """Token ids of messages as the template writes them, from BOS on; their texts stay text."""
@@ -299,48 +260,15 @@ class ChatRenderer:
         key = (prompt.text(), prompt.follow_ups, max_tokens, *answers)
         if key not in self._rendered:
             # All runs of a target answer and score the same prompts.
-            self._rendered[key] = self._render_to_fit(prompt, max_tokens, answers)
+            self._rendered[key] = shorten_to_fit(
+                prompt,
+                answers,
+                max_tokens,
+                self.encode_conversation,
+                self.name,
+                may_shorten=self.shorten,
+            )
         return self._rendered[key]
-
-    def _render_to_fit(self, prompt: Prompt, max_tokens: int, answers: Sequence[str]) -> Rendered:
-        whole = len(prompt.context)
-        ids = self.encode_conversation(prompt.conversation(answers))
-        if len(ids) > max_tokens and not self.shorten:
-            raise UserError(
-                what=f"prompt {prompt.prompt_id} has {len(ids)} tokens",
-                where=f"model '{self.name}': {prompt.instruction[:80]!r}",
-                expected=f"at most {max_tokens} tokens (`max_prompt_tokens`)",
-                remedy="raise `max_prompt_tokens`, or set `prompting.long_prompts: shorten`",
-            )
-        for dropped in range(len(answers) + 1):
-            turns = prompt.conversation(answers)[2 * dropped :]
-            ids = self.encode_conversation(turns)
-            if len(ids) <= max_tokens:
-                return Rendered(_frozen(turns), ids, whole, dropped > 0, dropped)
-        bare = [chat_turn("user", prompt.text(0))] if not answers else turns
-        ids = self.encode_conversation(bare)
-        if len(ids) > max_tokens:
-            raise UserError(
-                what=f"prompt {prompt.prompt_id} has {len(ids)} tokens without its context",
-                where=f"model '{self.name}': {bare[-1]['content'][:80]!r}",
-                expected=f"at most {max_tokens} tokens (`max_prompt_tokens`)",
-                remedy="raise `max_prompt_tokens`, or drop such rows with "
-                "`cleaning.max_instruction_characters`",
-            )
-        low, high = 0, whole  # `low` characters of context fit, `high` do not
-        while high - low > 1:
-            middle = (low + high) // 2
-            turns = [chat_turn("user", prompt.text(middle))]
-            attempt = self.encode_conversation(turns)
-            if len(attempt) <= max_tokens:
-                low, ids, bare = middle, attempt, turns
-            else:
-                high = middle
-        return Rendered(_frozen(bare), ids, low, True)
-
-
-def _frozen(turns: Sequence[Mapping[str, str]]) -> tuple[tuple[str, str], ...]:
-    return tuple((turn["role"], turn["content"]) for turn in turns)
 
 
 def _adds_bos(tokenizer: Any) -> bool:
