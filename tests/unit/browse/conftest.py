@@ -1,18 +1,11 @@
-"""A browser for all tests of the page, and a made-up study."""
+"""A made-up study and its browser of answers."""
 
 from __future__ import annotations
 
 import pytest
 from browsed_study import write_study
-from chromium import open_chromium
 
 from manybaskets.browse.browser_folder import write_folder
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with open_chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -36,22 +36,20 @@ function shownNumber(text) {
   return plain === "" ? NaN : Number(plain);
 }
 
-function compareCells(first, second) {
-  const [a, b] = [shownNumber(first), shownNumber(second)];
-  if (Number.isNaN(a) && Number.isNaN(b)) return first.localeCompare(second);
-  if (Number.isNaN(a)) return 1;
-  if (Number.isNaN(b)) return -1;
-  return a - b;
-}
-
+// Numbers in order, then text in order; what is no number stays last in both directions.
 function sortBy(table, header, column) {
-  const descending = header.getAttribute("aria-sort") === "ascending";
+  const way = header.getAttribute("aria-sort") === "ascending" ? -1 : 1;
   for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
-  header.setAttribute("aria-sort", descending ? "descending" : "ascending");
-  const rows = [...table.tBodies[0].rows];
-  const text = new Map(rows.map((row) => [row, row.cells[column].textContent.trim()]));
-  rows.sort((a, b) => compareCells(text.get(a), text.get(b)) * (descending ? -1 : 1));
-  table.tBodies[0].append(...rows);
+  header.setAttribute("aria-sort", way === 1 ? "ascending" : "descending");
+  const keyed = [...table.tBodies[0].rows].map((row) => {
+    const text = row.cells[column].textContent.trim();
+    return { row, text, number: shownNumber(text) };
+  });
+  const numbers = keyed.filter((each) => !Number.isNaN(each.number));
+  const texts = keyed.filter((each) => Number.isNaN(each.number));
+  numbers.sort((a, b) => (a.number - b.number) * way);
+  texts.sort((a, b) => a.text.localeCompare(b.text) * way);
+  table.tBodies[0].append(...[...numbers, ...texts].map((each) => each.row));
 }
 
 function filterRows(table, words, shown) {
