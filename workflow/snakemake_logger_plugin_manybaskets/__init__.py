@@ -17,9 +17,10 @@ from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.settings import LogHandlerSettingsBase
 
-from snakemake_logger_plugin_manybaskets.run_progress import Estimates, RunProgress
+from snakemake_logger_plugin_manybaskets.run_progress import Estimates, RunProgress, status_page
 
 _PAUSE = 30.0  # seconds between lines where the output is not a terminal
+_PAGE_PAUSE = 2.0  # seconds between versions of the page
 _CLEAR = "\r\033[K"
 
 
@@ -38,11 +39,14 @@ class LogHandler(LogHandlerBase):
 
     def __post_init__(self) -> None:
         plan = self.settings.plan if self.settings else None
+        self.page = plan and plan.with_name("status.html")
+        self.trouble: list[str] = []
         estimates = Estimates.read(plan) if plan else Estimates()
         self.progress = RunProgress(estimates, time.monotonic())
         self.stream = sys.stderr
         self.in_place = self.stream.isatty()
         self._shown = self.progress.begun
+        self._written = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
         now, event = time.monotonic(), getattr(record, "event", None)
@@ -57,8 +61,11 @@ class LogHandler(LogHandlerBase):
             progress.finish(record.job_id)
         elif record.levelno >= logging.WARNING:
             self._write(f"{self.format(record)}\n")
+            if record.levelno >= logging.ERROR:
+                self.trouble.append(self.format(record))
         if event in (LogEvent.RUN_INFO, LogEvent.JOB_INFO, LogEvent.JOB_FINISHED):
             self._show(now)
+        self._write_page(now)
 
     def _show(self, now: float) -> None:
         done = self.progress.done == self.progress.total
@@ -70,6 +77,15 @@ class LogHandler(LogHandlerBase):
             self._write(self.progress.line(now, width - 1), end="\n" if done else "")
         else:
             self._write(self.progress.line(now, 110), end="\n")
+
+    def _write_page(self, now: float) -> None:
+        """The page in the folder of the plan, for a browser; whole files only."""
+        ended = self.progress.done == self.progress.total or self.trouble
+        if self.page and (ended or now - self._written >= _PAGE_PAUSE):
+            self._written = now
+            partial = self.page.with_suffix(".partial")
+            partial.write_text(status_page(self.progress, now, self.trouble), encoding="utf-8")
+            partial.replace(self.page)
 
     def _write(self, text: str, end: str = "") -> None:
         self.stream.write(f"{_CLEAR if self.in_place else ''}{text}{end}")

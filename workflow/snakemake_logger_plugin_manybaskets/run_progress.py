@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +49,7 @@ class RunProgress:
     message: str = ""
     _work: float = 0.0
     _worked: float = 0.0
-    _running: dict[int, tuple[float, float]] = field(default_factory=dict)
+    _running: dict[int, tuple[float, float, str]] = field(default_factory=dict)
 
     def expect(self, jobs: Mapping[str, int]) -> None:
         """Note how many jobs of each rule are going to run."""
@@ -58,12 +59,12 @@ class RunProgress:
 
     def start(self, job: int, rule: str, message: str, now: float) -> None:
         """Note that a job starts."""
-        self._running[job] = (self._seconds(rule), now)
+        self._running[job] = (self._seconds(rule), now, message)
         self.message = message
 
     def finish(self, job: int) -> None:
         """Note that a job is done."""
-        seconds, _ = self._running.pop(job, (0.0, 0.0))
+        seconds, *_ = self._running.pop(job, (0.0, 0.0, ""))
         self._worked += seconds
         self.done += 1
 
@@ -72,7 +73,7 @@ class RunProgress:
         if not self._work or not (self.estimates.seconds or self.done):
             return None
         worked = self._worked + sum(
-            min(now - begun, _ALMOST * seconds) for seconds, begun in self._running.values()
+            min(now - begun, _ALMOST * seconds) for seconds, begun, _ in self._running.values()
         )
         planned = worked / self.estimates.at_a_time
         pace = (now - self.begun + _PATIENCE) / (planned + _PATIENCE)
@@ -80,15 +81,24 @@ class RunProgress:
             pace = (now - self.begun) / max(planned, 1e-9)
         return max(0.0, self._work - worked) / self.estimates.at_a_time * pace
 
+    @property
+    def running(self) -> list[str]:
+        """Messages of the jobs that run."""
+        return [message for *_, message in self._running.values()]
+
+    def counts(self, now: float) -> str:
+        """Jobs that are done, and the time left while there are others."""
+        left = self.left(now) if self.done < self.total else None
+        time_left = f", {rough_time(left)} left" if left is not None else ""
+        return f"{self.done} of {self.total} jobs done{time_left}"
+
     def line(self, now: float, width: int = 100) -> str:
         """The progress as one line.
 
         Args:
             width: most characters.
         """
-        left = self.left(now)
-        time_left = f", {rough_time(left)} left" if left is not None else ""
-        line = f"{self.done} of {self.total} jobs done{time_left}"
+        line = self.counts(now)
         text = f"{line}: {self.message}" if self.message else line
         return text if len(text) <= width else text[: max(0, width - 1)] + "…"
 
@@ -105,3 +115,26 @@ def rough_time(seconds: float) -> str:
         return "less than a minute"
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def status_page(progress: RunProgress, now: float, trouble: Sequence[str] = ()) -> str:
+    """The progress as a page that loads itself again every few seconds until the run has ended.
+
+    Args:
+        trouble: errors of the run; it then has ended, or will.
+    """
+    share = 100 * progress.done / progress.total if progress.total else 0
+    ended = progress.done == progress.total
+    state = "has failed" if trouble else "has finished" if ended else "is running"
+    refresh = "" if ended else '<meta http-equiv="refresh" content="5">'
+    running = [html.escape(message) for message in progress.running if message]
+    lines = "".join(f"<li>{message}</li>" for message in running)
+    errors = "".join(f"<pre>{html.escape(each)}</pre>" for each in trouble)
+    counts = html.escape(progress.counts(now))
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh}<title>The run {state}: {counts}</title>'
+        "<style>:root{color-scheme:light dark}body{font:1rem/1.5 system-ui;max-width:45rem;margin:2rem auto;"
+        "padding:0 1rem}progress{width:100%}pre{white-space:pre-wrap}</style>"
+        f'<h1>The run {state}</h1><progress max="100" value="{share:.1f}">{share:.0f} %</progress>'
+        f"<p>{counts}</p>{errors}<h2>Running</h2><ul>{lines or '<li>nothing</li>'}</ul></html>\n"
+    )

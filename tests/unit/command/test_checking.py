@@ -69,10 +69,13 @@ def test_a_missing_key_is_reported_once_for_all_its_jobs():
     assert "environment variable KEY_ONE" in problem
 
 
-def test_a_full_disk_and_the_warnings_of_the_plan_are_problems():
+def test_a_full_disk_is_a_problem_and_what_the_plan_notes_is_advice():
     made = checked(plan=plan(free_gigabytes=0.5, notes=["the cap is too low"]))
     assert "free 0.5 GB" in made["disk space"].problems[0]
-    assert made["plan"].problems == ["the cap is too low"]
+    assert made["plan"].advice == ["the cap is too low"] and not made["plan"].problems
+    assert "advice   plan: 7 jobs to run\n         ! the cap is too low" in checked_as_text(
+        made.values()
+    )
 
 
 def test_a_closed_port_cannot_be_reached(monkeypatch):

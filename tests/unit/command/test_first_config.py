@@ -109,7 +109,7 @@ def test_conversations_need_no_other_column(tmp_path, monkeypatch):
     ("words", "said"),
     [
         (["none.csv"], "the data file does not exist"),
-        (["{data}", "--question", "asked"], "there is no column 'qestion'"),
+        (["{data}", "--question", "asked"], "there is no column 'asked'"),
         (["{data}", "--source", "model_c"], "there is no column 'model_c'"),
         (["{data}", "--study", "My Study"], "study: "),
         (["{data}", "--question", "Question", "--answer", "", "--source", "model_b", "--output", "x.yaml"],

@@ -108,3 +108,26 @@ def test_the_logger_shows_errors_and_warnings_in_full(tmp_path):
     made.emit(record(None, logging.ERROR, msg="Exiting because a job failed"))
     for text in ("! the judge failed its canaries\n", "Exiting because a job failed\n"):
         assert text in made.stream.getvalue()
+
+
+def test_a_page_beside_the_plan_follows_the_run_until_it_ends(tmp_path):
+    made, page = handler(tmp_path), tmp_path / "status.html"
+    made.emit(record(LogEvent.RUN_INFO, stats={"train": 1, "total": 1}))
+    made._written = -10.0
+    made.emit(record(LogEvent.JOB_INFO, jobid=1, rule_name="train", rule_msg="Training <llama>"))
+    running = page.read_text()
+    assert "The run is running" in running and 'http-equiv="refresh"' in running
+    assert "<li>Training &lt;llama&gt;</li>" in running and "0 of 1 jobs done, " in running
+    made.emit(record(LogEvent.JOB_FINISHED, job_id=1))
+    finished = page.read_text()
+    assert "The run has finished" in finished and "refresh" not in finished
+    assert "1 of 1 jobs done<" in finished and "<li>nothing</li>" in finished
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["plan.json", "status.html"]
+
+
+def test_the_page_of_a_run_that_fails_shows_its_errors(tmp_path):
+    made = handler(tmp_path)
+    made.emit(record(LogEvent.RUN_INFO, stats={"train": 1, "total": 1}))
+    made.emit(record(None, logging.ERROR, msg="the disk is <full>"))
+    page = (tmp_path / "status.html").read_text()
+    assert "The run has failed" in page and "<pre>the disk is &lt;full&gt;</pre>" in page

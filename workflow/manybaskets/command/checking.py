@@ -29,12 +29,14 @@ class Checked:
     Args:
         what: its name.
         found: what is there.
-        problems: what to fix; empty if all is well.
+        problems: what to fix before a run; empty if all is well.
+        advice: what to know before a run.
     """
 
     what: str
     found: str
     problems: Sequence[str] = ()
+    advice: Sequence[str] = ()
 
 
 def check_study(
@@ -73,19 +75,20 @@ def check_study(
         Checked("packages and keys", "for all jobs", _in_environment(study, jobs, variables, deployed)),
         Checked("servers", ", ".join(addresses) or "none needed", unreachable),
         Checked("disk space", disk, full if needed > plan.free_gigabytes else []),
-        Checked("plan", f"{sum(stage.to_run for stage in plan.stages)} jobs to run", notes),
+        Checked("plan", f"{sum(stage.to_run for stage in plan.stages)} jobs to run", advice=notes),
     ]  # fmt: skip
 
 
 def checked_as_text(checked: Iterable[Checked]) -> str:
-    """One line per thing, and one per problem."""
+    """One line per thing, and more for what to fix or to know."""
     lines = []
     for each in checked:
-        lines.append(f"{'PROBLEM' if each.problems else 'ok':<8} {each.what}: {each.found}")
-        lines += [
-            textwrap.indent(problem, " " * 11).replace(" " * 11, " " * 9 + "! ", 1)
-            for problem in each.problems
-        ]
+        state = "PROBLEM" if each.problems else "advice" if each.advice else "ok"
+        lines.append(f"{state:<8} {each.what}: {each.found}")
+        for text in (*each.problems, *each.advice):
+            lines += (
+                textwrap.indent(text, " " * 11).replace(" " * 11, " " * 9 + "! ", 1).splitlines()
+            )
     return "\n".join(lines)
 
 
