@@ -21,7 +21,7 @@ from manybaskets.presentation.verdict_table import (
     cell_of,
 )
 from manybaskets.report.blends import blend_rows
-from manybaskets.report.headlines import headline_outcomes
+from manybaskets.report.headlines import verdict_table
 from manybaskets.report.measured_tables import comparison_rows
 
 
@@ -75,7 +75,7 @@ def headlines(
     empty = blends()
     conditions = summary(condition("response_words"))
     shown = blend_rows(empty if of_blends is None else of_blends, conditions)
-    return headline_outcomes(of, comparison_rows(compared(*rows)), shown)
+    return list(verdict_table(of, comparison_rows(compared(*rows)), shown).outcomes)
 
 
 def test_the_first_measure_of_a_family_is_its_headline_however_others_turn_out():
@@ -129,3 +129,23 @@ def test_a_sentence_names_every_condition_once_by_what_is_known_of_it():
         "Self-BLEU, against human: lower: a, d; undecided: b; cannot be decided: c."
     )
     assert "a (llama)" in outcome.sentence(True)
+
+
+def test_families_and_experiments_give_up_their_last_columns_in_turn():
+    def outcomes(name: str, count: int) -> list[HeadlineOutcome]:
+        cells = {("llama", "multi"): VerdictCell(DECIDED, 1, "1", "", "")}
+        return [HeadlineOutcome(f"{name}{i}", "", "", 0, "runs", cells) for i in range(count)]
+
+    compared_rows = comparison_rows(compared(difference(FIRST)))
+    rows = blend_rows(blends(), summary(condition("response_words")))
+    experiments = [outcomes("r", 6), outcomes("p", 1), outcomes("b", 4)]
+    table = verdict_table(study(), compared_rows, rows, experiments)
+    titles = [outcome.title for outcome in table.outcomes]
+    assert titles[1:] == ["r0", "r1", "r2", "p0", "b0", "b1", "b2"]
+
+
+def test_mixes_of_a_source_count_have_their_own_table():
+    added = next(iter(study().added_mixes()))
+    table = blends(blended("self_bleu", -2.0), blended("self_bleu", -2.0, mix=added))
+    *_, last = headlines(study(), difference(FIRST), of_blends=table)
+    assert [mix for _, mix in last.cells] == ["multi"]

@@ -15,20 +15,18 @@ import yaml
 from manybaskets.config.blends import blends_of
 from manybaskets.config.study import Study
 from manybaskets.jobs.provenance import git_commit
-from manybaskets.names import VANILLA
 from manybaskets.presentation.figures.registry import FIGURES
 from manybaskets.presentation.page import Figure, Report, ReportSection, Table
 from manybaskets.presentation.tables import REPORT
-from manybaskets.presentation.verdict_table import HeadlineOutcome, VerdictTable
+from manybaskets.presentation.verdict_table import HeadlineOutcome
 from manybaskets.published import collapse_numbers
-from manybaskets.records import measured
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
 from manybaskets.report.blends import blend_findings, blend_rows
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
-from manybaskets.report.headlines import MOST, headline_outcomes
+from manybaskets.report.headlines import verdict_table
 from manybaskets.report.measured_tables import comparison_rows
 from manybaskets.report.pilots import pilot_findings
 from manybaskets.report.report_sections import COUNTS, MAKING, PUBLISHED, RUNS, SOURCES
@@ -53,7 +51,7 @@ def assemble(
     tables: Mapping[str, Table],
     figures: Mapping[str, Path],
     experiments: Mapping[str, ReportSection] | None = None,
-    headlines: Sequence[HeadlineOutcome] = (),
+    headlines: Sequence[Sequence[HeadlineOutcome]] = (),
 ) -> Report:
     """Put a study's report together.
 
@@ -66,7 +64,7 @@ def assemble(
         tables: what the report shows by name, as `tables_to_show` gives it.
         figures: SVG files by name, as `planned_figures` names them.
         experiments: their sections by name, without tables and figures, in reading order.
-        headlines: the experiments' headline outcomes, in reading order.
+        headlines: the experiments' headline outcomes, one list per experiment.
     """
     order, confidence = Order.of(study), study.statistics.confidence
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
@@ -106,7 +104,7 @@ def assemble(
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
         embedded=study.embedded_world,
-        verdicts=_verdicts(study, compared, blends, headlines),
+        verdicts=verdict_table(study, comparison_rows(compared), blends, headlines),
     )
 
 
@@ -125,19 +123,6 @@ def main_findings(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[str]
     of_the_runs = findings(of_runs(compared), confidence=confidence)
     told = blend_findings(_blend_table(frames, order), blends_of(study), confidence=confidence)
     return [*told, *of_the_runs]
-
-
-def _verdicts(
-    study: Study,
-    compared: pl.DataFrame,
-    blends: pl.DataFrame,
-    of_experiments: Sequence[HeadlineOutcome],
-) -> VerdictTable:
-    outcomes = [*headline_outcomes(study, comparison_rows(compared), blends), *of_experiments]
-    conditions = [(target, mix) for target in study.targets for mix in (VANILLA, *study.mixes)]
-    if not study.targets:
-        conditions = [(measured.SOURCES, source) for source in study.sources]
-    return VerdictTable.of(outcomes[:MOST], conditions)
 
 
 def _filled(

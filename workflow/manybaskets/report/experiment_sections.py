@@ -71,9 +71,11 @@ def experiment_sections(
     }
 
 
-def experiment_headlines(study: Study, frames: Mapping[str, pl.DataFrame]) -> list[HeadlineOutcome]:
-    """The experiments' columns of the verdict table, in reading order."""
-    return [outcome for each in experiments_of(study) for outcome in each.headlines(study, frames)]
+def experiment_headlines(
+    study: Study, frames: Mapping[str, pl.DataFrame]
+) -> list[list[HeadlineOutcome]]:
+    """The experiments' columns of the verdict table, one list per experiment."""
+    return [each.headlines(study, frames) for each in experiments_of(study)]
 
 
 def _key(experiment: Experiment, name: str) -> str:
