@@ -183,7 +183,7 @@ def test_prompts_of_an_older_version_stay_as_they_are(server, tiny_models, proje
     write(project, server, tiny_models["llama"], 1, 1)
     module = project.folder / "workflow/manybaskets/layout/data.py"
     today = module.read_text()
-    older = today.replace("return list(readers)", "return []")
+    older = today.replace("            return readers\n", "            return []\n")
     assert older != today
     module.write_text(older)
     project.run("data", "--cores", "2", *CONFIG)

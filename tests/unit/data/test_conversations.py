@@ -664,7 +664,7 @@ def test_the_forms_that_conversations_come_in_are_the_same_turns(form):
 CALL = {"role": "assistant", "tool_calls": [{"id": "c1", "function": {"name": "weather"}}]}
 FAULTS = {
     "calls a tool": [*chat("a"), CALL, {"role": "tool", "content": "12"}, *chat("a", "b")[1:]],
-    "content that is no text (image_url)": [
+    "content that is not text (image_url)": [
         {"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x"}}]},
         *chat("a", "b")[1:],
     ],
