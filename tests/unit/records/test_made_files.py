@@ -146,6 +146,22 @@ def test_a_folder_that_is_made_again_and_is_the_same_gets_its_old_time(results):
     assert restore_remade(results) == 0
 
 
+def test_the_time_that_a_training_took_makes_no_other_adapter(results):
+    """An adapter that is trained again has the same weights, and another manifest and card."""
+
+    def trained(seconds: float, loss: float, weight: bytes = b"\x01" * 64) -> int:
+        write_adapter(results / "adapter", weight)
+        manifest = {"kept_eval_loss": loss, "launch": {"seconds": seconds}, "git_commit": "a"}
+        (results / "adapter/manifest.json").write_text(json.dumps(manifest))
+        (results / "adapter/README.md").write_text(f"Trained in {seconds} s.")
+        made(results)
+        check_inputs(results, [results / "adapter"])
+        return restore_remade(results)
+
+    assert [trained(9.0, 1.5), trained(8.0, 1.5), trained(8.0, 1.4)] == [0, 1, 0]
+    assert trained(8.0, 1.4, weight=b"\x02" * 64) == 0
+
+
 def test_a_folder_with_another_content_stays_new(results):
     write_adapter(results / "adapter", weight=b"\x02" * 64)
     made(results)

@@ -17,10 +17,14 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.errors import PassingError, UserError
+from manybaskets.records.ids import digest
 
 FOLDER = "digests"
 _REMADE = "remade.jsonl"
 _STAMP = ".snakemake_timestamp"
+# Files of an adapter that say when and how fast it was trained, and the keys that do.
+_CARD, _MANIFEST = "README.md", "manifest.json"
+_TIMES = {"launch", "git_commit"}
 # Larger files are read again only if their time changed: the weights of a model take minutes.
 _READ_ALWAYS = 256 << 20
 # A network file system may show an old file or an old record for a while.
@@ -48,9 +52,10 @@ def record_outputs(
         if record is None:
             continue
         files, before = _files_of(output), _read(record)
-        same = before is not None and _contents(files) == _contents(before["files"])
+        means = _meaning(output, files)
+        same = before is not None and means == before["means"]
         since = max(before["since"], newest) if same else time.time_ns()
-        _write(record, {"rule": rule, "since": since, "files": files})
+        _write(record, {"rule": rule, "since": since, "means": means, "files": files})
         if same and output.is_dir():
             with open(results / FOLDER / _REMADE, "a", encoding="utf-8") as remade:
                 remade.write(json.dumps([str(output.relative_to(results)), since]) + "\n")
@@ -114,21 +119,21 @@ def _difference(path: Path, known: Mapping[str, list[Any]]) -> str | None:
     added = sorted(found.keys() - known.keys())
     if added:
         return f"{path / added[0]} was not written by its job"
-    for name, (size, modified, digest) in known.items():
+    for name, (size, modified, sha256) in known.items():
         file = found[name]
         if file.is_symlink():
-            if digest != _link(file):
+            if sha256 != _link(file):
                 return f"{file} links to another file"
             continue
         status = file.stat()
         if size is None:  # it was a link into a cache whose files are named by their digests
-            if len(digest) == len("-> ") + 64 and digest != f"-> {_sha256(file)}":
+            if len(sha256) == len("-> ") + 64 and sha256 != f"-> {_sha256(file)}":
                 return f"the content of {file} changed"
             continue
         if status.st_size != size:
             return f"{file} has {status.st_size} bytes instead of {size}"
         trusted = size > _READ_ALWAYS and status.st_mtime_ns == modified
-        if not trusted and _sha256(file) != digest:
+        if not trusted and _sha256(file) != sha256:
             return f"the content of {file} changed"
     return None
 
@@ -187,7 +192,7 @@ def _record_of(results: Path, path: Path) -> Path | None:
 def _read(record: Path) -> dict[str, Any] | None:
     try:
         known = json.loads(record.read_text(encoding="utf-8"))
-        return known if {"rule", "since", "files"} <= known.keys() else None
+        return known if {"rule", "since", "means", "files"} <= known.keys() else None
     except (OSError, ValueError, AttributeError):
         return None  # as of an older version
 
@@ -216,7 +221,17 @@ def _files_of(path: Path) -> dict[str, list[Any]]:
 
 
 def _contents(files: Mapping[str, list[Any]]) -> dict[str, str]:
-    return {name: digest for name, (_, _, digest) in files.items()}
+    return {name: sha256 for name, (_, _, sha256) in files.items()}
+
+
+def _meaning(path: Path, files: Mapping[str, list[Any]]) -> str:
+    """Digest of what a result says: an adapter that is trained again differs in its times."""
+    contents = _contents(files)
+    with contextlib.suppress(KeyError, OSError, ValueError):
+        del contents[_CARD]
+        manifest = json.loads((path / _MANIFEST).read_text(encoding="utf-8"))
+        contents[_MANIFEST] = digest({key: manifest[key] for key in manifest.keys() - _TIMES})
+    return digest(contents)
 
 
 def _walk(path: Path) -> Iterator[tuple[str, Path]]:
