@@ -29,7 +29,7 @@ TEST_GROUPS := study workflow unit cluster engines
 PYTEST := python -m pytest --durations=20 --durations-min=5
 SELECTED.study := tests/workflow -m finished
 SELECTED.workflow := tests/workflow -m 'not finished'
-SELECTED.unit := tests/unit
+SELECTED.unit := tests/unit tests/faults
 SELECTED.cluster := tests/cluster
 SELECTED.engines := tests/engines
 # By another name, or `make -n test` would run the tests.

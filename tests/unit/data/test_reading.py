@@ -283,11 +283,17 @@ def test_what_data_frames_write_for_a_missing_text_is_missing(tmp_path, kind):
 
 def test_a_number_is_the_text_that_the_file_shows(tmp_path, caplog):
     caplog.set_level("INFO")
-    numbers = [42, 4.5, -1, 10**20]
+    numbers = [42, 4.5, -1, 10**400, True]
     rows = [{"instruction": "How many?", "context": "", "response": n} for n in numbers]
     path = write(tmp_path / "rows.jsonl", rows, "jsonl")
-    assert read_rows(path, Fields())["response"].to_list() == ["42", "4.5", "-1", str(10**20)]
-    assert "4 numbers in column 'response' are taken as texts" in caplog.text
+    assert read_rows(path, Fields())["response"].to_list() == [
+        "42",
+        "4.5",
+        "-1",
+        str(10**400),
+        "true",
+    ]
+    assert "5 values in column 'response' are taken as texts" in caplog.text
     frame = pl.DataFrame({"instruction": ["a", "b"], "response": [3.0, None]})
     frame.write_parquet(tmp_path / "rows.parquet")
     read = read_rows(tmp_path / "rows.parquet", Fields(context=None))

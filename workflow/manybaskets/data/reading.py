@@ -44,7 +44,7 @@ def read_rows(path: Path, fields: Fields, key: str = "dataset") -> pl.DataFrame:
 
     Returns:
         The columns of `ROWS`, in the file's order. `row` is the line in the file (JSON lines, CSV)
-        or the row's number (JSON arrays, Parquet), from 1. Numbers are taken as texts. A missing instruction, context or response is an
+        or the row's number (JSON arrays, Parquet), from 1. Numbers, true and false are taken as texts. A missing instruction, context or response is an
         empty text; `response` is null if `fields.response` is null; a missing category is null.
         With `fields.messages`, the user's first turn is the instruction, the assistant's first the
         response, and the later ones are `follow_ups` and `follow_up_responses`.
@@ -217,7 +217,7 @@ def _text_column(table: RawTable, field: str, column: str, key: str) -> pl.Serie
     values = table.values(column)
     numbers = sum(map(_is_number, values))
     if numbers:  # classes often are, and answers of one number
-        log.info("%d numbers in column '%s' are taken as texts", numbers, column)
+        log.info("%d values in column '%s' are taken as texts", numbers, column)
     values = [_as_text(value) for value in values]
     for index, value in enumerate(values):
         if value is not None and not isinstance(value, str):
@@ -233,17 +233,22 @@ def _text_column(table: RawTable, field: str, column: str, key: str) -> pl.Serie
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int)
 
 
 def _as_text(value: Any) -> Any:
-    """A number as text; null for NaN, which data frames write for a missing text."""
+    """A number, true or false as text; null for NaN, which data frames write for a missing text."""
     if isinstance(value, float) and math.isnan(value):
         return None
     if not _is_number(value):
         return value
+    if isinstance(value, bool):
+        return str(value).lower()  # as the file has it
     # A column with missing values has floats where its file had whole numbers.
-    return str(int(value)) if float(value).is_integer() and abs(value) < 2**53 else str(value)
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**53
+    return str(int(value)) if whole else str(value)
 
 
 def _half_a_pair(table: RawTable, column: str, index: int) -> NoReturn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator
 
 from manybaskets.errors import PassingError, UserError
@@ -15,6 +16,7 @@ _DISK_FULL_TEXTS = (
     f"os error {errno.ENOSPC})",
     f"os error {errno.EDQUOT})",
 )
+_CUT_SHORT = re.compile(r"^\d+ requested and \d+ written")
 _MEMORY_TEXTS = (
     "Cannot allocate memory",
     "cannot allocate memory",
@@ -59,7 +61,10 @@ def disk_is_full(error: BaseException) -> bool:
     """Whether an error is that of a full disk or an exceeded quota."""
     if isinstance(error, OSError) and error.errno in _DISK_FULL:
         return True
-    return not isinstance(error, UserError) and _says(error, _DISK_FULL_TEXTS)
+    if isinstance(error, UserError):
+        return False
+    # numpy has no error number for a file that takes only the beginning of an array.
+    return _says(error, _DISK_FULL_TEXTS) or bool(_CUT_SHORT.search(str(error)))
 
 
 def _memory_ran_out(error: BaseException) -> bool:
