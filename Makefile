@@ -11,7 +11,7 @@ export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study laptop test test-cluster setup setup-vllm lint docs site clean
+.PHONY: study laptop test test-cluster install setup setup-vllm lint docs site clean
 
 study: $(VENV)/installed
 	manybaskets run --cores $(CORES)
@@ -69,6 +69,8 @@ docs: setup
 # The documentation as a site, with search: site/index.html. `mkdocs serve` shows it while you write.
 site: setup
 	mkdocs build --strict
+
+install: $(VENV)/installed
 
 setup: $(VENV)/installed-dev
 

@@ -110,7 +110,7 @@ def test_conversations_need_no_other_column(tmp_path, monkeypatch):
     [
         (["none.csv"], "the data file does not exist"),
         (["{data}", "--question", "asked"], "there is no column 'asked'"),
-        (["{data}", "--source", "model_c"], "there is no column 'model_c'"),
+        (["{data}", "--source", "model_c"], "there is no column 'model_c'; did you mean 'model_b'?"),
         (["{data}", "--study", "My Study"], "study: "),
         (["{data}", "--question", "Question", "--answer", "", "--source", "model_b", "--output", "x.yaml"],
          "the config file exists"),

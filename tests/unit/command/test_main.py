@@ -72,6 +72,15 @@ def test_elsewhere_the_workflow_of_the_checkout_runs(tmp_path, monkeypatch):
     assert snakemake_command(["-n"]) == ["snakemake", "-n"]
 
 
+def test_an_installation_without_a_checkout_says_that_the_rules_are_missing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("manybaskets.command.snakemake_call.CHECKOUT", tmp_path / "site-packages")
+    assert command.main(["plan", "my.yaml"]) == 1
+    assert "there is no Snakefile here" in capsys.readouterr().err
+
+
 def stage(**changes):
     return {"to_run": 3, "gpu_hours": 0.0, "job_hours": 0.1} | changes
 

@@ -116,3 +116,8 @@ def test_a_prompt_set_needs_no_answers(tmp_path):
     check_given_columns(study(rows, prompt_sets=sets))
     write(file, {"question": "Who?", "context": ""})
     assert "prompt_sets.own.fields.instruction" in error_of(study(rows, prompt_sets=sets))
+
+
+def test_a_mistyped_column_is_answered_with_the_close_one(tmp_path):
+    path = write(tmp_path / "a.csv", {"instruction": "Who?", "contxt": "", "response": "He."})
+    assert "there is no column 'context'; did you mean 'contxt'?" in error_of(study(path))

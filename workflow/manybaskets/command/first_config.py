@@ -11,7 +11,7 @@ from pathlib import Path
 from manybaskets.command.config_text import Choices, config_text
 from manybaskets.config.loading import parse_study
 from manybaskets.data.reading import RawTable, read_table
-from manybaskets.errors import UserError
+from manybaskets.errors import UserError, did_you_mean
 from manybaskets.names import HUMAN
 
 # Usual names of columns, the best first; compared without case, spaces and dashes.
@@ -179,7 +179,7 @@ def _words(table: RawTable, column: str) -> float:
 def _column(name: str, columns: Sequence[str], option: str, data: Path) -> str:
     if name not in columns:
         raise UserError(
-            what=f"there is no column '{name}'",
+            what=f"there is no column '{name}'{did_you_mean(name, columns)}",
             where=f"{data}, {option}",
             expected=f"one of the columns: {', '.join(columns)}",
             remedy=f"name an existing column with {option}",
@@ -188,7 +188,11 @@ def _column(name: str, columns: Sequence[str], option: str, data: Path) -> str:
 
 
 def _ask(what: str, default: str) -> str:
-    return input(f"{what} [{default}]: ").strip() or default
+    try:
+        return input(f"{what} [{default}]: ").strip() or default
+    except EOFError:  # nobody types any more
+        print()
+        return default
 
 
 def _default(what: str, default: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from manybaskets.errors import UserError
+from manybaskets.errors import UserError, did_you_mean
 from manybaskets.names import HUMAN
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check_given_columns(study: Study, stages: Iterable[StageFiles] = ()) -> None
         for field, column in checked.items():
             if column is not None and column not in found:
                 raise UserError(
-                    what=f"there is no column '{column}'",
+                    what=f"there is no column '{column}'{did_you_mean(column, found)}",
                     where=f"{key}.path: {path}",
                     expected=f"one of the columns found: {', '.join(found)}",
                     remedy=f"set `{key}.{field}` to an existing column",
