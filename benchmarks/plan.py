@@ -73,11 +73,11 @@ def config(sources: int, shards: int, targets: int, seeds: int) -> dict:
         "scoring": {"scorer": "scorer"},
         "training": {"seeds": list(range(1, seeds + 1)), "epochs": 1, "max_length": 2048},
         "responses": {"engine": {"kind": "vllm"}},
-        "measures": ["human_nll", "own_scorer_nll", "response_words", "self_bleu", "semantic_between"],
+        "measures": ["human_nll", "own_scorer_nll", "response_words", "self_bleu", "remote_clique"],
         "comparisons": {
             "against-human": {
                 "baseline": "human", "conditions": ["multi", "all"],
-                "measures": ["self_bleu", "semantic_between"],
+                "measures": ["self_bleu", "remote_clique"],
             }
         },
     }  # fmt: skip

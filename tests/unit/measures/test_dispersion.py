@@ -10,7 +10,8 @@ from semantic_inputs import random_answers, semantic_inputs, unit
 from sklearn.metrics.pairwise import cosine_distances
 
 from manybaskets.measures import dispersion, get
-from manybaskets.measures.dispersion import Neighbours, chamfer, remote_clique
+from manybaskets.measures.dispersion import Neighbours, chamfer
+from manybaskets.measures.semantic import remote_clique
 from manybaskets.measures.subsets import Subsets
 
 

@@ -1,4 +1,4 @@
-"""Distances between answers: average to all others, and to the nearest."""
+"""Distances between answers: to the nearest other."""
 
 from __future__ import annotations
 
@@ -6,31 +6,12 @@ import numpy as np
 
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.registry import measure
-from manybaskets.measures.semantic import PairMean, unit_vectors
+from manybaskets.measures.semantic import unit_vectors
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.variants import LEN_MATCHED
 
 _KNOWN = 24  # nearest neighbours kept per answer: one of two is in a half-sample
 _CELLS_AT_ONCE = 8_000_000
-
-
-@measure(
-    label="Remote clique",
-    unit="cosine distance",
-    direction="higher",
-    level="set",
-    needs=("responses", "embeddings"),
-)
-def remote_clique(inputs: Inputs) -> Evaluation:
-    """Mean over answers of the mean cosine distance to all other answers; higher is more diverse.
-
-    An answer's vector is the mean of its sentence vectors, at length 1: unlike `semantic_between`,
-    it ignores distances between the sentences of one answer. In closed form, without an answer's
-    distance to itself. Answers without a sentence are left out; null below two.
-    Source: Cox et al. 2021 (CHI), "Directed Diversity".
-    """
-    vectors, there = unit_vectors(inputs)
-    squares = np.einsum("ij,ij->i", vectors, vectors)
-    return PairMean(vectors, squares, there.astype(np.float64)).evaluation()
 
 
 class Neighbours:
@@ -102,6 +83,7 @@ def _blocks(rows: int, width: int) -> list[slice]:
     level="set",
     needs=("responses", "embeddings"),
     resampling="groups",
+    length_controls=(LEN_MATCHED,),
 )
 def chamfer(inputs: Inputs) -> Evaluation:
     """Mean over answers of the cosine distance to the nearest other answer; higher is more diverse.

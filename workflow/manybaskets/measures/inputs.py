@@ -37,10 +37,12 @@ class SentenceVectors:
     Args:
         vectors: unit vectors, float32 [sentences, dimensions].
         owner: text index of each sentence, ascending.
+        weights: weight of each sentence in its text's mean, 0 to 1; None for 1 each.
     """
 
     vectors: np.ndarray
     owner: np.ndarray
+    weights: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if len(self.vectors) != len(self.owner):
@@ -50,16 +52,20 @@ class SentenceVectors:
 
     def means(self, texts: int) -> np.ndarray:
         """Mean vector of each text, float64 [texts, dimensions]; NaN for a text without a sentence."""
-        number = np.bincount(self.owner, minlength=texts)
-        found = grouped(self.vectors, self.owner, texts)
-        found /= np.where(number, number, np.nan)[:, None]
+        total = np.bincount(self.owner, self.weights, minlength=texts)
+        vectors = self.vectors
+        if self.weights is not None:
+            vectors = vectors * self.weights[:, None].astype(np.float32)
+        found = grouped(vectors, self.owner, texts)
+        found /= np.where(total > 0, total, np.nan)[:, None]
         return found
 
     def restricted(self, keep: np.ndarray) -> SentenceVectors:
         """The vectors of some texts (a mask), renumbered."""
         kept = keep[self.owner]
         place = np.cumsum(keep) - 1
-        return SentenceVectors(self.vectors[kept], place[self.owner[kept]])
+        weights = None if self.weights is None else self.weights[kept]
+        return SentenceVectors(self.vectors[kept], place[self.owner[kept]], weights)
 
 
 @dataclass

@@ -254,15 +254,16 @@ def sentence_between(inputs: Inputs) -> Evaluation:
 @measure(
     label="Self-BLEU-3 of sentences within the answer",
     unit="points (0–100)",
-    direction="lower",
+    direction="none",
     level="prompt",
     lexical=True,
 )
 def sentence_within(inputs: Inputs) -> list[float | None]:
     """Mean BLEU-3 of each sentence against the other sentences of the same answer.
 
-    Lower is more diverse. Settings of `self_bleu`, sentences of `sentence_between`. Null for an
-    answer of fewer than two sentences. It rises with the number of sentences, hence with length.
+    A lower value is a more varied answer; how answers differ does not enter, so that no direction
+    is preferred. Settings of `self_bleu`, sentences of `sentence_between`. Null for an answer of
+    fewer than two sentences. It rises with the number of sentences, hence with length.
     Source: the individual self-BLEU of Schaffelder & Gatt 2026, here on all answers.
     """
     tokens, owner = _sentence_tokens(inputs)

@@ -48,8 +48,14 @@ class Measure:
     function: Callable[[Inputs], Any]
     description: str
     lexical: bool = False
+    length_controls: tuple[str, ...] = ()
     most_draws: int | None = None
     resampling: Resampling = "halves"
+
+    @property
+    def of_set_diversity(self) -> bool:
+        """Whether it ranks sets by their diversity or quality: set level, with a direction."""
+        return self.level == "set" and self.direction != "none"
 
     @property
     def variant(self) -> str:
@@ -74,6 +80,7 @@ def measure(
     transform: Literal["identity", "exp"] = "identity",
     prompt_sets: Sequence[str] = (),
     lexical: bool = False,
+    length_controls: Collection[str] = (),
     most_draws: int | None = None,
     resampling: Resampling = "halves",
 ) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
@@ -90,6 +97,8 @@ def measure(
         lexical: whether it counts the answers' words or characters, so that it depends on their
             length: such a measure is registered together with its variants (`variants`). A lexical
             set-level measure returns an `Evaluation`.
+        length_controls: for other measures that depend on the answers' length: the variants to
+            register with it. A lexical measure has all that its level has.
         most_draws: maximum number of half-samples or draws without groups for an expensive measure,
             which also sets its interval's degrees of freedom.
         resampling: of a set-level measure without a closed form: random `halves` of the prompts, or
@@ -102,6 +111,7 @@ def measure(
         name = function.__name__
         if name in _REGISTRY:
             raise ValueError(f"the measure {name!r} is already registered")
+        controls = variants.variants_of(level) if lexical else tuple(length_controls)
         _REGISTRY[name] = plain = Measure(
             name=name,
             label=label,
@@ -114,17 +124,18 @@ def measure(
             function=function,
             description=(function.__doc__ or "").strip(),
             lexical=lexical,
+            length_controls=controls,
             most_draws=most_draws,
             resampling=resampling,
         )
-        for variant in variants.variants_of(level) if lexical else ():
+        for variant in controls:
             _REGISTRY[f"{name}{SEPARATOR}{variant}"] = replace(
                 plain,
                 name=f"{name}{SEPARATOR}{variant}",
                 label=f"{label} ({variants.LABELS[variant]})",
                 needs=plain.needs
                 | ({"shortest_words"} if variant == variants.LEN_MATCHED else set()),
-                function=variants.of_variant(function, level, variant),
+                function=variants.of_variant(function, level, variant, "embeddings" in needs),
                 description=f"{plain.description}\n\n{variants.DESCRIPTIONS[variant]}",
             )
         return function

@@ -271,9 +271,9 @@ def heaps_fit_ok(inputs: Inputs) -> Evaluation:
 
 
 @measure(
-    label="HD-D",
+    label="HD-D of the running text",
     unit="type-token ratio",
-    direction="higher",
+    direction="none",
     level="set",
     lexical=True,
     resampling="groups",
@@ -281,7 +281,9 @@ def heaps_fit_ok(inputs: Inputs) -> Evaluation:
 def hdd(inputs: Inputs) -> Evaluation:
     """Expected type-token ratio of 42 words drawn without replacement from the words of the set.
 
-    (1/42) Σ_w [1 − C(T − f_w, 42) / C(T, 42)]; higher is richer. Null below 42 words.
+    (1/42) Σ_w [1 − C(T − f_w, 42) / C(T, 42)]; a higher value is a richer text. It measures a text
+    and not how answers differ, so that no direction is preferred: 42 words of any number of copies
+    of one rich answer are as rich as 42 words of the answer. Null below 42 words.
     Source: McCarthy & Jarvis 2007, Language Testing 24(4).
     """
 
@@ -296,25 +298,36 @@ def hdd(inputs: Inputs) -> Evaluation:
     return Evaluation(ratio, _has_words(inputs))
 
 
-@measure(label="MTLD", unit="words", direction="higher", level="set", lexical=True)
+@measure(
+    label="MTLD of the running text", unit="words", direction="none", level="set", lexical=True
+)
 def mtld(inputs: Inputs) -> Evaluation:
-    """Mean number of words in a row that keep the type-token ratio above 0.72; higher is richer.
+    """Mean number of words in a row that keep the type-token ratio above 0.72.
 
     Words / factors, mean of both directions: a factor ends where the ratio falls to 0.72, and the
     rest counts (1 − ratio) / (1 − 0.72) of one. Over all answers, one after the other in a random
     order that all conditions share. An answer that repeats one word without end is hundreds of
-    factors: where a few such answers rule this value, read `response_mtld`. Null below 50 words.
+    factors: where a few such answers rule this value, read `response_mtld`. A higher value is a
+    richer text. It measures a text and not how answers differ, so that no direction is preferred:
+    copies of one rich answer are as rich as the answer. Null below 50 words.
     Source: McCarthy & Jarvis 2010, Behavior Research Methods 42(2).
     """
     return Evaluation(lambda subsets: _running(inputs, subsets)[:, 0], _has_words(inputs))
 
 
-@measure(label="MATTR", unit="type-token ratio", direction="higher", level="set", lexical=True)
+@measure(
+    label="MATTR of the running text",
+    unit="type-token ratio",
+    direction="none",
+    level="set",
+    lexical=True,
+)
 def mattr(inputs: Inputs) -> Evaluation:
-    """Mean type-token ratio of all windows of 100 words in a row; higher is richer.
+    """Mean type-token ratio of all windows of 100 words in a row.
 
-    Over all answers, one after the other in a random order that all conditions share. Null below
-    100 words. Source: Covington & McFall 2010, Journal of Quantitative Linguistics 17(2).
+    Over all answers, one after the other in a random order that all conditions share. A higher
+    value is a richer text. It measures a text and not how answers differ, so that no direction is
+    preferred: copies of one answer of 100 words or more are as rich as the answer. Null below 100 words. Source: Covington & McFall 2010, Journal of Quantitative Linguistics 17(2).
     """
     return Evaluation(lambda subsets: _running(inputs, subsets)[:, 1], _has_words(inputs))
 
@@ -448,7 +461,7 @@ def _or_null(values: np.ndarray, defined: np.ndarray) -> list[float | None]:
     ]
 
 
-@measure(label="MTLD of an answer", unit="words", direction="higher", level="prompt", lexical=True)
+@measure(label="MTLD of an answer", unit="words", direction="none", level="prompt", lexical=True)
 def response_mtld(inputs: Inputs) -> list[float | None]:
     """`mtld` of each answer by itself; null below 50 words, so also read the number left out.
 
@@ -465,7 +478,7 @@ def response_mtld(inputs: Inputs) -> list[float | None]:
 @measure(
     label="HD-D of an answer",
     unit="type-token ratio",
-    direction="higher",
+    direction="none",
     level="prompt",
     lexical=True,
 )
@@ -485,7 +498,7 @@ def response_hdd(inputs: Inputs) -> list[float | None]:
 @measure(
     label="MATTR of an answer",
     unit="type-token ratio",
-    direction="higher",
+    direction="none",
     level="prompt",
     lexical=True,
 )

@@ -7,6 +7,7 @@ import numpy as np
 from manybaskets.measures.inputs import Inputs, SentenceVectors, grouped
 from manybaskets.measures.registry import measure
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.variants import LEN_MATCHED
 
 _NO_DIRECTION = 1e-9
 _GROUPS_AT_ONCE = 4096
@@ -34,7 +35,7 @@ class PairMean:
             members = subsets.members[:, block].astype(np.float64)
             sums = members.T @ self.sums
             found.append(
-                _mean(
+                self.mean(
                     np.einsum("ij,ij->i", sums, sums), self.squares @ members, self.counts @ members
                 )
             )
@@ -52,18 +53,19 @@ class PairMean:
             sums = grouped(self.sums[index[span]], group[span] - start, stop - start)
             # ‖S − s‖² = ‖S‖² − 2 S·s + ‖s‖²
             length[start:stop] = np.einsum("ij,ij->i", sums, sums) - 2.0 * (sums @ total)
-        return _mean(length + total @ total, squares.sum() - squares, counts.sum() - counts)
+        return self.mean(length + total @ total, squares.sum() - squares, counts.sum() - counts)
+
+    @staticmethod
+    def mean(length: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The mean from ‖S‖², Q and n; NaN below two items."""
+        several = counts > 1
+        pairs = np.where(several, counts * (counts - 1.0), 1.0)
+        # Distances are not negative, but rounding may make them so.
+        return np.where(several, np.maximum(1.0 - (length - squares) / pairs, 0.0), np.nan)
 
     def evaluation(self) -> Evaluation:
         """The set-level measure; rows without an item do not count."""
         return Evaluation(self.many, self.counts > 0, self.left_out)
-
-
-def _mean(length: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    several = counts > 1
-    pairs = np.where(several, counts * (counts - 1.0), 1.0)
-    # Distances are not negative, but rounding may make them so.
-    return np.where(several, np.maximum(1.0 - (length - squares) / pairs, 0.0), np.nan)
 
 
 def answer_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +76,7 @@ def answer_vectors(inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
 
     def make() -> tuple[np.ndarray, np.ndarray]:
         found = inputs.embeddings.means(inputs.frame.height)
-        there = np.bincount(inputs.embeddings.owner, minlength=inputs.frame.height) > 0
+        there = ~np.isnan(found[:, :1]).any(axis=1)
         found[~there] = 0.0
         return found, there
 
@@ -120,13 +122,74 @@ def _sentence_sums(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
+)
+def remote_clique(inputs: Inputs) -> Evaluation:
+    """Mean cosine distance over all pairs of answers; 0 for copies. The headline of semantic diversity.
+
+    An answer's vector is the mean of its sentence vectors, at length 1; 1 − (‖S‖² − R) / (R (R − 1)),
+    with S the sum of the R vectors. Higher is more diverse. The mean of many sentences lies nearer
+    to what all answers share, so the value falls with the length of answers: read
+    `remote_clique@len_matched` in addition, and `semantic_excess`, which counts how far the
+    sentences of an answer are from each other. Answers without a sentence that holds a word are left
+    out; null below two. Source: Cox et al. 2021 (CHI), "Directed Diversity", there remote clique.
+    """
+    vectors, there = unit_vectors(inputs)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    return PairMean(vectors, squares, there.astype(np.float64)).evaluation()
+
+
+class _HalfSquaredDistance(PairMean):
+    """Mean of ½‖a − b‖² over all pairs, in the terms of `PairMean`: (n Q − ‖S‖²) / (n (n − 1))."""
+
+    @staticmethod
+    def mean(length: np.ndarray, squares: np.ndarray, counts: np.ndarray) -> np.ndarray:
+        """The mean from ‖S‖², Q and n; NaN below two items."""
+        several = counts > 1
+        pairs = np.where(several, counts * (counts - 1.0), 1.0)
+        return np.where(several, np.maximum(counts * squares - length, 0.0) / pairs, np.nan)
+
+
+@measure(
+    label="Semantic distance between answers beyond that within them",
+    unit="cosine distance",
+    direction="higher",
+    level="set",
+    needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
+)
+def semantic_excess(inputs: Inputs) -> Evaluation:
+    """`semantic_between` less the mean distance of sentences within the two answers; 0 for copies.
+
+    For answers r and s the mean of 1 − a·b over sentences a of r and b of s, less half of that over
+    all ordered pairs of sentences of r and half of that of s (a sentence and itself included): this
+    is ½‖ū_r − ū_s‖², with ū the mean of an answer's sentence vectors, so that answers with many
+    unlike sentences are no more distant for it. Mean over all pairs of answers; higher is more
+    diverse. Like every mean of vectors it falls with the number of sentences: read
+    `semantic_excess@len_matched` in addition. Answers without a sentence that holds a word are left
+    out; null below two. Source: Rao 1982, Theoretical Population Biology 21(1), whose quadratic
+    entropy between groups it is; the energy distance of Székely & Rizzo 2013 for squared distances.
+    """
+    vectors, there = answer_vectors(inputs)
+    squares = np.einsum("ij,ij->i", vectors, vectors)
+    return _HalfSquaredDistance(vectors, squares, there.astype(np.float64)).evaluation()
+
+
+@measure(
+    label="Semantic distance of sentences between answers (published form)",
+    unit="cosine distance",
+    direction="none",
+    level="set",
+    needs=("responses", "embeddings"),
 )
 def semantic_between(inputs: Inputs) -> Evaluation:
     """Mean cosine distance between sentences of two answers, every pair of answers weighing the same.
 
     1 − (‖Σ_r ū_r‖² − Σ_r ‖ū_r‖²) / (R (R − 1)), with ū_r the mean of answer r's sentence vectors;
-    over all pairs, none sampled. Higher is more diverse. Answers without a sentence that holds a
-    word are left out; null below two answers. Several answers to a prompt are answers like others.
+    over all pairs, none sampled. The published form, without a preferred direction: it does not see
+    copies, since one answer of unlike sentences, given to every prompt, is as far from itself as its
+    sentences are from each other. Read `remote_clique`. Answers without a sentence that holds a word
+    are left out; null below two answers. Several answers to a prompt are answers like others.
     Source: after Schaffelder & Gatt 2026, who sample sentences, so that long answers weigh more.
     """
     vectors, there = answer_vectors(inputs)
@@ -135,17 +198,18 @@ def semantic_between(inputs: Inputs) -> Evaluation:
 
 
 @measure(
-    label="Semantic distance of sentences",
+    label="Semantic distance of sentences (published form)",
     unit="cosine distance",
-    direction="higher",
+    direction="none",
     level="set",
     needs=("responses", "embeddings"),
 )
 def semantic_sentences(inputs: Inputs) -> Evaluation:
     """Mean cosine distance over all pairs of sentences of the set, those of one answer included.
 
-    1 − (‖S‖² − Σ‖u‖²) / (n (n − 1)), with S the sum of all n sentence vectors u; none sampled.
-    Higher is more diverse; long answers weigh more. Answers without a sentence that holds a word
+    1 − (‖S‖² − Σ‖u‖²) / (n (n − 1)), with S the sum of all n sentence vectors u; none sampled. Long
+    answers weigh more. The published form, without a preferred direction: like `semantic_between`,
+    it does not see copies of an answer of unlike sentences. Answers without a sentence that holds a word
     are left out; null below two sentences.
     Source: Schaffelder & Gatt 2026, there over 5,000 sampled sentences.
     """
@@ -156,18 +220,19 @@ def semantic_sentences(inputs: Inputs) -> Evaluation:
 @measure(
     label="Semantic distance within the answer",
     unit="cosine distance",
-    direction="higher",
+    direction="none",
     level="prompt",
     needs=("responses", "embeddings"),
 )
 def semantic_within(inputs: Inputs) -> list[float | None]:
-    """Mean cosine distance over all pairs of sentences of one answer; higher is more diverse.
+    """Mean cosine distance over all pairs of sentences of one answer.
 
-    The formula of `semantic_sentences` on one answer. Null below two sentences, so read the number
+    The formula of `semantic_sentences` on one answer. It is about an answer and not about how
+    different answers are, so that no direction is preferred. Null below two sentences, so read the number
     left out, too. Source: project's own, the counterpart of `semantic_between`.
     """
     sums, squares, number = _sentence_sums(inputs)
-    found = _mean(np.einsum("ij,ij->i", sums, sums), squares, number.astype(np.float64))
+    found = PairMean.mean(np.einsum("ij,ij->i", sums, sums), squares, number.astype(np.float64))
     return [
         float(value) if several else None for value, several in zip(found, number > 1, strict=True)
     ]

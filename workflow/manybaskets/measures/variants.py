@@ -1,17 +1,18 @@
-"""Lexical measures under control of length: on answers of equal length, and on equal words."""
+"""Measures under control of length: on answers of equal length, and on equal words."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.subsets import Evaluation, Subsets, distinct
-from manybaskets.measures.tokens import corpus_of, first_words
+from manybaskets.measures.tokens import corpus_of, first_words, sentences_of, words
 from manybaskets.records.measured import GROUPS, PARTITION_DRAWS
 
 LEN_MATCHED = "len_matched"
@@ -20,7 +21,8 @@ LABELS = {LEN_MATCHED: "answers cut to equal length", TOKEN_BUDGET: "equal numbe
 DESCRIPTIONS = {
     LEN_MATCHED: (
         "Variant `len_matched`: every answer is cut after as many words as the shortest answer to "
-        "its prompt has in any condition that is compared."
+        "its prompt has in any condition that is compared. Of measures that read sentence vectors, "
+        "every sentence counts by the share of its words before the cut."
     ),
     TOKEN_BUDGET: (
         "Variant `token_budget`: whole answers, in a random order of the prompts that all "
@@ -37,10 +39,16 @@ def variants_of(level: str) -> tuple[str, ...]:
     return (LEN_MATCHED, TOKEN_BUDGET) if level == "set" else (LEN_MATCHED,)
 
 
-def of_variant(function: Function, level: str, variant: str) -> Function:
-    """The function of a measure's variant, from the measure's own."""
+def of_variant(function: Function, level: str, variant: str, vectors: bool) -> Function:
+    """The function of a measure's variant, from the measure's own.
+
+    Args:
+        vectors: whether it reads sentence vectors in place of the texts.
+    """
     if variant == TOKEN_BUDGET:
         return _within_budget(function)
+    if vectors:
+        return _on_matched_vectors(function)
     return _on_matched_sets(function) if level == "set" else _on_matched_prompts(function)
 
 
@@ -65,6 +73,31 @@ def length_matched(inputs: Inputs) -> Inputs:
     return inputs.shared(LEN_MATCHED, cut)
 
 
+def vectors_matched(inputs: Inputs) -> Inputs:
+    """The same rows with the sentences of their texts weighted by their words before the cut."""
+
+    def cut() -> Inputs:
+        shortest = inputs.shortest_words
+        limits = np.array([shortest[each] for each in inputs.frame["prompt_id"]], dtype=np.int64)
+        return replace(inputs, embeddings=_first_sentences(inputs, limits))
+
+    return inputs.shared((LEN_MATCHED, "vectors"), cut)
+
+
+def _first_sentences(inputs: Inputs, limits: np.ndarray) -> SentenceVectors:
+    """The sentence vectors, weighted by the share of each sentence's words within the limits."""
+    given = inputs.embeddings
+    lengths = [len(words(each)) for text in sentences_of(inputs) for each in text]
+    if len(lengths) != len(given.owner):
+        raise ValueError(f"{len(given.owner)} sentence vectors for {len(lengths)} sentences")
+    lengths = np.array(lengths, dtype=np.int64)
+    before = np.cumsum(lengths) - lengths
+    first = np.searchsorted(given.owner, given.owner)  # first sentence of the same answer
+    left = limits[given.owner] - (before - before[first])
+    weights = np.clip(left, 0, lengths) / np.maximum(lengths, 1)
+    return SentenceVectors(given.vectors, given.owner, weights)
+
+
 def budgeted(inputs: Inputs, subsets: Subsets) -> Subsets:
     """Of every set of rows those that come first in the shared order, within its share of words."""
 
@@ -86,6 +119,14 @@ def _on_matched_sets(function: Function) -> Function:
     @functools.wraps(function)
     def variant(inputs: Inputs) -> Any:
         return function(length_matched(inputs))
+
+    return variant
+
+
+def _on_matched_vectors(function: Function) -> Function:
+    @functools.wraps(function)
+    def variant(inputs: Inputs) -> Any:
+        return function(vectors_matched(inputs))
 
     return variant
 

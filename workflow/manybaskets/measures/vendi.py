@@ -9,6 +9,7 @@ from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.registry import measure
 from manybaskets.measures.semantic import unit_vectors
 from manybaskets.measures.subsets import Evaluation, Subsets
+from manybaskets.measures.variants import LEN_MATCHED
 
 # No half-samples: their spread was measured to be 0.8 of the sampling error for orders up to 1 (400
 # and 1,200 Dolly answers), that of the values without each prompt 1.0 (400 Dolly answers).
@@ -91,6 +92,7 @@ def _vendi(inputs: Inputs, order: float) -> Evaluation:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
     most_draws=_DRAWS,
 )
 def vendi_q05(inputs: Inputs) -> Evaluation:
@@ -107,6 +109,7 @@ def vendi_q05(inputs: Inputs) -> Evaluation:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
     most_draws=_DRAWS,
 )
 def vendi(inputs: Inputs) -> Evaluation:
@@ -128,6 +131,7 @@ def vendi(inputs: Inputs) -> Evaluation:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
     most_draws=_DRAWS,
 )
 def vendi_q2(inputs: Inputs) -> Evaluation:
@@ -144,6 +148,7 @@ def vendi_q2(inputs: Inputs) -> Evaluation:
     direction="higher",
     level="set",
     needs=("responses", "embeddings"),
+    length_controls=(LEN_MATCHED,),
     most_draws=_DRAWS,
 )
 def vendi_inf(inputs: Inputs) -> Evaluation:
