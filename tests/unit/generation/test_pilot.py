@@ -56,6 +56,14 @@ ANSWERS = [
     "Most people there live from carving wood and tanning hides.",
     "On Saturdays a market is held below the northern gate.",
 ]
+NAMES = ["Mor", "Rhee", "Ulvar", "Quorn", "Sel", "Ostra", "Kelb"]
+TRADES = ["carving wood", "tanning hides", "weaving cloth", "keeping bees", "burning lime"]
+# No two share a name and a trade.
+DIFFERENT = [
+    f"{NAMES[n % 7]} has {n} houses whose people live from {TRADES[n % 5]}; the next town, "
+    f"{NAMES[(n + 2) % 7]}, prefers {TRADES[(n + 1) % 5]} since its old bridge fell."
+    for n in range(35)
+]
 
 
 # --- choosing -------------------------------------------------------------------------------------
@@ -187,7 +195,7 @@ def row(number: int, text: str | None, **changes) -> dict:
 
 
 def good_rows(count: int = 32) -> list[dict]:
-    return [row(number, f"{number} times: {ANSWERS[number % 4]}") for number in range(count)]
+    return [row(number, DIFFERENT[number]) for number in range(count)]
 
 
 def trial_of(rows, settings: Source | None = None, **changes) -> Trial:
@@ -295,6 +303,40 @@ def test_a_common_opening_is_a_warning():
     more = found(rows)["most common opening"]
     assert more.level == "warn" and more.value == round(17 / 32, 4)
     assert "'sure, here is what i'" in more.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["The answer is the same whatever the question."],
+        [f"Of number {n}: {' '.join(DIFFERENT[:3])}" for n in range(35)],
+        DIFFERENT[:8],
+        ["..."],
+    ],
+    ids=["one text", "one text with a name in it", "eight texts", "no words"],
+)
+def test_one_text_to_many_prompts_fails(given):
+    rows = [row(number, given[number % len(given)]) for number in range(32)]
+    check = found(rows)["copied answers"]
+    groups = 8 if given == DIFFERENT[:8] else 1
+    assert (check.level, check.value) == ("fail", round(1 - groups / 32, 4))
+    assert check.message == (
+        f"32 prompts have {groups} different answers; the commonest answers {32 // groups} of them"
+    )
+    assert len(check.prompts) == 32 - groups
+    allowed = found(rows, source(pilot={"max_copied_share": 0.98}))["copied answers"]
+    assert allowed.level == "ok"
+
+
+def test_a_few_copies_warn_and_repeated_questions_are_no_copies():
+    rows = good_rows()
+    for changed in rows[:9]:
+        changed["text"] = ANSWERS[0]
+    check = found(rows)["copied answers"]
+    assert (check.level, check.value) == ("warn", 0.25) and "may be chance" in check.message
+    again = [row(number, ANSWERS[0]) for number in range(20)]
+    same = {row["prompt_id"]: Prompt(row["prompt_id"], "Where does it rise?") for row in again}
+    assert found(again, prompts=same)["copied answers"].value == 0.0
 
 
 def test_openings_need_five_words_and_two_answers():
@@ -770,7 +812,7 @@ def test_bad_answers_are_seen_and_not_asked_for_again(tmp_path):
 
 
 def test_a_trial_through_a_server_with_its_cost(tmp_path):
-    verdict = try_out(Scripted(ANSWERS), source(model=None, engine=PAID), TOWNS, tmp_path)
+    verdict = try_out(Scripted(DIFFERENT), source(model=None, engine=PAID), TOWNS, tmp_path)
     assert verdict["verdict"] == "passed" and verdict["reason"] is None
     # 40 answers at 20 tokens in and 30 out.
     assert verdict["estimate"] == {
@@ -792,7 +834,9 @@ def test_samples_show_every_check_that_is_amiss(tmp_path):
         [*ANSWERS, "", ANSWERS[0], "I'm sorry, but I can't help with that.", ANSWERS[1]]
     )
     settings = source(
-        model=None, engine=PAID, pilot={"override_reason": "x" * 10, "max_refused_share": 0.01}
+        model=None,
+        engine=PAID,
+        pilot={"override_reason": "x" * 10, "max_refused_share": 0.01, "max_copied_share": 0.98},
     )
     verdict = try_out(server, settings, TOWNS, tmp_path)
     assert verdict["failed"] == ["empty answers", "refused answers"]

@@ -117,7 +117,9 @@ def test_measures_of_a_text_and_of_an_answer_rank_no_sets() -> None:
     of_answers = [each for each in measures.all_measures() if each.level == "prompt"]
     quality = {"fact_correct", "refusal"}
     assert {
-        each.name for each in of_answers if each.direction != "none" and "likelihood" not in each.needs
+        each.name
+        for each in of_answers
+        if each.direction != "none" and "likelihood" not in each.needs
     } == quality
 
 

@@ -277,6 +277,11 @@ class Pilot(Section):
         0.05, description="Largest share of answers that repeat themselves."
     )
     max_refused_share: Share = Field(0.2, description="Largest share of refusals.")
+    max_copied_share: Share = Field(
+        0.2,
+        exclude_if=lambda share: share == 0.2,
+        description="Largest share of answers that copy the answer to another prompt, exactly or nearly.",
+    )
     max_wrong_language_share: Share = Field(
         0.05,
         description="Largest share of answers in a language that is not listed in `quality.languages`.",

@@ -45,7 +45,7 @@ STAGES = {
     "distances": 1,
     "style": 1,
     "source_tables": 2,
-    "count_stages": 1,
+    "count_stages": 2,
     "curves": 2,
     "write_tables": 3,
     "published_procedures": 1,

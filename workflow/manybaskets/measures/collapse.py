@@ -43,7 +43,9 @@ _CUT: Sayings = {**_EXPECTED, "doubled": "same", "truncated": "same"}
 _WORLD: Sayings = {"copies": "least", "classes": "less"}
 # Conditions that a measure does not see, and why.
 BLIND = {
-    "heaps_beta": {"prefix": "a constant sentence adds no words, and their growth keeps its exponent"},
+    "heaps_beta": {
+        "prefix": "a constant sentence adds no words, and their growth keeps its exponent"
+    },
 }
 SAME = 0.15  # of the way from the varied set to copies
 

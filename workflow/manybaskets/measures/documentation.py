@@ -137,7 +137,9 @@ def _table(listed: list[Measure], names: list[str]) -> str:
         clustered = "mauve" in each.name
         values = collapse.measured([each], _MAUVE_PROMPTS if clustered else _PROMPTS)[each.name]
         # k-means may differ in the last digits between machines.
-        shown = {key: f"{value:.1f}" if clustered else _shown(value) for key, value in values.items()}
+        shown = {
+            key: f"{value:.1f}" if clustered else _shown(value) for key, value in values.items()
+        }
         sayings = {collapse.BASE: "", **collapse.expected(each)}
         free = set(names) - set(sayings) if each.of_set_diversity else set()
         cells = [f"({shown[name]})" if name in free else shown[name] for name in names]

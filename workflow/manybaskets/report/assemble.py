@@ -23,6 +23,7 @@ from manybaskets.published import collapse_numbers
 from manybaskets.records.measured import of_runs, of_sources
 from manybaskets.report.all_tables import tables_of
 from manybaskets.report.blends import blend_findings, blend_rows
+from manybaskets.report.copies import copy_warnings
 from manybaskets.report.divergence import divergence_findings
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
@@ -87,7 +88,7 @@ def assemble(
         COUNTS: ReportSection("Counts"),
     }
     sections = _filled(study, sections, tables, figures)
-    warnings = study_warnings(summary, compared)
+    warnings = [*copy_warnings(frames["counts"]), *study_warnings(summary, compared)]
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
         warnings.append(

@@ -9,8 +9,13 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.data.prompt_readers import EXCLUDED, SHORTENED
+from manybaskets.generation.copies import copies_in
 from manybaskets.records.responses import long_prompt_counts, read_responses
 from manybaskets.records.writing import read_metadata
+
+PROMPTS = "prompts with copied answers"
+DISTINCT = "distinct answers to them"
+COMMONEST = "prompts that share the commonest of them"
 
 
 def count_stages(
@@ -112,3 +117,8 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
         add(stage, name, "prompts with control text", metadata["prompts_with_control_text"])
     if metadata.get("answers_with_reasoning"):
         add(stage, name, "reasoning removed", metadata["answers_with_reasoning"])
+    copies = copies_in(file)
+    if copies.noticed:
+        add(stage, name, PROMPTS, copies.answers)
+        add(stage, name, DISTINCT, copies.distinct)
+        add(stage, name, COMMONEST, copies.most)

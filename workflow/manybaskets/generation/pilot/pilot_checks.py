@@ -16,6 +16,7 @@ import numpy as np
 
 from manybaskets.chat import Prompt, Rendered, holds_reasoning
 from manybaskets.config.sources import Source
+from manybaskets.generation.copies import copy_groups
 from manybaskets.generation.language_detection import language_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
 from manybaskets.generation.refusals import is_refusal
@@ -151,7 +152,7 @@ def temperature_check(source: Source) -> Check:
 
 
 def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
-    """Shares of unusable answers, repeated openings, lengths, cost.
+    """Shares of unusable answers, copies, repeated openings, lengths, cost.
 
     Errors are counted over all rows, everything else over answers to drawn prompts.
     """
@@ -194,7 +195,8 @@ def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
             checks.append(Check(name, None, None, "ok", f"not checked: {why}"))
         else:
             checks.append(share_check(name, answered, *share))
-    return [*checks, opening_check(answered), length_check(trial, rows), *_cost_checks(trial, rows)]
+    checks += [copy_check(trial, answered), opening_check(answered)]
+    return [*checks, length_check(trial, rows), *_cost_checks(trial, rows)]
 
 
 def drawn_answers(trial: Trial, rows: Sequence[Row]) -> list[Row]:
@@ -232,6 +234,28 @@ def share_check(
     message += f", mostly {commonest(reasons)[:200]!r}" if reasons else ""
     message += "; this may be chance" if level == "warn" else ""
     return Check(name, share, limit, level, message, tuple(place for place, _ in told))
+
+
+def copy_check(trial: Trial, rows: Sequence[Row]) -> Check:
+    """The share of first answers that copy, exactly or nearly, the answer to another question."""
+    first = {question_of(trial, row): row for row in reversed(rows) if not row["turn"]}
+    answered = [row for row in reversed(first.values()) if row["text"].strip()]
+    groups = copy_groups([row["text"] for row in answered])
+    copies = [row for row, seen in zip(answered, _seen_before(groups), strict=True) if seen]
+    limit = trial.source.pilot.max_copied_share
+    level = share_level(len(copies), len(answered), limit)
+    share = round(len(copies) / len(answered), 4) if answered else 0.0
+    message = (
+        f"{len(answered)} prompts have {len(answered) - len(copies)} different answers; the commonest "
+        f"answers {max(Counter(groups.tolist()).values(), default=0)} of them"
+    )
+    message += "; this may be chance" if level == "warn" else ""
+    return Check("copied answers", share, limit, level, message, tuple(map(_place, copies)))
+
+
+def _seen_before(groups: Sequence[int]) -> list[bool]:
+    seen: set[int] = set()
+    return [group in seen or seen.add(group) is not None for group in groups]
 
 
 def opening_check(rows: Sequence[Row]) -> Check:

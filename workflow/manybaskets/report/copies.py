@@ -1,0 +1,53 @@
+"""Warnings of the report about answers that are given to many prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import polars as pl
+
+from manybaskets.report.counts import COMMONEST, DISTINCT, PROMPTS
+
+_LISTED = 6  # runs; more are summed up
+
+
+def copy_warnings(counts: pl.DataFrame) -> list[str]:
+    """Sentences on the sources and runs whose answers `count_stages` found to be copies.
+
+    Args:
+        counts: the table of `count_stages`.
+    """
+    wide: dict[tuple[str, str], dict[str, int]] = {}
+    for stage, item, what, count in counts.iter_rows():
+        if what in (PROMPTS, DISTINCT, COMMONEST):
+            wide.setdefault((stage, item), {})[what] = count
+    sentences = [
+        f"Copies: source {item} has {_told(found)}. Read everything about it with this in mind."
+        for (stage, item), found in wide.items()
+        if stage == "source"
+    ]
+    runs: dict[str, list[tuple[str, Mapping[str, int]]]] = {}
+    for (stage, item), found in wide.items():
+        if stage == "responses":
+            run, _, prompt_set = item.rpartition("/")
+            runs.setdefault(prompt_set, []).append((run, found))
+    return sentences + [_of_runs(prompt_set, listed) for prompt_set, listed in runs.items()]
+
+
+def _of_runs(prompt_set: str, runs: Sequence[tuple[str, Mapping[str, int]]]) -> str:
+    """One sentence for the runs of a prompt set, the fewest distinct answers first."""
+    ranked = sorted(runs, key=lambda run: run[1][DISTINCT] / run[1][PROMPTS])
+    told = "; ".join(f"{run} has {_told(found)}" for run, found in ranked[:_LISTED])
+    more = len(ranked) - _LISTED
+    rest = (
+        f"; {more} more run{'s' if more > 1 else ''}, see the table of counts" if more > 0 else ""
+    )
+    return f"Copies on `{prompt_set}`: {told}{rest}."
+
+
+def _told(found: Mapping[str, int]) -> str:
+    distinct = found[DISTINCT]
+    return (
+        f"{distinct} distinct answer{'' if distinct == 1 else 's'} to {found[PROMPTS]} prompts, the "
+        f"commonest to {found[COMMONEST]}"
+    )
