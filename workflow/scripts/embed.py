@@ -21,4 +21,5 @@ with job(snakemake.log[0]):
         snakemake.threads,
         Path(snakemake.params.work),
         Path(snakemake.output.vectors),
+        settings.languages,
     )

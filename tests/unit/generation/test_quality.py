@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from manybaskets.config.engines import Quality
-from manybaskets.generation.language_detection import language_of
+from manybaskets.data.languages import language_of
 from manybaskets.generation.quality import (
     compression,
     echoes,

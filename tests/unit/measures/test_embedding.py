@@ -14,6 +14,7 @@ from manybaskets.measures.embedding import (
     embed_sentences,
     encode,
     encoder_folder,
+    encoder_languages,
     keys_path,
 )
 from manybaskets.measures.tokens import sentences
@@ -29,12 +30,13 @@ TEXTS = [
     "Bread is baked " + "and baked " * 300,
 ]
 COUNTS = [2, 1, 0, 0, 3, 1]
+LANGUAGES = ["en", "ru", "zh"]  # as if the encoder knew them
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("embeddings")
-    embed_sentences(TEXTS + TEXTS, MODEL, 2, 1, folder / "work", folder / "out.npy")
+    embed_sentences(TEXTS + TEXTS, MODEL, 2, 1, folder / "work", folder / "out.npy", LANGUAGES)
     return folder
 
 
@@ -95,7 +97,7 @@ def test_known_sentences_are_not_encoded_again(work, no_encoder) -> None:
 
 
 def test_the_order_of_texts_changes_no_byte(work) -> None:
-    embed_sentences(TEXTS[::-1], MODEL, 2, 1, work / "other", work / "reversed.npy")
+    embed_sentences(TEXTS[::-1], MODEL, 2, 1, work / "other", work / "reversed.npy", LANGUAGES)
     assert (work / "reversed.npy").read_bytes() == (work / "out.npy").read_bytes()
     keys = [keys_path(work / name).read_bytes() for name in ("reversed.npy", "out.npy")]
     assert keys[0] == keys[1]
@@ -122,3 +124,42 @@ def test_texts_are_encoded_in_their_order_and_long_ones_are_logged(caplog) -> No
 def test_an_encoder_that_is_not_there(tmp_path) -> None:
     with pytest.raises(UserError, match="encoder does not exist"):
         encoder_folder(str(tmp_path))
+
+
+CHINESE = "这条河从山上流下来，经过老磨坊。镇上的人靠雕刻木头为生，每个星期六都有集市。"
+GERMAN = (
+    "Der Fluss entspringt in den Bergen und fließt an der alten Stadt vorbei, in der viele wohnen."
+)
+
+
+def test_the_packaged_encoder_knows_english_and_gives_no_vector_to_others(tmp_path) -> None:
+    texts = ["A river flows by the town."] * 12 + [CHINESE]
+    embed_sentences([*texts, GERMAN], MODEL, 2, 1, tmp_path / "work", tmp_path / "out.npy")
+    opened = Vectors.open(tmp_path / "out.npy")
+    assert opened.languages == ["en"]
+    assert opened.unknown([*texts, GERMAN, "12 + 3 = 15", "Oui."]).tolist() == (
+        [False] * 12 + [True, True, False, False]
+    )
+    # One of thirteen is left out; of one in three, nothing is left.
+    assert opened.of_sentences(texts)[1].tolist() == list(range(12))
+    assert len(opened.of_sentences([texts[0], texts[1], CHINESE])[1]) == 0
+    assert np.isnan(opened.of_texts([CHINESE])).all()
+
+
+@pytest.mark.parametrize(
+    ("card", "configured", "languages"),
+    [
+        ("---\nlanguage: de\n---\n", None, ["de"]),
+        ("---\nlanguage: [en, zh]\n---\n", None, ["en", "zh"]),
+        ("---\nlanguage: multilingual\n---\n", None, None),
+        ("---\nlicense: mit\n---\n", None, None),
+        ("An encoder.", None, None),
+        ("---\nlanguage: de\n---\n", ["th"], ["th"]),
+    ],
+)
+def test_languages_come_from_the_config_or_the_model_card(
+    tmp_path, card: str, configured: list[str] | None, languages: list[str] | None
+) -> None:
+    (tmp_path / "modules.json").write_text("[]")
+    (tmp_path / "README.md").write_text(card)
+    assert encoder_languages(str(tmp_path), configured) == languages

@@ -54,6 +54,14 @@ class Embedding(Section):
         "folder of any sentence-transformers model.",
     )
     batch_size: int = Field(32, ge=1, description="Sentences per batch.")
+    languages: list[str] | None = Field(
+        None,
+        min_length=1,
+        exclude_if=lambda codes: codes is None,
+        description="ISO 639-1 codes of the languages that the encoder knows, such as `[en, zh]`. Answers "
+        "in others have no semantic value. Null to read them from the model card (`language` in its "
+        "README.md); a card that names none, or `multilingual`, allows any.",
+    )
 
 
 class Similarity(Section):

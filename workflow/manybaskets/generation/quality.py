@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from manybaskets.config.engines import Quality
-from manybaskets.generation.language_detection import language_of
+from manybaskets.data.languages import language_of
 from manybaskets.records.visible_text import shows_nothing
 from manybaskets.records.writing import write_text
 

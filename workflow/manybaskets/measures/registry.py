@@ -10,12 +10,13 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 
+from manybaskets.data.languages import usable
 from manybaskets.errors import UserError
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures import variants
 from manybaskets.measures.inputs import Inputs
 from manybaskets.measures.subsets import Evaluation, Subsets
-from manybaskets.records.measured import EXCLUDED, GROUP_DRAWS, LEFT_OUT, MEASURED, USED
+from manybaskets.records.measured import EXCLUDED, GROUP_DRAWS, LEFT_OUT, MEASURED, UNKNOWN, USED
 
 Need = Literal[
     "responses", "reference", "likelihood", "embeddings", "reference_embeddings", "truth",
@@ -49,6 +50,7 @@ class Measure:
     description: str
     lexical: bool = False
     length_controls: tuple[str, ...] = ()
+    of_words: bool = False
     most_draws: int | None = None
     resampling: Resampling = "halves"
 
@@ -61,6 +63,18 @@ class Measure:
     def variant(self) -> str:
         """The length control under which it is computed; `default` for none."""
         return self.name.partition(SEPARATOR)[2] or "default"
+
+    def unknown(self, inputs: Inputs) -> np.ndarray:
+        """Mask of the answers in languages that the measure does not know.
+
+        Measures of vectors know what their encoder knows, and lexical ones the scripts that the
+        word tokeniser can divide; the others any.
+        """
+        if "embeddings" in self.needs and inputs.unknown is not None:
+            return inputs.unknown
+        if self.lexical or self.of_words:
+            return inputs.undivided()
+        return np.zeros(inputs.frame.height, dtype=bool)
 
     def applies_to(self, prompt_set: str) -> bool:
         """Whether the measure applies to a prompt set; an empty list means all."""
@@ -81,6 +95,7 @@ def measure(
     prompt_sets: Sequence[str] = (),
     lexical: bool = False,
     length_controls: Collection[str] = (),
+    of_words: bool = False,
     most_draws: int | None = None,
     resampling: Resampling = "halves",
 ) -> Callable[[Callable[[Inputs], Any]], Callable[[Inputs], Any]]:
@@ -99,6 +114,7 @@ def measure(
             set-level measure returns an `Evaluation`.
         length_controls: for other measures that depend on the answers' length: the variants to
             register with it. A lexical measure has all that its level has.
+        of_words: whether it reads words without depending on the answers' length, as their number.
         most_draws: maximum number of half-samples or draws without groups for an expensive measure,
             which also sets its interval's degrees of freedom.
         resampling: of a set-level measure without a closed form: random `halves` of the prompts, or
@@ -125,6 +141,7 @@ def measure(
             description=(function.__doc__ or "").strip(),
             lexical=lexical,
             length_controls=controls,
+            of_words=of_words,
             most_draws=most_draws,
             resampling=resampling,
         )
@@ -191,9 +208,10 @@ def compute(
     Measures that do not apply to the prompt set are left out. With several answers to a prompt, a
     prompt's value is their mean. A set-level measure gives draw 0 on all its prompts, draw i on
     half-sample i, or `GROUP_DRAWS` + i without groups of prompts, and its numbers of prompts as
-    draws `USED` (with an answer that counts) and `EXCLUDED` (the rest). With a closed form it
-    gives, instead of half-samples, rows of draw `LEFT_OUT` with a prompt: its value without that
-    prompt's answers.
+    draws `USED` (with an answer that counts) and `EXCLUDED` (the rest). Answers in languages that
+    the measure does not know (`Measure.unknown`) have no value; a set with more than a tenth of
+    them has none, and draw `UNKNOWN` counts them. With a closed form it gives, instead of
+    half-samples, rows of draw `LEFT_OUT` with a prompt: its value without that prompt's answers.
 
     Args:
         measures: measures to compute.
@@ -238,9 +256,20 @@ def compute(
             values = wanted.function(inputs)
             if len(values) != inputs.frame.height:
                 raise ValueError(f"{wanted.name}: {len(values)} values for {inputs.frame.height}")
+            unknown = wanted.unknown(inputs)
+            values = [None if u else v for u, v in zip(unknown, values, strict=True)]
             for prompt_id in ids:
                 value = _mean([values[row] for row in rows_of[prompt_id]])
                 found.append((wanted.name, prompt_id, 0, value))
+            progress.add(1)
+            continue
+        unknown = wanted.unknown(set_inputs)
+        if unknown.any():
+            found.append((wanted.name, None, UNKNOWN, float(unknown.sum())))
+        if not usable(~unknown).any() and len(unknown):
+            found += [(wanted.name, None, code, float(count))
+                      for code, count in ((EXCLUDED, len(ids)), (USED, 0))]  # fmt: skip
+            found.append((wanted.name, None, 0, None))
             progress.add(1)
             continue
         evaluate = wanted.function(set_inputs)

@@ -12,6 +12,7 @@ import polars as pl
 from manybaskets import measures
 from manybaskets.config.evaluation import Comparison
 from manybaskets.config.study import Study
+from manybaskets.data.languages import usable
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.inputs import Inputs, SentenceVectors
 from manybaskets.measures.registry import Measure
@@ -140,7 +141,12 @@ def swap_values(
         )
         inputs = replace(pair.inputs)  # without values cached by measures for earlier sets
         for each in measures_of_sets:
-            values = _evaluated(each.function(inputs), subsets).reshape(-1, 2).T
+            readable = usable(~each.unknown(inputs)).any()
+            values = (
+                _evaluated(each.function(inputs), subsets).reshape(-1, 2).T
+                if readable
+                else np.full((2, len(patterns)), np.nan)
+            )
             values_of[each.name].append(values if start == 0 else values[:, 1:])
     return {name: np.concatenate(values, axis=1) for name, values in values_of.items()}
 

@@ -19,6 +19,7 @@ _IDEOGRAPHS = (
     "\u3005\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9d\U00020000-\U000323af"
 )
+_UNSPACED = re.compile(rf"[{_IDEOGRAPHS}\u3001-\u3003\u3008-\u301f\uff01-\uff0f\uff1a-\uff20]")
 _LAST_SCRIPT = 0x1F000  # there are no script marks above
 
 # A sentence ends at these marks and the closing quotes and brackets after them.
@@ -63,6 +64,11 @@ def words(text: str) -> list[str]:
         return _ASCII_WORD.findall(text.lower())
     found = _any_word().findall(text)
     return [unicodedata.normalize("NFC", word.lower().replace("\u2019", "'")) for word in found]
+
+
+def spaced(text: str) -> str:
+    """A text with spaces around Han, kana and their punctuation, which are written without spaces."""
+    return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
 def first_words(text: str, count: int) -> str:

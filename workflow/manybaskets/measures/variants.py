@@ -87,7 +87,10 @@ def vectors_matched(inputs: Inputs) -> Inputs:
 def _first_sentences(inputs: Inputs, limits: np.ndarray) -> SentenceVectors:
     """The sentence vectors, weighted by the share of each sentence's words within the limits."""
     given = inputs.embeddings
-    lengths = [len(words(each)) for text in sentences_of(inputs) for each in text]
+    there = np.zeros(inputs.frame.height, dtype=bool)
+    there[given.owner] = True  # an answer in an unknown language has no vector
+    listed = zip(sentences_of(inputs), there, strict=True)
+    lengths = [len(words(each)) for text, known in listed if known for each in text]
     if len(lengths) != len(given.owner):
         raise ValueError(f"{len(given.owner)} sentence vectors for {len(lengths)} sentences")
     lengths = np.array(lengths, dtype=np.int64)

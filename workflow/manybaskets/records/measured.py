@@ -16,6 +16,8 @@ LEFT_OUT = -3
 GROUP_DRAWS = 10_000
 GROUPS = 20
 PARTITION_DRAWS = GROUPS + GROUPS // 2
+# Such a row holds the number of answers in languages that a set-level measure does not know.
+UNKNOWN = -4
 
 MEASURED = pl.Schema(
     {

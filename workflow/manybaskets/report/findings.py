@@ -190,7 +190,7 @@ def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
     for row in empty.iter_rows(named=True):
         sentences.append(
             f"No value of `{row['measure']}` on `{row['prompt_set']}` for {row['model']} "
-            f"{row['mix']}: {row['method']}."
+            f"{row['mix']}: {row['method'].removeprefix('no value: ')}."
         )
     untested = compared.filter(pl.col("p").is_null()).height
     if untested:

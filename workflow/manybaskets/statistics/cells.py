@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.errors import UserError
-from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, USED
+from manybaskets.records.measured import EXCLUDED, LEFT_OUT, MEASURED, UNKNOWN, USED
 from manybaskets.statistics.clusters import cluster_of
 from manybaskets.statistics.incomplete import completed
 
@@ -48,7 +48,8 @@ class SetCell:
 
     Either `draws[seed, draw]` on the half-samples `numbers`, or `left_out[seed, prompt]` without
     each of `prompts` (sorted codes, with the codes of their clusters). NaN if undefined. `used` and
-    `excluded` are numbers of prompts, None if unknown.
+    `excluded` are numbers of prompts, None if unknown; `unreadable` is the number of answers in
+    languages that the measure does not know, of the seed with the most.
     """
 
     seeds: list[int]
@@ -60,6 +61,7 @@ class SetCell:
     left_out: np.ndarray
     used: int | None
     excluded: int | None
+    unreadable: int = 0
 
 
 def cells(rows: pl.DataFrame) -> dict[CellKey, PromptCell | SetCell]:
@@ -116,6 +118,7 @@ def _cell(group: pl.DataFrame) -> PromptCell | SetCell:
         left_out=whole,
         used=_count(by_draw.get(USED), min),
         excluded=_count(by_draw.get(EXCLUDED), max),
+        unreadable=int(np.nan_to_num(by_draw.get(UNKNOWN, missing)).max()),
     )
 
 

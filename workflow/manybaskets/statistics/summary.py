@@ -73,7 +73,7 @@ def summarise(rows: pl.DataFrame, settings: Statistics, seed: int) -> pl.DataFra
         line |= {"n_prompts": prompts, "n_excluded": len(cell.prompts) - prompts}
         line["n_missing"] = missing
         if not prompts:
-            line["method"] = "no prompt with a value"
+            line["method"] = "no value: no prompt has a value"
             continue
         mean, described = _described(cell, seeds.get(key))
         line |= described
@@ -148,7 +148,9 @@ def _of_set(
 ) -> dict[str, Any]:
     line = {"n_prompts": cell.used, "n_excluded": cell.excluded}
     if np.isnan(cell.full).any():
-        return line | {"method": "undefined on this set"}
+        unreadable = f"{cell.unreadable} answers are in languages that the measure does not know"
+        reason = unreadable if cell.unreadable else "undefined on this set"
+        return line | {"method": f"no value: {reason}"}
     estimate, several = float(cell.full.mean()), len(cell.seeds) > 1
     line |= {"estimate": estimate, "seed_sd": _seed_sd(cell.full)}
     found = spread(cell, seeds=[trained])

@@ -16,8 +16,8 @@ import numpy as np
 
 from manybaskets.chat import Prompt, Rendered, holds_reasoning
 from manybaskets.config.sources import Source
+from manybaskets.data.languages import language_of
 from manybaskets.generation.copies import copy_groups
-from manybaskets.generation.language_detection import language_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
 from manybaskets.generation.refusals import is_refusal
 

@@ -8,6 +8,7 @@ from functools import cache
 
 import numpy as np
 
+from manybaskets.data.languages import divided, script_of
 from manybaskets.jobs.progress import Progress
 from manybaskets.measures.tokens import words
 from manybaskets.records.ids import row_seed
@@ -45,7 +46,8 @@ def score_pairs(answers: SharedAnswers, metrics: Sequence[str], seed: int) -> li
 
     The baseline compares each answer with the other source's answer to another prompt, using one
     random cycle of the prompts determined by the seed and their ids. METEOR uses the words of the
-    lexical measures (any script), ROUGE its own definition (Latin letters and digits).
+    lexical measures (any script with spaces, Han and kana), ROUGE its own definition (Latin letters
+    and digits). A text in another script has no word, so that its prompt is left out.
 
     Returns:
         One entry per metric, in the given order.
@@ -84,12 +86,19 @@ def _numbered(
     """The sources' texts, their shuffled texts, and the prompts where all texts have words."""
     split = rouge_words if latin else words
     stem = rouge_stem(porter_stem()) if latin else porter_stem()
-    listed = [[split(text) for text in texts] for texts in answers.texts.values()]
+    known = _of_latin if latin else divided
+    listed = [
+        [split(text) if known(text) else [] for text in texts] for texts in answers.texts.values()
+    ]
     own, moved = number_texts(listed, stem, cycle)
     usable = np.ones(len(cycle), dtype=bool)
     for texts in own:
         usable &= texts.lengths > 0
     return own, moved, usable
+
+
+def _of_latin(text: str) -> bool:
+    return script_of(text) in (None, "latin")
 
 
 def _score(
