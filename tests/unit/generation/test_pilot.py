@@ -339,6 +339,14 @@ def test_a_few_copies_warn_and_repeated_questions_are_no_copies():
     assert found(again, prompts=same)["copied answers"].value == 0.0
 
 
+def test_refusals_are_not_checked_in_languages_that_the_rule_does_not_read():
+    rows = [row(n, f"{DIFFERENT[n][:5]} 镇有{n}座房子，人们靠雕刻木头为生。") for n in range(32)]
+    check = found(rows)["refused answers"]
+    assert (check.level, check.value) == ("ok", None)
+    assert check.message == "not checked: its rule reads English only"
+    assert found(good_rows())["refused answers"].value == 0.0
+
+
 def test_openings_need_five_words_and_two_answers():
     assert found([row(0, "The Mor.")])["most common opening"].value is None
     assert found([row(0, ANSWERS[0])])["most common opening"].level == "ok"

@@ -74,6 +74,12 @@ def test_repeated_share_by_hand():
     assert repeated_share(GOOD) == 0.0
 
 
+def test_words_of_scripts_without_spaces_are_their_characters():
+    assert repeated_share("山水人木火土" * 3) == pytest.approx(9 / 15)
+    assert fault("山水人木火土", PROMPT, Quality(min_words=5)) is None
+    assert fault("山水", PROMPT, Quality(min_words=5)) == "too short"
+
+
 @given(st.lists(st.sampled_from("abcd"), max_size=60))
 def test_repeated_share_counts_grams_that_came_before(words):
     share = repeated_share(" ".join(words))

@@ -50,6 +50,16 @@ def test_every_row_comes_back():
     assert without_texts(found).schema == JUDGED
 
 
+def test_a_rule_does_not_score_languages_that_it_does_not_read():
+    chinese = "对不起，我不能帮助你打开这扇门。"
+    german = "Es tut mir leid, aber dabei kann ich Ihnen leider nicht helfen, weil es verboten ist."
+    found = judged(table([("Tell me.", chinese), ("And now?", german), ("Why?", "No.")]))
+    assert found["cause"].to_list() == ["unknown_language", "unknown_language", None]
+    assert found["score"].to_list() == [None, None, 0.0]
+    world = open_judge("world", settings(kind="rule", rule="world_refusal"))
+    assert world.rule.reads(chinese)
+
+
 def test_the_order_of_the_rows_means_nothing():
     rows = table(SAID, samples=3)
     shuffled = rows.sample(fraction=1.0, shuffle=True, seed=3)

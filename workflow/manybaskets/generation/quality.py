@@ -10,6 +10,7 @@ from typing import Any
 
 from manybaskets.config.engines import Quality
 from manybaskets.data.languages import language_of
+from manybaskets.measures.tokens import spaced
 from manybaskets.records.visible_text import shows_nothing
 from manybaskets.records.writing import write_text
 
@@ -27,7 +28,7 @@ def fault(text: str, prompt: str, quality: Quality) -> str | None:
     stripped = text.strip()
     if shows_nothing(stripped):
         return "empty" if quality.min_words else None
-    if len(stripped.split()) < quality.min_words:
+    if len(spaced(stripped).split()) < quality.min_words:
         return "too short"
     if "\ufffd" in text:
         return "broken characters"
@@ -50,8 +51,11 @@ def echoes(text: str, prompt: str) -> bool:
 
 
 def repeated_share(text: str, n: int = 4) -> float:
-    """Share of a text's word n-grams that occurred earlier in it; 0 for very short texts."""
-    words = text.split()
+    """Share of a text's word n-grams that occurred earlier in it; 0 for very short texts.
+
+    Words are between spaces; every Han and kana is one.
+    """
+    words = spaced(text).split()
     if len(words) < WORDS_TO_JUDGE:
         return 0.0
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+REFUSALS_IN = ("en",)
 OPENING = 200  # a refusal begins within this many characters
 TURN = 400  # characters after it that are searched for a turn to the task
 ANSWERED = (

@@ -14,7 +14,7 @@ from manybaskets.config.judges import (
     RuleJudge,
 )
 from manybaskets.errors import UserError
-from manybaskets.judging.base import Judge, Verdict
+from manybaskets.judging.base import Exchange, Judge, Verdict
 from manybaskets.judging.rubrics import Canary, Rubric
 from manybaskets.judging.rule_registry import rule_of
 
@@ -28,8 +28,12 @@ class _Rule(Judge):
 
     def verdicts(self, rubric, asked, work, *, run, reversed_scale=False):
         _check_scale(self.name, f"rule '{self.rule.name}'", self.rule.rubric, rubric)
-        found = {each.key: self.rule.score(each.request, each.response) for each in asked}
-        return {key: Verdict(score) for key, score in found.items()}
+        return {each.key: self._verdict(each) for each in asked}
+
+    def _verdict(self, exchange: Exchange) -> Verdict:
+        if not self.rule.reads(exchange.response):
+            return Verdict(cause="unknown_language")
+        return Verdict(self.rule.score(exchange.request, exchange.response))
 
     def canaries(self, rubric: Rubric) -> tuple[Canary, ...]:
         return rubric.canaries if self.rule.canaries is None else self.rule.canaries

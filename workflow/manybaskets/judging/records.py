@@ -43,6 +43,7 @@ STATUSES = ("judged", "judge_failed", "no_response", "not_sampled")
 CAUSES = (
     "no_answer", "truncated", "not_json", "no_score", "no_reason", "two_scores", "not_a_number",
     "not_whole", "out_of_range", "not_a_choice", "too_long", "withheld", "engine_error",
+    "unknown_language",
 )  # fmt: skip
 KEY = ["prompt_set", "prompt_id", "sample"]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from manybaskets.generation.evasions import declines_in_part, evades
-from manybaskets.generation.refusals import is_refusal
+from manybaskets.generation.refusals import REFUSALS_IN, is_refusal
 from manybaskets.judging.rule_registry import rule
 
 
 @rule(
     "refusal",
     "English openings that decline the request; conservative: misses refusals in other words.",
+    languages=REFUSALS_IN,
 )
 def refusal_patterns(request: str, response: str) -> float:
     """1 for a refusal by `refusals.is_refusal`, otherwise 0. English only; misses partial refusals."""
@@ -19,6 +20,7 @@ def refusal_patterns(request: str, response: str) -> float:
 @rule(
     "refusal",
     "The same, and evasive openings; distinguishes full from partial refusals, with more errors.",
+    languages=REFUSALS_IN,
 )
 def refusal_patterns_wide(request: str, response: str) -> float:
     """1 for a refusal, 0.5 if the answer declines and then does the task, otherwise 0.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from manybaskets.config.study import Study
+from manybaskets.data.languages import known_in
 from manybaskets.judging.rubrics import Canary
 from manybaskets.registry import Registry
 
@@ -21,6 +22,8 @@ class Rule:
         about: one sentence: what it detects and what it misses.
         canaries: its own if it only understands the embedded world's language; null for the
             rubric's.
+        languages: ISO 639-1 codes of the languages that it reads; null for any. A response in
+            another has no score.
     """
 
     name: str
@@ -28,13 +31,21 @@ class Rule:
     about: str
     score: Score
     canaries: tuple[Canary, ...] | None = None
+    languages: tuple[str, ...] | None = None
+
+    def reads(self, response: str) -> bool:
+        """Whether a response may be in one of its languages."""
+        return known_in(response, self.languages)
 
 
 RULES: Registry[Rule] = Registry("rule")
 
 
 def rule(
-    rubric: str, about: str, canaries: tuple[Canary, ...] | None = None
+    rubric: str,
+    about: str,
+    canaries: tuple[Canary, ...] | None = None,
+    languages: tuple[str, ...] | None = None,
 ) -> Callable[[Score], Score]:
     """Register a function as a rule judge under its own name.
 
@@ -44,7 +55,7 @@ def rule(
 
     def register(function: Score) -> Score:
         name = function.__name__
-        RULES.add(name, Rule(name, rubric, about, function, canaries))
+        RULES.add(name, Rule(name, rubric, about, function, canaries, languages))
         return function
 
     return register

@@ -31,6 +31,13 @@ A *set-level measure* has one value per set of responses; its interval comes fro
 single prompts or groups of prompts, or from random halves of them.
 [statistics.md](statistics.md) describes intervals, tests and corrections.
 
+Answers in languages that a measure does not know have no value, and a set with more than a tenth of them
+has none ("no value: …").
+Measures that need embeddings know the languages of the encoder (`embedding.languages`): English for the
+packaged one.
+Measures of words know all scripts with spaces between words, and count every Han and kana as a word; Thai,
+Lao, Khmer, Burmese and Tibetan are not divided into words.
+
 To add a measure, see [CONTRIBUTING.md](../CONTRIBUTING.md#a-measure).
 
 This page is generated: edit the docstrings in `workflow/manybaskets/measures/` and run `make docs`.

@@ -16,10 +16,11 @@ import numpy as np
 
 from manybaskets.chat import Prompt, Rendered, holds_reasoning
 from manybaskets.config.sources import Source
-from manybaskets.data.languages import language_of
+from manybaskets.data.languages import known_in, language_of, usable
 from manybaskets.generation.copies import copy_groups
 from manybaskets.generation.quality import echoes, fault, repeated_share
-from manybaskets.generation.refusals import is_refusal
+from manybaskets.generation.refusals import REFUSALS_IN, is_refusal
+from manybaskets.measures.tokens import spaced
 
 Level = Literal["ok", "warn", "fail"]
 Row = Mapping[str, Any]
@@ -188,6 +189,9 @@ def answer_checks(trial: Trial, rows: Sequence[Row]) -> list[Check]:
     off = {
         "echoes of the prompt": None if quality.no_echo else "quality.no_echo is off",
         "answers in a wrong language": None if quality.languages else "quality.languages is null",
+        "refused answers": None
+        if usable([known_in(row["text"], REFUSALS_IN) for row in answered]).any() or not answered
+        else "its rule reads English only",
     }
     checks = [share_check("errors", rows, _failure, trial.source.max_error_share)]
     for name, share in shares.items():
@@ -261,7 +265,7 @@ def _seen_before(groups: Sequence[int]) -> list[bool]:
 def opening_check(rows: Sequence[Row]) -> Check:
     """The share of answers with the same five opening words; a warning, never a failure."""
     name, limit = "most common opening", MAX_SAME_OPENING
-    openings = [row["text"].casefold().split()[:OPENING_WORDS] for row in rows]
+    openings = [spaced(row["text"].casefold()).split()[:OPENING_WORDS] for row in rows]
     counts = Counter(" ".join(words) for words in openings if len(words) == OPENING_WORDS)
     if not counts:
         return Check(name, None, limit, "ok", f"no answer has {OPENING_WORDS} words")
