@@ -12,7 +12,7 @@ from manybaskets.generation.copies import ALIKE, Copies, copies_in, copies_of, c
 from manybaskets.measures.tokens import words
 from manybaskets.records.responses import RESPONSES, write_responses
 from manybaskets.report.copies import copy_warnings
-from manybaskets.report.counts import COMMONEST, DISTINCT, PROMPTS
+from manybaskets.report.counts import COMMONEST, DISTINCT, PROMPTS, _count_answers
 
 VOCABULARY = [f"w{number}" for number in range(300)]
 
@@ -104,6 +104,25 @@ def test_a_file_counts_one_answer_per_prompt_text(tmp_path) -> None:
     )
     write_responses(frame, tmp_path / "a.parquet", {})
     assert copies_in(tmp_path / "a.parquet") == Copies(21, 20, 2, own[0])
+
+
+@pytest.mark.parametrize(("copied", "counts"), [(40, (40, 1, 40)), (3, None)])
+def test_stages_count_copies_where_a_report_must_name_them(tmp_path, copied, counts) -> None:
+    rng = random.Random(4)
+    texts = ["One answer for all."] * copied + [text(rng) for _ in range(40 - copied)]
+    rows = [
+        {"prompt_id": f"{n:02x}-0", "sample": 0, "turn": 0, "text": each, "finish_reason": "stop",
+         "prompt_tokens": 1, "completion_tokens": 1, "attempts": 1, "error": None}
+        for n, each in enumerate(texts)
+    ]  # fmt: skip
+    write_responses(rows, tmp_path / "a.parquet", {})
+    found = {}
+    _count_answers(
+        lambda *row: found.update({row[2]: row[3]}), "source", "x", tmp_path / "a.parquet"
+    )
+    assert found["answers"] == 40
+    told = tuple(found.get(what) for what in (PROMPTS, DISTINCT, COMMONEST))
+    assert told == (counts or (None, None, None))
 
 
 def counted(*items: tuple[str, str, int, int, int]) -> pl.DataFrame:
