@@ -26,7 +26,7 @@ RENAMED = [
         "",
         "describe",
         "source_analysis",
-        {"measures": ["response_words", "semantic_between", "style_list_items"]},
+        {"measures": ["response_words", "remote_clique", "style_list_items"]},
     ),
     ("", "paper", "published_procedures", {"splitter": "untrained", "seed": 7}),
     ("", "published", "published_cells", {"targets": {"llama": "8B"}}),

@@ -56,7 +56,7 @@ def test_what_would_contradict_is_found() -> None:
 def test_one_answer_to_every_prompt_is_at_its_floor(name: str, sentences_of_answer: int) -> None:
     """Also an answer of unlike sentences, which the published form calls diverse."""
     text = " ".join(f"Wa{place} be{place} ko{place}." for place in range(sentences_of_answer))
-    given = collapse.inputs_of({"copies": [text] * 60, "human": [text] * 60})["copies"]
+    given = collapse.inputs_of_conditions({"copies": [text] * 60, "human": [text] * 60})["copies"]
     everything = np.arange(60)
     floor = 1.0 if name.startswith("vendi") else 0.0
     assert measures.get(name).function(given)(everything) == pytest.approx(floor, abs=1e-6)
@@ -69,7 +69,7 @@ def test_one_answer_to_every_prompt_is_at_its_floor(name: str, sentences_of_answ
 
 def test_the_excess_is_the_distance_between_less_that_within() -> None:
     texts = collapse.conditions(40)["varied"]
-    given = collapse.inputs_of({"varied": texts, "human": texts})["varied"]
+    given = collapse.inputs_of_conditions({"varied": texts, "human": texts})["varied"]
     vectors, owner = np.asarray(given.embeddings.vectors, dtype=np.float64), given.embeddings.owner
     blocks = [vectors[owner == row] for row in range(40)]
 
@@ -91,11 +91,13 @@ def test_the_excess_is_the_distance_between_less_that_within() -> None:
 
 def test_vectors_under_length_control_weigh_words_before_the_cut() -> None:
     long, short = "One two three. Four five six. Seven eight nine.", "One two three. Four."
-    given = collapse.inputs_of({"long": [long] * 2, "short": [short] * 2, "human": [short] * 2})
+    given = collapse.inputs_of_conditions(
+        {"long": [long] * 2, "short": [short] * 2, "human": [short] * 2}
+    )
     # Four words: all of the first sentence and a third of the second.
     first, second = given["long"].embeddings.vectors[:2].astype(np.float64)
     mean = (first + second / 3) / (4 / 3)
-    found = collapse.inputs_of({"long": [long, "Alpha."], "short": [short, "Beta."],
+    found = collapse.inputs_of_conditions({"long": [long, "Alpha."], "short": [short, "Beta."],
                                 "human": [short] * 2})["long"]  # fmt: skip
     alpha = found.embeddings.vectors[-1].astype(np.float64)
     expected = 1.0 - mean @ alpha / np.linalg.norm(mean)
@@ -105,7 +107,9 @@ def test_vectors_under_length_control_weigh_words_before_the_cut() -> None:
 
 def test_an_answer_cut_before_its_first_word_is_left_out() -> None:
     texts = ["One two.", "Three four.", "Five six."]
-    given = collapse.inputs_of({"a": texts, "b": ["...", *texts[1:]], "human": texts})["a"]
+    given = collapse.inputs_of_conditions({"a": texts, "b": ["...", *texts[1:]], "human": texts})[
+        "a"
+    ]
     evaluate = measures.get("remote_clique@len_matched").function(given)
     assert evaluate.counted.tolist() == [False, True, True]
     assert measures.get("remote_clique").function(given).counted.all()

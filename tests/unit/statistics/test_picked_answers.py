@@ -14,7 +14,7 @@ from semantic_inputs import unit
 
 from manybaskets.measures import Inputs, SentenceVectors, all_measures, get, mauve, world
 from manybaskets.measures.subsets import Subsets
-from manybaskets.measures.tokens import words
+from manybaskets.measures.tokens import sentences, words
 from manybaskets.measures.variants import budgeted
 
 PROMPTS = 45
@@ -31,18 +31,28 @@ MEASURES = [
 def conditions(samples: int) -> tuple[list[list[str]], list[str]]:
     """Texts of two conditions, the second longer, in the order of prompts; and human answers."""
     count = PROMPTS * samples
-    first = random_texts(count, 1, longest=30, vocabulary=20)
-    second = random_texts(count, 2, longest=50, vocabulary=30)
+    first = in_sentences(random_texts(count, 1, longest=30, vocabulary=20))
+    second = in_sentences(random_texts(count, 2, longest=50, vocabulary=30))
     first[3], second[7] = "", "?!"
     return [first, second], random_texts(PROMPTS, 3, longest=60, vocabulary=200)
 
 
+def in_sentences(texts: list[str]) -> list[str]:
+    """The same texts with a sentence's end after every tenth word."""
+    return [
+        " ".join(
+            f"{word}!\n" if place % 10 == 9 else word for place, word in enumerate(text.split())
+        )
+        for text in texts
+    ]
+
+
 def sentence_vectors(texts: list[str]) -> SentenceVectors:
-    """Up to three made-up sentences for a text, none for one without a word."""
+    """A made-up vector for every sentence."""
     found, owner = [], []
     for row, text in enumerate(texts):
-        rng = np.random.default_rng(abs(len(text) * 7 + sum(map(ord, text))))
-        for _ in range(min(len(words(text)), int(rng.integers(1, 4)))):
+        for each in sentences(text):
+            rng = np.random.default_rng(len(each) * 7 + sum(map(ord, each)))
             found.append(rng.normal(size=12) + 0.4)
             owner.append(row)
     return SentenceVectors(unit(np.array(found)), np.array(owner))

@@ -165,7 +165,7 @@ def sentence_vectors(texts: Sequence[str]) -> SentenceVectors:
     return SentenceVectors(vectors.astype(np.float32), owner)
 
 
-def inputs_of(answers: Mapping[str, Sequence[str]]) -> dict[str, Inputs]:
+def inputs_of_conditions(answers: Mapping[str, Sequence[str]]) -> dict[str, Inputs]:
     """Inputs of measures for every condition of a study with these answers and `human`."""
     human = answers["human"]
     compared = {name: list(texts) for name, texts in answers.items() if name != "human"}
@@ -187,7 +187,7 @@ def inputs_of(answers: Mapping[str, Sequence[str]]) -> dict[str, Inputs]:
 
 @cache
 def _compared(prompts: int) -> dict[str, Inputs]:
-    return inputs_of(conditions(prompts))
+    return inputs_of_conditions(conditions(prompts))
 
 
 @cache
