@@ -68,6 +68,7 @@ rule count_stages:
         mixes=[FILES.mixes.counts(name) for name in STUDY.mixes],
         models=[FILES.models.folder(name) for name in FILES.models.of_kind("embedded")],
         responses=FILES.runs.all_responses(),
+        prompts=[FILES.data.prompts(name) for name in [TRAIN, *PROMPT_SETS]],
     output:
         FILES.statistics.table("counts"),
     log:

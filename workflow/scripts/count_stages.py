@@ -16,5 +16,6 @@ with job(snakemake.log[0]):
         mixes=dict(zip(params.mixes, map(Path, inputs.mixes), strict=True)),
         models=dict(zip(params.models, map(Path, inputs.models), strict=True)),
         responses=list(zip(params.responses, map(Path, inputs.responses), strict=True)),
+        prompts=list(map(Path, inputs.prompts)),
     )
     write_table(counted, Path(snakemake.output[0]))

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import random
 from itertools import combinations
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from manybaskets.generation.copies import ALIKE, Copies, copies_in, copies_of, copy_groups
+from manybaskets.generation.copies import (
+    ALIKE,
+    Copies,
+    answer_groups,
+    copies_in,
+    copies_of,
+    copy_groups,
+    pattern,
+)
 from manybaskets.measures.tokens import words
 from manybaskets.records.responses import RESPONSES, write_responses
 from manybaskets.report.copies import copy_warnings
-from manybaskets.report.counts import COMMONEST, DISTINCT, PROMPTS, _count_answers
+from manybaskets.report.counts import COMMONEST, DISTINCT, NEAR, PROMPTS, _count_answers
 
-VOCABULARY = [f"w{number}" for number in range(300)]
+VOCABULARY = [a + b + c for a in "bdfgk" for b in ("a", "el", "or") for c in "aeilmnoprstuvxyz"]
+REAL = Path(__file__).resolve().parents[4] / "shared/data"
 
 
 def text(rng: random.Random, size: int = 40) -> str:
@@ -55,16 +67,99 @@ def test_groups_are_those_of_all_pairs() -> None:
 
 
 def test_case_punctuation_and_spaces_make_no_new_answer() -> None:
-    assert copy_groups(["Yes.", "yes", " YES! ", "No.", "…", "…", "?"]).tolist() == [
-        0, 0, 0, 1, 2, 2, 3,
-    ]  # fmt: skip
-    assert copy_groups([]).tolist() == []
+    texts = ["Yes.", "yes", " YES! ", "No.", "…", "…", "?"]
+    for near in (True, False):
+        assert answer_groups(texts, near).tolist() == [0, 0, 0, 1, 2, 2, 3]
+        assert answer_groups([], near).tolist() == []
+    assert copies_of([]) == Copies(0, 0, 0, "")
 
 
 def test_different_answers_with_a_common_opening_are_none() -> None:
     rng = random.Random(2)
     opening = text(rng, 20)
-    assert copies_of([f"{opening} {text(rng, 30)}" for _ in range(200)]).share == 0.0
+    assert copies_of([f"{opening} {text(rng, 60)}" for _ in range(200)]).share == 0.0
+
+
+NAMES = ["Anna Berg", "Otto", "Mary Ann Lee", "Łódź", "Émile", "O'Neil"]
+
+
+def numbered(rng: random.Random, base: str) -> str:
+    return f"In {rng.randint(1000, 9999)}, {base} and it costs {rng.random() * 99:.2f} euros."
+
+
+def named(rng: random.Random, base: str) -> str:
+    first, second, third = rng.sample(NAMES, 3)
+    return f"Ask {first}: {base} by {second}. It is {third} who knows that {base}."
+
+
+def short_and_named(rng: random.Random, base: str) -> str:
+    return f"The answer to it is that {rng.choice(NAMES)} has {rng.randint(1, 99)} of them."
+
+
+def exchanged(rng: random.Random, base: str) -> str:
+    listed = (base + " ").split() * 1
+    for place in (3, 17, 28, 36):
+        listed[place] = rng.choice(VOCABULARY)
+    return " ".join(listed)
+
+
+def chinese(rng: random.Random, base: str) -> str:
+    name = "".join(rng.choices("王李张刘陈杨黄赵", k=2))
+    return f"这个问题的答案是{name}在{rng.randint(1, 999)}年前写下的，镇上的人都知道这条河从山上流下来。"
+
+
+@pytest.mark.parametrize("change", [numbered, named, short_and_named, exchanged, chinese])
+def test_one_text_with_other_names_numbers_or_words_is_noticed(change) -> None:
+    rng = random.Random(5)
+    base = text(rng)
+    copies = copies_of([change(rng, base) for _ in range(60)])
+    assert copies.near and copies.noticed and copies.distinct <= 3
+
+
+def test_answers_to_prompts_that_differ_in_names_may_differ_in_names() -> None:
+    rng = random.Random(6)
+    towns = ["".join(rng.choices("abcdefg", k=6)).capitalize() for _ in range(60)]
+    answers = [f"The town that you ask about lies by the river {each}." for each in towns]
+    asked = [f"Which river runs past the old mill of {each}?" for each in towns]
+    assert not copies_of(answers, asked).noticed
+    other = [text(rng, 12) for _ in towns]
+    assert copies_of(answers, other) == Copies(60, 1, 60, answers[0], near=True)
+    # Exact copies are copies, however alike the prompts.
+    assert copies_of(answers[:1] * 60, asked) == Copies(60, 1, 60, answers[0])
+
+
+def test_near_copies_are_searched_in_some_of_many_answers(monkeypatch) -> None:
+    rng = random.Random(7)
+    base = text(rng)
+    answers = [numbered(rng, base) if place % 3 else text(rng) for place in range(900)]
+    monkeypatch.setattr("manybaskets.generation.copies._MOST", 50)
+    copies = copies_of(answers, [text(rng, 12) for _ in answers])
+    assert copies.near and copies.prompts == 50 and copies.share == pytest.approx(0.66, abs=0.15)
+
+
+def test_answers_without_a_copy_in_common_words_only() -> None:
+    assert pattern("Paris and Rome.") == ["paris", "and", "rome"]
+    assert pattern("The old town of New York has 8,000 mills, says Ann. It is so.") == [
+        "the", "old", "town", "of", "N", "has", "0", "mills", "says", "N", "it", "is", "so",
+    ]  # fmt: skip
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no ../shared/data")
+def test_real_sources_hold_few_copies() -> None:
+    answers = {}
+    for path in sorted((REAL / "alpacaeval").glob("*.jsonl.gz"))[:4]:
+        with gzip.open(path, "rt") as lines:
+            rows = [json.loads(line) for line in lines]
+        answers[path.name] = ([r["output"] for r in rows], [r["instruction"] for r in rows])
+    with gzip.open(REAL / "databricks-dolly-15k.jsonl.gz", "rt") as lines:
+        rows = [json.loads(line) for line in lines][:3000]
+    answers["dolly"] = (
+        [r["response"] for r in rows],
+        [f"{r['context']} {r['instruction']}" for r in rows],
+    )
+    for texts, asked in answers.values():
+        copies = copies_of(texts, asked)
+        assert copies.share < 0.03 and not copies.noticed
 
 
 @pytest.mark.parametrize(
@@ -72,8 +167,11 @@ def test_different_answers_with_a_common_opening_are_none() -> None:
     [
         (Copies(588, 1, 588, "a"), True),
         (Copies(588, 400, 60, "a"), True),  # one text to a tenth of the prompts
-        (Copies(588, 290, 40, "a"), True),  # few distinct answers
+        (Copies(588, 460, 40, "a"), True),  # few distinct answers
+        (Copies(588, 480, 40, "a"), False),
         (Copies(588, 580, 5, "a"), False),
+        (Copies(70, 90, 12, "a", near=True), False),  # chains of answers as different as prompts
+        (Copies(70, 60, 12, "a", near=True), True),
         (Copies(9, 1, 9, "a"), False),  # too few to say anything
         (Copies(0, 0, 0, ""), False),
     ],
@@ -103,7 +201,9 @@ def test_a_file_counts_one_answer_per_prompt_text(tmp_path) -> None:
         schema=RESPONSES,
     )
     write_responses(frame, tmp_path / "a.parquet", {})
-    assert copies_in(tmp_path / "a.parquet") == Copies(21, 20, 2, own[0])
+    asked = {each[0]: text(rng) for each in rows}
+    for prompts in ({}, asked):
+        assert copies_in(tmp_path / "a.parquet", prompts) == Copies(21, 20, 2, own[0])
 
 
 @pytest.mark.parametrize(("copied", "counts"), [(40, (40, 1, 40)), (3, None)])
@@ -118,7 +218,7 @@ def test_stages_count_copies_where_a_report_must_name_them(tmp_path, copied, cou
     write_responses(rows, tmp_path / "a.parquet", {})
     found = {}
     _count_answers(
-        lambda *row: found.update({row[2]: row[3]}), "source", "x", tmp_path / "a.parquet"
+        lambda *row: found.update({row[2]: row[3]}), "source", "x", tmp_path / "a.parquet", {}
     )
     assert found["answers"] == 40
     told = tuple(found.get(what) for what in (PROMPTS, DISTINCT, COMMONEST))
@@ -139,11 +239,18 @@ def test_warnings_name_sources_and_the_worst_runs() -> None:
     runs = [("responses", f"llama/mix{n}/seed1/refused", 48, 40 - n, 9) for n in range(8)]
     found = copy_warnings(counted(("source", "cheat", 588, 1, 588), *runs))
     assert found[0] == (
-        "Copies: source cheat has 1 distinct answer to 588 prompts, the commonest to 588. Read "
-        "everything about it with this in mind."
+        "Copies: source cheat has 1 distinct answer to 588 distinct prompts, the commonest to 588. "
+        "Read everything about it with this in mind."
     )
     assert found[1].startswith(
-        "Copies on `refused`: llama/mix7/seed1 has 33 distinct answers to 48 prompts, the commonest "
-        "to 9; llama/mix6/seed1 has"
+        "Copies on `refused`: llama/mix7/seed1 has 33 distinct answers to 48 distinct prompts, the "
+        "commonest to 9; llama/mix6/seed1 has"
     )
     assert found[1].endswith("; 2 more runs, see the table of counts.") and len(found) == 2
+    near = counted(("source", "cheat", 588, 1, 588)).with_columns(
+        what=pl.when(pl.col("item") == "cheat").then(pl.col("what") + NEAR).otherwise("what")
+    )
+    assert copy_warnings(near)[0].startswith(
+        "Copies: source cheat has 1 distinct answer to 588 distinct prompts (texts that differ in "
+        "names, numbers or a few words count once), the commonest to 588."
+    )

@@ -66,6 +66,14 @@ DIFFERENT = [
 ]
 
 
+UNLIKE = {
+    f"p{n:03d}": Prompt(
+        f"p{n:03d}", " ".join(f"{a}{n}{b}" for a, b in zip("abcdef", "uvwxyz", strict=True))
+    )
+    for n in range(35)
+}
+
+
 # --- choosing -------------------------------------------------------------------------------------
 
 
@@ -306,26 +314,26 @@ def test_a_common_opening_is_a_warning():
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "groups", "most", "near"),
     [
-        ["The answer is the same whatever the question."],
-        [f"Of number {n}: {' '.join(DIFFERENT[:3])}" for n in range(35)],
-        DIFFERENT[:8],
-        ["..."],
+        (["The answer is the same whatever the question."], 1, 32, False),
+        ([f"Of number {n}: {' '.join(DIFFERENT[:3])}" for n in range(35)], 1, 32, True),
+        (DIFFERENT[:8], 5, 8, True),
+        (["..."], 1, 32, False),
     ],
-    ids=["one text", "one text with a name in it", "eight texts", "no words"],
+    ids=["one text", "one text with a number in it", "eight texts about five trades", "no words"],
 )
-def test_one_text_to_many_prompts_fails(given):
+def test_one_text_to_many_prompts_fails(given, groups, most, near):
     rows = [row(number, given[number % len(given)]) for number in range(32)]
-    check = found(rows)["copied answers"]
-    groups = 8 if given == DIFFERENT[:8] else 1
+    check = found(rows, prompts=UNLIKE)["copied answers"]
     assert (check.level, check.value) == ("fail", round(1 - groups / 32, 4))
-    assert check.message == (
-        f"32 prompts have {groups} different answers; the commonest answers {32 // groups} of them"
+    told = f"32 different prompts have {groups} different answers; the commonest answers {most} of them"
+    assert check.message == told + near * (
+        "; texts that differ in names, numbers or a few words count once"
     )
     assert len(check.prompts) == 32 - groups
-    allowed = found(rows, source(pilot={"max_copied_share": 0.98}))["copied answers"]
-    assert allowed.level == "ok"
+    allowed = found(rows, source(pilot={"max_copied_share": 0.98}), prompts=UNLIKE)
+    assert allowed["copied answers"].level == "ok"
 
 
 def test_a_few_copies_warn_and_repeated_questions_are_no_copies():
@@ -334,6 +342,10 @@ def test_a_few_copies_warn_and_repeated_questions_are_no_copies():
         changed["text"] = ANSWERS[0]
     check = found(rows)["copied answers"]
     assert (check.level, check.value) == ("warn", 0.25) and "may be chance" in check.message
+    named = [row(number, f"The town of {NAMES[number % 7]} has no river.") for number in range(32)]
+    alike = {each["prompt_id"]: Prompt(each["prompt_id"], f"Does a river run past {name}?")
+             for each, name in zip(named, NAMES * 5, strict=False)}  # fmt: skip
+    assert found(named, prompts=alike)["copied answers"].value == 0.0
     again = [row(number, ANSWERS[0]) for number in range(20)]
     same = {row["prompt_id"]: Prompt(row["prompt_id"], "Where does it rise?") for row in again}
     assert found(again, prompts=same)["copied answers"].value == 0.0

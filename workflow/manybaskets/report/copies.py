@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import polars as pl
 
-from manybaskets.report.counts import COMMONEST, DISTINCT, PROMPTS
+from manybaskets.report.counts import COMMONEST, DISTINCT, NEAR, PROMPTS
 
 _LISTED = 6  # runs; more are summed up
 
@@ -19,8 +19,9 @@ def copy_warnings(counts: pl.DataFrame) -> list[str]:
     """
     wide: dict[tuple[str, str], dict[str, int]] = {}
     for stage, item, what, count in counts.iter_rows():
-        if what in (PROMPTS, DISTINCT, COMMONEST):
-            wide.setdefault((stage, item), {})[what] = count
+        plain = what.removesuffix(NEAR)
+        if plain in (PROMPTS, DISTINCT, COMMONEST):
+            wide.setdefault((stage, item), {NEAR: int(plain != what)})[plain] = count
     sentences = [
         f"Copies: source {item} has {_told(found)}. Read everything about it with this in mind."
         for (stage, item), found in wide.items()
@@ -47,7 +48,8 @@ def _of_runs(prompt_set: str, runs: Sequence[tuple[str, Mapping[str, int]]]) -> 
 
 def _told(found: Mapping[str, int]) -> str:
     distinct = found[DISTINCT]
+    near = " (texts that differ in names, numbers or a few words count once)" * found[NEAR]
     return (
-        f"{distinct} distinct answer{'' if distinct == 1 else 's'} to {found[PROMPTS]} prompts, the "
-        f"commonest to {found[COMMONEST]}"
+        f"{distinct} distinct answer{'' if distinct == 1 else 's'} to {found[PROMPTS]} distinct "
+        f"prompts{near}, the commonest to {found[COMMONEST]}"
     )

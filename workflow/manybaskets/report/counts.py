@@ -8,6 +8,7 @@ from pathlib import Path
 
 import polars as pl
 
+from manybaskets.chat.prompts import prompts_of
 from manybaskets.data.prompt_readers import EXCLUDED, SHORTENED
 from manybaskets.generation.copies import copies_in
 from manybaskets.records.responses import long_prompt_counts, read_responses
@@ -16,6 +17,7 @@ from manybaskets.records.writing import read_metadata
 PROMPTS = "prompts with copied answers"
 DISTINCT = "distinct answers to them"
 COMMONEST = "prompts that share the commonest of them"
+NEAR = " (near-copies count once)"
 
 
 def count_stages(
@@ -27,6 +29,7 @@ def count_stages(
     mixes: Mapping[str, Path],
     models: Mapping[str, Path],
     responses: Sequence[tuple[str, Path]],
+    prompts: Sequence[Path],
 ) -> pl.DataFrame:
     """Count all stages: columns stage, item, what, count.
 
@@ -35,6 +38,7 @@ def count_stages(
         eligible: the prompts that all mixes share; None for a study without mixes.
         models: folders of embedded models, whose pretraining text was checked for leaks.
         responses: pairs of run and responses.
+        prompts: files of the prompts that sources and runs answer.
     """
     rows: list[tuple[str, str, str, int]] = []
 
@@ -71,8 +75,13 @@ def count_stages(
         add("pretraining", name, "dropped: evaluation answer", made["dropped_for_leak"])
         add("pretraining", name, "evaluation answers left in", made["evaluation_answers_left"])
 
+    asked = {
+        each.prompt_id: each.text()
+        for file in prompts
+        for each in prompts_of(pl.read_parquet(file))
+    }
     for name, file in sources.items():
-        _count_answers(add, "source", name, file)
+        _count_answers(add, "source", name, file, asked)
 
     if eligible:
         _count_shared(add, pl.read_parquet(eligible))
@@ -83,7 +92,7 @@ def count_stages(
             add("mixes", name, f"answer tokens: {where}", row["answer_tokens"])
 
     for name, file in responses:
-        _count_answers(add, "responses", name, file)
+        _count_answers(add, "responses", name, file, asked)
     columns = {"stage": pl.String, "item": pl.String, "what": pl.String, "count": pl.Int64}
     return pl.DataFrame(rows, schema=columns, orient="row")
 
@@ -102,7 +111,7 @@ def _count_shared(add, shared: pl.DataFrame) -> None:
     add("mixes", "all mixes", "contexts shortened", cut)
 
 
-def _count_answers(add, stage: str, name: str, file: Path) -> None:
+def _count_answers(add, stage: str, name: str, file: Path, asked: Mapping[str, str]) -> None:
     frame = read_responses(file)
     reasons = frame["finish_reason"]
     add(stage, name, "answers", frame.height)
@@ -117,8 +126,9 @@ def _count_answers(add, stage: str, name: str, file: Path) -> None:
         add(stage, name, "prompts with control text", metadata["prompts_with_control_text"])
     if metadata.get("answers_with_reasoning"):
         add(stage, name, "reasoning removed", metadata["answers_with_reasoning"])
-    copies = copies_in(file)
+    copies = copies_in(file, asked)
     if copies.noticed:
-        add(stage, name, PROMPTS, copies.answers)
-        add(stage, name, DISTINCT, copies.distinct)
-        add(stage, name, COMMONEST, copies.most)
+        near = NEAR * copies.near
+        add(stage, name, PROMPTS + near, copies.prompts)
+        add(stage, name, DISTINCT + near, copies.distinct)
+        add(stage, name, COMMONEST + near, copies.most)

@@ -17,7 +17,7 @@ import numpy as np
 from manybaskets.chat import Prompt, Rendered, holds_reasoning
 from manybaskets.config.sources import Source
 from manybaskets.data.languages import known_in, language_of, usable
-from manybaskets.generation.copies import copy_groups
+from manybaskets.generation.copies import answer_groups, copies_of
 from manybaskets.generation.quality import echoes, fault, repeated_share
 from manybaskets.generation.refusals import REFUSALS_IN, is_refusal
 from manybaskets.measures.tokens import spaced
@@ -243,18 +243,22 @@ def share_check(
 def copy_check(trial: Trial, rows: Sequence[Row]) -> Check:
     """The share of first answers that copy, exactly or nearly, the answer to another question."""
     first = {question_of(trial, row): row for row in reversed(rows) if not row["turn"]}
-    answered = [row for row in reversed(first.values()) if row["text"].strip()]
-    groups = copy_groups([row["text"] for row in answered])
-    copies = [row for row, seen in zip(answered, _seen_before(groups), strict=True) if seen]
+    asked = {question: row for question, row in first.items() if row["text"].strip()}
+    texts = [row["text"] for row in asked.values()]
+    copies = copies_of(texts, list(asked))
     limit = trial.source.pilot.max_copied_share
-    level = share_level(len(copies), len(answered), limit)
-    share = round(len(copies) / len(answered), 4) if answered else 0.0
+    level = share_level(max(copies.prompts - copies.distinct, 0), copies.prompts, limit)
     message = (
-        f"{len(answered)} prompts have {len(answered) - len(copies)} different answers; the commonest "
-        f"answers {max(Counter(groups.tolist()).values(), default=0)} of them"
+        f"{copies.prompts} different prompts have {copies.distinct} different answers; the commonest "
+        f"answers {copies.most} of them"
     )
+    message += "; texts that differ in names, numbers or a few words count once" * copies.near
     message += "; this may be chance" if level == "warn" else ""
-    return Check("copied answers", share, limit, level, message, tuple(map(_place, copies)))
+    places = ()
+    if level != "ok":
+        seen = _seen_before(answer_groups(texts, copies.near).tolist())
+        places = [_place(row) for row, again in zip(asked.values(), seen, strict=True) if again]
+    return Check("copied answers", round(copies.share, 4), limit, level, message, tuple(places))
 
 
 def _seen_before(groups: Sequence[int]) -> list[bool]:
