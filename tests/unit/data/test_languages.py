@@ -24,7 +24,7 @@ HINDI = "नदी पहाड़ियों से निकलती है 
         (ENGLISH, "latin"), (FRENCH, "latin"), (CHINESE, "han"), (JAPANESE, "kana"),
         (KOREAN, "hangul"), (RUSSIAN, "cyrillic"), (THAI, "thai"), (ARABIC, "arabic"),
         (HINDI, "devanagari"), ("Ｆｕｌｌ ｗｉｄｔｈ", "latin"), ("12 + 3 = 15", None), ("", None),
-        ("🙂 …", None), (f"{CHINESE} (OK)", "han"),
+        ("🙂 …", "pictures"), ("🙂 1", None), ("?!", None), (f"{CHINESE} (OK)", "han"),
     ],
 )  # fmt: skip
 def test_the_script_is_that_of_most_letters(text: str, script: str | None) -> None:
@@ -42,16 +42,30 @@ def test_english_alone_knows_no_other_language(text: str) -> None:
     [
         (ENGLISH, ["en"]), (FRENCH, ["en", "fr"]), (CHINESE, ["zh"]), (JAPANESE, ["ja"]),
         (KOREAN, ["ko"]), (RUSSIAN, ["ru"]), (THAI, ["th"]), ("Oui.", ["en"]), ("42", ["en"]),
-        ("", ["en"]), ("x = [i for i in range(10)]", ["en"]),
+        ("", ["en"]), ("x = [i for i in range(10)]", ["en"]), ("—…", ["en"]),
+        (f"{ENGLISH} In Chinese: {CHINESE[:8]}", ["en"]), (f"{CHINESE} Python numpy", ["zh"]),
     ],
 )  # fmt: skip
 def test_known_languages_and_texts_that_show_none(text: str, languages: list[str]) -> None:
     assert known_in(text, languages)
 
 
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        (f"{ENGLISH[:40]} {CHINESE}", ["en"]), (f"{ENGLISH} {ARABIC}", ["en"]),
+        (f"{CHINESE} {ENGLISH}", ["zh"]), (f"{CHINESE} {JAPANESE}", ["zh"]), ("🙂🎉", ["en", "zh"]),
+    ],
+)  # fmt: skip
+def test_a_text_of_two_scripts_is_known_if_both_are(text: str, languages: list[str]) -> None:
+    assert not known_in(text, languages)
+    assert known_in(text, None)
+
+
 def test_scripts_without_spaces_are_not_divided_but_han_and_kana_are() -> None:
     assert not divided(THAI)
     assert all(divided(text) for text in (ENGLISH, CHINESE, JAPANESE, KOREAN, ARABIC, HINDI, ""))
+    assert not divided("🙂🎉") and divided("🙂 Yes.") and divided("?!")
 
 
 def test_a_set_with_more_than_a_tenth_unknown_is_not_used() -> None:

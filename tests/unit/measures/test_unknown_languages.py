@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -56,7 +58,7 @@ def test_a_set_that_the_encoder_does_not_know_has_no_value(name: str) -> None:
     found = summary_of(name, given(unknown=40))
     assert found["estimate"] is None and (found["n_prompts"], found["n_excluded"]) == (0, 40)
     assert found["method"] == (
-        "no value: 40 answers are in languages that the measure does not know"
+        "no value: 40 answers are in languages or scripts that the measure does not know"
     )
     few = summary_of(name, given(unknown=3))
     assert few["estimate"] > 0 and (few["n_excluded"], few["unknown"]) == (3, [3.0])
@@ -107,3 +109,21 @@ def test_chinese_is_divided_into_the_tokens_of_sacrebleu() -> None:
 def test_japanese_and_english_tokens() -> None:
     assert bleu_tokens("川は、流れる。OK?") == ["川", "は", "、", "流", "れ", "る", "。", "OK", "?"]
     assert bleu_tokens("Don't stop, now.") == ["Don't", "stop", ",", "now", "."]
+
+
+@pytest.mark.parametrize("name", ["self_bleu", "compression_ratio", "distinct_2@token_budget"])
+def test_answers_of_emoji_alone_have_no_lexical_value(name: str) -> None:
+    texts = ["😀😁", "👍", "🎉🎉", "❤️"] * 10
+    emoji = replace(given(), frame=pl.DataFrame({"prompt_id": IDS, "text": texts}))
+    assert summary_of(name, emoji)["method"].startswith("no value: 40 answers are in languages or")
+    assert summary_of("response_words", emoji)["estimate"] is None
+
+
+def test_human_words_are_not_looked_for_in_another_script() -> None:
+    def value(references: list[str]) -> float | None:
+        frame = pl.DataFrame({"prompt_id": IDS, "text": ENGLISH, "reference": references})
+        return summary_of("tail_coverage", replace(given(), frame=frame))["estimate"]
+
+    assert value(ENGLISH) > 0.1
+    assert value([f"{CHINESE[place % 3]}{place}" for place in range(40)]) is None
+    assert value([""] * 2 + ENGLISH[2:]) is not None

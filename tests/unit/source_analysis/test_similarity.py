@@ -81,6 +81,37 @@ def test_scores_are_those_of_a_loop_over_the_packages(metric: str):
             assert found.shuffled[row, column] == pytest.approx(moved, abs=1e-9)
 
 
+class Words:
+    """The project's words as a tokeniser of the package."""
+
+    @staticmethod
+    def tokenize(text: str) -> list[str]:
+        return words(text)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        ["这条河从山上流下来。", "镇上的人靠雕刻木头为生！", "星期六有集市。"],
+        ["ينبع النهر من التلال", "يمر النهر بجانب الطاحونة", "تقام السوق يوم السبت"],
+    ],
+)
+def test_rouge_of_other_scripts_counts_their_words(first: list[str]):
+    second = [f"{text}{first[0]}" if place else "42" for place, text in enumerate(first)]
+    package = RougeScorer(["rouge1", "rougeL"], tokenizer=Words())
+    for metric, name in (("rouge_1", "rouge1"), ("rouge_l", "rougeL")):
+        found = score_pairs(answers_of({"a": first, "b": second}), [metric], 5)[0]
+        expected = [package.score(b, a)[name].fmeasure for a, b in zip(first, second, strict=True)]
+        assert found.scores[0, 1] == pytest.approx(expected, abs=1e-9)
+        assert expected[0] == 0.0 and min(expected[1:]) > 0.3
+
+
+def test_a_prompt_with_an_answer_that_is_not_divided_into_words_is_left_out():
+    texts = {"a": ["One river.", "แม่น้ำสายนี้", "🙂"], "b": ["One mill.", "Two mills.", "Three."]}
+    for found in score_pairs(answers_of(texts), list(METRICS), 5):
+        assert found.excluded == 2
+
+
 def test_tables_hold_means_over_the_others_and_their_spread():
     scored = score_pairs(answers_of(TEXTS), ["meteor"], 5)
     table = similarity_of_sources(scored, SETTINGS, 5)

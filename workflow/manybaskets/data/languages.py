@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,8 @@ LETTERS_TO_JUDGE = 40
 CERTAIN = 0.9
 _NO_LANGUAGE = "zxx"  # what the library calls addresses, numbers and the like
 MAX_UNKNOWN = 0.1  # share of a set's answers; with more, the set has no value
+# Share of a text's letters. Names, code and borrowed words are in Latin letters in any language.
+MAX_FOREIGN, MAX_FOREIGN_LATIN = 0.25, 0.5
 # Scripts of languages that are not written in Latin letters; kana stands for hiragana and katakana.
 _SCRIPTS = {
     "am": {"ethiopic"}, "ar": {"arabic"}, "be": {"cyrillic"}, "bg": {"cyrillic"},
@@ -30,7 +32,10 @@ _SCRIPTS = {
 _OF_NAMES = {"cjk": "han", "hiragana": "kana", "katakana": "kana", "fullwidth": "latin"}
 # Scripts without spaces between words, which the project's word tokeniser cannot divide. Han and
 # kana are not among them: each of their characters counts as a word.
-UNDIVIDED = frozenset({"thai", "lao", "khmer", "myanmar", "tibetan", "javanese", "balinese"})
+PICTURES = "pictures"  # emoji and other symbols, of a text that has nothing else
+UNDIVIDED = frozenset(
+    {"thai", "lao", "khmer", "myanmar", "tibetan", "javanese", "balinese", PICTURES}
+)
 
 
 @cache
@@ -49,11 +54,24 @@ def language_of(text: str) -> str | None:
 
 
 def script_of(text: str) -> str | None:
-    """Script of most of a text's letters, such as `latin` or `han`; null without a letter."""
+    """Script of most of a text's letters, such as `latin` or `han`; null without a letter.
+
+    `PICTURES` for a text of emoji or other symbols without letters and digits.
+    """
+    counts = _scripts(text)
+    if counts:
+        return max(counts, key=lambda script: (counts[script], script))
+    if text.isascii() or any(map(str.isalnum, text)):
+        return None
+    return PICTURES if any(unicodedata.category(each) in ("So", "Sk") for each in text) else None
+
+
+def _scripts(text: str) -> Mapping[str, int]:
+    """Number of letters of each script."""
     if text.isascii():
-        return "latin" if any(map(str.isalpha, text)) else None
-    counts = Counter(script for letter in text if (script := _script(letter)))
-    return max(counts, key=lambda script: (counts[script], script)) if counts else None
+        letters = sum(map(str.isalpha, text))
+        return {"latin": letters} if letters else {}
+    return Counter(script for letter in text if (script := _script(letter)))
 
 
 @cache
@@ -67,15 +85,21 @@ def _script(letter: str) -> str | None:
 def known_in(text: str, languages: Collection[str] | None) -> bool:
     """Whether a text may be in one of these languages; null for any.
 
-    A text without letters may. Another script shows in any text, another language of the same
-    script only in one that is long enough to identify it.
+    A text without letters may, unless it consists of emoji. More than a quarter of letters in another
+    script shows in any text (in Latin letters more than half), another language of the same script
+    only in one that is long enough to identify it.
     """
     if languages is None:
         return True
-    script = script_of(text)
-    if script is None:
-        return True
-    if not any(script in _SCRIPTS.get(code, {"latin"}) for code in languages):
+    counts = _scripts(text)
+    if not counts:
+        return script_of(text) != PICTURES
+    known = frozenset().union(*(_SCRIPTS.get(code, {"latin"}) for code in languages))
+    letters, latin = sum(counts.values()), counts.get("latin", 0)
+    foreign = letters - sum(count for script, count in counts.items() if script in known)
+    if "latin" not in known and latin > MAX_FOREIGN_LATIN * letters:
+        return False
+    if foreign - (0 if "latin" in known else latin) > MAX_FOREIGN * letters:
         return False
     return language_of(text) in (None, *languages)
 

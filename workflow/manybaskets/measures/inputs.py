@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.data.languages import divided
+from manybaskets.data.languages import divided, script_of
 from manybaskets.records.ids import row_seed
 
 _GROUPS_AT_ONCE = 4096  # so that the double-precision values stay small
@@ -139,6 +139,18 @@ class Inputs:
         return self.shared(
             "undivided", lambda: np.array([not divided(text) for text in self.texts], dtype=bool)
         )
+
+    def of_other_script(self) -> np.ndarray:
+        """Mask of the answers in another script than the human answer to the same prompt."""
+
+        def compare() -> np.ndarray:
+            pairs = zip(self.texts, self.frame["reference"].fill_null(""), strict=True)
+            scripts = [(script_of(text), script_of(human)) for text, human in pairs]
+            return np.array(
+                [None not in each and len(set(each)) > 1 for each in scripts], dtype=bool
+            )
+
+        return self.shared("of_other_script", compare)
 
     def shared(self, key: Hashable, make: Callable[[], Any]) -> Any:
         """A value shared by several measures, computed once."""

@@ -68,10 +68,13 @@ class Measure:
         """Mask of the answers in languages that the measure does not know.
 
         Measures of vectors know what their encoder knows, and lexical ones the scripts that the
-        word tokeniser can divide; the others any.
+        word tokeniser can divide; of answers that are compared with human ones word by word, those
+        in the script of the latter. The others know any.
         """
         if "embeddings" in self.needs and inputs.unknown is not None:
             return inputs.unknown
+        if self.lexical and "reference" in self.needs:
+            return inputs.undivided() | inputs.of_other_script()
         if self.lexical or self.of_words:
             return inputs.undivided()
         return np.zeros(inputs.frame.height, dtype=bool)

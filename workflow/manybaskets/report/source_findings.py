@@ -45,9 +45,9 @@ def _several(study: Study) -> bool:
     title="Similarity of the sources",
     caption="Similarity of a source's answers to those of all other sources to the same prompts: "
     "mean and standard deviation over prompts, and the same for answers to other prompts "
-    "(shuffled). ROUGE is the F1 of stems, only for Latin letters; METEOR is without synonyms and "
-    "weighs recall nine times (α = 0.9), so longer answers score higher; the paper on WILDCHAT-50M "
-    "names precision there, but its α weighs recall.",
+    "(shuffled). ROUGE is the F1 of stems (Han and kana: of single characters); METEOR is without "
+    "synonyms and weighs recall nine times (α = 0.9), so longer answers score higher; the paper on "
+    "WILDCHAT-50M names precision there, but its α weighs recall.",
     needs=("similarity",),
     section="sources",
     rule=RULE,

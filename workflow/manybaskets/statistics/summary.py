@@ -148,7 +148,9 @@ def _of_set(
 ) -> dict[str, Any]:
     line = {"n_prompts": cell.used, "n_excluded": cell.excluded}
     if np.isnan(cell.full).any():
-        unreadable = f"{cell.unreadable} answers are in languages that the measure does not know"
+        unreadable = (
+            f"{cell.unreadable} answers are in languages or scripts that the measure does not know"
+        )
         reason = unreadable if cell.unreadable else "undefined on this set"
         return line | {"method": f"no value: {reason}"}
     estimate, several = float(cell.full.mean()), len(cell.seeds) > 1

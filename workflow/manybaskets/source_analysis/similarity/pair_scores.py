@@ -46,8 +46,9 @@ def score_pairs(answers: SharedAnswers, metrics: Sequence[str], seed: int) -> li
 
     The baseline compares each answer with the other source's answer to another prompt, using one
     random cycle of the prompts determined by the seed and their ids. METEOR uses the words of the
-    lexical measures (any script with spaces, Han and kana), ROUGE its own definition (Latin letters
-    and digits). A text in another script has no word, so that its prompt is left out.
+    lexical measures (any script with spaces, every Han and kana), ROUGE its own definition (Latin
+    letters and digits) for texts in Latin letters and those words for others. A text in a script
+    that is not divided into words has none, so that its prompt is left out.
 
     Returns:
         One entry per metric, in the given order.
@@ -84,11 +85,10 @@ def _numbered(
     answers: SharedAnswers, cycle: np.ndarray, latin: bool
 ) -> tuple[list[NumberedText], list[NumberedText], np.ndarray]:
     """The sources' texts, their shuffled texts, and the prompts where all texts have words."""
-    split = rouge_words if latin else words
+    split = _words_of_rouge if latin else words
     stem = rouge_stem(porter_stem()) if latin else porter_stem()
-    known = _of_latin if latin else divided
     listed = [
-        [split(text) if known(text) else [] for text in texts] for texts in answers.texts.values()
+        [split(text) if divided(text) else [] for text in texts] for texts in answers.texts.values()
     ]
     own, moved = number_texts(listed, stem, cycle)
     usable = np.ones(len(cycle), dtype=bool)
@@ -97,8 +97,8 @@ def _numbered(
     return own, moved, usable
 
 
-def _of_latin(text: str) -> bool:
-    return script_of(text) in (None, "latin")
+def _words_of_rouge(text: str) -> list[str]:
+    return rouge_words(text) if script_of(text) in (None, "latin") else words(text)
 
 
 def _score(
