@@ -41,10 +41,11 @@ rule match_runs:
     log:
         FILES.log("measures/matched"),
     conda:
-        ENVS / "light.yaml"
+        WORDS_ENV
     params:
         prompt_sets=[name for _ in FILES.runs.all() for name in PROMPT_SETS],
         version=stage_version("match_runs"),
+        **WORDS,
     message:
         "Matching the prompts of all runs"
     script:
@@ -74,7 +75,7 @@ rule measure:
     benchmark:
         FILES.benchmark("measures/{target}/{mix}")
     conda:
-        ENVS / "light.yaml"
+        WORDS_ENV
     resources:
         mem_mb=4000,
         runtime=120,
@@ -110,7 +111,7 @@ rule swap:
     wildcard_constraints:
         target=one_of(STUDY.targets),
     conda:
-        ENVS / "light.yaml"
+        WORDS_ENV
     resources:
         mem_mb=4000,
         runtime=240,
@@ -145,7 +146,7 @@ rule growth:
     benchmark:
         FILES.benchmark("statistics/growth")
     conda:
-        ENVS / "light.yaml"
+        WORDS_ENV
     resources:
         mem_mb=2000,
         runtime=60,

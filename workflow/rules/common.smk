@@ -156,6 +156,8 @@ SCRIPTS = ROOT / "workflow/scripts"
 LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
 REFUSED_MINUTES = 10  # of a try that stops at once
 ENVS = ROOT / "envs"
+WORDS = {"words": STUDY.words.model_dump()} if STUDY.words else {}
+WORDS_ENV = ENVS / ("main.yaml" if WORDS else "light.yaml")  # of rules that count words
 
 
 wildcard_constraints:

@@ -12,6 +12,7 @@ use rule match_runs as match_sources with:
     params:
         prompt_sets=[TRAIN for _ in STUDY.analysed_sources()],
         version=stage_version("match_runs"),
+        **WORDS,
     message:
         "Matching the prompts of all sources"
 
@@ -31,7 +32,7 @@ rule measure_source:
     benchmark:
         FILES.benchmark("sources/{source}/measures")
     conda:
-        ENVS / "light.yaml"
+        WORDS_ENV
     resources:
         mem_mb=4000,
         runtime=120,

@@ -8,4 +8,5 @@ from manybaskets.records.writing import write_json
 
 with job(snakemake.log[0]):
     files = zip(snakemake.params.prompt_sets, map(Path, snakemake.input), strict=True)
-    write_json(match_prompts(list(files)), Path(snakemake.output[0]))
+    splitting = snakemake.params.get("words")
+    write_json(match_prompts(list(files), splitting), Path(snakemake.output[0]))

@@ -64,6 +64,21 @@ class Embedding(Section):
     )
 
 
+class Words(Section):
+    """The tokenizer that divides answers into words, for lexical measures."""
+
+    tokenizer: str = Field(
+        description="A `tokenizer.json`, or a folder that contains one: its tokens are the words of all "
+        "lexical measures, self-BLEU included."
+    )
+    languages: list[str] | None = Field(
+        None,
+        min_length=1,
+        description="ISO 639-1 codes of the languages that it knows, such as `[en, th]`; null for any. "
+        "Answers in others, or with more than a tenth of unknown tokens, have no lexical value.",
+    )
+
+
 class Similarity(Section):
     """Similarity of two sources' answers to the same prompt."""
 

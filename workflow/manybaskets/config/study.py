@@ -131,6 +131,12 @@ class Study(Section):
         default_factory=evaluation.Embedding,
         description="Sentence encoder of the semantic measures.",
     )
+    words: evaluation.Words | None = Field(
+        None,
+        exclude_if=lambda words: words is None,
+        description="Tokenizer of lexical measures, for scripts without spaces such as Thai. Null to divide "
+        "texts by rules: at spaces and punctuation, every Han and kana a word.",
+    )
     source_analysis: evaluation.SourceAnalysis | None = Field(
         None,
         description="Analysis of the sources' own answers to the training prompts; null to skip.",

@@ -228,7 +228,9 @@ def _human_words(inputs: Inputs) -> tuple[Corpus, np.ndarray]:
 
     def read() -> tuple[Corpus, np.ndarray]:
         given = zip(inputs.frame["reference"], inputs.first_of_prompt(), strict=True)
-        human = Corpus.of([words(text) if text and first else [] for text, first in given])
+        human = Corpus.of(
+            [words(text, inputs.tokenizer) if text and first else [] for text, first in given]
+        )
         vocabulary = corpus_of(inputs).vocabulary
         return human, np.array(
             [vocabulary.get(word, -1) for word in human.vocabulary], dtype=np.int64

@@ -11,6 +11,7 @@ import polars as pl
 
 from manybaskets.measures.richness import expected_growth
 from manybaskets.measures.tokens import Corpus, words
+from manybaskets.measures.word_tokenizer import WordTokenizer, word_tokenizer
 from manybaskets.records.responses import valid_answers
 
 GROWTH = pl.Schema(
@@ -35,7 +36,9 @@ def growth_points(budget: int) -> np.ndarray:
     return np.geomspace(max(1.0, min(_START, budget / 10)), budget, _POINTS)
 
 
-def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def vocabulary_growth(
+    texts: Sequence[str], sizes: np.ndarray, tokenizer: WordTokenizer | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of words and of distinct words among them, over all orders of the answers.
 
     The mean over all orders in closed form (`measures.richness.expected_growth`), as K and β of Heaps' law
@@ -45,7 +48,7 @@ def vocabulary_growth(texts: Sequence[str], sizes: np.ndarray) -> tuple[np.ndarr
     Returns:
         The remaining sizes, and the expected number of distinct words at each.
     """
-    corpus = Corpus.of([words(text) for text in texts])
+    corpus = Corpus.of([words(text, tokenizer) for text in texts])
     total, answers = len(corpus.ids), int((corpus.lengths > 0).sum())
     if not answers:
         return np.zeros(0), np.zeros(0)
@@ -74,7 +77,9 @@ def growth_table(
     for key in sorted(files):
         shared = matched[key[3]]
         texts = _texts(files[key], set(shared["prompt_ids"]))
-        sizes, types = vocabulary_growth(texts, growth_points(shared["token_budget"]))
+        sizes, types = vocabulary_growth(
+            texts, growth_points(shared["token_budget"]), word_tokenizer(shared.get("words"))
+        )
         rows += [(*key, *point) for point in zip(sizes.tolist(), types.tolist(), strict=True)]
     return pl.DataFrame(rows, schema=GROWTH, orient="row")
 

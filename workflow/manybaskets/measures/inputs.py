@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from manybaskets.data.languages import divided, script_of
+from manybaskets.measures.word_tokenizer import WordTokenizer
 from manybaskets.records.ids import row_seed
 
 _GROUPS_AT_ONCE = 4096  # so that the double-precision values stay small
@@ -89,6 +90,7 @@ class Inputs:
         shortest_words: words of the shortest answer by prompt, for prompts that all compared
             conditions answered.
         seed: for the orders in which measures read the answers.
+        tokenizer: that of the config, which divides the answers into words; None for the rules.
     """
 
     frame: pl.DataFrame
@@ -100,6 +102,7 @@ class Inputs:
     truth: pl.DataFrame | None = None
     shortest_words: Mapping[str, int] | None = None
     seed: int = 0
+    tokenizer: WordTokenizer | None = None
     _shared: dict[Hashable, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -136,8 +139,9 @@ class Inputs:
 
     def undivided(self) -> np.ndarray:
         """Mask of the answers whose script the word tokeniser cannot divide into words."""
+        divides = self.tokenizer.divides if self.tokenizer else divided
         return self.shared(
-            "undivided", lambda: np.array([not divided(text) for text in self.texts], dtype=bool)
+            "undivided", lambda: np.array([not divides(text) for text in self.texts], dtype=bool)
         )
 
     def of_other_script(self) -> np.ndarray:
@@ -175,6 +179,7 @@ class Inputs:
             truth=self.truth,
             shortest_words=self.shortest_words,
             seed=self.seed,
+            tokenizer=self.tokenizer,
         )
 
     def first_of_prompt(self) -> np.ndarray:

@@ -49,6 +49,10 @@ def bleu_tokens(text: str) -> list[str]:
     return _bleu_tokeniser()(spaced(text.rstrip())).split()
 
 
+def _tokens(inputs: Inputs, text: str) -> list[str]:
+    return inputs.tokenizer.words(text) if inputs.tokenizer else bleu_tokens(text)
+
+
 class SelfBleu:
     """Exact self-BLEU of units (texts or sentences) against the units of all other owners.
 
@@ -214,7 +218,9 @@ def self_bleu(inputs: Inputs) -> Evaluation:
     rises with the number of answers: compare equal sets only.
     Source: Zhu et al. 2018 (Texygen), arXiv 1802.01886; the algorithm is exact and near-linear.
     """
-    scorer = inputs.shared("self_bleu", lambda: SelfBleu(inputs.texts))
+    scorer = inputs.shared(
+        "self_bleu", lambda: SelfBleu([_tokens(inputs, text) for text in inputs.texts])
+    )
     return Evaluation(scorer.many, scorer.lengths > 0)
 
 
@@ -226,7 +232,7 @@ def _sentence_tokens(inputs: Inputs) -> tuple[list[list[str]], np.ndarray]:
         owner = np.repeat(
             np.arange(len(sentences_of_answers)), [len(each) for each in sentences_of_answers]
         )
-        return [bleu_tokens(text) for each in sentences_of_answers for text in each], owner
+        return [_tokens(inputs, text) for each in sentences_of_answers for text in each], owner
 
     return inputs.shared("sentence_tokens", tokenise)
 

@@ -13,6 +13,7 @@ from manybaskets import measures
 from manybaskets.errors import UserError
 from manybaskets.measures.embedding import Vectors
 from manybaskets.measures.tokens import words
+from manybaskets.measures.word_tokenizer import WordTokenizer, word_tokenizer
 from manybaskets.names import TEST
 from manybaskets.records.responses import _HAS_TEXT, read_responses, valid_answers
 from manybaskets.statistics.clusters import cluster_groups, cluster_halves
@@ -62,33 +63,42 @@ def check_measurable(path: Path, max_empty_share: float) -> None:
         )
 
 
-def match_prompts(files: Sequence[tuple[str, Path]]) -> dict[str, dict[str, Any]]:
+def match_prompts(
+    files: Sequence[tuple[str, Path]], splitting: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """Find the prompts that all runs answered, for every prompt set.
 
     Args:
         files: pairs of prompt set and responses, one for every run and prompt set.
+        splitting: the config section `words`; None to divide texts into words by rules.
 
     Returns:
         By prompt set: `prompt_ids`, sorted; `shortest_words`, the words of the shortest answer of
-        any run for each prompt; and `token_budget`, the words of the run with the fewest in total.
+        any run for each prompt; `token_budget`, the words of the run with the fewest in total; and
+        `words`, the config section, if there is one.
+
+    Raises:
+        UserError: the tokenizer of words does not exist.
     """
-    matched = {}
+    matched, tokenizer = {}, word_tokenizer(splitting)
     for name in sorted({prompt_set for prompt_set, _ in files}):
-        runs = [_words_by_prompt(path) for prompt_set, path in files if prompt_set == name]
+        runs = [
+            _words_by_prompt(path, tokenizer) for prompt_set, path in files if prompt_set == name
+        ]
         shared = sorted(set.intersection(*(set(run) for run in runs)))
         matched[name] = {
             "prompt_ids": shared,
             "shortest_words": [min(min(run[each]) for run in runs) for each in shared],
             "token_budget": min(sum(sum(run[each]) for each in shared) for run in runs),
-        }
+        } | ({} if splitting is None else {"words": dict(splitting)})
     return matched
 
 
-def _words_by_prompt(path: Path) -> dict[str, list[int]]:
+def _words_by_prompt(path: Path, tokenizer: WordTokenizer | None) -> dict[str, list[int]]:
     """Number of words of every valid answer, by prompt."""
     found: dict[str, list[int]] = {}
     for prompt_id, text in valid_answers(path).select("prompt_id", "text").iter_rows():
-        found.setdefault(prompt_id, []).append(len(words(text)))
+        found.setdefault(prompt_id, []).append(len(words(text, tokenizer)))
     return found
 
 
@@ -208,4 +218,5 @@ def inputs_of(
         truth=truth,
         shortest_words=dict(zip(matched["prompt_ids"], matched["shortest_words"], strict=True)),
         seed=seed,
+        tokenizer=word_tokenizer(matched.get("words")),
     )

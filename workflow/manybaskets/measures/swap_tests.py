@@ -95,6 +95,7 @@ def pair_of(first: Inputs, second: Inputs, prompt_ids: Collection[str]) -> Pair:
         truth=first.truth,
         shortest_words=first.shortest_words,
         seed=first.seed,
+        tokenizer=first.tokenizer,
     )
     return Pair(inputs, side[order], cluster, tuple(names))
 

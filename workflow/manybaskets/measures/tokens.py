@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from manybaskets.measures.inputs import Inputs
+from manybaskets.measures.word_tokenizer import WordTokenizer
 
 _ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)*", re.IGNORECASE)
 # Han and kana, which are written without spaces: every character is a word of its own.
@@ -52,14 +53,16 @@ def _any_word() -> re.Pattern[str]:
     return re.compile(rf"[{_IDEOGRAPHS}][{marks}]*|{run}(?:['\u2019]{run})*")
 
 
-def words(text: str) -> list[str]:
+def words(text: str, tokenizer: WordTokenizer | None = None) -> list[str]:
     """Words of a text: lower case, letters and digits of any script, no punctuation.
 
     An apostrophe inside a word belongs to it, and its two forms are one; a hyphen separates words.
     Combining marks belong to their letter (composed, NFC). Of Han and kana, which are written
     without spaces, every character is a word; other scripts without spaces (Thai, Lao, Khmer,
-    Burmese) give one word per run of letters.
+    Burmese) give one word per run of letters. With a tokenizer, its tokens.
     """
+    if tokenizer is not None:
+        return tokenizer.words(text)
     if text.isascii():
         return _ASCII_WORD.findall(text.lower())
     found = _any_word().findall(text)
@@ -71,8 +74,10 @@ def spaced(text: str) -> str:
     return text if text.isascii() else _UNSPACED.sub(r" \g<0> ", text)
 
 
-def first_words(text: str, count: int) -> str:
+def first_words(text: str, count: int, tokenizer: WordTokenizer | None = None) -> str:
     """A text truncated after its first words; unchanged if it has no more, empty for 0 words."""
+    if tokenizer is not None:
+        return tokenizer.first_words(text, count)
     if count < 1:
         return ""
     pattern = _ASCII_WORD if text.isascii() else _any_word()
@@ -171,7 +176,9 @@ class Corpus:
 
 def corpus_of(inputs: Inputs) -> Corpus:
     """The corpus of the answers, computed once."""
-    return inputs.shared("corpus", lambda: Corpus.of([words(text) for text in inputs.texts]))
+    return inputs.shared(
+        "corpus", lambda: Corpus.of([words(text, inputs.tokenizer) for text in inputs.texts])
+    )
 
 
 def sentences_of(inputs: Inputs) -> list[list[str]]:

@@ -59,13 +59,17 @@ def length_matched(inputs: Inputs) -> Inputs:
     def cut() -> Inputs:
         ids = inputs.frame["prompt_id"].to_list()
         limits = [shortest[prompt_id] for prompt_id in ids]
-        texts = map(first_words, inputs.texts, limits)
+        texts = [
+            first_words(text, limit, inputs.tokenizer)
+            for text, limit in zip(inputs.texts, limits, strict=True)
+        ]
         corpus = corpus_of(inputs).first(np.array(limits, dtype=np.int64))
         matched = Inputs(
-            frame=inputs.frame.with_columns(pl.Series("text", list(texts), dtype=pl.String)),
+            frame=inputs.frame.with_columns(pl.Series("text", texts, dtype=pl.String)),
             token_budget=sum(shortest[prompt_id] for prompt_id in set(ids)),
             shortest_words=shortest,
             seed=inputs.seed,
+            tokenizer=inputs.tokenizer,
         )
         matched.shared("corpus", lambda: corpus)
         return matched
@@ -90,7 +94,9 @@ def _first_sentences(inputs: Inputs, limits: np.ndarray) -> SentenceVectors:
     there = np.zeros(inputs.frame.height, dtype=bool)
     there[given.owner] = True  # an answer in an unknown language has no vector
     listed = zip(sentences_of(inputs), there, strict=True)
-    lengths = [len(words(each)) for text, known in listed if known for each in text]
+    lengths = [
+        len(words(each, inputs.tokenizer)) for text, known in listed if known for each in text
+    ]
     if len(lengths) != len(given.owner):
         raise ValueError(f"{len(given.owner)} sentence vectors for {len(lengths)} sentences")
     lengths = np.array(lengths, dtype=np.int64)
