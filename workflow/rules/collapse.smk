@@ -43,9 +43,9 @@ rule match_runs:
     conda:
         WORDS_ENV
     params:
+        **WORDS,
         prompt_sets=[name for _ in FILES.runs.all() for name in PROMPT_SETS],
         version=stage_version("match_runs"),
-        **WORDS,
     message:
         "Matching the prompts of all runs"
     script:

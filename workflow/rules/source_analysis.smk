@@ -10,9 +10,9 @@ use rule match_runs as match_sources with:
     log:
         FILES.log("sources/matched"),
     params:
+        **WORDS,
         prompt_sets=[TRAIN for _ in STUDY.analysed_sources()],
         version=stage_version("match_runs"),
-        **WORDS,
     message:
         "Matching the prompts of all sources"
 
