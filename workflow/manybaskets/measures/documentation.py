@@ -36,7 +36,9 @@ has none ("no value: …").
 Measures that need embeddings know the languages of the encoder (`embedding.languages`): English for the
 packaged one.
 Measures of words know all scripts with spaces between words, and count every Han and kana as a word; Thai,
-Lao, Khmer, Burmese and Tibetan are not divided into words.
+Lao, Khmer, Burmese and Tibetan are not divided into words, and answers of emoji alone have none.
+`words.tokenizer` sets a tokenizer whose tokens are the words instead, such as that of a multilingual model.
+An answer in several scripts is known if at most a quarter of its letters is in a script that is not.
 
 To add a measure, see [CONTRIBUTING.md](../CONTRIBUTING.md#a-measure).
 
