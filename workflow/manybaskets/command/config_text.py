@@ -10,7 +10,7 @@ from pathlib import Path
 from manybaskets.names import HUMAN
 
 _MEASURES = ("response_words", "distinct_2@token_budget", "self_bleu@len_matched", "compression_ratio@token_budget",
-             "semantic_between", "style_any_list", "style_paragraphs")  # fmt: skip
+             "remote_clique", "remote_clique@len_matched", "style_any_list", "style_paragraphs")  # fmt: skip
 _COMPARED = ("response_words", "self_bleu@len_matched", "style_any_list")
 
 
