@@ -247,6 +247,7 @@ def test_warnings_name_sources_and_the_worst_runs() -> None:
         "commonest to 9; llama/mix6/seed1 has"
     )
     assert found[1].endswith("; 2 more runs, see the table of counts.") and len(found) == 2
+    assert copy_warnings(counted(*runs), ["refused"]) == []
     near = counted(("source", "cheat", 588, 1, 588)).with_columns(
         what=pl.when(pl.col("item") == "cheat").then(pl.col("what") + NEAR).otherwise("what")
     )

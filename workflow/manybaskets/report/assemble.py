@@ -88,7 +88,8 @@ def assemble(
         COUNTS: ReportSection("Counts"),
     }
     sections = _filled(study, sections, tables, figures)
-    warnings = [*copy_warnings(frames["counts"]), *study_warnings(summary, compared)]
+    refused = [name for name, each in study.prompt_sets.items() if each.kind == "refused"]
+    warnings = copy_warnings(frames["counts"], refused) + study_warnings(summary, compared)
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
         warnings.append(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import polars as pl
 
@@ -11,11 +11,12 @@ from manybaskets.report.counts import COMMONEST, DISTINCT, NEAR, PROMPTS
 _LISTED = 6  # runs; more are summed up
 
 
-def copy_warnings(counts: pl.DataFrame) -> list[str]:
+def copy_warnings(counts: pl.DataFrame, refused: Collection[str] = ()) -> list[str]:
     """Sentences on the sources and runs whose answers `count_stages` found to be copies.
 
     Args:
         counts: the table of `count_stages`.
+        refused: prompt sets of requests that models refuse: one refusal answers many of them.
     """
     wide: dict[tuple[str, str], dict[str, int]] = {}
     for stage, item, what, count in counts.iter_rows():
@@ -31,7 +32,8 @@ def copy_warnings(counts: pl.DataFrame) -> list[str]:
     for (stage, item), found in wide.items():
         if stage == "responses":
             run, _, prompt_set = item.rpartition("/")
-            runs.setdefault(prompt_set, []).append((run, found))
+            if prompt_set not in refused:
+                runs.setdefault(prompt_set, []).append((run, found))
     return sentences + [_of_runs(prompt_set, listed) for prompt_set, listed in runs.items()]
 
 
