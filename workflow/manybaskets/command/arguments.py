@@ -12,7 +12,7 @@ Following = Mapping[str, int | str | None]
 
 
 @dataclass(frozen=True)
-class Words:
+class TypedWords:
     """The words of a command line, by meaning.
 
     Args:
@@ -25,9 +25,9 @@ class Words:
     options: tuple[str, ...] = ()
     configs: tuple[str, ...] = ()
 
-    def with_target(self, target: str) -> Words:
+    def with_target(self, target: str) -> TypedWords:
         """The same words with one more target, in front."""
-        return Words((target, *self.targets), self.options, self.configs)
+        return TypedWords((target, *self.targets), self.options, self.configs)
 
     def command(self, *targets: str) -> list[str]:
         """Arguments of `snakemake`: targets first, because `--configfile` takes every word that
@@ -40,7 +40,7 @@ class Words:
         return [*targets, *self.targets, *self.options, *configs]
 
 
-def read_words(words: Sequence[str], options: Callable[[], Following]) -> Words:
+def read_words(words: Sequence[str], options: Callable[[], Following]) -> TypedWords:
     """Sort the words of a command line; what follows `--` is passed on as it is.
 
     Args:
@@ -69,7 +69,7 @@ def read_words(words: Sequence[str], options: Callable[[], Following]) -> Words:
             configs.append(word)
         else:
             targets.append(word)
-    return Words(tuple(targets), (*passed, *verbatim), tuple(configs))
+    return TypedWords(tuple(targets), (*passed, *verbatim), tuple(configs))
 
 
 def _up_to_dashes(words: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.command.arguments import Words
+from manybaskets.command.arguments import TypedWords
 from manybaskets.command.snakemake_call import (
     CHECKOUT,
     become,
@@ -34,7 +34,7 @@ _PLANNED = "plan/plan.json"
 _FINDINGS = 3  # the report has all of them
 
 
-def run_study(words: Words, *, verbose: bool) -> int:
+def run_study(words: TypedWords, *, verbose: bool) -> int:
     """Run a study, or some targets of it.
 
     Args:
@@ -65,7 +65,7 @@ def run_study(words: Words, *, verbose: bool) -> int:
         if made["job_seconds"]:
             options += ["--logger-manybaskets-plan", str(plan.resolve())]
     command = snakemake_command(
-        Words(words.targets, (*words.options, *options), words.configs).command()
+        TypedWords(words.targets, (*words.options, *options), words.configs).command()
     )
     _show(command, verbose)
     code = run_snakemake(command)
