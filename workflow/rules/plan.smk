@@ -32,7 +32,8 @@ def check_targets():
         return
     rules = {rule.name: rule for rule in workflow.rules}
     for target in typed_targets():
-        made = any(rule.is_producer(target) for rule in rules.values())
+        file = os.path.relpath(target)  # as Snakemake reads a path
+        made = any(rule.is_producer(file) for rule in rules.values())
         if target in rules or made or Path(target).exists():
             continue
         files = [FILES.report, *OUTPUTS.tables(), *OUTPUTS.figures(), *OUTPUTS.pngs()]
