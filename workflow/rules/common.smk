@@ -59,6 +59,7 @@ from manybaskets.models.sizes import model_sizes
 from manybaskets.names import HUMAN, TEST, TRAIN, VANILLA
 from manybaskets.plan.machine import ModelNeeds, read_machine
 from manybaskets.plan.needs import JobNeeds
+from manybaskets.plan.rows_memory import rows_mb
 from manybaskets.published.condition_groups import first_runs, groups_of
 from manybaskets.published.similarity_numbers import check_similarity
 from manybaskets.published.splitting import check_paper, splitter_files
@@ -154,6 +155,8 @@ PROMPT_SETS = STUDY.all_prompt_sets()
 EMBEDDED = STUDY.embedded_world
 SCRIPTS = ROOT / "workflow/scripts"
 LIGHT_MB, LIGHT_MINUTES = 2000, 60  # of a rule that names neither memory nor time
+# Of a rule that holds all rows of the dataset.
+DATASET_MB = max(LIGHT_MB, rows_mb(getattr(STUDY.dataset, "path", None)))
 REFUSED_MINUTES = 10  # of a try that stops at once
 ENVS = ROOT / "envs"
 WORDS = {"words": STUDY.words.model_dump()} if STUDY.words else {}

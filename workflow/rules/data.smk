@@ -58,6 +58,8 @@ elif STUDY.dataset.kind == "file":
             FILES.log("data/dataset"),
         conda:
             ENVS / "light.yaml"
+        resources:
+            mem_mb=DATASET_MB,
         params:
             fields=STUDY.dataset.fields.model_dump(),
             version=stage_version("dataset"),
@@ -97,6 +99,8 @@ rule clean:
         FILES.log("data/clean"),
     conda:
         ENVS / "light.yaml"
+    resources:
+        mem_mb=DATASET_MB,
     params:
         cleaning=STUDY.cleaning.model_dump(),
         where=getattr(STUDY.dataset, "path", "the dataset"),
@@ -144,6 +148,8 @@ rule split:
         FILES.log("data/split"),
     conda:
         ENVS / "light.yaml"
+    resources:
+        mem_mb=DATASET_MB,
     params:
         # The job reads them from `operations`: prompts of an older version stay as they are.
         **({"limits": STUDY.prompting.limits()} if FITTED_MODELS else {}),
@@ -168,6 +174,8 @@ rule prompt_sets:
         FILES.log("data/prompt_sets"),
     conda:
         ENVS / "light.yaml"
+    resources:
+        mem_mb=DATASET_MB,
     params:
         prompt_sets={
             name: value.model_dump(exclude={"measures"})

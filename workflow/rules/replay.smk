@@ -41,6 +41,14 @@ rule replay:
         source=sources_that(generate=False),
     conda:
         ENVS / "light.yaml"
+    resources:
+        mem_mb=lambda w: max(
+            DATASET_MB,
+            rows_mb(
+                getattr(STUDY.dataset, "path", None),
+                GIVEN_ANSWERS.get(w.source) or FILES.sources.given_answers(w.source),
+            ),
+        ),
     params:
         source=lambda w: STUDY.sources[w.source].science(),
         version=stage_version("replay"),

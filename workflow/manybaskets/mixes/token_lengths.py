@@ -12,6 +12,8 @@ from manybaskets.chat.conversation_check import check_conversations
 from manybaskets.config.models import Prompting
 from manybaskets.models.folder import check_folder
 
+# A tokenizer's result takes some 50 KB per answer.
+_ANSWERS_AT_ONCE = 1000
 _LENGTHS = {
     "prompt_id": pl.String,
     "source": pl.String,
@@ -66,10 +68,12 @@ def count_tokens(
     for source, frame in responses.items():
         spoken = {key: texts for key, texts in _spoken(frame) if key in prompts}
         single = [key for key in spoken if prompts[key][0].turns == 1]
-        encoded = renderer.encode_answers([spoken[key][0] for key in single])
-        for key, ids in zip(single, encoded, strict=True):
-            spells = control[key] or renderer.holds_control(*spoken[key])
-            rows.append((key, source, target, prompts[key][1], len(ids), spells))
+        for start in range(0, len(single), _ANSWERS_AT_ONCE):
+            block = single[start : start + _ANSWERS_AT_ONCE]
+            encoded = renderer.encode_answers([spoken[key][0] for key in block])
+            for key, ids in zip(block, encoded, strict=True):
+                spells = control[key] or renderer.holds_control(*spoken[key])
+                rows.append((key, source, target, prompts[key][1], len(ids), spells))
         for key, texts in spoken.items():
             prompt, _ = prompts[key]
             if 1 < prompt.turns == len(texts):
