@@ -199,30 +199,29 @@ def of_sets(
               f"{alone.mean() / value.std(ddof=1):5.2f}")  # fmt: skip
 
 
-def of_text_sets() -> list[str]:
-    """Names of the set-level measures of texts, with their variants."""
+def set_measures(given: argparse.Namespace, vectors: bool) -> list[str]:
+    """Names of the wanted set-level measures of sentence vectors, or of texts, with variants."""
+    known = {"responses", "embeddings", "shortest_words"}
     return [
         each.name
         for each in measures.all_measures()
-        if each.level == "set" and each.lexical and not each.name.startswith(WITHOUT_INTERVAL)
+        if each.level == "set"
+        and ("embeddings" in each.needs and each.needs <= known if vectors else each.lexical)
+        and not each.name.startswith(WITHOUT_INTERVAL)
+        and (given.measures is None or each.name in given.measures)
     ]
 
 
 def of_vectors(given: argparse.Namespace) -> None:
     """Set-level measures of sentence vectors."""
-    known = {"responses", "embeddings", "shortest_words"}
-    names = [
-        each.name
-        for each in measures.all_measures()
-        if each.level == "set" and "embeddings" in each.needs and each.needs <= known
-    ]
-    of_sets("vectors, 100 prompts", names, lambda rng: semantic_study(rng, 100), given.texts,
-            given.draws, given.swaps, given.half_samples)  # fmt: skip
+    of_sets("vectors, 100 prompts", set_measures(given, vectors=True),
+            lambda rng: semantic_study(rng, 100), given.texts, given.draws, given.swaps,
+            given.half_samples)  # fmt: skip
 
 
 def of_texts(given: argparse.Namespace, title: str, simulate) -> None:
     """Set-level measures of texts from one simulation."""
-    of_sets(f"{title}, {given.prompts} prompts", given.measures,
+    of_sets(f"{title}, {given.prompts} prompts", set_measures(given, vectors=False),
             lambda rng: simulate(rng, given.prompts), given.texts, given.draws, given.swaps,
             given.half_samples)  # fmt: skip
 
@@ -230,7 +229,7 @@ def of_texts(given: argparse.Namespace, title: str, simulate) -> None:
 def of_trainings(given: argparse.Namespace) -> None:
     """Set-level measures of texts of three trainings."""
     for drift in given.drifts:
-        of_sets(f"three trainings, drift {drift}", given.measures,
+        of_sets(f"three trainings, drift {drift}", set_measures(given, vectors=False),
                 lambda rng, drift=drift: text_study(rng, given.prompts, 3, drift), given.texts,
                 given.draws, half_samples=given.half_samples)  # fmt: skip
 
@@ -258,10 +257,9 @@ def main() -> None:
     parser.add_argument("--swaps", type=int, default=199, help="of a study of texts; 0 for none")
     parser.add_argument("--half-samples", action="store_true", help="for all, for comparison")
     parser.add_argument("--tables", nargs="+", choices=list(TABLES), default=list(TABLES))
-    parser.add_argument("--measures", nargs="+", help="of texts; default: all")
+    parser.add_argument("--measures", nargs="+", help="set-level ones; default: all")
     parser.add_argument("--drifts", nargs="+", type=float, default=DRIFTS, help="of trainings")
     given = parser.parse_args()
-    given.measures = given.measures or of_text_sets()
     for name in given.tables:
         TABLES[name](given)
     sd = [np.sqrt(0.05 * 0.95 / number) for number in (given.studies, given.texts)]
