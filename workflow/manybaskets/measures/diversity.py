@@ -82,7 +82,8 @@ def distinct_1(inputs: Inputs) -> Evaluation:
     """Distinct words / all words of the set; higher is more diverse.
 
     It falls with the number of words, so only sets of equal length can be compared: read its
-    variants. Answers without a word are left out; null where there is none.
+    variants. Answers without a word are left out; null where there is none. Intervals of values,
+    but not of differences, are too wide where the answers have used up their vocabulary.
     Source: Li et al. 2016, arXiv 1510.03055.
     """
     return _distinct(inputs, 1)
