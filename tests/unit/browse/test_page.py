@@ -107,6 +107,15 @@ def test_prompts_are_sorted_by_a_difference_of_conditions(page):
     assert "−16.5" in page.locator(".row span:last-child").first.inner_text()
 
 
+def test_a_link_sorts_by_a_difference(page, folder):
+    show(page, folder, "#test?sort=response_words&of=multi&minus=human")
+    assert listed(page, 1) == ["What is river 39?"]
+    assert shown(page) == prompt_id(39)
+    assert page.locator(".row span:last-child").first.inner_text() == "open · +22.5"
+    show(page, folder, "#test?sort=none_of_these")
+    assert "no measure none_of_these" in page.inner_text("#message")
+
+
 def test_differences_of_perplexities_are_ratios(page):
     sort(page, "Perplexity of own answers (perplexity)", "human, mean of seeds", "multi")
     assert listed(page)

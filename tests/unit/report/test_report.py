@@ -167,6 +167,11 @@ def test_the_page_needs_no_network_and_no_other_file(tmp_path):
     assert "default-src 'none'" in text
 
 
+def test_the_page_links_to_the_browser_of_answers(tmp_path):
+    assert 'href="browse/index.html">All answers' in page(tmp_path, browser="browse/index.html")
+    assert "All answers" not in page(tmp_path)
+
+
 def test_the_security_policy_runs_the_pages_own_script_alone(tmp_path):
     text = page(tmp_path)
     (script,) = re.findall("<script>(.*?)</script>", text, re.DOTALL)

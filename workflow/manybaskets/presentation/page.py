@@ -105,6 +105,7 @@ class Report:
         sections: in reading order; empty ones are left out.
         config: the study's YAML.
         provenance: versions, commit, machine, by name.
+        browser: link to the browser of answers; empty for none.
         embedded: whether the models are the embedded, tiny ones.
         verdicts: conditions by headline outcomes, for the first screen.
     """
@@ -116,6 +117,7 @@ class Report:
     sections: Sequence[ReportSection] = ()
     config: str = ""
     provenance: Mapping[str, str] = field(default_factory=dict)
+    browser: str = ""
     embedded: bool = False
     verdicts: VerdictTable | None = None
 

@@ -105,6 +105,7 @@ def assemble(
         sections=sections,
         config=yaml.safe_dump(study.settings(), sort_keys=False, allow_unicode=True),
         provenance=_provenance(),
+        browser="browse/index.html",  # next to the report, where the rule `browse` puts it
         embedded=study.embedded_world,
         verdicts=verdict_table(study, comparison_rows(compared), blends, headlines),
     )

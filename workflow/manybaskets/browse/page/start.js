@@ -90,9 +90,25 @@ function drawAnswers() {
   byId("shown-title").textContent = `Conditions (${conditions.length} of ${set.conditions.length} shown)`;
 }
 
+// Sort a set as an address says: `#<prompt set>?sort=<measure>&of=<condition>&minus=<condition>`.
+async function followSorting(name, query) {
+  const asked = new URLSearchParams(query), named = sets.find((each) => each.name === name) ?? sets[0];
+  await openSet(named.number);
+  const measure = set.measures.findIndex((each) => each.name === asked.get("sort"));
+  if (measure >= 0) byId("sort-measure").value = String(measure);
+  else say(`This page has no measure ${asked.get("sort")} of this prompt set.`);
+  for (const key of ["of", "minus"]) {
+    const group = groupsOf(set).findIndex(({ label }) => label === asked.get(key));
+    if (group >= 0) byId(`sort-${key}`).value = `g${group}`;
+  }
+  await refresh();
+  list.chooseFirst();
+}
+
 // Show the prompt of the address: `#<prompt_id>`, or `#<prompt set>/<prompt_id>`.
 async function followAddress() {
-  const address = decodeURIComponent(location.hash.slice(1)), slash = address.lastIndexOf("/");
+  const [address, query] = decodeURIComponent(location.hash.slice(1)).split("?"), slash = address.lastIndexOf("/");
+  if (query !== undefined) return followSorting(address, query);
   const id = address.slice(slash + 1), named = address.slice(0, Math.max(0, slash));
   if (id && id !== "prompt") {
     for (const each of sets.filter(({ name }) => !named || name === named)) {
