@@ -15,21 +15,15 @@ from lexicalrichness import LexicalRichness
 from scipy.stats import linregress
 
 from manybaskets.measures import get
-from manybaskets.measures.richness import (
+from manybaskets.measures.heaps_law import (
     expected_growth,
-    expected_types,
-    hdd,
     heaps_beta,
     heaps_fit_ok,
     heaps_k,
     heaps_r2,
-    mattr,
-    mtld,
-    response_hdd,
-    response_mattr,
-    response_mtld,
-    vocabulary,
 )
+from manybaskets.measures.richness import expected_types, hdd, response_hdd, vocabulary
+from manybaskets.measures.running_text import mattr, mtld, response_mattr, response_mtld
 from manybaskets.measures.subsets import Subsets
 from manybaskets.measures.tokens import words
 

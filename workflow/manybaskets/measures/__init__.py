@@ -8,10 +8,12 @@ figures are the same for all. Importing this package registers the measures of i
 from manybaskets.measures import (  # noqa: F401
     dispersion,
     diversity,
+    heaps_law,
     lexical,
     likelihood,
     mauve,
     richness,
+    running_text,
     semantic,
     style,
     vendi,

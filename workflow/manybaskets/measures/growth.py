@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.measures.richness import expected_growth
+from manybaskets.measures.heaps_law import expected_growth
 from manybaskets.measures.tokens import Corpus, words
 from manybaskets.measures.word_tokenizer import WordTokenizer, word_tokenizer
 from manybaskets.records.responses import valid_answers
@@ -41,7 +41,7 @@ def vocabulary_growth(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Numbers of words and of distinct words among them, over all orders of the answers.
 
-    The mean over all orders in closed form (`measures.richness.expected_growth`), as K and β of Heaps' law
+    The mean over all orders in closed form (`measures.heaps_law.expected_growth`), as K and β of Heaps' law
     are fitted to it: N words are N / (mean length) answers. Sizes below one mean answer or above
     the total of the answers are left out. Answers without a word do not count.
 
