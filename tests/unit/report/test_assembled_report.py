@@ -16,6 +16,9 @@ from manybaskets.report.all_tables import tables_of
 from manybaskets.report.assemble import assemble
 from manybaskets.report.figures import planned_figures
 
+NO_COUNTS = pl.DataFrame(
+    schema={**dict.fromkeys(("stage", "item", "what"), pl.String), "count": pl.Int64}
+)
 OF_SOURCES = {"model": "sources", "prompt_set": "train", "family": "sources-against-human"}
 
 
@@ -35,7 +38,12 @@ def report(of: Study, *rows: dict, **frames: pl.DataFrame) -> Report:
     """A report of planted comparisons, with empty tables and figures."""
     return assemble(
         of,
-        {"summary": summary(condition("response_words")), "comparisons": compared(*rows), **frames},
+        {
+            "summary": summary(condition("response_words")),
+            "comparisons": compared(*rows),
+            "counts": NO_COUNTS,
+            **frames,
+        },
         kinds={},
         pilots={},
         computed={},
