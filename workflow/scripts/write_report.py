@@ -24,14 +24,12 @@ with job(snakemake.log[0]):
     computed = {Path(file).stem: pl.read_csv(file) for file in inputs.tables}
     experiments = inputs_by_experiment(study, inputs)
     tables = tables_to_show(study, frames, computed, table_contexts(study, experiments))
+    pilots = zip(params.pilots, inputs.pilots, strict=True)
     report = assemble(
         study,
         frames,
         kinds=params.kinds,
-        pilots={
-            name: json.loads(Path(file).read_text())
-            for name, file in zip(params.pilots, inputs.pilots, strict=True)
-        },
+        pilots={name: json.loads(Path(file).read_text()) for name, file in pilots},
         computed=computed,
         tables=tables,
         figures={Path(file).stem: Path(file) for file in inputs.figures},
