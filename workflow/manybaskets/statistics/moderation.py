@@ -17,7 +17,9 @@ import numpy as np
 from manybaskets.statistics.components import VarianceComponent
 
 _NEWTON_STEPS = 50
-_STANDS_OUT = 0.1  # p of the F test
+# p of the F test below which a condition keeps its own variance. With two trainings, that variance
+# has one degree of freedom and hardly bounds anything, so fewer conditions keep it.
+_STANDS_OUT, _STANDS_OUT_OF_TWO = 0.2, 0.1
 _SMALLEST = 1e-5  # of the median; a variance of 0 would have no logarithm
 
 
@@ -26,7 +28,9 @@ class Prior:
     """What the conditions of a study have in common: variances are scaled inverse χ².
 
     Args:
-        variance: their common value s₀².
+        variance: their pooled variance, which takes the place of Smyth's s₀². That is a mean of
+            logarithms, of which few conditions with one or two degrees know little, and lower:
+            intervals were too narrow by it.
         degrees: of freedom d₀ that the common value counts for; infinite where nothing shows that
             the conditions differ.
         pooled: degrees of freedom of all conditions together; no estimate counts for more.
@@ -39,8 +43,8 @@ class Prior:
     def moderated(self, variance: float = 0.0, degrees: float = 0) -> VarianceComponent:
         """A condition's variance drawn towards the common one, with its degrees of freedom.
 
-        (d₀ s₀² + d s²) / (d₀ + d) on d₀ + d degrees, at most the pooled ones. Without degrees (one
-        training), the common variance itself.
+        (d₀ s̄² + d s²) / (d₀ + d) on d₀ + d degrees, at most the pooled ones, with s̄² the common
+        one. Without degrees (one training), the common variance itself.
         """
         if np.isinf(self.degrees):
             return VarianceComponent(self.variance, self.pooled)
@@ -52,9 +56,8 @@ class Prior:
 def fit_prior(variances: Sequence[float], degrees: Sequence[float]) -> Prior | None:
     """Estimate the prior from the variances of conditions; None for conditions without degrees.
 
-    Moments of z = log s² − ψ(d/2) + log(d/2): their variance minus the mean of ψ′(d/2) is ψ′(d₀/2),
-    and their mean gives s₀². Where that variance is not above what chance alone gives, d₀ is
-    infinite and s₀² the pooled variance.
+    z = log s² − ψ(d/2) + log(d/2): their variance minus the mean of ψ′(d/2) is ψ′(d₀/2). Where it is
+    not above what chance alone gives, d₀ is infinite.
 
     Args:
         variances: of each condition.
@@ -75,9 +78,7 @@ def fit_prior(variances: Sequence[float], degrees: Sequence[float]) -> Prior | N
     beyond_chance = float(np.var(z, ddof=1) - polygamma(1, d / 2).mean())
     if beyond_chance <= 0:
         return Prior(mean, np.inf, pooled)
-    d0 = 2 * inverse_trigamma(beyond_chance)
-    variance = float(np.exp(z.mean() + digamma(d0 / 2) - np.log(d0 / 2)))
-    return Prior(variance, d0, pooled)
+    return Prior(mean, 2 * inverse_trigamma(beyond_chance), pooled)
 
 
 def inverse_trigamma(value: float) -> float:
@@ -166,4 +167,5 @@ def _stands_out(place: int, squares: Sequence[float], degrees: Sequence[float]) 
     if prior is None or prior.variance == 0.0:
         return False
     below = min(prior.degrees, prior.pooled)
-    return float(f.sf(squares[place] / prior.variance, degrees[place], below)) < _STANDS_OUT
+    limit = _STANDS_OUT if degrees[place] > 1 else _STANDS_OUT_OF_TWO
+    return float(f.sf(squares[place] / prior.variance, degrees[place], below)) < limit
