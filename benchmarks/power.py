@@ -10,7 +10,8 @@ difference is found: by p < .05, and by Holm's p < .05 in families of several te
 `alone` is an estimate without what the conditions have in common: only prompts without any missing
 value, and the trainings of either side by themselves. The second table has whole families: how
 often any true null is called significant, without a difference and with half of them. The third
-table has prompts that cross jailbreak templates with base prompts, as in the robustness experiment.
+table has prompts that cross jailbreak templates with base prompts, as in the robustness experiment;
+the fourth has shares, the intervals of single mixes.
 The last line is the simulation error.
 """
 
@@ -23,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import norm
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow"))
 
@@ -31,6 +33,7 @@ from manybaskets.statistics.bootstrap import Mean, bca, difference_of, mean_of
 from manybaskets.statistics.conditions import condition_means
 from manybaskets.statistics.crossed_trainings import moderated_means
 from manybaskets.statistics.multiplicity import holm
+from manybaskets.statistics.rates import wilson_of
 from manybaskets.statistics.signs import sign_flip_p
 
 
@@ -207,6 +210,31 @@ def of_crossed(studies: int) -> None:
             print(f"{name:52} {cells[0]} |        {cells[1]}", flush=True)
 
 
+def of_shares(studies: int) -> None:
+    """Coverage of shares: how often a mix's values exceed a threshold, over all possible studies."""
+    print(f"\n{'share of one mix of four':52} coverage  width | alone: coverage  width")
+    for trainings, training, share in (
+        (3, 0.0, 0.5), (3, 0.0, 0.1), (3, 0.2, 0.5), (3, 0.2, 0.1), (3, 0.5, 0.5), (2, 0.2, 0.5),
+    ):  # fmt: skip
+        design = Study(3, trainings, 100, training=training)
+        deviation = np.sqrt(1.5 + training**2 + design.answer**2)
+        threshold = norm.isf(share) * deviation
+        rng = np.random.default_rng(3)
+        ends: list[list[tuple[float, float]]] = [[], []]
+        for _ in range(studies):
+            values = {
+                name: (each > threshold).astype(float) for name, each in design.values(rng).items()
+            }
+            for place, means in enumerate((design.together(values), design.alone(values))):
+                ends[place].append(wilson_of(means["mix0"], trainings * design.prompts, 0.95))
+        cells = []
+        for each in map(np.array, ends):
+            held = ((each[:, 0] <= share) & (each[:, 1] >= share)).mean()
+            cells.append(f"{held:8.3f} {np.median(each[:, 1] - each[:, 0]):6.2f}")
+        name = f"{trainings} trainings, sd {training}, share {share}"
+        print(f"{name:52} {cells[0]} |        {cells[1]}", flush=True)
+
+
 def _called(design: Study, study: int) -> bool:
     rng = np.random.default_rng(study)
     differences = []
@@ -229,6 +257,7 @@ def main() -> None:
     of_effects(given.studies)
     of_families(given.studies)
     of_crossed(given.studies)
+    of_shares(given.studies)
     print(f"\nsimulation error of 95 %: ±{np.sqrt(0.05 * 0.95 / given.studies):.3f}")
 
 
