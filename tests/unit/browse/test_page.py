@@ -63,7 +63,7 @@ def test_the_first_prompt_is_shown_with_all_answers(page):
     assert cards(page) == ["Reference", "vanilla", "human, seed 1", "human, seed 2", "multi"]
     assert page.inner_text("#count") == f"{PROMPT_COUNT} of {PROMPT_COUNT} prompts"
     table = page.inner_text("#scores")
-    assert "Words per answer (words)" in table and "Perplexity of own answers" in table
+    assert "Words per answer" in table and "Perplexity of own answers" in table
     assert page.faults == []
 
 
@@ -99,7 +99,7 @@ def test_the_policy_runs_no_script_but_the_pages_own(page):
 
 
 def test_prompts_are_sorted_by_a_difference_of_conditions(page):
-    sort(page, "Words per answer (words)", "multi", "human, mean of seeds")
+    sort(page, "Words per answer", "multi", "human, mean of seeds")
     assert listed(page) == [f"What is river {number}?" for number in (39, 38, 37)]
     # 5 + 39 words less the mean of 21 and 22
     assert page.locator(".row span:last-child").first.inner_text() == "open · +22.5"
@@ -117,7 +117,7 @@ def test_a_link_sorts_by_a_difference(page, folder):
 
 
 def test_differences_of_perplexities_are_ratios(page):
-    sort(page, "Perplexity of own answers (perplexity)", "human, mean of seeds", "multi")
+    sort(page, "Perplexity of own answers", "human, mean of seeds", "multi")
     assert listed(page)
     assert page.locator(".row span:last-child").first.inner_text().endswith("×1")
 
@@ -129,7 +129,7 @@ def test_prompts_are_sorted_by_disagreement_of_judges(page):
 
 def test_filters_and_categories(page):
     page.click("#add-filter")
-    page.select_option("[data-role=measure]", label="Words per answer (words)")
+    page.select_option("[data-role=measure]", label="Words per answer")
     page.select_option("[data-role=of]", label="multi")
     page.fill("[data-role=bound]", "40")
     until(page, "document.getElementById('count').textContent.startsWith('5 ')")

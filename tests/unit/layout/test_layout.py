@@ -37,7 +37,7 @@ def patterns(stages) -> list[tuple[StageFiles, str, Path]]:
 
 def test_every_output_of_the_embedded_study_is_known(files, experiments, tmp_path):
     jobs, _ = dry_run(files.study, tmp_path / "study")
-    assert len(jobs) == 192
+    assert len(jobs) == 195
     outputs = [Path(output) for job in jobs for output in job.outputs]
     kinds = set()
     for output in outputs:

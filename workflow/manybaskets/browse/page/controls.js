@@ -13,7 +13,7 @@ function options(select, groups, chosen) {
 
 function measureGroups(set) {
   const named = (kind) =>
-    set.measures.map(({ label, unit }, number) => [String(number), unit ? `${label} (${unit})` : label])
+    set.measures.map((measure, number) => [String(number), withUnit(measure)])
       .filter((_, number) => set.measures[number].kind === kind);
   return [["Measures", named("measure")], ["Judges", named("judge")]];
 }

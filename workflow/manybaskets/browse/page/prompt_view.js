@@ -57,7 +57,7 @@ function answerBoxes(answer, several, baseline) {
   return boxes;
 }
 
-function card(title, number, answers, baselineAnswers, scores) {
+function card(title, number, answers, baselineAnswers, scores, withheld = false) {
   const heading = element("h3", { id: `card-${number}` }, title);
   const box = element("article", { "aria-labelledby": `card-${number}` }, heading);
   for (const answer of answers) {
@@ -65,7 +65,7 @@ function card(title, number, answers, baselineAnswers, scores) {
     const baseline = baselineAnswers && (baselineAnswers.find(same) ?? baselineAnswers[0]);
     box.append(...answerBoxes(answer, answers.length > 1, baseline));
   }
-  if (!answers.length) box.append(element("p", { class: "soft" }, "No text."));
+  if (!answers.length && !withheld) box.append(element("p", { class: "soft" }, "No text."));
   if (scores.length) {
     box.append(element("dl", {}, ...scores.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])));
   }
@@ -90,7 +90,7 @@ function showAnswers(set, entry, state) {
       .map((measure) => [set.measures[measure].label, shownValue(set, measure, entry.values[measure][number])]);
     if (!answers.length && !scores.length) continue;
     const own = state.baseline !== String(number) ? compared : null;
-    cards.push(card(set.conditions[number].label, number, answers, own, scores));
+    cards.push(card(set.conditions[number].label, number, answers, own, scores, set.withheld));
   }
   document.getElementById("cards").replaceChildren(...cards);
 }
@@ -99,8 +99,7 @@ function showScores(set, entry, conditions) {
   const used = set.measures.map((_, number) => number).filter((number) => entry.values[number].some((value) => value !== null));
   const head = element("tr", {}, element("td", {}, "Condition"));
   for (const number of used) {
-    const { label, unit } = set.measures[number];
-    head.append(element("th", { scope: "col" }, unit ? `${label} (${unit})` : label));
+    head.append(element("th", { scope: "col" }, withUnit(set.measures[number])));
   }
   const body = element("tbody");
   for (const condition of conditions) {

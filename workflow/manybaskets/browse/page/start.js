@@ -80,7 +80,8 @@ function measuresOnCards() {
   const quantity = sortQuantity(), judges = [], ofText = [], others = [];
   set.measures.forEach(({ kind, likelihood }, number) => (kind === "judge" ? judges : likelihood ? others : ofText).push(number));
   const chosen = quantity ? [Number(quantity.measure)] : [];
-  return [...new Set([...chosen, ...judges, ...ofText, ...others])].slice(0, Math.max(MOST_ON_CARDS, judges.length));
+  const known = (number) => entry.values[number].some((value) => value !== null);
+  return [...new Set([...chosen, ...judges, ...ofText, ...others])].filter(known).slice(0, Math.max(MOST_ON_CARDS, judges.length));
 }
 
 function drawAnswers() {

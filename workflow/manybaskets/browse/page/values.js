@@ -44,6 +44,11 @@ async function quantityValues(set, quantity) {
   return values;
 }
 
+// A measure's label with its unit, unless the label names it.
+function withUnit({ label, unit }) {
+  return unit && !label.toLowerCase().includes(unit.toLowerCase()) ? `${label} (${unit})` : label;
+}
+
 function shownNumber(value, digits = 4) {
   if (value === null || value === undefined || Number.isNaN(value)) return NOTHING;
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
