@@ -251,7 +251,13 @@ def test_warnings_name_sources_and_the_worst_runs() -> None:
     near = counted(("source", "cheat", 588, 1, 588)).with_columns(
         what=pl.when(pl.col("item") == "cheat").then(pl.col("what") + NEAR).otherwise("what")
     )
-    assert copy_warnings(near)[0].startswith(
-        "Copies: source cheat has 1 distinct answer to 588 distinct prompts (texts that differ in "
-        "names, numbers or a few words count once), the commonest to 588."
+    told = "Texts that differ in names, numbers or a few words only count once."
+    assert copy_warnings(near)[0] == (
+        "Copies: source cheat has 1 distinct answer to 588 distinct prompts, the commonest to 588. "
+        f"{told} Read everything about it with this in mind."
     )
+    counts = counted(*runs)
+    near = counts.with_columns(
+        what=pl.when(stage="responses").then(pl.col("what") + NEAR).otherwise("what")
+    )
+    assert copy_warnings(near)[0] == f"{copy_warnings(counts)[0]} {told}"

@@ -9,6 +9,7 @@ import polars as pl
 from manybaskets.report.counts import COMMONEST, DISTINCT, NEAR, PROMPTS
 
 _LISTED = 6  # runs; more are summed up
+_NEAR = "Texts that differ in names, numbers or a few words only count once."
 
 
 def copy_warnings(counts: pl.DataFrame, refused: Collection[str] = ()) -> list[str]:
@@ -24,7 +25,8 @@ def copy_warnings(counts: pl.DataFrame, refused: Collection[str] = ()) -> list[s
         if plain in (PROMPTS, DISTINCT, COMMONEST):
             wide.setdefault((stage, item), {NEAR: int(plain != what)})[plain] = count
     sentences = [
-        f"Copies: source {item} has {_told(found)}. Read everything about it with this in mind."
+        f"Copies: source {item} has {_told(found)}. {f'{_NEAR} ' * found[NEAR]}Read everything about "
+        "it with this in mind."
         for (stage, item), found in wide.items()
         if stage == "source"
     ]
@@ -45,13 +47,13 @@ def _of_runs(prompt_set: str, runs: Sequence[tuple[str, Mapping[str, int]]]) -> 
     rest = (
         f"; {more} more run{'s' if more > 1 else ''}, see the table of counts" if more > 0 else ""
     )
-    return f"Copies on `{prompt_set}`: {told}{rest}."
+    near = f" {_NEAR}" * any(found[NEAR] for _, found in ranked[:_LISTED])
+    return f"Copies on `{prompt_set}`: {told}{rest}.{near}"
 
 
 def _told(found: Mapping[str, int]) -> str:
     distinct = found[DISTINCT]
-    near = " (texts that differ in names, numbers or a few words count once)" * found[NEAR]
     return (
         f"{distinct} distinct answer{'' if distinct == 1 else 's'} to {found[PROMPTS]} distinct "
-        f"prompts{near}, the commonest to {found[COMMONEST]}"
+        f"prompts, the commonest to {found[COMMONEST]}"
     )
