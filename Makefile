@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 VLLM := .venv-vllm
+HARNESS := .venv-harness
 BIN := $(VENV)/bin
 CORES ?= 2
 # Without it, mkdocs-material advertises its successor on every build.
@@ -11,7 +12,7 @@ export NO_MKDOCS_2_WARNING := 1
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: study laptop test test-cluster install setup setup-vllm lint docs site clean
+.PHONY: study laptop test test-cluster install setup setup-vllm setup-harness lint docs site clean
 
 study: $(VENV)/installed
 	manybaskets run --cores $(CORES)
@@ -99,5 +100,14 @@ $(VLLM)/installed: pyproject.toml constraints-vllm.txt
 	$(VLLM)/bin/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
+# lm-evaluation-harness in an environment of its own, for benchmarks of runs (docs/benchmarks.md).
+setup-harness: $(HARNESS)/installed
+
+$(HARNESS)/installed: constraints-harness.txt
+	$(PYTHON) -m venv $(HARNESS)
+	$(HARNESS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-harness.txt \
+		'lm_eval[hf,ifeval]' torch
+	touch $@
+
 clean:
-	rm -rf $(VENV) $(VLLM) .snakemake
+	rm -rf $(VENV) $(VLLM) $(HARNESS) .snakemake

@@ -74,8 +74,8 @@ rule all:
 
 rule data:
     input:
-        FILES.data.split(),
-        FILES.data.prompt_sets(),
+        only_if(STUDY.dataset, FILES.data.split()),
+        FILES.data.prompt_sets() if STUDY.dataset else [],
 
 
 rule models:

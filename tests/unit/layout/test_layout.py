@@ -191,7 +191,7 @@ def test_files_that_the_config_names(files):
 
 
 def test_journals_of_files_that_are_made_row_by_row(files, experiments):
-    _, robustness, preference = experiments
+    *_, robustness, preference = experiments
     for stage, file, journal in (
         (files.sources, files.sources.shard("llama", 0, 2), "sources/llama/0-of-2"),
         (files.sources, files.sources.pilot("llama"), "sources/llama/pilot"),

@@ -30,6 +30,7 @@ STUDIES = {
     "source counts": [EGGS, f"{EGGS}.source-counts"],
     "eggs as published": [EGGS, f"{EGGS}.paper"],
     "wildchat": ["wildchat-50m"],
+    "published scores": ["wildchat-50m.published"],
 }
 # Largest request of each study, so that a study without any GPU shows.
 MOST = {
@@ -39,6 +40,7 @@ MOST = {
     "source counts": 4,
     "eggs as published": 4,
     "wildchat": 4,
+    "published scores": 0,
 }
 RULE_FILES = sorted((ROOT / "workflow/rules").glob("*.smk"))
 SCRIPTS = ROOT / "workflow/scripts"

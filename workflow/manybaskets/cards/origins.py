@@ -90,7 +90,12 @@ def expected_origin(study: Study, source: str) -> dict[str, Any]:
 
 
 def dataset_settings(study: Study) -> dict[str, Any]:
-    """A card's description of the raw dataset; for a user's file, its name without its folder."""
+    """A card's description of the raw dataset; for a user's file, its name without its folder.
+
+    Empty for a study without a dataset, which has no cards.
+    """
+    if study.dataset is None:
+        return {}
     if study.embedded_world:
         return {"kind": "embedded"}
     if isinstance(study.dataset, HubDataset):

@@ -121,6 +121,10 @@ class Section(BaseModel):
         return {new: old for section in sections
                 for new, old in vars(section).get("renamed", {}).items()}  # fmt: skip
 
+    def stands_alone(self) -> bool:
+        """Whether a study may consist of this section alone, without a dataset."""
+        return False
+
     def settings(self) -> dict[str, Any]:
         """All keys with their current names, as JSON values."""
         return self.model_dump(mode="json", context=_NEW_KEYS)

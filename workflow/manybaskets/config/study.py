@@ -57,8 +57,10 @@ class Study(Section):
         "is asked by its name; one with the name of a shipped rubric replaces it.",
     )
     seed: Seed = Field(42, description="Study seed. The seed of every row is derived from it.")
-    dataset: Dataset = Field(
-        description="Raw rows: where they come from and what their columns are."
+    dataset: Dataset | None = Field(
+        None,
+        description="Raw rows: where they come from and what their columns are. Every study needs one, "
+        "except a study of ready benchmark scores alone.",
     )
     cleaning: Cleaning = Field(
         default_factory=Cleaning, description="Which raw rows are dropped, and which stop the run."

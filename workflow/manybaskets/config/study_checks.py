@@ -8,6 +8,7 @@ from typing import Any
 from manybaskets.config.data import RefusedPromptSet
 from manybaskets.config.judges import ClassifierJudge
 from manybaskets.config.models import EmbeddedModel
+from manybaskets.config.sections import Section
 from manybaskets.names import HUMAN, LENGTHS, TRAIN, VANILLA
 
 # Measures of own answers under the untuned target.
@@ -119,7 +120,11 @@ def check_scorer(study: Any) -> None:
 
 
 def check_something_is_studied(study: Any) -> None:
-    """Check that the study has runs with measures, or analyses sources."""
+    """Check that the study has runs with measures, analyses sources, or needs no dataset."""
+    if _stands_alone(study):
+        return
+    if study.dataset is None:
+        raise ValueError("dataset: this key is missing")
     runs = {"targets": study.targets, "mixes": study.mixes, "measures": study.measures}
     missing = [key for key, value in runs.items() if not value]
     if missing and (len(missing) < len(runs) or not study.source_analysis):
@@ -129,6 +134,15 @@ def check_something_is_studied(study: Any) -> None:
         )
     if not missing and not study.models:
         raise ValueError("models: empty, but `targets` need models; add them")
+
+
+def _stands_alone(study: Any) -> bool:
+    """Whether a section is a study by itself and nothing needs prompts."""
+    sections = [getattr(study, name) for name in type(study).model_fields]
+    if not any(isinstance(each, Section) and each.stands_alone() for each in sections):
+        return False
+    needing = ("sources", "mixes", "targets", "measures", "prompt_sets", "source_analysis")
+    return not any(getattr(study, name) for name in needing)
 
 
 def check_combinations(study: Any) -> None:

@@ -62,7 +62,7 @@ def check_given_columns(study: Study, stages: Iterable[StageFiles] = ()) -> None
 def _expectations(study: Study) -> Iterator[tuple[str, str, Wanted, Wanted | None]]:
     """Key, path and columns of every file; the last are those of a file with prompt ids, which
     needs no texts."""
-    if study.dataset.kind == "file":
+    if study.dataset and study.dataset.kind == "file":
         fields = study.dataset.fields
         more = {} if fields.messages else {"fields.response": fields.response}
         yield (

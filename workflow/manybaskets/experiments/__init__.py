@@ -25,7 +25,7 @@ from manybaskets.experiments.job_profiles import (
 
 # Last, because these packages register their experiments with the registry imported above. Their
 # order is the reading order of the report.
-from manybaskets.experiments import source_likelihood, robustness, preference  # noqa: F401 isort: skip
+from manybaskets.experiments import source_likelihood, benchmarks, robustness, preference  # noqa: F401 isort: skip
 
 __all__ = [
     "EXPERIMENTS",

@@ -69,7 +69,7 @@ class DataFiles(StageFiles):
     def given(self) -> dict[str, str]:
         """The user's files of rows and of prompts."""
         dataset = self.study.dataset
-        rows = {"dataset.path": dataset.path} if dataset.kind == "file" else {}
+        rows = {"dataset.path": dataset.path} if dataset and dataset.kind == "file" else {}
         return rows | {
             f"prompt_sets.{name}.path": prompt_set.path
             for name, prompt_set in self.study.prompt_sets.items()

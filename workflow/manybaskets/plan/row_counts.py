@@ -65,6 +65,8 @@ def _counted(files: Files) -> StudyRows:
 
 def _raw_rows(study: Study) -> int | None:
     dataset = study.dataset
+    if dataset is None:
+        return 0
     if isinstance(dataset, EmbeddedDataset | HubDataset):
         return dataset.rows
     from manybaskets.data.reading import read_rows

@@ -36,8 +36,14 @@ from manybaskets.report.source_findings import source_findings
 from manybaskets.report.study_tables import Order
 from manybaskets.report.throughput import throughput_findings
 from manybaskets.scoring.divergence import MixKind
+from manybaskets.statistics import COMPARISONS_SCHEMA, SUMMARY
 from manybaskets.statistics.blends import BLENDS
 
+# Of a study without a dataset.
+_NOTHING_MEASURED = {
+    "summary": pl.DataFrame(schema=SUMMARY),
+    "comparisons": pl.DataFrame(schema=COMPARISONS_SCHEMA),
+}
 _ABOUT_SOURCES = ("similarity", "source-distances", "topics")
 PACKAGES = ("snakemake", "torch", "transformers", "peft", "polars", "numpy", "scipy", "sacrebleu")
 
@@ -68,6 +74,7 @@ def assemble(
         headlines: the experiments' headline outcomes, one list per experiment.
     """
     order, confidence = Order.of(study), study.statistics.confidence
+    frames = {**_NOTHING_MEASURED, **frames}
     summary, compared = order.sorted(frames["summary"]), order.sorted(frames["comparisons"])
     blends = _blend_table(frames, order)
     of_the_sources = findings(of_sources(compared), confidence=confidence)

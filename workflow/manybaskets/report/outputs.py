@@ -18,7 +18,7 @@ from manybaskets.report.all_tables import needed_frames, table_names, tables_of
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.report_sections import check_sections
 
-# Statistics that every study has, and that tables are ordered by.
+# Statistics that every study with a dataset has, and that tables are ordered by.
 ALWAYS = ("summary", "comparisons", "counts")
 
 
@@ -56,14 +56,17 @@ class StudyOutputs:
 
     def statistics(self) -> list[Path]:
         """Statistics that the report is made from."""
-        names = [*ALWAYS, *needed_frames(tables_of(self.files.study))]
+        names = [*self._always(), *needed_frames(tables_of(self.files.study))]
         names += [name for each in self.experiments for name in each.statistics(self.files.study)]
         return self.files.statistics.tables(dict.fromkeys(names))
 
     def table_statistics(self) -> list[Path]:
         """Statistics that the rule `write_tables` is given."""
         needed = needed_frames(table_names(self.files.study))
-        return self.files.statistics.tables(dict.fromkeys([*ALWAYS, *needed]))
+        return self.files.statistics.tables(dict.fromkeys([*self._always(), *needed]))
+
+    def _always(self) -> Sequence[str]:
+        return ALWAYS if self.files.study.dataset else ()
 
     def tables(self) -> list[Path]:
         """All tables, whichever rule writes them."""
@@ -101,7 +104,7 @@ class StudyOutputs:
             *[files.sources.quarantine(name) for name in files.sources.generating()],
             *[files.mixes.validation(mix) for mix in study.mixes],
             *map(files.measures.vector_keys, sets),
-            files.statistics.table("seeds"),
+            *([files.statistics.table("seeds")] if study.dataset else []),
         ]
 
     def of_experiment(self, experiment: Experiment) -> Sequence[Path]:

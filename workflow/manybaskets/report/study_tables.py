@@ -210,6 +210,7 @@ table(
     title="Exclusions",
     caption="Prompts that a measure leaves out, by reason; zeros are listed.",
     section="counts",
+    when=lambda study: study.dataset is not None,
 )
 def _exclusions(summary: pl.DataFrame, context: TableContext) -> pl.DataFrame:
     return measured_tables.exclusions(summary)
@@ -221,4 +222,5 @@ table(
     caption="Rows of every stage.",
     needs=("counts",),
     section="counts",
+    when=lambda study: study.dataset is not None,
 )(as_it_is)
