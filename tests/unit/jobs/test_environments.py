@@ -47,6 +47,12 @@ def test_conda_environments_have_the_exact_versions(file):
         assert exact[package] == version
 
 
+def test_the_harness_has_the_same_versions_for_users_of_conda_and_of_make():
+    exact = constraints("constraints-harness.txt")
+    for package, version in pins("harness.yaml").items():
+        assert exact.get(package, version) == version, package
+
+
 def declared(*extras: str) -> set[str]:
     """What the package asks for by itself, and with extras; an extra may take in another."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -117,7 +123,7 @@ def test_every_import_of_the_library_is_declared():
         f"{file.relative_to(ROOT)}: {top}"
         for file in LIBRARY_FILES
         for top in third_party(file)
-        if not DISTRIBUTIONS.get(top, {canonicalize_name(top)}) & asked
+        if not DISTRIBUTIONS.get(top, {top, canonicalize_name(top)}) & asked
     }
     assert undeclared == set()
 
@@ -136,7 +142,7 @@ def test_modules_load_without_the_extras():
         f"{file.stem}: {top}"
         for file in LIBRARY_FILES
         for top, at_once in third_party(file).items()
-        if at_once and not DISTRIBUTIONS.get(top, {canonicalize_name(top)}) & needed
+        if at_once and not DISTRIBUTIONS.get(top, {top, canonicalize_name(top)}) & needed
     }
     assert {each.partition(":")[0] for each in early} == {
         "openai_engine",
@@ -151,7 +157,7 @@ def test_every_declared_package_is_imported():
         owner
         for file in LIBRARY_FILES
         for top in third_party(file)
-        for owner in DISTRIBUTIONS.get(top, {canonicalize_name(top)})
+        for owner in DISTRIBUTIONS.get(top, {top, canonicalize_name(top)})
     }
     # pygments colours `snakemake --report`; transformers reads GGUF files with gguf.
     assert declared("models", "api") - imported == {"pygments", "gguf"}
