@@ -27,7 +27,7 @@ everything after `--`.
 QUESTIONS = ("plan", "status", "check")
 # Targets that are commands, too: `manybaskets figures` is `manybaskets run figures`.
 TARGETS = ("data", "models", "pilots", "sources", "mixes", "cards", "adapters", "responses", "measures",
-           "source_likelihood", "robustness", "preference", "tables", "figures", "report", "browse")  # fmt: skip
+           "source_likelihood", "benchmarks", "robustness", "preference", "tables", "figures", "report", "browse")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

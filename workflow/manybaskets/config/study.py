@@ -58,9 +58,8 @@ class Study(Section):
     )
     seed: Seed = Field(42, description="Study seed. The seed of every row is derived from it.")
     dataset: Dataset | None = Field(
-        None,
-        description="Raw rows: where they come from and what their columns are. Every study needs one, "
-        "except a study of ready benchmark scores alone.",
+        description="Raw rows: where they come from and what their columns are; null for a study of "
+        "ready benchmark scores alone.",
     )
     cleaning: Cleaning = Field(
         default_factory=Cleaning, description="Which raw rows are dropped, and which stop the run."

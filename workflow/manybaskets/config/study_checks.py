@@ -124,7 +124,9 @@ def check_something_is_studied(study: Any) -> None:
     if _stands_alone(study):
         return
     if study.dataset is None:
-        raise ValueError("dataset: this key is missing")
+        raise ValueError(
+            "dataset: null, but only a study of ready benchmark scores alone does without one; add it"
+        )
     runs = {"targets": study.targets, "mixes": study.mixes, "measures": study.measures}
     missing = [key for key, value in runs.items() if not value]
     if missing and (len(missing) < len(runs) or not study.source_analysis):

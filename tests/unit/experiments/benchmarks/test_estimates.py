@@ -123,14 +123,15 @@ def scores_only(**changes):
         "models": {"one": {"base": "b", "source": "s"}, "two": {}},
         "results": {"ours": [file]},
     }
-    return parse_study({"study": "scores", "benchmarks": benchmarks | changes}, "a test")
+    settings = {"study": "scores", "dataset": None, "benchmarks": benchmarks | changes}
+    return parse_study(settings, "a test")
 
 
 def test_a_study_of_scores_alone_needs_no_dataset():
     assert scores_only().dataset is None
     with pytest.raises(UserError, match="dataset: this key is missing"):
         parse_study({"study": "nothing"}, "a test")
-    with pytest.raises(UserError, match="dataset: this key is missing"):
+    with pytest.raises(UserError, match="dataset: null, but only"):
         settings = scores_only().settings()
         parse_study(settings | {"measures": ["response_words"]}, "a test")
 
