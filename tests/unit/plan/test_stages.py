@@ -69,7 +69,8 @@ def test_every_rule_with_a_model_has_a_prior_and_rows():
     experiment needs a `JobProfile` with a task."""
     with_gpu = [name for name, text in rules().items() if re.search(r"^\s+gpu=", text, re.M)]
     assert {"train", "score_fixed", "divergence", "generate", "score_target"} <= set(with_gpu)
-    config = study(source_likelihood={})
+    harness = {"tasks": {"facts": {}}, "harness": {"tasks": ["facts"]}}
+    config = study(source_likelihood={}, benchmarks=harness)
     work = WorkOf(config, rows_of(Files(config, ROOT / "nowhere")), {})
     kinds = {planned(name).rule for name in with_gpu}
     assert kinds <= Priors(config, model_sizes(config)).tasks.keys()
