@@ -96,7 +96,8 @@ def assemble(
     }
     sections = _filled(study, sections, tables, figures)
     refused = [name for name, each in study.prompt_sets.items() if each.kind == "refused"]
-    warnings = copy_warnings(frames["counts"], refused) + study_warnings(summary, compared)
+    warnings = copy_warnings(frames["counts"], refused) if "counts" in frames else []
+    warnings += study_warnings(summary, compared)
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
         warnings.append(
