@@ -1,4 +1,4 @@
-"""Scores on benchmarks: by an evaluation harness or ready, compared, and set beside published numbers."""
+"""Scores on benchmarks: by an evaluation harness or ready, and compared, also with published numbers."""
 
 from manybaskets.experiments.benchmarks.files import BenchmarkFiles
 from manybaskets.experiments.benchmarks.own_runs import harness_tasks, with_runs

@@ -12,14 +12,14 @@ from statsmodels.stats.proportion import proportion_confint
 from manybaskets.config.evaluation import Statistics
 from manybaskets.config.loading import parse_study
 from manybaskets.errors import UserError
-from manybaskets.experiments.benchmarks.estimates import (
+from manybaskets.experiments.benchmarks.score_book import Score, ScoreBook, over_seeds
+from manybaskets.experiments.benchmarks.score_estimates import (
     PAIRED,
     UNPAIRED,
     average_table,
     difference_table,
     score_table,
 )
-from manybaskets.experiments.benchmarks.score_book import Score, ScoreBook, over_seeds
 
 SETTINGS = Statistics(bootstrap_resamples=1999, sign_flips=1999)
 SELECTION = {"all": {"title": "all", "models": ["one", "two"], "baseline": "two"}}

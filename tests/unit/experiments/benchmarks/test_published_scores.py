@@ -12,10 +12,10 @@ from manybaskets.config.evaluation import Statistics
 from manybaskets.config.loading import load_study
 from manybaskets.errors import UserError
 from manybaskets.experiments.benchmarks import analysis
-from manybaskets.experiments.benchmarks.agreement import agreement_table, exact_interval
-from manybaskets.experiments.benchmarks.estimates import average
 from manybaskets.experiments.benchmarks.findings import section_of
 from manybaskets.experiments.benchmarks.ready_scores import read_books
+from manybaskets.experiments.benchmarks.score_estimates import average
+from manybaskets.experiments.benchmarks.student_agreement import agreement_table, exact_interval
 
 FIXTURE = ROOT.parent / "shared/published/fixtures/benchmark_rows.csv"
 NUMBERS = ROOT / "resources/published/wildchat50m.csv"

@@ -8,7 +8,12 @@ from pathlib import Path
 import polars as pl
 
 from manybaskets.config.evaluation import Statistics
-from manybaskets.experiments.benchmarks import agreement, designs, estimates, published_numbers
+from manybaskets.experiments.benchmarks import (
+    designs,
+    published_numbers,
+    score_estimates,
+    student_agreement,
+)
 from manybaskets.experiments.benchmarks.score_book import COMPARED, ScoreBook
 from manybaskets.experiments.benchmarks.settings import Benchmarks
 
@@ -56,17 +61,17 @@ def compute_statistics(
     section = next(iter(books.values())).section
     confidence = settings.confidence
     frames = {
-        SCORES: estimates.score_table(books, settings, seed),
-        AVERAGES: estimates.average_table(books, confidence),
+        SCORES: score_estimates.score_table(books, settings, seed),
+        AVERAGES: score_estimates.average_table(books, confidence),
         SETTINGS: settings_table(books),
     }
     frames[SELECTIONS] = selection_table(section, frames[SCORES], frames[AVERAGES])
     wanted = statistics_of(section)
     if DIFFERENCES in wanted:
-        frames[DIFFERENCES] = estimates.difference_table(books, settings, seed)
+        frames[DIFFERENCES] = score_estimates.difference_table(books, settings, seed)
     if AGREEMENT in wanted:
-        frames[AGREEMENT] = agreement.agreement_table(books)
-        frames[RATES] = agreement.agreement_rates(frames[AGREEMENT], confidence)
+        frames[AGREEMENT] = student_agreement.agreement_table(books)
+        frames[RATES] = student_agreement.agreement_rates(frames[AGREEMENT], confidence)
     if GRID in wanted:
         frames[GRID] = designs.grid_table(books, confidence)
         frames[FAMILIES] = designs.family_table(frames[GRID], confidence)
@@ -86,7 +91,7 @@ def selection_table(
     section: Benchmarks, scores: pl.DataFrame, averages: pl.DataFrame
 ) -> pl.DataFrame:
     """Scores and averages of every selection, in its order: a row per model and benchmark."""
-    parts = []
+    components = []
     whole = pl.concat(
         [
             scores.select("results", "model", "benchmark", "score", "low", "high", "maximum"),
@@ -98,8 +103,8 @@ def selection_table(
         order = pl.DataFrame({"model": selection.models})
         own = whole.filter(results=section.results_of(selection.results))
         found = order.join(own, on="model", how="inner", maintain_order="left_right")
-        parts.append(found.select(pl.lit(name).alias("selection"), pl.exclude("results")))
-    return pl.concat(parts) if parts else whole.clear()
+        components.append(found.select(pl.lit(name).alias("selection"), pl.exclude("results")))
+    return pl.concat(components) if components else whole.clear()
 
 
 def settings_table(books: Mapping[str, ScoreBook]) -> pl.DataFrame:

@@ -34,20 +34,20 @@ def check_benchmarks(study: Study) -> None:
             key = f"benchmarks.results.{name}.{number}"
             if file.kind == "csv":
                 columns = {"columns": file.columns, "se_columns": file.se_columns}
-                for part, given in columns.items():
-                    require_names(f"{key}.{part}", given, section.tasks, "benchmarks.tasks")
+                for component, given in columns.items():
+                    require_names(f"{key}.{component}", given, section.tasks, "benchmarks.tasks")
                 require_names(f"{key}.se_columns", file.se_columns, file.columns, "columns")
                 require_names(f"{key}.models", file.models, section.models, "benchmarks.models")
             else:
                 require_names(f"{key}.model", [file.model], section.models, "benchmarks.models")
-                for part, given in {
+                for component, given in {
                     "benchmarks": file.benchmarks or [],
                     "samples": file.samples,
                 }.items():
-                    require_names(f"{key}.{part}", given, section.tasks, "benchmarks.tasks")
+                    require_names(f"{key}.{component}", given, section.tasks, "benchmarks.tasks")
     for kind in ("selections", "agreement", "grids", "scaling", "blends"):
         for name, each in getattr(section, kind).items():
-            _check_part(section, f"benchmarks.{kind}.{name}", each)
+            _check_component(section, f"benchmarks.{kind}.{name}", each)
     for name, each in section.selections.items():
         if each.baseline:
             key = f"benchmarks.selections.{name}.baseline"
@@ -90,19 +90,22 @@ def _check_harness(study: Study, section: Benchmarks) -> None:
         raise ValueError(f"{key}.models: name models to evaluate, because there are no `targets`")
 
 
-def _check_part(section: Benchmarks, key: str, part) -> None:
-    _check_results(section, key, part.results)
-    for names in ("models", "students", "teachers", "parts"):
-        given = list(getattr(part, names, ()))
+def _check_component(section: Benchmarks, key: str, component) -> None:
+    _check_results(section, key, component.results)
+    for names in ("models", "students", "teachers", "components"):
+        given = list(getattr(component, names, ()))
         require_names(f"{key}.{names}", given, section.models, "benchmarks.models")
         if len(set(given)) != len(given):
             raise ValueError(f"{key}.{names}: remove the duplicate")
-    if hasattr(part, "blend"):
-        require_names(f"{key}.blend", [part.blend], section.models, "benchmarks.models")
+    if hasattr(component, "blend"):
+        require_names(f"{key}.blend", [component.blend], section.models, "benchmarks.models")
     require_names(
-        f"{key}.averages", getattr(part, "averages", ()), section.averages, "benchmarks.averages"
+        f"{key}.averages",
+        getattr(component, "averages", ()),
+        section.averages,
+        "benchmarks.averages",
     )
-    other = getattr(part, "teacher_results", None)
+    other = getattr(component, "teacher_results", None)
     require_names(
         f"{key}.teacher_results",
         [other] if other else [],

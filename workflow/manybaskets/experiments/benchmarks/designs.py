@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from manybaskets.experiments.benchmarks.estimates import Estimate, value_of
 from manybaskets.experiments.benchmarks.score_book import ScoreBook
+from manybaskets.experiments.benchmarks.score_estimates import ScoreEstimate, value_of
 
 GRID = pl.Schema(
     {
@@ -69,9 +69,9 @@ BLENDS = pl.Schema(
         "blend": pl.String,
         "average": pl.String,
         "value": pl.Float64,
-        "parts": pl.Float64,  # mean of the parts
-        "best_part": pl.Float64,
-        "difference": pl.Float64,  # blend minus the mean of its parts
+        "components": pl.Float64,  # mean of the components
+        "best_component": pl.Float64,
+        "difference": pl.Float64,  # blend minus the mean of its components
         "se": pl.Float64,
         "low": pl.Float64,
         "high": pl.Float64,
@@ -112,15 +112,15 @@ def family_table(grid: pl.DataFrame, confidence: float) -> pl.DataFrame:
         other = [_estimate(row) for row in group.filter(~pl.col("same_family")).to_dicts()]
         if not same or not other or None in same or None in other:
             continue
-        contrast = mean_of(same).minus(mean_of(other))
+        contrast = mean_estimate(same).minus(mean_estimate(other))
         low, high = contrast.interval(confidence)
         rows.append(
             {
                 "grid": name,
                 "base": base,
                 "average": average,
-                "same": mean_of(same).value,
-                "other": mean_of(other).value,
+                "same": mean_estimate(same).value,
+                "other": mean_estimate(other).value,
                 "difference": contrast.value,
                 "se": contrast.se,
                 "low": low,
@@ -187,25 +187,27 @@ def trend_table(scaling: pl.DataFrame, confidence: float) -> pl.DataFrame:
 
 
 def blend_table(books: Mapping[str, ScoreBook], confidence: float) -> pl.DataFrame:
-    """Blends against the mean of their parts (schema `BLENDS`)."""
+    """Blends against the mean of their components (schema `BLENDS`)."""
     section = _section(books)
     rows = []
     for name, each in section.blends.items():
         book = books[section.results_of(each.results)]
         for average in each.averages:
             blend = value_of(book, section, each.blend, average)
-            parts = [value_of(book, section, part, average) for part in each.parts]
-            if blend is None or None in parts:
+            components = [
+                value_of(book, section, component, average) for component in each.components
+            ]
+            if blend is None or None in components:
                 continue
-            contrast = blend.minus(mean_of(parts))
+            contrast = blend.minus(mean_estimate(components))
             low, high = contrast.interval(confidence)
             rows.append(
                 {
                     "blend": name,
                     "average": average,
                     "value": blend.value,
-                    "parts": mean_of(parts).value,
-                    "best_part": max(part.value for part in parts),
+                    "components": mean_estimate(components).value,
+                    "best_component": max(component.value for component in components),
                     "difference": contrast.value,
                     "se": contrast.se,
                     "low": low,
@@ -215,25 +217,25 @@ def blend_table(books: Mapping[str, ScoreBook], confidence: float) -> pl.DataFra
     return pl.DataFrame(rows, schema=BLENDS)
 
 
-def mean_of(estimates: list[Estimate]) -> Estimate:
+def mean_estimate(estimates: list[ScoreEstimate]) -> ScoreEstimate:
     """Mean of independent estimates."""
     errors = [each.se for each in estimates]
     se = None
     if None not in errors:
         se = math.sqrt(sum(error**2 for error in errors)) / len(errors)
-    return Estimate(sum(each.value for each in estimates) / len(estimates), se)
+    return ScoreEstimate(sum(each.value for each in estimates) / len(estimates), se)
 
 
 def _section(books: Mapping[str, ScoreBook]):
     return next(iter(books.values())).section
 
 
-def _shown(estimate: Estimate | None, confidence: float) -> dict[str, Any]:
+def _shown(estimate: ScoreEstimate | None, confidence: float) -> dict[str, Any]:
     if estimate is None:
         return dict.fromkeys(("value", "se", "low", "high"))
     low, high = estimate.interval(confidence)
     return {"value": estimate.value, "se": estimate.se, "low": low, "high": high}
 
 
-def _estimate(row: dict[str, Any]) -> Estimate | None:
-    return None if row["value"] is None else Estimate(row["value"], row["se"])
+def _estimate(row: dict[str, Any]) -> ScoreEstimate | None:
+    return None if row["value"] is None else ScoreEstimate(row["value"], row["se"])

@@ -91,9 +91,9 @@ class BenchmarkFiles(StageFiles):
                 if each.kind != "csv":
                     continue
                 named = {"model_column": each.model_column}
-                for part in ("columns", "se_columns"):
-                    given = getattr(each, part).items()
-                    named |= {f"{part}.{benchmark}": column for benchmark, column in given}
+                for component in ("columns", "se_columns"):
+                    given = getattr(each, component).items()
+                    named |= {f"{component}.{benchmark}": column for benchmark, column in given}
                 columns[f"benchmarks.results.{name}.{number}"] = (each.path, named)
         return columns
 

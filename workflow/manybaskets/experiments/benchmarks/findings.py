@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import polars as pl
 
 from manybaskets.experiments.benchmarks import analysis
-from manybaskets.experiments.benchmarks.agreement import TIES_MISSING
 from manybaskets.experiments.benchmarks.published_numbers import HALF_WIDTH
+from manybaskets.experiments.benchmarks.student_agreement import TIES_MISSING
 from manybaskets.presentation.formatting import number, rounded_alike
 from manybaskets.presentation.page import ReportSection
 
@@ -122,8 +122,8 @@ def _blends(frames: Mapping[str, pl.DataFrame]) -> list[str]:
     if analysis.BLENDS not in frames:
         return []
     return [
-        f"Blend `{row['blend']}`, {row['average']}: {row['value']:.4f}, mean of its parts "
-        f"{row['parts']:.4f}, best part {row['best_part']:.4f}; difference to the mean "
+        f"Blend `{row['blend']}`, {row['average']}: {row['value']:.4f}, mean of its components "
+        f"{row['components']:.4f}, best component {row['best_component']:.4f}; difference to the mean "
         f"{_signed(row['difference'])}{_behind(row)}."
         for row in frames[analysis.BLENDS].to_dicts()
     ]

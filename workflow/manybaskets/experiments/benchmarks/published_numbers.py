@@ -10,8 +10,8 @@ from typing import Any
 
 import polars as pl
 
-from manybaskets.experiments.benchmarks.estimates import normal_quantile, value_of
 from manybaskets.experiments.benchmarks.score_book import ScoreBook
+from manybaskets.experiments.benchmarks.score_estimates import normal_quantile, value_of
 
 PUBLISHED = pl.Schema(
     {

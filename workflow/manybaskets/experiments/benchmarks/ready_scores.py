@@ -249,7 +249,9 @@ def evaluated_model(found: Mapping[str, Any]) -> str | None:
     config = found.get("config") or {}
     arguments = config.get("model_args") or {}
     if isinstance(arguments, str):
-        arguments = dict(part.split("=", 1) for part in arguments.split(",") if "=" in part)
+        arguments = dict(
+            component.split("=", 1) for component in arguments.split(",") if "=" in component
+        )
     adapter = arguments.get("peft")
     name = arguments.get("pretrained") or found.get("model_name") or arguments.get("model")
     return adapter or name

@@ -199,11 +199,11 @@ class Scaling(Section):
     benchmarks: list[Name] = Field(default=[], description="Benchmarks to show.")
 
 
-class Blend(Section):
+class BlendedModel(Section):
     """A model tuned on several sources, compared with those tuned on one of them."""
 
     blend: Name = Field(description="Model tuned on the blend.")
-    parts: list[Name] = Field(min_length=2, description="Models tuned on one source each.")
+    components: list[Name] = Field(min_length=2, description="Models tuned on one source each.")
     results: Name | None = Field(
         None, description="Entry of `benchmarks.results`; null if there is only one."
     )
@@ -316,7 +316,7 @@ class Benchmarks(Section):
     )
     grids: dict[Name, Grid] = Field(default={}, description="Grids by name.")
     scaling: dict[Name, Scaling] = Field(default={}, description="Scaling curves by name.")
-    blends: dict[Name, Blend] = Field(default={}, description="Blends of sources, by name.")
+    blends: dict[Name, BlendedModel] = Field(default={}, description="Blends of sources, by name.")
     published: PublishedBenchmarks | None = Field(
         None, description="Published scores to recompute; null for none."
     )

@@ -119,7 +119,7 @@ _table(
 )(as_it_is)
 _table(
     name=analysis.BLENDS,
-    title="Blends and their parts",
+    title="Blends and their components",
     caption="Average of a model tuned on a blend of sources, of models tuned on one of them (mean, and "
     "the best), and the blend minus the mean.",
     needs=(analysis.BLENDS,),

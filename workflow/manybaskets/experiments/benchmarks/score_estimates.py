@@ -66,7 +66,7 @@ PAIRED, UNPAIRED = "paired by item", "independent items"
 
 
 @dataclass(frozen=True)
-class Estimate:
+class ScoreEstimate:
     """A number with its standard error; None if unknown."""
 
     value: float
@@ -79,11 +79,11 @@ class Estimate:
         half = normal_quantile(confidence) * self.se
         return self.value - half, self.value + half
 
-    def minus(self, other: Estimate) -> Estimate:
+    def minus(self, other: ScoreEstimate) -> ScoreEstimate:
         """The difference to an independent estimate."""
         known = self.se is not None and other.se is not None
         se = math.hypot(self.se, other.se) if known else None
-        return Estimate(self.value - other.value, se)
+        return ScoreEstimate(self.value - other.value, se)
 
 
 def normal_quantile(confidence: float) -> float:
@@ -134,13 +134,13 @@ def _interval(score: Score, maximum: float, confidence: float) -> dict[str, Any]
             return {"low": None, "high": None, "method": RESAMPLED}
         low, high = wilson(share, len(score.items), normal_quantile(confidence))
         return {"low": low * maximum, "high": high * maximum, "method": BINARY}
-    low, high = Estimate(score.value, score.se).interval(confidence)
+    low, high = ScoreEstimate(score.value, score.se).interval(confidence)
     if low is None:
         return {"low": None, "high": None, "method": None}
     return {"low": max(0.0, low), "high": min(maximum, high), "method": NORMAL}
 
 
-def average(book: ScoreBook, model: str, members: Sequence[str]) -> Estimate | None:
+def average(book: ScoreBook, model: str, members: Sequence[str]) -> ScoreEstimate | None:
     """Mean of a model's scores on named benchmarks, each divided by its maximum.
 
     The standard error treats benchmarks as independent: √Σ se² / k.
@@ -154,7 +154,7 @@ def average(book: ScoreBook, model: str, members: Sequence[str]) -> Estimate | N
     maxima = [book.section.tasks[name].maximum for name in members]
     value = sum(s.value / m for s, m in zip(scores, maxima, strict=True)) / len(members)
     errors = [s.se / m if s.se is not None else None for s, m in zip(scores, maxima, strict=True)]
-    return Estimate(value, _combined(errors))
+    return ScoreEstimate(value, _combined(errors))
 
 
 def _combined(errors: Sequence[float | None]) -> float | None:
@@ -219,28 +219,28 @@ def difference_table(
 def _differences(
     book: ScoreBook, model: str, baseline: str, settings: Statistics, seed: int
 ) -> Iterable[dict[str, Any]]:
-    found: dict[str, Estimate] = {}
+    found: dict[str, ScoreEstimate] = {}
     for benchmark in book.benchmarks([model]):
         score, base = book.get(model, benchmark), book.get(baseline, benchmark)
         if base is None:
             continue
         row = {"model": model, "baseline": baseline, "benchmark": benchmark}
         row |= _difference(score, base, (model, baseline), settings, seed)
-        found[benchmark] = Estimate(row["difference"], row["se"])
+        found[benchmark] = ScoreEstimate(row["difference"], row["se"])
         yield row
     for name, members in book.section.averages.items():
         if all(member in found for member in members):
             maxima = [book.section.tasks[member].maximum for member in members]
-            parts = [found[member] for member in members]
-            value = sum(p.value / m for p, m in zip(parts, maxima, strict=True)) / len(members)
+            components = [found[member] for member in members]
+            value = sum(p.value / m for p, m in zip(components, maxima, strict=True)) / len(members)
             errors = [
-                None if p.se is None else p.se / m for p, m in zip(parts, maxima, strict=True)
+                None if p.se is None else p.se / m for p, m in zip(components, maxima, strict=True)
             ]
             yield {
                 "model": model,
                 "baseline": baseline,
                 "benchmark": name,
-                **_normal(Estimate(value, _combined(errors)), settings.confidence),
+                **_normal(ScoreEstimate(value, _combined(errors)), settings.confidence),
             }
 
 
@@ -261,11 +261,11 @@ def _difference(
             "n": len(shared),
             "method": PAIRED,
         }
-    difference = Estimate(score.value, score.se).minus(Estimate(base.value, base.se))
+    difference = ScoreEstimate(score.value, score.se).minus(ScoreEstimate(base.value, base.se))
     return _normal(difference, settings.confidence)
 
 
-def _normal(estimate: Estimate, confidence: float) -> dict[str, Any]:
+def _normal(estimate: ScoreEstimate, confidence: float) -> dict[str, Any]:
     from scipy.stats import norm
 
     low, high = estimate.interval(confidence)
@@ -283,9 +283,9 @@ def _normal(estimate: Estimate, confidence: float) -> dict[str, Any]:
     }
 
 
-def value_of(book: ScoreBook, section: Benchmarks, model: str, name: str) -> Estimate | None:
+def value_of(book: ScoreBook, section: Benchmarks, model: str, name: str) -> ScoreEstimate | None:
     """A model's score on a benchmark, or its average of this name."""
     if name in section.averages:
         return average(book, model, section.averages[name])
     score = book.get(model, name)
-    return None if score is None else Estimate(score.value, score.se)
+    return None if score is None else ScoreEstimate(score.value, score.se)
