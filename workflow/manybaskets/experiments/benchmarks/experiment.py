@@ -52,7 +52,13 @@ class BenchmarkExperiment(Experiment):
         """Items answered by every run; reading and comparing scores takes seconds."""
         profiles = {"benchmarks_statistics": JobProfile(seconds=(5.0, 0.0, 0.0))}
         if study.benchmarks.harness:
-            evaluated = JobProfile(work=_items_of(study), task="answer", batch_size=8)
+            # Answers at the speed of the engine of the runs: the harness has none of its own here.
+            evaluated = JobProfile(
+                work=_items_of(study),
+                task="answer",
+                engine=lambda wildcards: study.responses.engine,
+                batch_size=study.benchmarks.harness.batch_size,
+            )
             profiles |= {"benchmarks_run": evaluated, "benchmarks_model": evaluated}
         return profiles
 
