@@ -18,7 +18,7 @@ from manybaskets.measures import embedding
 from manybaskets.measures.measuring import check_measurable, match_prompts, measure_runs
 from manybaskets.measures.selection import check_measures, measured_names, reads_vectors
 from manybaskets.names import LENGTHS
-from manybaskets.records.measured import LEFT_OUT, USED
+from manybaskets.records.measured import GROUP_DRAWS, LEFT_OUT, PARTITION_DRAWS, USED
 from manybaskets.records.responses import RESPONSES, valid_answers
 
 CONFIG = ROOT / "config/config.yaml"
@@ -155,7 +155,7 @@ def test_answers_of_sources_are_measured_like_those_of_runs(tmp_path, monkeypatc
     assert value["semantic_between", "a", LEFT_OUT] is None
     assert value["mauve", None, 0] is None
     assert found.filter(measure="semantic_between")["draw"].max() == 0
-    assert found.filter(measure="chamfer")["draw"].max() == 2
+    assert found.filter(measure="chamfer")["draw"].max() == GROUP_DRAWS + PARTITION_DRAWS - 1
 
 
 def test_lengths_stand_beside_every_list_of_measures(study) -> None:
