@@ -13,12 +13,11 @@ from pydantic import (
     Field,
     SerializationInfo,
     SerializerFunctionWrapHandler,
-    ValidationInfo,
-    field_validator,
+    ValidationError,
     model_serializer,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 # Several names make one file name, which file systems limit to 255 bytes.
 LONGEST_NAME = 64
@@ -63,29 +62,6 @@ class Section(BaseModel):
     # finished without them stay the same.
     newer: ClassVar[frozenset[str]] = frozenset()
 
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_meant(cls, value: Any, info: ValidationInfo) -> Any:
-        """Refuse what a type would accept and nobody means: `yes` as a number, a value twice."""
-        name = info.field_name or ""
-        values = value if isinstance(value, list) else [value]
-        if any(isinstance(each, bool) for each in values):
-            kinds = set(_plain_types(cls.model_fields[name].annotation))
-            if kinds & {int, float} and bool not in kinds:
-                raise PydanticCustomError(
-                    "boolean_number",
-                    "expected a number, found true or false (YAML reads `yes`, `no`, `on` and `off` "
-                    "as these)",
-                )
-        if isinstance(value, list) and name not in cls.repeatable:
-            scalars = [each for each in value if isinstance(each, str | int | float)]
-            doubled = [each for each in dict.fromkeys(scalars) if scalars.count(each) > 1]
-            if doubled:
-                raise PydanticCustomError(
-                    "duplicate_value", "remove the duplicate {value}", {"value": repr(doubled[0])}
-                )
-        return value
-
     @model_validator(mode="before")
     @classmethod
     def _accept_old_keys(cls, given: Any) -> Any:
@@ -101,7 +77,39 @@ class Section(BaseModel):
                 )
             if old in settings:
                 settings[new] = settings.pop(old)
+        unmeant = [
+            InitErrorDetails(type=error, loc=(name,), input=settings[name])
+            for name in settings
+            if name in cls.model_fields and (error := cls._unmeant(name, settings[name]))
+        ]
+        if unmeant:
+            raise ValidationError.from_exception_data(cls.__name__, unmeant)
         return settings
+
+    @classmethod
+    def _unmeant(cls, name: str, value: Any) -> PydanticCustomError | None:
+        """What a type would accept and nobody means: `yes` as a number, a value twice.
+
+        Not a validator of fields, which pydantic does not allow for the key that tells the kinds of
+        a union apart.
+        """
+        values = value if isinstance(value, list) else [value]
+        if any(isinstance(each, bool) for each in values):
+            kinds = set(_plain_types(cls.model_fields[name].annotation))
+            if kinds & {int, float} and bool not in kinds:
+                return PydanticCustomError(
+                    "boolean_number",
+                    "expected a number, found true or false (YAML reads `yes`, `no`, `on` and `off` "
+                    "as these)",
+                )
+        if isinstance(value, list) and name not in cls.repeatable:
+            scalars = [each for each in value if isinstance(each, str | int | float)]
+            doubled = [each for each in dict.fromkeys(scalars) if scalars.count(each) > 1]
+            if doubled:
+                return PydanticCustomError(
+                    "duplicate_value", "remove the duplicate {value}", {"value": repr(doubled[0])}
+                )
+        return None
 
     @model_serializer(mode="wrap")
     def _dump_old_keys(
