@@ -12,6 +12,7 @@ from manybaskets.command import main as command
 from manybaskets.command.snakemake_call import snakemake_command
 from manybaskets.command.whole_run import ending, folder_of, what_it_takes
 from manybaskets.config.loading import merged_settings
+from manybaskets.experiments import EXPERIMENTS
 
 
 def test_a_mistyped_command_is_answered_with_the_right_one(capsys):
@@ -30,9 +31,13 @@ def test_help_names_every_command(words, capsys):
 def test_every_target_of_the_workflow_is_a_command():
     snakefile = (ROOT / "Snakefile").read_text()
     rules = set(re.findall(r"^rule (\w+):", snakefile, re.MULTILINE)) - {"all"}
-    experiments = {path.name for path in (ROOT / "workflow/manybaskets/experiments").iterdir()
-                   if (path / "experiment.py").is_file()}  # fmt: skip
-    assert set(command.TARGETS) == rules | experiments
+    assert set(command.STAGES) == rules - set(EXPERIMENTS.names())
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS.names())
+def test_every_experiment_is_a_command(name, capsys):
+    assert command.main([name, "--help"]) == 0
+    assert "usage" in capsys.readouterr().out
 
 
 def test_the_questions_are_those_of_the_workflow():

@@ -98,7 +98,7 @@ def third_party(module: Path) -> dict[str, bool]:
             names = [node.module]
         for top in {each.partition(".")[0] for each in names}:
             found[top] = found.get(top, False) or id(node) in at_once
-    own = {"manybaskets", *sys.stdlib_module_names}
+    own = {"manybaskets", "snakemake_logger_plugin_manybaskets", *sys.stdlib_module_names}
     return {top: early for top, early in found.items() if top not in own}
 
 

@@ -90,7 +90,7 @@ def restricted_pages(files: Files) -> dict[str, bytes]:
         raise UserError(
             what="the study has no restricted texts",
             where=where,
-            expected="a study with a `robustness` section",
+            expected="a study with an experiment that has restricted texts",
             remedy="open the browser that `snakemake browse` writes, which has all other texts",
         )
     pages: dict[str, bytes] = {}
@@ -101,7 +101,7 @@ def restricted_pages(files: Files) -> dict[str, bytes]:
                 what="the study has no restricted answers yet",
                 where=where,
                 expected="answers in its folder `restricted`",
-                remedy="run `snakemake robustness` first",
+                remedy="run the study first",
             )
         write_browser(
             pages.__setitem__, sets, study=files.study.study, seed=files.study.seed, restricted=True

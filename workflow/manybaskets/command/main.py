@@ -25,9 +25,9 @@ everything after `--`.
 """
 # Answered without running a job.
 QUESTIONS = ("plan", "status", "check")
-# Targets that are commands, too: `manybaskets figures` is `manybaskets run figures`.
-TARGETS = ("data", "models", "pilots", "sources", "mixes", "cards", "adapters", "responses", "measures",
-           "source_likelihood", "benchmarks", "robustness", "preference", "tables", "figures", "report", "browse")  # fmt: skip
+# Targets that are commands, too, as are the experiments: `manybaskets figures` is `manybaskets run figures`.
+STAGES = ("data", "models", "pilots", "sources", "mixes", "cards", "adapters", "responses", "measures",
+          "tables", "figures", "report", "browse")  # fmt: skip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,10 +55,11 @@ def _started(name: str, rest: list[str]) -> int:
         from manybaskets.command.first_config import init
 
         return init(rest)
-    if name not in (*QUESTIONS, "run", *TARGETS):
+    if name not in (*QUESTIONS, "run", *STAGES) and name not in (experiments := _experiments()):
         commands = ("init", "run", *QUESTIONS)
+        others = (*STAGES, *experiments)
         raise UserError(
-            what=f"there is no command '{name}'{did_you_mean(name, (*commands, *TARGETS))}",
+            what=f"there is no command '{name}'{did_you_mean(name, (*commands, *others))}",
             where=f"manybaskets {name}",
             expected=f"one of {', '.join(commands)}, or a target such as figures",
             remedy="type `manybaskets --help` for all commands; `manybaskets run TARGET` makes any "
@@ -80,6 +81,13 @@ def _started(name: str, rest: list[str]) -> int:
     from manybaskets.command.whole_run import run_study
 
     return run_study(words if name == "run" else words.with_target(name), verbose=verbose)
+
+
+def _experiments() -> list[str]:
+    """Names of the experiments, whose import takes longer than most commands."""
+    from manybaskets.experiments import EXPERIMENTS
+
+    return EXPERIMENTS.names()
 
 
 if __name__ == "__main__":
