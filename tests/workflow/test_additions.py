@@ -39,7 +39,7 @@ CONFIG = ("--configfile", "small.json")
 ALL_RUNS = {"match_runs", "measure", "summarise", "count_stages", "curves", "figure", "growth", "source_map",
             "score_fixed", "divergence", "summarise_divergence", "swap", "style", "distances", "similarity",
             "topics", "source_tables", "measure_source", "match_sources", "published_procedures", "published_variants",
-            "published_collapse", "write_tables", "write_report", "embed", "lengths"}  # fmt: skip
+            "published_collapse", "write_tables", "write_report", "write_browser", "embed", "lengths"}  # fmt: skip
 
 
 def write(project: Project, **changes) -> None:
