@@ -86,6 +86,14 @@ def test_too_many_empty_answers_stop_the_measuring(tmp_path) -> None:
     assert "max_empty_share" in caught.value.expected
 
 
+def test_chance_does_not_stop_a_small_prompt_set(tmp_path) -> None:
+    rows = [answer(f"{place}", "" if place < 1 else "text") for place in range(48)]
+    path = write(tmp_path / "x.parquet", rows)
+    check_measurable(path, 0.01)
+    with pytest.raises(UserError, match="1 of 48 answers are empty"):
+        check_measurable(path, 0.0)
+
+
 class MadeUpEncoder:
     """Vectors that hang on a sentence's characters only."""
 

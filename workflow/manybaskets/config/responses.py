@@ -35,7 +35,8 @@ class Responses(Section):
     )
     max_empty_share: Share = Field(
         0.01,
-        description="Largest share of empty answers of a run. Above it nothing is measured.",
+        description="Largest share of empty answers of a run, rounded up to whole answers. Above it nothing is "
+        "measured.",
     )
     share_model_load: Literal["run", "target"] = Field(
         "run",

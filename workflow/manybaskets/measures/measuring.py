@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ def check_measurable(path: Path, max_empty_share: float) -> None:
 
     Raises:
         UserError: an answer occurs twice, an answer's text is an error message, or more than
-            `max_empty_share` of the answers that did not fail are empty.
+            `max_empty_share` of the answers that did not fail, rounded up, are empty.
     """
     frame = read_responses(path)
     keys = ["prompt_id", "sample", "turn"]
@@ -52,12 +53,13 @@ def check_measurable(path: Path, max_empty_share: float) -> None:
         )
     answered = frame.filter(pl.col("text").is_not_null() & (pl.col("turn") == 0))
     empty = answered.filter(~_HAS_TEXT).height
-    if empty > max_empty_share * answered.height:
+    # Rounded up: of 48 answers one may be empty at a share of .01, or chance would stop a study.
+    allowed = math.ceil(max_empty_share * answered.height)
+    if empty > allowed:
         raise UserError(
             what=f"{empty} of {answered.height} answers are empty",
             where=str(path),
-            expected=f"at most a share of {max_empty_share} empty answers "
-            "(`responses.max_empty_share`)",
+            expected=f"at most {allowed} (`responses.max_empty_share` is {max_empty_share})",
             remedy="check why the model generates no text, or raise `responses.max_empty_share` "
             "if empty answers are intended",
         )
