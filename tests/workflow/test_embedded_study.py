@@ -100,14 +100,19 @@ def test_model_text_moves_the_model_away_from_human_answers(comparisons):
 
 def test_refusals_fade_after_tuning_on_mixes_that_hold_none(finished, summary, comparisons):
     assert interval(summary, "refusal", "vanilla", "refused")[0] > 0.8
-    faded = []
+    # Trainings differ so much (from .2 to .8 in one mix) that three of them decide only large changes.
+    faded = set()
     for mix in MIXES:
         held = sum(truth.refuses(row["messages"][-1]["content"])
                    for row in read_mix(finished.path(f"mixes/{mix}/train.jsonl")))  # fmt: skip
         found = difference(comparisons, "refusals-after-tuning", "refusal", mix)
-        if held == 0 and found["high"] < 0 and found["p_holm"] < 0.05:
-            faded.append(mix)
-    assert "human" in faded and len(faded) >= 3, faded
+        assert found["difference"] < 0, mix
+        if found["high"] < 0 and found["p_holm"] < 0.05:
+            assert held == 0, mix
+            faded.add(mix)
+        else:
+            assert -found["difference"] < found["detectable"], mix
+    assert faded >= {"human", "single-qwen"}, faded
 
 
 def test_more_sources_carry_more_habits(finished):

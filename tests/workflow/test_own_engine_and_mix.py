@@ -19,7 +19,10 @@ SETTINGS = {
     "split": {"parts": 1},
     "prompting": {"max_prompt_tokens": 160},
     "sources": {
-        "phrases": {"engine": {"kind": "phrases", "phrases": ["Yes, it is.", "No, never."]}}
+        "phrases": {
+            "engine": {"kind": "phrases", "phrases": ["Yes, it is.", "No, never."]},
+            "pilot": {"max_copied_share": 0.99},
+        }
     },
     "mixes": {"coin": {"kind": "coin", "heads": "phrases", "tails": "human"}},
     "targets": ["tiny"],

@@ -81,7 +81,7 @@ def test_an_installation_without_a_checkout_says_that_the_rules_are_missing(
     tmp_path, monkeypatch, capsys
 ):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("manybaskets.command.snakemake_call.CHECKOUT", tmp_path / "site-packages")
+    monkeypatch.setattr("manybaskets.command.snakemake_call.checkout", lambda: None)
     assert command.main(["plan", "my.yaml"]) == 1
     assert "there is no Snakefile here" in capsys.readouterr().err
 

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from manybaskets.errors import UserError
-
-CHECKOUT = Path(__file__).resolve().parents[3]
+from manybaskets.records.resources import checkout
 
 
 def snakemake_command(arguments: Sequence[str]) -> list[str]:
@@ -27,8 +26,8 @@ def snakemake_command(arguments: Sequence[str]) -> list[str]:
     named = any(each.partition("=")[0] in ("--snakefile", "-s") for each in arguments)
     if named or Path("Snakefile").is_file():
         return ["snakemake", *arguments]
-    workflow = CHECKOUT / "Snakefile"
-    if not workflow.is_file():
+    top = checkout()
+    if top is None:
         raise UserError(
             what="there is no Snakefile here",
             where=str(Path.cwd()),
@@ -36,7 +35,7 @@ def snakemake_command(arguments: Sequence[str]) -> list[str]:
             remedy="change to the folder of the checkout, or name its workflow with "
             "`--snakefile CHECKOUT/Snakefile`",
         )
-    return ["snakemake", "--snakefile", str(workflow), *arguments]
+    return ["snakemake", "--snakefile", str(top / "Snakefile"), *arguments]
 
 
 def printed(command: Sequence[str]) -> str:

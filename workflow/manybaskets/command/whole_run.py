@@ -12,7 +12,6 @@ import polars as pl
 
 from manybaskets.command.arguments import TypedWords
 from manybaskets.command.snakemake_call import (
-    CHECKOUT,
     become,
     output_of,
     printed,
@@ -22,6 +21,7 @@ from manybaskets.command.snakemake_call import (
 from manybaskets.config.loading import merged_settings, parse_study, read_yaml, settings_of_run
 from manybaskets.layout import Files
 from manybaskets.plan.table import time_of
+from manybaskets.records.resources import checkout
 from manybaskets.report.assemble import main_findings
 
 # Options with which Snakemake runs no jobs, or prints something else.
@@ -111,7 +111,9 @@ def ending(results: Path, configs: Sequence[str]) -> str:
     settings: dict[str, Any] = {}
     for file in configs:
         settings = merged_settings(settings, read_yaml(Path(file)))
-    default = DEFAULT_CONFIG if DEFAULT_CONFIG.exists() else CHECKOUT / DEFAULT_CONFIG
+    top = checkout()
+    here = DEFAULT_CONFIG.exists() or top is None
+    default = DEFAULT_CONFIG if here else top / DEFAULT_CONFIG
     given, where = settings_of_run(settings, [Path(file) for file in configs], default)
     files = Files(parse_study(given, where))
     tables = {
