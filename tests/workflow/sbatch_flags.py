@@ -20,6 +20,8 @@ from snakemake.settings.types import (
 from snakemake_executor_plugin_slurm.submit_string import get_submit_command
 from snakemake_executor_plugin_slurm.utils import set_gres_string
 
+from manybaskets.jobs import devices
+
 GIVEN = {"run_uuid": "run", "slurm_logfile": "log", "comment_str": "comment", "workdir": None}
 
 
@@ -32,6 +34,7 @@ def flags(job) -> str:
 
 
 def main(config: Path) -> None:
+    devices.has_gpus = lambda: True  # a dry run does not know that jobs go to a cluster
     silent = OutputSettings(dryrun=True, quiet={Quietness.ALL})
     with SnakemakeApi(silent) as api:
         workflow = api.workflow(

@@ -40,8 +40,9 @@ def test_the_experiment_adds_its_jobs_and_changes_no_other(project):
     after = project.planned("--configfile", *FILES)
     added = {rule: number for rule, number in after.items() if before.get(rule) != number}
     assert {rule: added.pop(rule, 0) for rule in JOBS} == JOBS
-    # Two judges more to fetch, and the figures of the experiment.
-    assert added.pop("fetch_model") == before["fetch_model"] + 2
+    # Two judges more to fetch, whose questions are measured, and the figures of the experiment.
+    for rule in ("fetch_model", "measure_prompts"):
+        assert added.pop(rule) == before[rule] + 2
     assert set(added) <= {"figure", "robustness"}
 
 

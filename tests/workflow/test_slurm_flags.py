@@ -27,7 +27,7 @@ SHORT = (20, 2000, 1), (30, 3000, 1)
 LIGHT = dict.fromkeys(
     ["clean", "split", "prompt_sets", "find_eligible", "match_runs", "summarise", "count_stages"]
     + ["match_sources", "growth", "source_map", "source_tables", "style", "summarise_divergence"]
-    + ["published_variants", "published_collapse"],
+    + ["published_variants", "published_collapse", "write_browser"],
     USUAL,
 ) | {
     **dict.fromkeys(["collect", "source_card", "mix", "mix_card"], SHORT),

@@ -7,6 +7,7 @@ workflow names the folder of its library: so nothing here imports the library.
 from __future__ import annotations
 
 import logging
+import math
 import shutil
 import sys
 import time
@@ -45,7 +46,7 @@ class LogHandler(LogHandlerBase):
         self.progress = RunProgress(estimates, time.monotonic())
         self.stream = sys.stderr
         self.in_place = self.stream.isatty()
-        self._shown = self.progress.begun
+        self._shown = -math.inf  # of the first line, which comes at once
         self._written = 0.0
 
     def emit(self, record: logging.LogRecord) -> None:
