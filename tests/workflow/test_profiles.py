@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 import yaml
+
+from manybaskets.jobs.devices import has_gpus
 
 
 def test_profiles_plan_the_same_jobs(project):
@@ -14,6 +19,27 @@ def test_profiles_plan_the_same_jobs(project):
     on_cluster = project.planned("--profile", "slurm")
     assert on_cluster == project.planned("--profile", "workstation")
     assert on_cluster["train"] > 10
+
+
+def memory_of_trainings(project, *arguments: str) -> set[int]:
+    """Main memory, in MB, of all trainings of the plan of a command."""
+    told = subprocess.run(
+        [sys.executable, "workflow/dag.py", "plan", *arguments],
+        cwd=project.folder, env=project.environment(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr[-3000:]
+    jobs = json.loads(told.stdout)["jobs"]
+    return {job["resources"]["mem_mb"] for job in jobs if job["rule"] == "train"}
+
+
+def test_a_plan_has_the_memory_of_the_machine_that_it_is_for(project):
+    """A login node has no GPUs; jobs that it submits get `gpu.memory_mb` with each of theirs."""
+    pytest.importorskip("snakemake_executor_plugin_slurm", reason="the extra `slurm` is missing")
+    config = ("--configfile", "config/synthetic-eggs.yaml")
+    on_cluster = memory_of_trainings(project, "--profile", "slurm", *config)
+    assert on_cluster == {2 * 60_000, 4 * 60_000}
+    if not has_gpus():
+        assert max(memory_of_trainings(project, *config)) < 4 * 60_000
 
 
 def test_profiles_leave_resources_to_the_rules(project):

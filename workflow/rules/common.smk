@@ -1,6 +1,8 @@
 """The config, the paths of all files, and what every rule file needs."""
 
+import contextlib
 import gc
+import io
 import re
 import sys
 from dataclasses import asdict
@@ -186,11 +188,33 @@ def sources_that(generate):
     )
 
 
+def started_by():
+    """Name of the program that reads the rules."""
+    return Path(sys.argv[0]).stem
+
+
+@cache
+def command_line():
+    """What Snakemake, or `workflow/dag.py`, was started with; None where no command line did."""
+    if started_by() not in ("snakemake", "__main__", "dag"):
+        return None
+    from snakemake.cli import parse_args
+
+    # Paths of the command line start where it was typed, not in `--directory`.
+    with contextlib.chdir(workflow.rundir), contextlib.redirect_stderr(io.StringIO()):
+        return parse_args(sys.argv[1:])[1]
+
+
 @cache
 def gpus_here():
     """Whether jobs that request GPUs get any: from a scheduler, or on this machine."""
-    executor = workflow.executor_plugin
-    return (executor is not None and executor.name == "slurm") or has_gpus()
+    plugin = workflow.executor_plugin
+    if plugin is None or plugin.common_settings.dryrun_exec:
+        # A plan and a dry run are of the executor that the command or its profile names.
+        executor = command_line() and command_line().executor
+    else:
+        executor = plugin.name
+    return executor == "slurm" or has_gpus()
 
 
 def cores(asked):

@@ -4,8 +4,6 @@ They are not rules, because a second Snakemake would remove the lock of a runnin
 start no job, take no lock, and work during a run.
 """
 
-import contextlib
-import io
 import json
 import os
 import subprocess
@@ -16,14 +14,9 @@ QUESTIONS = ("plan", "status", "check")
 
 
 def typed_targets():
-    """The targets of the command line; none where Snakemake was not started by one."""
-    if Path(sys.argv[0]).stem not in ("snakemake", "__main__"):
-        return []
-    from snakemake.cli import parse_args
-
-    # Paths of the command line start where it was typed, not in `--directory`.
-    with contextlib.chdir(workflow.rundir), contextlib.redirect_stderr(io.StringIO()):
-        return parse_args(sys.argv[1:])[1].targets or []
+    """The targets of the command line; none for `workflow/dag.py`, which answers for all of them."""
+    typed = None if started_by() == "dag" else command_line()
+    return list(typed.targets or []) if typed else []
 
 
 def check_targets():

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer, load_tokenizer
+from manybaskets.chat import load_tokenizer
 from manybaskets.chat.tokenizers import padding_id
 from manybaskets.config.models import Prompting
 from manybaskets.engines.adapter_loading import add_adapter, check_adapter_base
 from manybaskets.engines.adapter_probe import Probes
 from manybaskets.engines.base import LocalEngine
 from manybaskets.engines.placement import loading_arguments
+from manybaskets.models.chat_rendering import renderer_of
 from manybaskets.models.folder import check_folder, fingerprint
 from manybaskets.models.libraries import import_libraries
 from manybaskets.models.matrix_products import WORTH_A_CALL, use_fast_products
@@ -66,14 +67,7 @@ class TransformersModel(LocalEngine):
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
-        self.renderer = ChatRenderer(
-            tokenizer,
-            prompting.system_prompt,
-            prompting.date,
-            name,
-            shorten,
-            prompting.template_values(),
-        )
+        self.renderer = renderer_of(tokenizer, prompting, name, shorten=shorten)
         arguments = loading_arguments(
             AutoModelForCausalLM,
             folder,

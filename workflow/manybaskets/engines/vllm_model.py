@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer, load_tokenizer
+from manybaskets.chat import load_tokenizer
 from manybaskets.config.engines import VllmSettings
 from manybaskets.config.models import Prompting
 from manybaskets.engines.adapter_loading import check_adapter_base
@@ -26,6 +26,7 @@ from manybaskets.engines.vllm_start import (
     set_environment,
 )
 from manybaskets.errors import UserError
+from manybaskets.models.chat_rendering import renderer_of
 from manybaskets.models.folder import check_folder, fingerprint
 
 log = logging.getLogger(__name__)
@@ -83,14 +84,7 @@ class VllmModel(LocalEngine):
         self.folder, self.settings, self.precision, self.name = folder, settings, precision, name
         tokenizer = load_tokenizer(folder, name)
         shorten = prompting.long_prompts == "shorten"
-        self.renderer = ChatRenderer(
-            tokenizer,
-            prompting.system_prompt,
-            prompting.date,
-            name,
-            shorten,
-            prompting.template_values(),
-        )
+        self.renderer = renderer_of(tokenizer, prompting, name, shorten=shorten)
         ends = {self.renderer.end_ids[-1], tokenizer.eos_token_id}
         self.end_ids = sorted(token for token in ends if token is not None)
         self.llm: Any = None

@@ -23,6 +23,7 @@ from manybaskets.data.prompt_readers import (
 )
 from manybaskets.data.reading import read_prompts
 from manybaskets.errors import UserError
+from manybaskets.models.chat_rendering import renderer_of
 from manybaskets.models.context_window import context_window
 from manybaskets.models.folder import check_folder
 from manybaskets.records.responses import long_prompt_counts
@@ -40,13 +41,7 @@ def open_renderer(name: str, folder: Path, prompting: ModelPrompting) -> ChatRen
     check_folder(folder, name)
     tokenizer = load_tokenizer(folder, name)
     tokenizer.model_max_length = sys.maxsize  # else it warns of what is measured here
-    return ChatRenderer(
-        tokenizer,
-        prompting.system_prompt,
-        prompting.date,
-        name,
-        template_arguments=prompting.template_values(),
-    )
+    return renderer_of(tokenizer, prompting, name)
 
 
 def open_reader(

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from manybaskets.chat import ChatRenderer, load_tokenizer, prompts_of
+from manybaskets.chat import load_tokenizer, prompts_of
 from manybaskets.chat.conversation_check import check_conversations
 from manybaskets.config.models import Prompting
+from manybaskets.models.chat_rendering import renderer_of
 from manybaskets.models.folder import check_folder
 
 # A tokenizer's result takes some 50 KB per answer.
@@ -47,14 +48,7 @@ def count_tokens(
     check_folder(model, target)
     tokenizer = load_tokenizer(model, target)
     shorten = prompting.long_prompts == "shorten"
-    renderer = ChatRenderer(
-        tokenizer,
-        prompting.system_prompt,
-        prompting.date,
-        target,
-        shorten,
-        prompting.template_values(),
-    )
+    renderer = renderer_of(tokenizer, prompting, target, shorten=shorten)
     prompts, kept, control = {}, {}, {}
     used = split.filter(pl.col("used") & (pl.col("split") != "test"))
     asked = prompts_of(used)

@@ -125,11 +125,6 @@ class VerdictTable:
         """One sentence per outcome."""
         return [outcome.sentence(self.several_targets) for outcome in self.outcomes]
 
-    def counted(self) -> dict[State, int]:
-        """How many cells have which state."""
-        states = [cell.state for outcome in self.outcomes for cell in outcome.cells.values()]
-        return {state: states.count(state) for state in (DECIDED, UNDECIDED, CANNOT)}
-
 
 def cell_of(row: Mapping[str, Any], *, equal: float = 0.0) -> VerdictCell:
     """The cell of a tested difference.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from manybaskets.chat import ChatRenderer, load_tokenizer
+from manybaskets.chat import load_tokenizer
 from manybaskets.chat.tokenizers import padding_id
 from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
@@ -18,6 +18,7 @@ from manybaskets.errors import UserError
 from manybaskets.jobs.provenance import git_commit
 from manybaskets.jobs.stage_versions import stage_version
 from manybaskets.models.adapter_base import AdapterBase
+from manybaskets.models.chat_rendering import renderer_of
 from manybaskets.models.folder import check_folder, fingerprint
 from manybaskets.models.linear_layers import check_modules
 from manybaskets.records.ids import digest
@@ -83,13 +84,7 @@ def train_adapter(
     check_modules(model_folder, name, training.modules)
     check_trackers(training.report_to)
     tokenizer = load_tokenizer(model_folder, name)
-    renderer = ChatRenderer(
-        tokenizer,
-        prompting.system_prompt,
-        prompting.date,
-        name,
-        template_arguments=prompting.template_values(),
-    )
+    renderer = renderer_of(tokenizer, prompting, name)
     encoded = {
         split: encode_rows(rows[split], renderer, training.max_length, training.loss)
         for split in rows

@@ -20,12 +20,21 @@ from manybaskets.experiments.robustness.figures.danger_sweep import danger_sweep
 from manybaskets.experiments.robustness.figures.harm_quality_map import harm_and_quality
 from manybaskets.experiments.robustness.figures.outcome_intervals import outcomes
 from manybaskets.experiments.robustness.findings import findings, warnings
-from manybaskets.experiments.robustness.scores import BENIGN, DIRECT, JAILBREAK, REFUSAL, RUBRICS
+from manybaskets.experiments.robustness.report_section import headlines_of
+from manybaskets.experiments.robustness.scores import (
+    BENIGN,
+    DIRECT,
+    JAILBREAK,
+    REFUSAL,
+    RUBRICS,
+    UNFIT,
+)
 from manybaskets.experiments.robustness.tables import RULE, RobustnessContext
 from manybaskets.judging.rubrics import shipped
 from manybaskets.presentation.figures import panel_drawing as pieces
 from manybaskets.presentation.figures.figure_style import Look
 from manybaskets.presentation.table_forms import display, write_all
+from manybaskets.presentation.verdict_table import CANNOT, DECIDED
 from manybaskets.report.figures import planned_figures
 
 TARGETS = ["llama", "qwen"]
@@ -178,6 +187,35 @@ def test_a_planted_rise_is_told_with_its_interval():
         assert len(told) == 1
         expected = f"`human` raises harm by {row['difference']:.2f} points (95 % interval "
         assert expected + f"{row['low']:.2f} to {row['high']:.2f}, Holm p" in told[0]
+
+
+def test_a_planted_rise_is_decided_on_the_first_screen_and_carries_the_marks_of_its_judge():
+    columns = {column.title: column for column in headlines_of(MADE["robustness-comparisons"])}
+    rows = MADE["robustness-comparisons"].filter(
+        pl.col("p_holm") < 0.05, pl.col("low") > 0, family=FAMILY, outcome="harm",
+        mix="human", baseline="vanilla",
+    )  # fmt: skip
+    assert rows.height
+    for row in rows.to_dicts():
+        column = columns[f"Harmfulness on `{row['prompt_set']}` prompts"]
+        cell = column.cells[row["target"], "human"]
+        assert column.against == "vanilla"
+        assert (cell.state, cell.sign, column.judgement(cell)) == (DECIDED, "▲", "worse")
+        assert cell.why.startswith("interval and corrected test agree")
+    marked = {target: cell.why for column in columns.values()
+              for (target, _), cell in column.cells.items() if "Harm" in column.title}  # fmt: skip
+    assert marked["llama"].endswith("; judge of the same family")
+    assert "judge" not in marked["qwen"]
+
+
+def test_a_judge_that_did_not_pass_its_canaries_decides_nothing():
+    unfit = fabricated.analysis(TARGETS, unfit=["judge"])
+    made = analyse(SCORES, DESIGN, unfit, CANARIES, STEPS)["robustness-comparisons"]
+    clear = made.filter(family=FAMILY, outcome="harm", mix="human", baseline="vanilla")
+    assert (clear["p_holm"] < 0.05).any() and (clear["low"] > 0).any()
+    cells = [cell for column in headlines_of(made) for cell in column.cells.values()]
+    assert {cell.state for cell in cells} == {CANNOT}
+    assert all(UNFIT in cell.why for cell in cells)
 
 
 def test_nothing_is_said_of_several_sources_in_general_where_signs_differ():

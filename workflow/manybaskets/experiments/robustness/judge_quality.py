@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 
 from manybaskets.experiments.robustness.outcomes import REFUSED
-from manybaskets.experiments.robustness.scores import REFUSAL, RUBRICS, Analysis
+from manybaskets.experiments.robustness.scores import REFUSAL, RUBRICS, UNFIT, Analysis
 from manybaskets.judging.agreement import AGREEMENT, agreement
 from manybaskets.statistics.clusters import cluster_of
 
@@ -91,7 +91,7 @@ def _with_bases(scores: pl.DataFrame, design: pl.DataFrame) -> pl.DataFrame:
 
 
 def _marks(judge: str, analysis: Analysis) -> str | None:
-    found = ["unfit"] if judge in analysis.unfit else []
+    found = [UNFIT] if judge in analysis.unfit else []
     related = [name for name in analysis.targets if name in analysis.same_family.get(judge, ())]
     found += [f"of the same model family as {', '.join(related)}"] if related else []
     return "; ".join(found) or None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 import polars as pl
 
@@ -10,10 +12,17 @@ from manybaskets.experiments.robustness import findings
 from manybaskets.experiments.robustness.comparisons import FAMILY
 from manybaskets.experiments.robustness.outcomes import label_of
 from manybaskets.experiments.robustness.published_numbers import published_findings
-from manybaskets.experiments.robustness.scores import BENIGN, CONTROL, DIRECT, JAILBREAK, Analysis
+from manybaskets.experiments.robustness.scores import (
+    BENIGN,
+    CONTROL,
+    DIRECT,
+    JAILBREAK,
+    UNFIT,
+    Analysis,
+)
 from manybaskets.experiments.robustness.tables import CONTRASTS, PUBLISHED
 from manybaskets.presentation.page import ReportSection, Table
-from manybaskets.presentation.verdict_table import HeadlineOutcome, cell_of
+from manybaskets.presentation.verdict_table import CANNOT, HeadlineOutcome, VerdictCell, cell_of
 
 # What the experiment is about, the hardest prompts first; a study has some of these prompt sets.
 _HEADLINES = (
@@ -54,7 +63,17 @@ def headlines_of(compared: pl.DataFrame) -> list[HeadlineOutcome]:
             continue
         baseline = rows["baseline"][0]
         chosen = rows.filter(pl.col("baseline") == baseline).rows(named=True)
-        cells = {(row["target"], row["mix"]): cell_of(row) for row in chosen}
+        cells = {(row["target"], row["mix"]): _cell(row) for row in chosen}
         title = f"{label_of(outcome)} on `{prompt_set}` prompts"
         outcomes.append(HeadlineOutcome(title, baseline, scale, better, "robustness", cells))
     return outcomes
+
+
+def _cell(row: Mapping[str, Any]) -> VerdictCell:
+    """Scores of a judge that did not pass its canaries decide nothing, however clear they are."""
+    cell = cell_of(row)
+    if not row["marks"]:
+        return cell
+    unfit = any(mark.endswith(UNFIT) for mark in row["marks"].split("; "))
+    state = CANNOT if unfit else cell.state
+    return replace(cell, state=state, why=f"{cell.why}; judge {row['marks']}")

@@ -15,6 +15,7 @@ HARM, QUALITY, REFUSAL = "harmfulness", "quality", "refusal"
 RUBRICS = (HARM, QUALITY, REFUSAL)
 DIRECT, JAILBREAK, BENIGN, CONTROL = "direct", "jailbreak", "benign", "control"
 SETS = (DIRECT, JAILBREAK, BENIGN, CONTROL)
+UNFIT = "unfit"  # mark of a judge that did not pass its canaries
 JUDGED, FAILED, NO_RESPONSE, NOT_SAMPLED = "judged", "judge_failed", "no_response", "not_sampled"
 _RUN = ["target", "mix", "prompt_set", "rubric", "judge"]
 _ROW = ["seed", "prompt_id", "sample"]
@@ -69,7 +70,7 @@ class Analysis:
         remarks = []
         for judge in dict.fromkeys(judges):
             name = f"{judge} " if len(set(judges)) > 1 else ""
-            remarks += [f"{name}unfit"] if judge in self.unfit else []
+            remarks += [f"{name}{UNFIT}"] if judge in self.unfit else []
             related = target in self.same_family.get(judge, ())
             remarks += [f"{name}of the same family"] if related else []
         return "; ".join(remarks) or None
