@@ -5,7 +5,8 @@
 All engines answer the same questions from Dolly with the same sampling and one model, SmolLM2-135M: float32
 weights for transformers and vLLM, converted from the 4-bit GGUF file that llama.cpp runs. They take turns, and
 the ratio of each to the reference is of the same turn; the reference is what one core makes in
-batches of 16. Engines whose programs are missing are left out, with a line that says how to get
+batches of 16. A job starts its engine first: the seconds until the first answers are there, and the tokens
+from which a job with that start ends before one that answers by transformers on all cores, stand beside. Engines whose programs are missing are left out, with a line that says how to get
 them:
 
 - vLLM's CPU build in `.venv-vllm`: `make setup-vllm`.
@@ -56,6 +57,7 @@ ROWS = ROOT / "../shared/data/databricks-dolly-15k.jsonl.gz"
 PROMPTING = Prompting(max_prompt_tokens=512)
 THREADS = os.cpu_count() or 1
 REFERENCE = "transformers, 1 thread, batches of 16"
+ALL_CORES = f"transformers, {THREADS} threads, batches of 32"
 LLAMA_SLOTS = 32
 WARM_UP = 4  # questions
 
@@ -188,13 +190,25 @@ def sampling_of(options: argparse.Namespace) -> Sampling:
     return Sampling(temperature=0.7, top_p=0.9, max_new_tokens=options.tokens)
 
 
-def compare(model: Path, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Tokens per second of each engine and turn, after some questions that warm up."""
+def compare(
+    model: Path, options: argparse.Namespace
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """Tokens per second of each engine and turn, after some questions that warm up; and the seconds from the
+    start of an engine to its first answers."""
+    begun = time.perf_counter()
     from manybaskets.engines.openai_engine import OpenAIEngine
     from manybaskets.engines.transformers_engine import TransformersEngine
 
     engine = TransformersEngine(model, PROMPTING, "float32", THREADS, "model")
     requests, sampling = requests_of(engine, options.rows, options.questions), sampling_of(options)
+    engine.load()
+    loaded = time.perf_counter() - begun
+    entrants: dict[str, Callable[[int], float]] = {}
+    starts: dict[str, float] = {}
+
+    def enter(name: str, run: Callable[[int], float], waited: float, since: float) -> None:
+        run(WARM_UP)
+        entrants[name], starts[name] = run, waited + time.perf_counter() - since
 
     def transformers(threads: int, size: int) -> Callable[[int], float]:
         def run(questions: int) -> float:
@@ -203,41 +217,51 @@ def compare(model: Path, options: argparse.Namespace) -> dict[str, list[float]]:
 
         return run
 
-    entrants = {
-        REFERENCE: transformers(1, 16),
-        f"transformers, {THREADS} threads, batches of 32": transformers(THREADS, 32),
-        f"transformers, {THREADS} threads, batches of 64": transformers(THREADS, 64),
-    }
+    enter(REFERENCE, transformers(1, 16), loaded, time.perf_counter())
+    enter(ALL_CORES, transformers(THREADS, 32), loaded, time.perf_counter())
+    large = f"transformers, {THREADS} threads, batches of 64"
+    enter(large, transformers(THREADS, 64), loaded, time.perf_counter())
     with contextlib.ExitStack() as stack:
         if VLLM_PYTHON.exists():
-            entrants["vLLM's CPU build, eager"] = stack.enter_context(vllm(model, options))
+            begun = time.perf_counter()
+            run = stack.enter_context(vllm(model, options))
+            enter("vLLM's CPU build, eager", run, 0, begun)
         else:
             print("without vLLM; make its environment with `make setup-vllm`")
         if options.llama_server:
             longest = PROMPTING.max_prompt_tokens + options.tokens
+            begun = time.perf_counter()
             address = stack.enter_context(llama_server(options.llama_server, options.gguf, longest))
-            print(
-                f"llama.cpp's chat endpoint makes the renderer's token ids of "
-                f"{same_ids(address, requests)} of {len(requests)} prompts"
-            )
             settings = OpenAISettings(
                 base_url=f"{address}/v1", served_model="model", key_variable=None,
                 concurrency=LLAMA_SLOTS,
             )  # fmt: skip
             client = OpenAIEngine(settings, PROMPTING, "model", 1.0)
-            entrants["llama.cpp's server, the 4-bit file"] = lambda questions: rate(
-                lambda: answered(client, requests[:questions], questions, sampling)
+
+            def served(questions: int) -> float:
+                return rate(lambda: answered(client, requests[:questions], questions, sampling))
+
+            enter("llama.cpp's server, the 4-bit file", served, 0, begun)
+            print(
+                f"llama.cpp's chat endpoint makes the renderer's token ids of "
+                f"{same_ids(address, requests)} of {len(requests)} prompts"
             )
         else:
             print("without llama.cpp; the beginning of this file says how to get its server")
-        for run in entrants.values():
-            run(WARM_UP)
         made: dict[str, list[float]] = {name: [] for name in entrants}
         for turn in range(1, options.runs + 1):
             for name, run in entrants.items():
                 made[name].append(run(len(requests)))
                 print(f"turn {turn}: {name}: {made[name][-1]:.0f} tokens/s", flush=True)
-    return made
+    return made, starts
+
+
+def sooner_at(start: float, speed: float, other_start: float, other_speed: float) -> str:
+    """Tokens with which a job ends before another one, given seconds to start and tokens per second."""
+    if (start <= other_start) == (speed >= other_speed):
+        return "always" if speed > other_speed else "never"
+    tokens = (start - other_start) / (1 / other_speed - 1 / speed)
+    return f"{'from' if speed > other_speed else 'up to'} {tokens:,.0f} tokens"
 
 
 def main() -> None:
@@ -263,15 +287,19 @@ def main() -> None:
         if model is None:
             model = Path(place) / "model"
             convert_gguf(options.gguf, model, "model")
-        made = compare(model, options)
+        made, starts = compare(model, options)
     reference = made[REFERENCE]
+    speed_of = {name: statistics.median(speeds) for name, speeds in made.items()}
     print(f"{options.questions} questions, {options.runs} turns, {THREADS} cores; medians")
+    print(f"ratios: to {REFERENCE}; sooner: than {ALL_CORES}, the start included")
     for name, speeds in made.items():
         ratio = statistics.median(
             speed / base for speed, base in zip(speeds, reference, strict=True)
         )
+        sooner = sooner_at(starts[name], speed_of[name], starts[ALL_CORES], speed_of[ALL_CORES])
         print(
-            f"{name:42} {statistics.median(speeds):6.0f} tokens/s   {ratio:5.2f} times {REFERENCE}"
+            f"{name:42} {speed_of[name]:6.0f} tokens/s  {ratio:5.2f} times  starts in "
+            f"{starts[name]:4.1f} s  sooner: {'' if name == ALL_CORES else sooner}"
         )
 
 

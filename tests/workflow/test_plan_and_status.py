@@ -63,14 +63,20 @@ def test_the_plan_of_the_published_study_knows_the_machine_and_the_price(project
 
 
 def without_other_work(project: Project) -> None:
-    """Let all benchmarks tell the seconds of processors that their jobs took: what else the machine did
-    while the study ran, now more and now less, is not in them."""
+    """Let all benchmarks and the trials' records tell the seconds of processors that jobs and answers took:
+    what else the machine did while the study ran is not in them."""
     for file in project.path("benchmarks").rglob("*.tsv"):
         *earlier, line = file.read_text().splitlines()
-        cells, own = line.split("\t"), earlier[0].split("\t").index("cpu_time")
-        if cells[own].replace(".", "").isdigit():
-            cells[0] = cells[own]
-        file.write_text("\n".join([*earlier, "\t".join(cells), ""]))
+        cells = dict(zip(earlier[0].split("\t"), line.split("\t"), strict=True))
+        if not cells["cpu_time"].replace(".", "").isdigit():
+            continue
+        cells["s"] = cells["cpu_time"]
+        file.write_text("\n".join([*earlier, "\t".join(cells.values()), ""]))
+    records = list(project.path("work/sources").glob("*/pilot/usage.json"))
+    assert records
+    for record in records:
+        usage = json.loads(record.read_text())
+        record.write_text(json.dumps(usage | {"seconds": usage["cpu_seconds"]}))
 
 
 def test_after_the_trials_the_rest_is_estimated_from_them(copy_of_finished):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import polars as pl
 import pytest
@@ -16,6 +17,7 @@ from manybaskets.engines.transformers_engine import TransformersEngine
 from manybaskets.errors import UserError
 from manybaskets.generation.answering import AnswerSettings, answer_prompts
 from manybaskets.generation.shards import collect_shards, shard_of
+from manybaskets.jobs.usage import Meter
 from manybaskets.records.responses import PROMPTS, read_responses
 from manybaskets.records.writing import read_metadata
 
@@ -290,3 +292,13 @@ def test_usage_is_summed_over_the_jobs_of_a_shard(tmp_path):
     assert counted["prompt_tokens"] == 6 * 7
     assert counted["completion_tokens"] == 4 * 2 + 2 * 3
     assert counted["seconds"] > 0 and counted["peak_memory"] > 1e6
+    assert counted["cpu_seconds"] > 0
+
+
+def test_waiting_is_no_work_of_processors(tmp_path):
+    meter = Meter(tmp_path / "w.jsonl", reused=0)
+    with meter, meter.running():
+        time.sleep(0.2)
+    meter.write(tmp_path / "usage.json")
+    usage = json.loads((tmp_path / "usage.json").read_text())
+    assert usage["cpu_seconds"] < 0.1 < 0.2 <= usage["seconds"]

@@ -18,7 +18,8 @@ class Meter:
     """Counts one job's rows, tokens, generation seconds and peak memory in the work folder, so that
     a shard made by several jobs has their sum. Use it as a context manager.
 
-    Seconds are generation time without model loading. A killed job leaves no counts: neither its
+    Seconds are generation time without model loading, and what processors worked of it: what else a
+    machine does lengthens the first and hardly the second. A killed job leaves no counts: neither its
     tokens nor its seconds are in the sum.
 
     Args:
@@ -31,7 +32,7 @@ class Meter:
         self.path = journal.with_suffix(".usage")
         self.gpus = gpus
         self.counts = {"reused": reused, "rows": 0, "prompt_tokens": 0, "completion_tokens": 0}
-        self.seconds = 0.0
+        self.seconds = self.cpu_seconds = 0.0
 
     def __enter__(self) -> Meter:
         return self
@@ -39,11 +40,12 @@ class Meter:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Count the seconds inside."""
-        start = time.perf_counter()
+        start, worked = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
             self.seconds += time.perf_counter() - start
+            self.cpu_seconds += time.process_time() - worked
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count one generated row."""
@@ -52,17 +54,20 @@ class Meter:
             self.counts[name] += row[name] or 0
 
     def __exit__(self, *problem: object) -> None:
-        session = self.counts | {"seconds": self.seconds, "gpus": self.gpus, **peak_memory()}
+        times = {"seconds": self.seconds, "cpu_seconds": self.cpu_seconds}
+        session = self.counts | times | {"gpus": self.gpus, **peak_memory()}
         with contextlib.suppress(OSError), open(self.path, "a", encoding="utf-8") as file:
             file.write(json.dumps(session) + "\n")
 
     def write(self, path: Path) -> None:
-        """Write the sums over all jobs of the shard: rows, tokens, seconds, peaks in bytes, jobs."""
+        """Write the sums over all jobs of the shard: rows, tokens, seconds of the clock
+        and of processors, peaks in bytes, jobs."""
         sessions = [json.loads(line) for line in self.path.read_text().splitlines()]
         summed = ("rows", "prompt_tokens", "completion_tokens", "seconds")
         peaks = ("peak_memory", "peak_gpu_reserved", "peak_gpu_allocated")
         total = {name: sum(session[name] for session in sessions) for name in summed}
         total |= {name: max(session[name] for session in sessions) for name in peaks}
+        total["cpu_seconds"] = sum(session.get("cpu_seconds", 0.0) for session in sessions)
         total["gpus"] = max(session.get("gpus", 0) for session in sessions)
         write_json(total | {"jobs": len(sessions)}, path)
 
