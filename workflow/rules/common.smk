@@ -12,7 +12,26 @@ from pathlib import Path
 # Snakemake itself stays: looking for garbage in it takes a seventh of the time of a plan.
 gc.freeze()
 
-ROOT = Path(workflow.basedir).resolve()
+# Where this file is, also where another workflow uses this one as a module.
+HERE = str(workflow.current_basedir.get_path_or_uri(secret_free=True))
+ROOT = Path(HERE).resolve().parents[1]
+if not (ROOT / "workflow/manybaskets").is_dir():
+    raise WorkflowError(
+        "\nthe files next to the Snakefile are not on this machine"
+        f"\n  where:    {HERE}"
+        "\n  expected: a checkout, whose library and resources the rules read"
+        "\n  to do:    clone the repository and name its Snakefile by path in `module`"
+    )
+OWN = (ROOT / "Snakefile", ROOT / "workflow/Snakefile")
+OUTSIDE = Path(workflow.main_snakefile).resolve() not in OWN
+if workflow.modifier.modify_rulename("all") != "all":
+    raise WorkflowError(
+        "\nthe rules of Many Baskets have a prefix here"
+        f"\n  where:    {workflow.main_snakefile}"
+        "\n  expected: their own names, by which the plan and slurm/machine.yaml know them"
+        "\n  to do:    write `use rule * from NAME` without `as`; leave out a name that you need "
+        "yourself with `exclude`"
+    )
 sys.path.insert(0, str(ROOT / "workflow"))
 
 from manybaskets.errors import UserError

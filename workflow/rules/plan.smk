@@ -21,8 +21,8 @@ def typed_targets():
 
 def check_targets():
     """Stop at a target that no rule has or makes, with the name that was meant."""
-    if not workflow.is_main_process:
-        return
+    if not workflow.is_main_process or OUTSIDE:
+        return  # in another workflow, more rules follow
     rules = {rule.name: rule for rule in workflow.rules}
     for target in typed_targets():
         file = os.path.relpath(target)  # as Snakemake reads a path
