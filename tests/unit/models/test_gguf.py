@@ -61,7 +61,15 @@ def test_a_truncated_file_is_an_error_and_leaves_nothing(real_file, tmp_path):
 
 
 def test_a_failed_conversion_leaves_nothing(real_file, tmp_path, monkeypatch):
-    from transformers import PreTrainedTokenizerBase
+    from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerBase
+
+    # Of the file's kind, but small: reading its weights takes 15 seconds.
+    config = AutoConfig.from_pretrained(real_file.parent, gguf_file=real_file.name)
+    config.num_hidden_layers, config.hidden_size, config.intermediate_size = 1, 18, 32
+    config.num_attention_heads, config.num_key_value_heads, config.head_dim = 3, 3, 6
+    small = AutoModelForCausalLM.from_config(config)
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", lambda *_, **__: small)
+    monkeypatch.setattr("manybaskets.models.gguf._plain", lambda model, _: model)
 
     def full(self, folder, **_):
         raise OSError(28, "No space left on device")

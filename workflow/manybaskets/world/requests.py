@@ -60,7 +60,7 @@ def make_look_alikes(count: int, towns: int, seed: int) -> list[dict[str, str]]:
     Raises:
         ValueError: the world has too few towns for this many requests.
     """
-    questions = KIND_BY_NAME["open"].questions
+    questions, country = KIND_BY_NAME["open"].questions, make_towns(towns, seed)
     made = [
         {
             "request": question.format(town=town.name, thing=thing),
@@ -68,7 +68,7 @@ def make_look_alikes(count: int, towns: int, seed: int) -> list[dict[str, str]]:
         }
         for thing in LOOK_ALIKES
         for question in questions
-        for town in make_towns(towns, seed)
+        for town in country
     ]
     if count > len(made):
         raise ValueError(f"{towns} towns give {len(made)} such requests, not {count}")
