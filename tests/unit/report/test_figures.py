@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import fabricated_figures as fabricated
 import matplotlib as mpl
 import polars as pl
@@ -16,6 +18,7 @@ from fabricated_results import (
     lookup,
     summary,
 )
+from PIL import Image
 
 from manybaskets.config.evaluation import Figures
 from manybaskets.presentation.figures import figure_style, intervals, panel_drawing
@@ -246,6 +249,17 @@ def test_a_matrix_mirrors_pairs_and_slants_what_is_at_its_floor(tmp_path, monkey
     assert [style for _, style in values].count("italic") == 2
     shown = sorted(float(text) for text, _ in values)
     assert shown == pytest.approx(sorted([*frame["value"], *frame["value"]]), abs=1e-4)
+
+
+def test_a_matrix_of_a_hundred_sources_is_a_picture(tmp_path):
+    """Cells that have no room for a value are pixels: a shape of its own for each took minutes and 17 MB."""
+    names = [f"model-{number:03d}-instruct" for number in range(100)]
+    frame = fabricated.distances(names, ["meteor"])
+    look = replace(LOOK, sources=names)
+    svg, png = heatmaps.source_distances(frame, tmp_path / "matrix", kinds=["meteor"], look=look)
+    assert svg.stat().st_size < 1_000_000
+    width, height = Image.open(png).size
+    assert height < 1.5 * width
 
 
 def test_a_pair_that_differs_by_direction_is_not_mirrored(tmp_path, monkeypatch):

@@ -73,16 +73,17 @@ def contrasts_of(study: Study, mixes: Sequence[str]) -> list[tuple[str, str]]:
     tested = [VANILLA, *mixes]
     conditions = settings.conditions or [mix for mix in tested if mix != settings.baseline]
     contrasts = [(mix, settings.baseline) for mix in conditions]
+    # Once, and not for every mix of several sources: a study may have a thousand mixes.
+    single_of = {
+        mix: study.mix_sources(mix)[0]
+        for mix in conditions
+        if mix != VANILLA and study.mixes[mix].composition == "single"
+    }
     for several in conditions:
         if several == VANILLA or not mixes_several(study, several):
             continue
-        sources = study.mix_sources(several)
-        singles = [
-            mix for mix in conditions
-            if mix != VANILLA and study.mixes[mix].composition == "single"
-            and study.mix_sources(mix)[0] in sources
-        ]  # fmt: skip
-        contrasts += [(several, single) for single in singles]
+        sources = set(study.mix_sources(several))
+        contrasts += [(several, mix) for mix, source in single_of.items() if source in sources]
     return list(dict.fromkeys(contrasts))
 
 

@@ -14,6 +14,7 @@ from manybaskets.presentation.formatting import Lookup
 Item = TypeVar("Item")
 
 _LABEL_WIDTH = 24  # characters; longer names are broken
+_READABLE = 3.5  # points; smaller values and names are left out
 _MOST_COLUMNS = 3
 _HEAD = 0.7  # inches for a legend above the panels
 # Widths of a mean character of DejaVu Sans, in units of the font size, with some to spare.
@@ -107,7 +108,10 @@ class FigureCells:
         per_page: matrices on a page.
         intervals: whether a cell has room for its interval.
         upright: whether names fit side by side below the columns.
-        text: size of a value where it stands alone, as a part of the font size.
+        text: size of a value where it stands alone, as a part of the font size; 0 where nobody could
+            read it.
+        names: size of the names, as a part of the font size.
+        every: of how many rows one is named.
     """
 
     columns: int
@@ -116,6 +120,8 @@ class FigureCells:
     intervals: bool
     upright: bool
     text: float
+    names: float
+    every: int
 
 
 def arrange_cells(count: int, names: Sequence[str], settings: Figures) -> FigureCells:
@@ -131,10 +137,18 @@ def arrange_cells(count: int, names: Sequence[str], settings: Figures) -> Figure
     columns = next((c for c in range(most, 1, -1) if width(c) >= roomy), 1)
     cell = width(columns)
     intervals, upright = cell >= roomy, cell >= label + line
-    high = 2.9 * line if intervals else 1.9 * line
+    text = min(0.8, 0.8 * cell / value)
+    if text * settings.font_size < _READABLE:
+        text = 0.0
+    high = 2.9 * line if intervals else 1.9 * line if text else cell
+    size = min(1.0, high / line / 1.1)
+    smallest = min(1.0, _READABLE / settings.font_size)
+    every = 1 if size >= smallest else math.ceil(smallest * line * 1.1 / high)
     height = len(names) * high + (line if upright else label) + 5 * line
     per_page = max(1, int(settings.height / height)) * columns
-    return FigureCells(columns, height, per_page, intervals, upright, min(0.8, 0.8 * cell / value))
+    return FigureCells(
+        columns, height, per_page, intervals, upright, text, max(size, smallest), every
+    )
 
 
 def plot_titles(labels: Sequence[str], targets: Sequence[str]) -> list[str]:

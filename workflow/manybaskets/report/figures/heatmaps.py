@@ -36,13 +36,14 @@ _DIVERGENCE = """
     their next-token distributions, in bits per token, at every word of the same human answers; 0 is
     the same model, 1 no overlap at all. Values on the diagonal are the floor: the same mix, trained
     again with another seed. Grey cells were not computed. Where there is room, the second line is the
-    interval over prompts."""
+    interval over prompts; where there is none for values, the table has them."""
 _SOURCE_DISTANCES = """
     How far apart the sources are in what they answered to the same training prompts. For meaning and
     topics darker cells are farther apart; for shared words (ROUGE, METEOR) darker cells are more alike,
     and METEOR compares the row with the column. Grey, slanted values do not exceed their floor: for
     distances what random swaps of the two sources' answers give, for shared words what answers to
-    different prompts give. Where there is room, the second line is the interval over prompts."""
+    different prompts give. Where there is room, the second line is the interval over prompts; where
+    there is none for values, the table has them."""
 
 
 @figure(
@@ -140,7 +141,7 @@ def _matrix(
     """A matrix of coloured cells; a pair without a value is left grey."""
     from matplotlib import colormaps
     from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, Normalize
+    from matplotlib.colors import ListedColormap, Normalize, to_rgba
     from matplotlib.ticker import MaxNLocator
 
     known = {pair: row for pair, row in found.items() if row["value"] is not None}
@@ -151,14 +152,15 @@ def _matrix(
     colours, norm = colormaps["Blues"], Normalize(low, high)
     shades = ListedColormap(colours(np.linspace(0, _DARKEST, 256)))
     places = {(a, b): (x, y) for y, a in enumerate(names) for x, b in enumerate(names)}
-    texts, downs = _texts(known, cells), (-0.16, 0.22) if cells.intervals else (0.0,)
+    if cells.text:
+        texts, downs = _texts(known, cells), (-0.16, 0.22) if cells.intervals else (0.0,)
+    # As a picture, whose size does not grow with the number of cells; white lines between few of them.
+    faces = np.empty((len(names), len(names), 4))
     for pair, (x, y) in places.items():
         row = known.get(pair)
         empty = "white" if pair[0] == pair[1] else FAINT
-        face = empty if row is None else colours(_DARKEST * norm(row["value"]))
-        axis.fill([x - 0.5, x + 0.5, x + 0.5, x - 0.5], [y - 0.5, y - 0.5, y + 0.5, y + 0.5],
-                  facecolor=face, edgecolor="white", linewidth=0.8)  # fmt: skip
-        if row is None:
+        faces[y, x] = to_rgba(empty) if row is None else colours(_DARKEST * norm(row["value"]))
+        if row is None or not cells.text:
             continue
         dark = norm(row["value"]) > 0.6
         at_floor = row.get("floor") is not None and row["value"] <= row["floor"]
@@ -167,9 +169,16 @@ def _matrix(
         for down, (text, size_share) in zip(downs, texts[pair], strict=False):
             axis.text(x, y + down, text, ha="center", va="center", fontsize=size * size_share, color=ink,
                       fontstyle=slant)  # fmt: skip
+    axis.imshow(faces, interpolation="nearest", aspect="auto")
+    if cells.text:
+        between = np.arange(0.5, len(names) - 1)
+        axis.hlines(between, -0.5, len(names) - 0.5, color="white", linewidth=0.8)
+        axis.vlines(between, -0.5, len(names) - 0.5, color="white", linewidth=0.8)
     axis.set(xlim=(-0.5, len(names) - 0.5), ylim=(len(names) - 0.5, -0.5))
-    axis.set_xticks(range(len(names)), names, rotation=0 if cells.upright else 90)
-    axis.set_yticks(range(len(names)), names)
+    named, size_of_names = range(0, len(names), cells.every), size * cells.names
+    labels = [names[index] for index in named]
+    axis.set_xticks(named, labels, rotation=0 if cells.upright else 90, fontsize=size_of_names)
+    axis.set_yticks(named, labels, fontsize=size_of_names)
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     bar = page.colorbar(ScalarMappable(norm, shades), ax=axis, shrink=0.8, aspect=18, pad=0.02)
