@@ -11,7 +11,8 @@ difference is found: by p < .05, and by Holm's p < .05 in families of several te
 value, and the trainings of either side by themselves. The second table has whole families: how
 often any true null is called significant, without a difference and with half of them. The third
 table has prompts that cross jailbreak templates with base prompts, as in the robustness experiment;
-the fourth has shares, the intervals of single mixes.
+the fourth has shares, the intervals of single mixes; the fifth differences of shares, where the other
+mixes of the study have quite other shares, also without what shares have in common (`as means`).
 The last line is the simulation error.
 """
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -235,6 +236,62 @@ def of_shares(studies: int) -> None:
         print(f"{name:52} {cells[0]} |        {cells[1]}", flush=True)
 
 
+SHARES = {
+    "equal, others .3 to .8": (0.05, 0.05, (0.3, 0.5, 0.8)),
+    "equal, others .02 to .1": (0.5, 0.5, (0.02, 0.05, 0.1)),
+    "equal, others alike": (0.3, 0.3, (0.2, 0.3, 0.4)),
+    "different, others .3 to .8": (0.02, 0.1, (0.3, 0.5, 0.8)),
+    "different, others .02 to .1": (0.5, 0.3, (0.02, 0.05, 0.1)),
+}
+
+
+def of_share_differences(studies: int) -> None:
+    """Differences of shares in studies whose other mixes have other shares."""
+    head = "coverage  p<.05"
+    print(f"\n{'shares of a mix and its baseline':40} {head} | as means: {head} | alone: {head}")
+    for training in (0.1, 0.3):
+        for name, (own, base, others) in SHARES.items():
+            design = Study(4, 3, 100, training=training)
+            rates = dict(
+                zip(("mix0", "mix1", "mix2", "mix3", "mix4"), (own, *others, base), strict=True)
+            )
+            deviation = np.sqrt(1.5 + training**2 + design.answer**2)
+            rng = np.random.default_rng(4)
+            differences: list[list[Mean]] = [[], [], []]
+            for _ in range(studies):
+                values = {
+                    mix: (each > norm.isf(rates[mix]) * deviation).astype(float)
+                    for mix, each in design.values(rng).items()
+                }
+                # The same differences, in numbers that are not taken for shares.
+                other = {mix: 2 * each for mix, each in values.items()}
+                for place, (means, unit) in enumerate(
+                    (
+                        (design.together(values), 1),
+                        (design.together(other), 2),
+                        (design.alone(values), 1),
+                    )
+                ):
+                    found = difference_of(means["mix0"], means["mix4"])
+                    differences[place].append(scaled(found, 1 / unit))
+            cells = []
+            for each in differences:
+                ends = np.array([end or (np.nan, np.nan) for end in bca(each, 1999, 0.95, 1)])
+                held = ((ends[:, 0] <= own - base) & (ends[:, 1] >= own - base)).mean()
+                p = np.array(sign_flip_p(each, 9999, 1))
+                cells.append(f"{held:8.3f} {(p < 0.05).mean():6.3f}")
+            print(
+                f"{f'{name}, sd {training}':40} {cells[0]} |           {cells[1]} |        {cells[2]}",
+                flush=True,
+            )
+
+
+def scaled(mean: Mean, factor: float) -> Mean:
+    """A mean in other units."""
+    seeds = mean.seeds and replace(mean.seeds, variance=mean.seeds.variance * factor**2)
+    return replace(mean, sums=mean.sums * factor, seeds=seeds)
+
+
 def _called(design: Study, study: int) -> bool:
     rng = np.random.default_rng(study)
     differences = []
@@ -258,6 +315,7 @@ def main() -> None:
     of_families(given.studies)
     of_crossed(given.studies)
     of_shares(given.studies)
+    of_share_differences(given.studies)
     print(f"\nsimulation error of 95 %: ±{np.sqrt(0.05 * 0.95 / given.studies):.3f}")
 
 

@@ -9,9 +9,11 @@ from scipy import integrate, optimize, special, stats
 from manybaskets.statistics.moderation import (
     Prior,
     Trainings,
+    are_shares,
     fit_prior,
     inverse_trigamma,
     training_components,
+    unit_of_share,
 )
 
 
@@ -79,6 +81,32 @@ def test_a_condition_that_is_far_less_stable_than_others_keeps_its_own_variance(
     components = training_components([*calm, wild])
     assert components[-1].variance == pytest.approx(9.0 / 3) and components[-1].degrees == 2
     assert components[0].variance < 0.5
+
+
+def test_what_shares_have_in_common_is_their_overdispersion() -> None:
+    """A mix that hardly ever refuses is not as uncertain as those that do so half of the time."""
+    common, rare = np.array([0.3, 0.5, 0.7]), np.array([0.0, 0.01, 0.11])
+    half, few = unit_of_share(0.5, 300), unit_of_share(0.04, 300)
+    assert half == pytest.approx(0.25) and few == pytest.approx(0.04 * 0.96, rel=0.1)
+    of_half, of_few = training_components([Trainings(common, 0.0, half), Trainings(rare, 0.0, few)])
+    assert of_half.variance / of_few.variance == pytest.approx(half / few)
+    dispersions = [np.var(each, ddof=1) / unit for each, unit in ((common, half), (rare, few))]
+    assert of_few.variance == pytest.approx(few * np.mean(dispersions) / 3)
+    as_means = training_components([Trainings(common, 0.0), Trainings(rare, 0.0)])
+    assert as_means[1].variance > 2 * of_few.variance
+
+
+def test_a_share_of_none_or_all_can_still_vary() -> None:
+    none = unit_of_share(0.0, 144)
+    assert 0 < none < 0.01 and none == pytest.approx(unit_of_share(1.0, 144))
+
+
+@pytest.mark.parametrize(
+    ("values", "shares"),
+    [([0, 1, np.nan], True), ([0, 0.5, 1], False), ([2, 0, 1], False), ([np.nan], True)],
+)
+def test_shares_are_known_by_their_values(values, shares) -> None:
+    assert are_shares([np.array([0.0, 1.0]), np.array(values, dtype=float)]) is shares
 
 
 def test_chance_in_single_answers_is_not_counted_twice() -> None:

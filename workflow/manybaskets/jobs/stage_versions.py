@@ -39,7 +39,7 @@ STAGES = {
     "match_runs": 3,
     "measure": 4,
     "swap": 2,
-    "summarise": 4,
+    "summarise": 5,
     "similarity": 2,
     "topics": 1,
     "distances": 2,

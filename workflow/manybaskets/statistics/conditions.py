@@ -13,7 +13,12 @@ from manybaskets.statistics.cells import CellKey, PromptCell
 from manybaskets.statistics.clusters import cluster_sums
 from manybaskets.statistics.components import answer_variance, influences
 from manybaskets.statistics.incomplete import completed
-from manybaskets.statistics.moderation import Trainings, training_components
+from manybaskets.statistics.moderation import (
+    Trainings,
+    are_shares,
+    training_components,
+    unit_of_share,
+)
 from manybaskets.statistics.trainings import trainings
 
 
@@ -87,7 +92,8 @@ def condition_means(
     """The mean of every condition over its runs and the prompts, for paired differences.
 
     All rows count (`incomplete.completed`), and the variance between the trainings of a condition
-    is moderated over all conditions (`moderation.training_components`).
+    is moderated over all conditions (`moderation.training_components`); of values that are all 0 or 1
+    as of shares.
 
     Args:
         values: `[seed, prompt]` of every condition on the same prompts, NaN where missing. Every
@@ -114,17 +120,22 @@ def condition_means(
         if not np.isnan(table[row, 0]):
             rows_of.setdefault(name, []).append(row)
     sums = {name: cluster_sums(clusters, table[rows]) for name, rows in rows_of.items()}
-    seeds = _seeds({name: each for name, each in sums.items() if trained[name]}, sizes, model)
+    trained_sums = {name: each for name, each in sums.items() if trained[name]}
+    seeds = _seeds(trained_sums, sizes, model, are_shares(values.values()))
     return {name: Mean(each.mean(axis=0), sizes, seeds.get(name)) for name, each in sums.items()}
 
 
-def _seeds(sums: Mapping[str, np.ndarray], sizes: np.ndarray, model: str) -> dict[str, Seeds]:
+def _seeds(
+    sums: Mapping[str, np.ndarray], sizes: np.ndarray, model: str, shares: bool
+) -> dict[str, Seeds]:
     """Variance between trainings of every trained condition, from `sums[mix][seed, cluster]`."""
     scale = len(sizes) / max(len(sizes) - 1, 1)
-    runs = [
-        Trainings(each.sum(axis=1) / sizes.sum(), answer_variance(influences(each, sizes), scale))
-        for each in sums.values()
-    ]
+    number = int(sizes.sum())
+    runs = []
+    for each in sums.values():
+        values = each.sum(axis=1) / number
+        unit = unit_of_share(float(values.mean()), number * len(values)) if shares else 1.0
+        runs.append(Trainings(values, answer_variance(influences(each, sizes), scale), unit))
     pooled = float(sum(len(each.values) - 1 for each in runs))
     return {
         name: Seeds(((model, name),), component.variance, component.degrees, pooled)

@@ -10,7 +10,12 @@ import numpy as np
 from manybaskets.statistics.bootstrap import Seeds
 from manybaskets.statistics.components import answer_variance
 from manybaskets.statistics.crossed import CrossedMean, cell_influences, crossed_mean
-from manybaskets.statistics.moderation import Trainings, training_components
+from manybaskets.statistics.moderation import (
+    Trainings,
+    are_shares,
+    training_components,
+    unit_of_share,
+)
 from manybaskets.statistics.trainings import trainings
 
 
@@ -31,7 +36,8 @@ def moderated_means(
         mix: crossed_mean(each, templates, bases, (target, mix)) for mix, each in values.items()
     }
     trained = [mix for mix in values if trainings(target, mix, 1) is not None]
-    runs = [_trainings(values[mix], templates, bases, means[mix]) for mix in trained]
+    shares = are_shares(values.values())
+    runs = [_trainings(values[mix], templates, bases, means[mix], shares) for mix in trained]
     pooled = float(sum(len(each.values) - 1 for each in runs))
     for mix, component in zip(trained, training_components(runs), strict=True):
         if component is not None:
@@ -41,11 +47,12 @@ def moderated_means(
 
 
 def _trainings(
-    values: np.ndarray, templates: np.ndarray, bases: np.ndarray, mean: CrossedMean
+    values: np.ndarray, templates: np.ndarray, bases: np.ndarray, mean: CrossedMean, shares: bool
 ) -> Trainings:
     """The mean of every seed, and its variance by chance in single answers."""
     each = [crossed_mean(row[None], templates, bases, ()) for row in values]
     moved = np.stack([cell_influences(one.sums, one.counts) for one in each]).reshape(len(each), -1)
     cells = mean.counts.size
     answers = answer_variance(moved, cells / max(cells - 1, 1))
-    return Trainings(np.array([one.value for one in each]), answers)
+    unit = unit_of_share(mean.value, values.size) if shares else 1.0
+    return Trainings(np.array([one.value for one in each]), answers, unit)

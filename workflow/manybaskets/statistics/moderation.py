@@ -5,11 +5,16 @@ conditions of a study were trained alike, so their variances inform each other: 
 towards a common value as far as the conditions agree. Source: Smyth 2004, "Linear models and
 empirical Bayes methods for assessing differential expression in microarray experiments"; Phipson
 et al. 2016, Annals of Applied Statistics 10(2), for a common value without heterogeneity.
+
+Shares do not vary alike: one of .02 cannot move as far as one of .5. What their conditions have in
+common is the overdispersion, the variance over p (1 − p), and that is moderated. Source: McCullagh &
+Nelder 1989, section 4.5; Lund et al. 2012, Statistical Applications in Genetics and Molecular Biology
+11(5), for moderated overdispersion.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -99,18 +104,36 @@ def inverse_trigamma(value: float) -> float:
 class Trainings:
     """The runs of a condition: the value of each, and its variance by chance in single answers.
 
-    `answers` is NaN for one run.
+    `answers` is NaN for one run. `unit` is the variance of one answer that the mean implies: p (1 − p)
+    of a share (`unit_of_share`), 1 of a measure whose variance does not follow from its mean.
     """
 
     values: np.ndarray
     answers: float
+    unit: float = 1.0
+
+
+def unit_of_share(share: float, answers: int) -> float:
+    """p (1 − p) of a share, with half an answer of each kind added, so that it is above 0.
+
+    Args:
+        share: of the answers of all runs.
+        answers: their number.
+    """
+    drawn_in = (share * answers + 0.5) / (answers + 1)
+    return drawn_in * (1 - drawn_in)
+
+
+def are_shares(values: Iterable[np.ndarray]) -> bool:
+    """Whether all values are 0 or 1; NaN is no value."""
+    return all(bool(((each == 0) | (each == 1) | np.isnan(each)).all()) for each in values)
 
 
 def training_components(trainings: Sequence[Trainings]) -> list[VarianceComponent | None]:
     """Variance of each condition's mean due to training alone, moderated over the conditions.
 
     The mean square of the runs' values contains training and chance in single answers. It is
-    moderated as a whole, then the latter, which is well known and part of the spread over prompts,
+    moderated as a whole, in units of each condition (`Trainings.unit`), then the latter, which is well known and part of the spread over prompts,
     is subtracted; negative results are 0. A condition with one run has the common variance of the
     others.
 
@@ -120,16 +143,16 @@ def training_components(trainings: Sequence[Trainings]) -> list[VarianceComponen
     Returns:
         In the same order; None where no condition was trained twice.
     """
-    answers = [each.answers for each in trainings if not np.isnan(each.answers)]
+    answers = [each.answers / each.unit for each in trainings if not np.isnan(each.answers)]
     usual = float(np.mean(answers)) if answers else 0.0
     components: list[VarianceComponent | None] = []
-    squares = mean_squares([each.values for each in trainings])
+    squares = mean_squares([each.values / np.sqrt(each.unit) for each in trainings])
     for each, whole in zip(trainings, squares, strict=True):
         if whole is None:
             components.append(None)
             continue
-        alone = usual if np.isnan(each.answers) else each.answers
-        variance = max(0.0, whole.variance - alone) / len(each.values)
+        alone = usual * each.unit if np.isnan(each.answers) else each.answers
+        variance = max(0.0, whole.variance * each.unit - alone) / len(each.values)
         components.append(VarianceComponent(variance, whole.degrees))
     return components
 

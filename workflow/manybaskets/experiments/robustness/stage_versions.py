@@ -6,7 +6,7 @@ STAGES = {
     "robustness_canaries": 1,
     "robustness_judge": 1,
     "robustness_scores": 1,
-    "robustness_outcomes": 2,
+    "robustness_outcomes": 3,
     "robustness_tables": 2,
     "robustness_examples": 1,
 }
