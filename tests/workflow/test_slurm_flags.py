@@ -17,7 +17,8 @@ MACHINE = {
     "max_memory_mb: null": "max_memory_mb: 440000",
     "light: {partition: null}": "light: {partition: small}",
     "compute: {partition: null}": "compute: {partition: many}",
-    "network: {partition: null}": "network: {partition: open}",
+    "network: {partition: null}": "network: {partition: open, account: lilies}",
+    "accelerated: {partition: gpu}": "accelerated: {partition: gpu, qos: long, constraint: nvlink&ib}",
 }
 
 # Without a model: minutes, memory (MB) and cores of the first and of the second try. Rules whose time
@@ -113,10 +114,8 @@ def asked(request, tmp_path_factory):
     return json.loads(done.stdout.splitlines()[-1]), request.param
 
 
-def on_cores(partition: str, minutes: int, memory: int, cores: int) -> str:
-    return (
-        f"-A tulips -p {partition} -t {minutes} --mem {memory} --ntasks=1 --cpus-per-task={cores}"
-    )
+def on_cores(partition: str, minutes: int, memory: int, cores: int, account: str = "tulips") -> str:
+    return f"-A {account} -p {partition} -t {minutes} --mem {memory} --ntasks=1 --cpus-per-task={cores}"
 
 
 def test_every_rule_gets_its_flags(asked):
@@ -128,14 +127,16 @@ def test_every_rule_gets_its_flags(asked):
     for rule, models in GPU.items():
         expected[rule] = {
             model: [
-                f"-A tulips -p gpu -t {minutes} --mem {memory} --cpus-per-gpu=8 "
+                f"-A tulips -p gpu -t {minutes} -C 'nvlink&ib' --qos=long --mem {memory} --cpus-per-gpu=8 "
                 f"{FORMS[form].format(gpus)}"
                 for minutes, memory, gpus in tries
             ]
             for model, tries in models.items()
         }
     for rule, tries in NETWORK.items():
-        expected[rule] |= dict.fromkeys(SERVED, [on_cores("open", *each) for each in tries])
+        expected[rule] |= dict.fromkeys(
+            SERVED, [on_cores("open", *each, "lilies") for each in tries]
+        )
     assert flags == expected
 
 

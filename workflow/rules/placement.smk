@@ -133,12 +133,30 @@ def place(rule):
             asked = time_limits().minutes(job, asked)
         return MACHINE.minutes(asked, attempt, kind(wildcards, attempt))
 
-    def partition(wildcards, attempt):
-        return kind(wildcards, attempt).partition
+    def of_class(key):
+        """What the class of a job says of it."""
+
+        def resource(wildcards, attempt):
+            return getattr(kind(wildcards, attempt), key)
+
+        return resource
+
+    def account(wildcards, attempt):
+        return kind(wildcards, attempt).account or MACHINE.account
 
     resources["mem_mb"], resources["runtime"] = memory_of, minutes_of
-    resources.setdefault("slurm_account", MACHINE.account)
-    resources.setdefault("slurm_partition", partition)
+    classes = (
+        MACHINE.light,
+        MACHINE.compute,
+        MACHINE.network,
+        MACHINE.accelerated,
+    )
+    several = any(each.account for each in classes)
+    resources.setdefault("slurm_account", account if several else MACHINE.account)
+    resources.setdefault("slurm_partition", of_class("partition"))
+    for key in ("qos", "constraint"):
+        if any(getattr(each, key) for each in classes):
+            resources.setdefault(key, of_class(key))
     if not gpu.name:
         return
     resources["gpu"] = resources["devices"] = gpus

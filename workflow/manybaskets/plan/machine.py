@@ -53,6 +53,17 @@ class JobClass(Section):
     partition: str | None = Field(
         None, description="SLURM partition; null for the default partition."
     )
+    account: str | None = Field(
+        None,
+        description="Account of the class, where it has one of its own; null for `account` above.",
+    )
+    qos: str | None = Field(
+        None, description="Quality of service, as in `sbatch --qos`; null for the partition's own."
+    )
+    constraint: str | None = Field(
+        None,
+        description="Features that nodes must have, as in `sbatch --constraint`; null for any.",
+    )
     time_factor: float = Field(
         1.0, gt=0, description="Factor for all time limits of the class, for slower machines."
     )
