@@ -84,3 +84,10 @@ def test_several_sources_against_one_stand_first_as_sentence_table_and_figure():
     runs = section(made, "Runs")
     assert runs.tables[0].title == "multi-against-singles"
     assert runs.figures[0].title == "Several sources against one"
+
+
+def test_a_mix_that_is_nearly_one_source_is_a_warning():
+    of = study(mixes={**study().model_dump()["mixes"],
+                      "uneven": {"kind": "weighted", "weights": {"human": 1, "qwen": 9}}})  # fmt: skip
+    made = report(of, difference("response_words", "qwen", 3.0))
+    assert any(warning.startswith("Source qwen has 90.0 %") for warning in made.warnings)

@@ -173,7 +173,9 @@ class WeightedMix(MixSettings):
     about: ClassVar = "sources answer shares of the prompts, by weight"
     kind: Literal["weighted"]
     weights: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(
-        min_length=1, description="Weight per source; weights are normalised."
+        min_length=1,
+        description="Weight per source; weights are normalised. The report warns if a source has more "
+        "than 80 % of a mix of several.",
     )
 
     def shares(self) -> dict[str, float]:

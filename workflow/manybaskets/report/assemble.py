@@ -25,6 +25,7 @@ from manybaskets.report.all_tables import tables_of
 from manybaskets.report.blends import blend_findings, blend_rows
 from manybaskets.report.copies import copy_warnings
 from manybaskets.report.divergence import divergence_findings
+from manybaskets.report.dominated_mixes import dominated_mixes
 from manybaskets.report.figures import planned_figures
 from manybaskets.report.findings import findings, study_warnings
 from manybaskets.report.headlines import verdict_table
@@ -97,6 +98,7 @@ def assemble(
     sections = _filled(study, sections, tables, figures)
     refused = [name for name, each in study.prompt_sets.items() if each.kind == "refused"]
     warnings = copy_warnings(frames["counts"], refused) if "counts" in frames else []
+    warnings += dominated_mixes(study.mixes)
     warnings += study_warnings(summary, compared)
     warnings += [warning for section in sections for warning in section.warnings]
     if study.scoring.no_scorer_reason and study.targets:
