@@ -51,6 +51,33 @@ def test_related_judges_are_found():
     assert relatives(small, ["stranger", "patterns", "people", "foreign"]) == []
 
 
+SERVED = {"engine": {"kind": "openai", "served_model": "gpt-4o-2024-08-06"}}
+READY = {"engine": {"kind": "replay", "path": "answers.jsonl"}}
+
+
+@pytest.mark.parametrize(
+    ("sources", "judge", "related"),
+    [
+        ({"a": SERVED}, "gpt-4o", [("new", "a")]),
+        ({"a": SERVED}, "claude-4", []),
+        ({"gpt-4o": READY}, "gpt-4o", [("new", "gpt-4o")]),
+        ({"a": READY | {"family": "GPT"}}, "gpt-4o", [("new", "a")]),
+        ({"a": SERVED | {"family": "other"}}, "gpt-4o", []),
+        ({"house": SERVED | {"engine": SERVED["engine"] | {"served_model": "House-1"}}}, "house-1",
+         [("new", "house")]),
+        ({"gpt-4o": READY | {"planted": True}}, "gpt-4o", []),
+    ],
+)  # fmt: skip
+def test_who_serves_a_source_hides_no_relation(sources, judge, related):
+    mixes = {f"from-{name}": {"kind": "single", "source": name} for name in sources}
+    new = {"kind": "model", "engine": {"kind": "openai", "served_model": judge}}
+    small = parse_study(
+        STUDY | {"sources": sources, "mixes": mixes, "judges": STUDY["judges"] | {"new": new}},
+        "test",
+    )
+    assert relatives(small, ["new"]) == related
+
+
 @pytest.mark.parametrize(
     ("judge", "told"),
     [

@@ -79,8 +79,9 @@ def test_a_family_that_trained_a_mix_is_held_out_under_no_name():
     models = copy.deepcopy(SHIPPED["models"])
     models["outsider"]["family"] = "Gemma"
     models["gemma"]["family"] = "gemma"
+    models["scorer"] = copy.deepcopy(models["outsider"]) | {"family": "none of these"}
     with pytest.raises(UserError, match="of the family 'gemma' of source 'gemma'"):
-        study(models=models)
+        study(models=models, scoring={"scorer": "scorer"})
 
 
 def test_vllm_may_judge_where_the_published_form_is_not_asked():

@@ -22,7 +22,7 @@ def study_of(measures, scoring):
         "comparisons": {},
         "scoring": scoring,
     }
-    settings["models"]["fifth"] = FIFTH
+    settings["models"] |= {"fifth": FIFTH, "kin": FIFTH | {"family": "Llama"}}
     return parse_study(settings, "config.yaml")
 
 
@@ -37,6 +37,11 @@ def study_of(measures, scoring):
             "add own_scorer_nll, the counterpart of own_nll_first",
         ),
         (["own_nll", "own_scorer_nll"], {"scorer": "llama"}, "'llama' made the training data of"),
+        (
+            ["own_nll", "own_scorer_nll"],
+            {"scorer": "kin"},
+            "'kin' is of the family 'llama' of 'llama'",
+        ),
         (["own_nll", "own_scorer_nll"], {"scorer": "sixth"}, "'sixth' is not among models"),
     ],
 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from manybaskets.config.model_families import family_of
-from manybaskets.config.participants import author_family
+from manybaskets.config.model_families import author_family, family_of
 from manybaskets.config.study import Study
 from manybaskets.names import HUMAN, TRAIN
 

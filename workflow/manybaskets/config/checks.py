@@ -8,7 +8,8 @@ if TYPE_CHECKING:
     from manybaskets.config.study import Study
 
 
-from manybaskets.config.participants import _model_family, author_family, author_model, chosen_mixes
+from manybaskets.config.model_families import author_family, author_model, family_of
+from manybaskets.config.participants import chosen_mixes
 from manybaskets.config.preference import KEPT_NAMES
 from manybaskets.config.robustness import RUBRICS
 from manybaskets.config.study_checks import require_names
@@ -75,7 +76,7 @@ def check_preference(study: Study) -> None:
 
 def _check_families(study: Study) -> None:
     settings = study.preference
-    judges = {target: _model_family(study, target) for target in study.targets}
+    judges = {target: family_of(study, target) for target in study.targets}
     taught = {name: author_family(study, name) for name in study.mixed_sources() if name != HUMAN}
     writers = {name: author_family(study, name) for name in settings.authors if name != HUMAN}
     for author in settings.held_out:
@@ -102,7 +103,7 @@ def _check_families(study: Study) -> None:
             )
     for judge in settings.gold_judges:
         for name, family in (judges | taught | writers).items():
-            if family == _model_family(study, judge):
+            if family == family_of(study, judge):
                 raise ValueError(
                     f"preference.gold_judges: '{judge}' is of the family '{family}' of '{name}' "
                     "and may favour it; use an independent model"

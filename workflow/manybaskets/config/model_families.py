@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from manybaskets.config.judges import ClassifierJudge, ModelJudge
-from manybaskets.config.study import Study
 from manybaskets.names import HUMAN
+
+# A study checks its own families as soon as it is read, so its class cannot be imported here.
+Study = Any
 
 # Substrings of model names, and the family of each. Fine-tuned models usually contain the name of
 # their base; otherwise the config sets the family.
@@ -59,21 +62,54 @@ def family_of_judge(study: Study, judge: str) -> str | None:
     return family_of(study, settings.model) if settings.model else None
 
 
+def author_model(study: Study, author: str) -> str | None:
+    """The entry of `models` that writes as this author; None for humans and servers."""
+    if author in study.sources:
+        return study.sources[author].model
+    return author if author in study.models else None
+
+
+def author_family(study: Study, author: str) -> str:
+    """Family of an author or source: its key `family`, otherwise that of its model, otherwise from
+    its server's model name or its own name."""
+    settings = study.sources.get(author)
+    if settings and settings.family:
+        return settings.family.casefold()
+    model = author_model(study, author)
+    if model:
+        return family_of(study, model)
+    named = study.sources[author].engine.remote_model() or author
+    return known_family(named) or named.casefold()
+
+
 def relatives(
     study: Study, judges: Iterable[str], subjects: Iterable[str] | None = None
 ) -> list[tuple[str, str]]:
-    """Pairs (judge, model) of one family, for models that are judged or made training data.
+    """Pairs of a judge and what it judges, or what made training data, of one family.
 
     Args:
-        subjects: names of `models`; null for all targets and the models of all mixed sources.
+        subjects: names of `models`; null for all targets and mixed sources, whoever serves them: a
+            source is named by its model, and by itself if a server or a file has it.
     """
-    if subjects is None:
-        sources = [study.sources[name].model for name in study.mixed_sources() if name != HUMAN]
-        subjects = dict.fromkeys([*study.targets, *(name for name in sources if name)])
-    known = {name: family_of(study, name) for name in subjects}
+    if subjects is not None:
+        known = {name: family_of(study, name) for name in subjects}
+    else:
+        known = {name: family_of(study, name) for name in study.targets} | families_of_training(
+            study
+        )
     return [
         (judge, name)
         for judge in judges
         for name, family in known.items()
         if family_of_judge(study, judge) == family
     ]
+
+
+def families_of_training(study: Study) -> dict[str, str]:
+    """Family of everybody who made training data, without people and planted answers."""
+    sources = {name: study.sources[name] for name in study.mixed_sources() if name != HUMAN}
+    return {
+        source.model or name: author_family(study, name)
+        for name, source in sources.items()
+        if not source.planted
+    }

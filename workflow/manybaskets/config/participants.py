@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from manybaskets.config.model_families import author_model
 from manybaskets.config.sources import Source
 from manybaskets.names import HUMAN, VANILLA
 
 if TYPE_CHECKING:
     from manybaskets.config.study import Study
-
-
-def author_model(study: Study, author: str) -> str | None:
-    """The entry of `models` that writes as this author; None for humans and servers."""
-    if author in study.sources:
-        return study.sources[author].model
-    return author if author in study.models else None
 
 
 def models_in(study: Study, mix: str) -> list[str]:
@@ -63,23 +57,6 @@ def judged_mixes(study: Study) -> list[str]:
         return [name for name in chosen if name != VANILLA]
     added = study.added_mixes()
     return [name for name in study.mixes if name not in added]
-
-
-def author_family(study: Study, author: str) -> str:
-    """Family of an author or source: of its model, otherwise from its server's model name,
-    otherwise its own name."""
-    from manybaskets.config.model_families import known_family
-
-    model = author_model(study, author)
-    if model:
-        return _model_family(study, model)
-    return known_family(study.sources[author].engine.remote_model() or author) or author
-
-
-def _model_family(study: Study, model: str) -> str:
-    from manybaskets.config.model_families import family_of
-
-    return family_of(study, model)
 
 
 def chosen_mixes(study: Study) -> list[str]:

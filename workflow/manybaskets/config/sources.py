@@ -15,7 +15,7 @@ from manybaskets.config.sections import Name, Section, Share
 class Source(Section):
     """Who answers the training prompts. The source `human` exists without being listed."""
 
-    operational: ClassVar = frozenset({"shards", "pilot", "max_error_share", "planted"})
+    operational: ClassVar = frozenset({"shards", "pilot", "max_error_share", "planted", "family"})
     model: Name | None = Field(
         None,
         description="Entry of `models`; not for engines that run no model of the study (`openai`, "
@@ -48,6 +48,13 @@ class Source(Section):
         exclude_if=lambda planted: not planted,
         description="Whether the answers are made up for the study, such as refusals that an experiment "
         "must find. A mix of them and the answers of one model is not a mix of several models.",
+    )
+
+    family: str | None = Field(
+        None,
+        exclude_if=lambda family: family is None,
+        description="Model family of who answers, such as `llama`, for judges and scorers of the same "
+        "family. Null for that of `model`, or of the name of a served model or of the source.",
     )
 
     @model_validator(mode="after")

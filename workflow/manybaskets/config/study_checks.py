@@ -7,6 +7,7 @@ from typing import Any
 
 from manybaskets.config.data import RefusedPromptSet
 from manybaskets.config.judges import ClassifierJudge
+from manybaskets.config.model_families import families_of_training, family_of
 from manybaskets.config.models import EmbeddedModel
 from manybaskets.config.sections import Section
 from manybaskets.names import HUMAN, LENGTHS, TRAIN, VANILLA
@@ -103,6 +104,14 @@ def check_scorer(study: Any) -> None:
                 raise ValueError(
                     f"scoring.scorer: '{scorer}' made the training data of source '{name}' "
                     "and may favour it; use a model that made no training data"
+                )
+        own = family_of(study, scorer)
+        for name, family in families_of_training(study).items():
+            if family == own:
+                raise ValueError(
+                    f"scoring.scorer: '{scorer}' is of the family '{family}' of '{name}', which made "
+                    "training data, and may favour it; use a model of another family, or correct "
+                    "`models.<name>.family` or `sources.<name>.family`"
                 )
     by_target = [name for name in study.measures if name.startswith(BY_TARGET)]
     by_scorer = [name for name in study.measures if name.startswith("own_scorer_")]

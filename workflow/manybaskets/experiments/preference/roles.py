@@ -8,7 +8,8 @@ from itertools import combinations
 from typing import Any
 
 from manybaskets.config.evaluation import Statistics
-from manybaskets.config.participants import author_family, judged_mixes, self_of
+from manybaskets.config.model_families import author_family
+from manybaskets.config.participants import judged_mixes, self_of
 from manybaskets.config.study import Study
 from manybaskets.experiments.preference.schemas import CORRECTED, PAPER
 from manybaskets.names import HUMAN, VANILLA

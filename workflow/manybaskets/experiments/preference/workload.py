@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from manybaskets.config.participants import author_model, judged_mixes, writer
+from manybaskets.config.model_families import author_model
+from manybaskets.config.participants import judged_mixes, writer
 from manybaskets.config.study import Study
 from manybaskets.experiments.job_profiles import JobProfile, StudyRows, Wildcards, Work
 from manybaskets.experiments.preference.judge_panel import panel_in
