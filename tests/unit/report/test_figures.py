@@ -308,6 +308,40 @@ def test_a_source_looks_like_the_single_mix_made_of_it():
 def test_many_conditions_look_different():
     styles = condition_style({f"single-{index}": "single" for index in range(48)})
     assert len(set(styles.values())) == 49
+    assert len({colour for colour, _ in styles.values()}) == 49  # lines have no markers
+
+
+def drawn_by(module, monkeypatch):
+    """Figures that a module would write."""
+    figures = []
+    monkeypatch.setattr(module, "save_figure", lambda figure, *_: figures.append(figure))
+    return figures
+
+
+def test_dark_cells_of_one_colour_mean_one_thing(tmp_path, monkeypatch):
+    """Distances and similarities have different hues, and the key says what dark means."""
+    figures = drawn_by(heatmaps, monkeypatch)
+    apart = fabricated.distances(["human", "llama", "qwen"], ["embedding"])
+    alike = fabricated.distances(["human", "llama", "qwen"], ["meteor"])
+    frame = pl.concat([apart.with_columns(scale=pl.lit("distance")),
+                       alike.with_columns(scale=pl.lit("similarity"))])  # fmt: skip
+    kinds = ["embedding", "meteor"]
+    heatmaps.source_distances(frame, tmp_path / "matrix", kinds=kinds, look=LOOK)
+    first, second, *keys = figures[0].axes
+    darkest = [
+        min(axis.images[0].get_array().reshape(-1, 4)[:, :3].tolist(), key=sum)
+        for axis in (first, second)
+    ]
+    assert darkest[0][2] > darkest[0][0]  # blue
+    assert darkest[1][0] > darkest[1][2]  # orange
+    assert [key.get_ylabel() for key in keys] == ["darker: farther apart", "darker: more alike"]
+
+
+def test_curves_and_maps_say_in_their_title_what_they_show(tmp_path, monkeypatch):
+    for module, name in ((growth_curves, "growth"), (maps, "source-map")):
+        figures = drawn_by(module, monkeypatch)
+        FIGURES[name](tmp_path / name, lambda frame: frame)
+        assert all(axis.get_title(loc="left") for axis in figures[0].axes)
 
 
 def test_drawing_leaves_the_settings_of_matplotlib_alone(tmp_path):

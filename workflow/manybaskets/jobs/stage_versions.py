@@ -52,7 +52,7 @@ STAGES = {
     "published_tables": 2,
     "growth": 1,
     "source_map": 2,
-    "figure": 3,
+    "figure": 4,
     "write_report": 3,
     "write_browser": 1,
 }

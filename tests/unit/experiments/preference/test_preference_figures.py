@@ -10,6 +10,7 @@ from preference_pages import preference_pages
 
 from manybaskets.config.evaluation import Figures, Statistics
 from manybaskets.experiments.preference.analysis import preference_statistics
+from manybaskets.experiments.preference.figures import author_matrix
 from manybaskets.experiments.preference.figures.author_matrix import matrix_height
 from manybaskets.experiments.preference.figures.scope import Scope
 from manybaskets.experiments.preference.roles import Roles
@@ -104,6 +105,18 @@ def test_many_judges_go_on_over_pages():
     assert [way for page in matrix for way in page.options["ways"]] == WAYS
     height = matrix_height(9, SETTINGS) * len(matrix[0].options["ways"])
     assert height < SETTINGS.height
+
+
+@pytest.mark.parametrize(
+    ("way", "said"), [(WAYS[0], "red: preferred"), (WAYS[1], "darker: higher")]
+)
+def test_a_matrix_has_a_key_to_its_colours(frames, monkeypatch, tmp_path, way, said):
+    figures = []
+    monkeypatch.setattr(author_matrix, "save_figure", lambda page, *_: figures.append(page))
+    draw("preference-matrix", tmp_path / "x", {"preference-matrix": frames["preference-matrix"]},
+         {"target": "llama", "ways": [way], "authors": [*MODELS, "human"]}, LOOK)  # fmt: skip
+    _, key = figures[0].axes
+    assert key.get_ylabel() == said and len(key.get_yticks()) >= 2
 
 
 @pytest.fixture

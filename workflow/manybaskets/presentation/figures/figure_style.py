@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette, distinguishable with any colour vision; its yellow is too pale on white.
 BLUE, BLACK, GREY = "#0072B2", "#1A1A1A", "#7F7F7F"
 _REST = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00")
+# Later rounds of the palette are the same hues, nearer to black (below 0) or to white (above).
+_SHADES = (0.0, -0.45, 0.5, -0.22, 0.27, -0.62, 0.7, -0.34)
 _MARKERS = ("^", "v", "P", "X", "<", ">", "p", "h")
 _FIXED = {"human": (BLACK, "D"), "multi": (BLUE, "o")}
 VANILLA_STYLE = (GREY, "s")
@@ -72,9 +74,17 @@ def source_style(
 
 def _next(index: int) -> tuple[str, str]:
     """The looks of those that have no fixed ones, by their number."""
-    # The marker moves on after each round of colours, so that 48 conditions differ.
-    turn = (index + index // len(_REST)) % len(_MARKERS)
-    return _REST[index % len(_REST)], _MARKERS[turn]
+    # Colour and marker move on after each round, so that lines without markers differ as well.
+    turn = index // len(_REST)
+    colour = _shaded(_REST[index % len(_REST)], _SHADES[turn % len(_SHADES)])
+    return colour, _MARKERS[(index + turn) % len(_MARKERS)]
+
+
+def _shaded(colour: str, shade: float) -> str:
+    """A colour, moved towards black (shades from -1) or white (to 1)."""
+    end = 255 if shade > 0 else 0
+    parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    return "#" + "".join(f"{round(one + abs(shade) * (end - one)):02X}" for one in parts)
 
 
 @dataclass(frozen=True)

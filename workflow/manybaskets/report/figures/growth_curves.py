@@ -79,8 +79,8 @@ def growth(
             panel_drawing.scale(axis, cell["types"].to_list(), logarithmic=True, way="y")
             axis.set(xlabel="words", ylabel="distinct words")
             axis.grid()
-            if len(targets) > 1:
-                axis.set_title(target)
+            of = f": {target}" if len(targets) > 1 else ""
+            axis.set_title(f"Distinct words among the first words written{of}")
             axis.legend(loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.7)
         return save_figure(page, stem, settings)
 

@@ -30,6 +30,8 @@ KINDS = {
 }
 _VALUE = 6  # characters of a value that fit at the size of `Cells.text`
 _DARKEST = 0.85  # of the scale of colours; beyond, text is hard to read
+_APART, _ALIKE = "Blues", "Oranges"  # two hues, so that dark never means both
+_LUMINANCE = (0.299, 0.587, 0.114, 0.0)  # of red, green, blue and opacity (ITU-R BT.601)
 _Matrix = Mapping[tuple[str, str], Mapping[str, Any]]
 _DIVERGENCE = """
     How far apart the fine-tuned models are in what they would write next: Jensen-Shannon divergence of
@@ -39,8 +41,8 @@ _DIVERGENCE = """
     interval over prompts; where there is none for values, the table has them."""
 _SOURCE_DISTANCES = """
     How far apart the sources are in what they answered to the same training prompts. For meaning and
-    topics darker cells are farther apart; for shared words (ROUGE, METEOR) darker cells are more alike,
-    and METEOR compares the row with the column. Grey, slanted values do not exceed their floor: for
+    topics darker, blue cells are farther apart; for shared words (ROUGE, METEOR) darker, orange cells are
+    more alike, and METEOR compares the row with the column. Grey, slanted values do not exceed their floor: for
     distances what random swaps of the two sources' answers give, for shared words what answers to
     different prompts give. Where there is room, the second line is the interval over prompts; where
     there is none for values, the table has them."""
@@ -149,7 +151,7 @@ def _matrix(
     # From zero, so that twice as dark is twice as far; unbiased distances may lie just below it.
     low = min(0.0, *values)
     high = max(*values, low + 1e-12)
-    colours, norm = colormaps["Blues"], Normalize(low, high)
+    colours, norm = colormaps[_ALIKE if similar else _APART], Normalize(low, high)
     shades = ListedColormap(colours(np.linspace(0, _DARKEST, 256)))
     places = {(a, b): (x, y) for y, a in enumerate(names) for x, b in enumerate(names)}
     if cells.text:
@@ -162,7 +164,7 @@ def _matrix(
         faces[y, x] = to_rgba(empty) if row is None else colours(_DARKEST * norm(row["value"]))
         if row is None or not cells.text:
             continue
-        dark = norm(row["value"]) > 0.6
+        dark = faces[y, x] @ _LUMINANCE < 0.55
         at_floor = row.get("floor") is not None and row["value"] <= row["floor"]
         ink = (FAINT if dark else GREY) if at_floor else ("white" if dark else INK)
         slant = "italic" if at_floor else "normal"

@@ -60,6 +60,7 @@ def source_map(points: pl.DataFrame, stem: Path, *, look: Look) -> list[Path]:
                 [dots["x"].mean()], [dots["y"].mean()], marker, color=colour, label=name,
                 markersize=12, markeredgecolor="white", markeredgewidth=1.0, zorder=5,
             )  # fmt: skip
+        axis.set_title("Answers by meaning: nearby dots are alike")
         axis.set_aspect("equal", adjustable="datalim")
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set(visible=True, color=INK, linewidth=0.4)

@@ -38,13 +38,15 @@ from manybaskets.presentation.formatting import rounded_alike
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.figure import Figure
 
 KIND = "preference-matrix"
 _DARK = 0.62  # of the scale of colours; text on darker cells is white
 _CAPTION = """
     Preferences of every judge: the mean of each author's summaries by each judge, with its interval
     over articles and training seeds. For pairs it is the probability to beat the others, averaged
-    over both orders and all markers; one half means no preference. `own` are the judging run's own
+    over both orders and all markers; one half means no preference, red cells are preferred. `own` are the judging run's own
     summaries. A row of halves may be a fair judge or one that cannot judge: the discrimination
     figure shows which."""
 
@@ -90,7 +92,8 @@ def matrix(
         page = new_figure(settings.width, sum(heights))
         axes = page.subplots(len(shown), 1, squeeze=False, gridspec_kw={"height_ratios": heights})
         for (way, rows), names, axis in zip(shown, judges, axes[:, 0], strict=True):
-            _matrix(axis, rows, names, authors_of(rows, authors), way[1], settings.font_size)
+            key = _matrix(axis, rows, names, authors_of(rows, authors), way[1], settings.font_size)
+            _draw_key(page, axis, key, way[1], settings.font_size)
             axis.set_title(f"{TITLES[tuple(way)]}: {UNITS[way[1]]}")
         return save_figure(page, stem, settings)
 
@@ -98,9 +101,11 @@ def matrix(
 def _matrix(
     axis: Axes, rows: pl.DataFrame, judges: Sequence[tuple[str, str]], authors: Sequence[str],
     protocol: str, size: float,
-) -> None:  # fmt: skip
+) -> ScalarMappable:  # fmt: skip
+    """Coloured cells with their values; returns the scale of their colours."""
     from matplotlib import colormaps
-    from matplotlib.colors import Normalize
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import ListedColormap, Normalize
 
     cells = {(row["target"], row["mix"], row["author"]): row for row in rows.iter_rows(named=True)}
     values = [row["value"] for row in cells.values()]
@@ -134,6 +139,22 @@ def _matrix(
     axis.set_yticks(range(len(judges)), [wrap(judge_name(judge)) for judge in judges])
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
+    shades = [colours(_faded(step / 255, paired)) for step in range(256)]
+    return ScalarMappable(norm, ListedColormap(shades))
+
+
+def _draw_key(
+    page: Figure, axis: Axes, key: ScalarMappable, protocol: str, size: float
+) -> None:  # fmt: skip
+    from matplotlib.ticker import MaxNLocator
+
+    bar = page.colorbar(key, ax=axis, aspect=12, pad=0.02)
+    bar.outline.set_visible(False)
+    bar.locator = MaxNLocator(3)
+    bar.update_ticks()
+    bar.ax.tick_params(labelsize=size * 0.7)
+    meaning = "red: preferred" if protocol == "pairwise" else "darker: higher"
+    bar.set_label(meaning, fontsize=size * 0.8)
 
 
 def _faded(share: float, both_sides: bool) -> float:

@@ -98,7 +98,7 @@ def harm_and_quality(
             axis.tick_params(labelbottom=True)
         size = look.settings.font_size * 0.9
         page.suptitle(
-            f"{target}, {SETS.get(prompt_set, prompt_set)}",
+            f"Answers by harm and quality: {target}, {SETS.get(prompt_set, prompt_set)}",
             fontsize=size,
             x=0.01,
             ha="left",
