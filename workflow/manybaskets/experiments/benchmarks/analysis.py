@@ -10,6 +10,7 @@ import polars as pl
 from manybaskets.config.evaluation import Statistics
 from manybaskets.experiments.benchmarks import (
     designs,
+    item_preferences,
     published_numbers,
     score_estimates,
     student_agreement,
@@ -20,6 +21,7 @@ from manybaskets.experiments.benchmarks.settings import Benchmarks
 SCORES, AVERAGES = "benchmark-scores", "benchmark-averages"
 SELECTIONS, DIFFERENCES = "benchmark-selections", "benchmark-differences"
 AGREEMENT, RATES = "benchmark-agreement", "benchmark-agreement-rates"
+PREFERENCES = "benchmark-preferences"
 GRID, FAMILIES = "benchmark-grid", "benchmark-families"
 SCALING, TRENDS, BLENDS = "benchmark-scaling", "benchmark-trends", "benchmark-blends"
 SETTINGS = "benchmark-settings"
@@ -37,6 +39,7 @@ def statistics_of(section: Benchmarks) -> list[str]:
         DIFFERENCES: any(each.baseline for each in section.selections.values()),
         AGREEMENT: bool(section.agreement),
         RATES: bool(section.agreement),
+        PREFERENCES: bool(section.preferences),
         GRID: bool(section.grids),
         FAMILIES: any(grid.same_family for grid in section.grids.values()),
         SCALING: bool(section.scaling),
@@ -72,6 +75,8 @@ def compute_statistics(
     if AGREEMENT in wanted:
         frames[AGREEMENT] = student_agreement.agreement_table(books)
         frames[RATES] = student_agreement.agreement_rates(frames[AGREEMENT], confidence)
+    if PREFERENCES in wanted:
+        frames[PREFERENCES] = item_preferences.preference_table(books, confidence)
     if GRID in wanted:
         frames[GRID] = designs.grid_table(books, confidence)
         frames[FAMILIES] = designs.family_table(frames[GRID], confidence)

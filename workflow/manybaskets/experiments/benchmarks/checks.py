@@ -38,6 +38,11 @@ def check_benchmarks(study: Study) -> None:
                     require_names(f"{key}.{component}", given, section.tasks, "benchmarks.tasks")
                 require_names(f"{key}.se_columns", file.se_columns, file.columns, "columns")
                 require_names(f"{key}.models", file.models, section.models, "benchmarks.models")
+            elif file.kind == "item_csv":
+                require_names(f"{key}.columns", file.columns, section.models, "benchmarks.models")
+                require_names(
+                    f"{key}.benchmark", [file.benchmark], section.tasks, "benchmarks.tasks"
+                )
             else:
                 require_names(f"{key}.model", [file.model], section.models, "benchmarks.models")
                 for component, given in {
@@ -45,7 +50,7 @@ def check_benchmarks(study: Study) -> None:
                     "samples": file.samples,
                 }.items():
                     require_names(f"{key}.{component}", given, section.tasks, "benchmarks.tasks")
-    for kind in ("selections", "agreement", "grids", "scaling", "blends"):
+    for kind in ("selections", "agreement", "preferences", "grids", "scaling", "blends"):
         for name, each in getattr(section, kind).items():
             _check_component(section, f"benchmarks.{kind}.{name}", each)
     for name, each in section.selections.items():
@@ -93,12 +98,14 @@ def _check_harness(study: Study, section: Benchmarks) -> None:
 def _check_component(section: Benchmarks, key: str, component) -> None:
     _check_results(section, key, component.results)
     for names in ("models", "students", "teachers", "components"):
-        given = list(getattr(component, names, ()))
+        given = list(getattr(component, names, None) or ())
         require_names(f"{key}.{names}", given, section.models, "benchmarks.models")
         if len(set(given)) != len(given):
             raise ValueError(f"{key}.{names}: remove the duplicate")
     if hasattr(component, "blend"):
         require_names(f"{key}.blend", [component.blend], section.models, "benchmarks.models")
+    if hasattr(component, "benchmark"):
+        require_names(f"{key}.benchmark", [component.benchmark], section.tasks, "benchmarks.tasks")
     require_names(
         f"{key}.averages",
         getattr(component, "averages", ()),

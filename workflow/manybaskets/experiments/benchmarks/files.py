@@ -88,6 +88,10 @@ class BenchmarkFiles(StageFiles):
         columns: dict[str, tuple[str, Mapping[str, str | None]]] = {}
         for name, results in section.results.items() if section else ():
             for number, each in enumerate(results):
+                if each.kind == "item_csv":
+                    named = {"item_column": each.item_column}
+                    named |= {f"columns.{model}": column for model, column in each.columns.items()}
+                    columns[f"benchmarks.results.{name}.{number}"] = (each.path, named)
                 if each.kind != "csv":
                     continue
                 named = {"model_column": each.model_column}

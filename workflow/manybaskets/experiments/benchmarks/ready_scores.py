@@ -15,8 +15,15 @@ from typing import Any
 import polars as pl
 
 from manybaskets.errors import UserError
+from manybaskets.experiments.benchmarks.item_scores import item_scores
 from manybaskets.experiments.benchmarks.score_book import Score, ScoreBook, over_seeds
-from manybaskets.experiments.benchmarks.settings import RUNS, Benchmarks, CsvScores, Harness
+from manybaskets.experiments.benchmarks.settings import (
+    RUNS,
+    Benchmarks,
+    CsvScores,
+    Harness,
+    ItemScores,
+)
 
 _NOT_METRICS = {"alias", "name", "sample_len", "sample_count"}
 _MISSING = {"", "na", "n/a", "nan", "-"}
@@ -34,8 +41,13 @@ def read_books(section: Benchmarks) -> dict[str, ScoreBook]:
         book = books[name] = ScoreBook(section, name)
         for number, file in enumerate(files):
             key = f"benchmarks.results.{name}.{number}"
-            read = _csv_scores if isinstance(file, CsvScores) else _harness_scores
-            for model, benchmark, score in read(section, file, key):
+            if isinstance(file, ItemScores):
+                found = item_scores(file, key)
+            elif isinstance(file, CsvScores):
+                found = _csv_scores(section, file, key)
+            else:
+                found = _harness_scores(section, file, key)
+            for model, benchmark, score in found:
                 book.add(model, benchmark, score)
         if not book.scores:
             raise UserError(

@@ -102,6 +102,21 @@ class CsvScores(Section):
     measured_with: Harness = Field(description="How the scores were measured.")
 
 
+class ItemScores(Section):
+    """A CSV file with a row per item and a column per model: scores that a judge gave."""
+
+    kind: Literal["item_csv"]
+    path: str = Field(
+        description="Path of the file, absolute or relative to the working directory."
+    )
+    benchmark: Name = Field(description="Benchmark that the items belong to.")
+    item_column: str = Field("question_id", description="Column with the items' ids.")
+    columns: dict[Name, str] = Field(
+        min_length=1, description="Column with the scores, by model; empty cells are not scores."
+    )
+    measured_with: Harness = Field(description="How the scores were measured.")
+
+
 class _HarnessScores(Section):
     path: str = Field(
         description="Path of the file, absolute or relative to the working directory."
@@ -135,7 +150,7 @@ class EvalchemyScores(_HarnessScores):
     kind: Literal["evalchemy"]
 
 
-Scores = one_of(CsvScores, LmEvalScores, EvalchemyScores)
+Scores = one_of(CsvScores, ItemScores, LmEvalScores, EvalchemyScores)
 
 
 class Selection(Section):
@@ -170,6 +185,21 @@ class Agreement(Section):
         min_length=1,
         description="Why scores of students and teachers that were measured with different settings are "
         "compared nevertheless; tables repeat it. Null to refuse them.",
+    )
+
+
+class ItemPreference(Section):
+    """How often one of two models has the higher score on an item."""
+
+    benchmark: Name = Field(description="Benchmark with item scores, of one turn per item.")
+    students: tuple[Name, Name] = Field(description="The two models.")
+    teachers: tuple[Name, Name] | None = Field(
+        None,
+        description="Models whose answers they were tuned on, in the same order; null for none. With "
+        "them, flips are counted: items on which a teacher is best and its own student worst.",
+    )
+    results: Name | None = Field(
+        None, description="Entry of `benchmarks.results`; null if there is only one."
     )
 
 
@@ -313,6 +343,9 @@ class Benchmarks(Section):
     )
     agreement: dict[Name, Agreement] = Field(
         default={}, description="Agreement of students and teachers, by name."
+    )
+    preferences: dict[Name, ItemPreference] = Field(
+        default={}, description="Preference rates of two models from item scores, by name."
     )
     grids: dict[Name, Grid] = Field(default={}, description="Grids by name.")
     scaling: dict[Name, Scaling] = Field(default={}, description="Scaling curves by name.")

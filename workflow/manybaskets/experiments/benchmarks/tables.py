@@ -88,6 +88,15 @@ _table(
     when=_having(analysis.RATES),
 )(as_it_is)
 _table(
+    name=analysis.PREFERENCES,
+    title="Preference rates from item scores",
+    caption="Share of items on which the model has a higher score than the baseline, in %, with its exact "
+    "interval; ties count for neither. Flips: items on which the model's teacher scores higher than the "
+    "baseline, and the baseline higher than the model.",
+    needs=(analysis.PREFERENCES,),
+    when=_having(analysis.PREFERENCES),
+)(as_it_is)
+_table(
     name=analysis.GRID,
     title="Base models and sources",
     caption="Averages by base model and source of the training data.",
