@@ -83,8 +83,8 @@ def _next(index: int) -> tuple[str, str]:
 def _shaded(colour: str, shade: float) -> str:
     """A colour, moved towards black (shades from -1) or white (to 1)."""
     end = 255 if shade > 0 else 0
-    parts = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
-    return "#" + "".join(f"{round(one + abs(shade) * (end - one)):02X}" for one in parts)
+    channels = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+    return "#" + "".join(f"{round(one + abs(shade) * (end - one)):02X}" for one in channels)
 
 
 @dataclass(frozen=True)

@@ -46,9 +46,9 @@ _DARK = 0.62  # of the scale of colours; text on darker cells is white
 _CAPTION = """
     Preferences of every judge: the mean of each author's summaries by each judge, with its interval
     over articles and training seeds. For pairs it is the probability to beat the others, averaged
-    over both orders and all markers; one half means no preference, red cells are preferred. `own` are the judging run's own
-    summaries. A row of halves may be a fair judge or one that cannot judge: the discrimination
-    figure shows which."""
+    over both orders and all markers; one half means no preference, red cells are preferred. `own` are
+    the judging run's own summaries. A row of halves may be a fair judge or one that cannot judge: the
+    discrimination figure shows which."""
 
 
 def matrix_height(judges: int, settings: Figures) -> float:
