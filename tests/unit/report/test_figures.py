@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import fabricated_figures as fabricated
 import matplotlib as mpl
+import numpy as np
 import polars as pl
 import pytest
 from fabricated_results import (
@@ -18,6 +20,7 @@ from fabricated_results import (
     lookup,
     summary,
 )
+from matplotlib.colors import to_rgb
 from PIL import Image
 
 from manybaskets.config.evaluation import Figures
@@ -309,6 +312,23 @@ def test_many_conditions_look_different():
     styles = condition_style({f"single-{index}": "single" for index in range(48)})
     assert len(set(styles.values())) == 49
     assert len({colour for colour, _ in styles.values()}) == 49  # lines have no markers
+
+
+def lightness_and_hue(colour: str) -> np.ndarray:
+    """CIE 1976 L*a*b* of an sRGB colour, D65; distances below about ten are hard to see."""
+    linear = np.array([part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
+                       for part in to_rgb(colour)])  # fmt: skip
+    matrix = [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    x, y, z = np.cbrt(np.maximum(matrix @ linear / [0.9505, 1.0, 1.089], 0.008856))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize(("singles", "least"), [(10, 20), (24, 14)])
+def test_colours_can_be_told_apart(singles, least):
+    kinds = {"human": "human", "multi": "multi"}
+    styles = condition_style(kinds | {f"single-{index}": "single" for index in range(singles)})
+    seen = [lightness_and_hue(colour) for colour, _ in styles.values()]
+    assert min(np.linalg.norm(a - b) for a, b in combinations(seen, 2)) > least
 
 
 def drawn_by(module, monkeypatch):

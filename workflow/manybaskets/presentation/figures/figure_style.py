@@ -16,11 +16,12 @@ from manybaskets.records.writing import whole_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Okabe and Ito's palette, distinguishable with any colour vision; its yellow is too pale on white.
+# Okabe and Ito's palette, distinguishable with any colour vision; a violet stands for its yellow,
+# which is too pale on white.
 BLUE, BLACK, GREY = "#0072B2", "#1A1A1A", "#7F7F7F"
-_REST = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C6D00")
+_REST = ("#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#7B2FBE")
 # Later rounds of the palette are the same hues, nearer to black (below 0) or to white (above).
-_SHADES = (0.0, -0.45, 0.5, -0.22, 0.27, -0.62, 0.7, -0.34)
+_SHADES = (0.0, -0.5, 0.5, -0.25, 0.27, -0.68, 0.72, -0.37)
 _MARKERS = ("^", "v", "P", "X", "<", ">", "p", "h")
 _FIXED = {"human": (BLACK, "D"), "multi": (BLUE, "o")}
 VANILLA_STYLE = (GREY, "s")
