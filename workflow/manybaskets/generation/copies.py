@@ -134,7 +134,7 @@ def copy_groups(texts: Sequence[str]) -> np.ndarray:
     Copies have the same words, or the same text if they have none. Near-copies have at least half of
     all their three-word sequences in common, where names (capitals within a sentence) and numbers
     count as the same word in texts that have enough others: one text with other names or numbers is
-    one, and so is a text of 40 words with four of them exchanged. Candidates come from MinHash
+    one, and so is a text of 40 words and the same with four of them exchanged. Candidates come from MinHash
     signatures in bands (Broder 1997; Leskovec et al. 2020, chapter 3), and each is compared exactly
     with the first texts of the same signature.
     """
