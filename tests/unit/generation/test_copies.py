@@ -240,13 +240,14 @@ def test_warnings_name_sources_and_the_worst_runs() -> None:
     found = copy_warnings(counted(("source", "cheat", 588, 1, 588), *runs))
     assert found[0] == (
         "Copies: source cheat has 1 distinct answer to 588 distinct prompts, the commonest to 588. "
-        "Read everything about it with this in mind."
+        "Read its answers in the browser, then leave it out or change its `sampling`."
     )
     assert found[1].startswith(
         "Copies on `refused`: llama/mix7/seed1 has 33 distinct answers to 48 distinct prompts, the "
         "commonest to 9; llama/mix6/seed1 has"
     )
-    assert found[1].endswith("; 2 more runs, see the table of counts.") and len(found) == 2
+    assert "; 2 more runs, see the table of counts. Read their answers in" in found[1]
+    assert len(found) == 2
     assert copy_warnings(counted(*runs), ["refused"]) == []
     near = counted(("source", "cheat", 588, 1, 588)).with_columns(
         what=pl.when(pl.col("item") == "cheat").then(pl.col("what") + NEAR).otherwise("what")
@@ -254,7 +255,7 @@ def test_warnings_name_sources_and_the_worst_runs() -> None:
     told = "Texts that differ in names, numbers or a few words only count once."
     assert copy_warnings(near)[0] == (
         "Copies: source cheat has 1 distinct answer to 588 distinct prompts, the commonest to 588. "
-        f"{told} Read everything about it with this in mind."
+        f"{told} Read its answers in the browser, then leave it out or change its `sampling`."
     )
     counts = counted(*runs)
     near = counts.with_columns(

@@ -118,9 +118,12 @@ def test_warnings_name_few_seeds_and_exclusions():
         compared(difference(p=None)),
     )
     assert "Fewer than 3 training seeds (1) for multi:" in found[0]
-    assert found[1] == "Prompts on `test` that are excluded from `entropy`: llama multi 7 of 207."
+    assert "List 3 or more in `training.seeds`" in found[0]
+    assert found[1].startswith(
+        "Prompts on `test` that are excluded from `entropy`: llama multi 7 of 207. Read these"
+    )
     assert found[2].startswith("No value of `words` on `test` for llama human")
-    assert found[3] == "1 of 1 comparisons have no p-value."
+    assert found[3].startswith("1 of 1 comparisons have no p-value: read their intervals")
     assert study_warnings(summary(condition()), compared(difference())) == []
 
 

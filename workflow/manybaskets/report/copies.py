@@ -9,6 +9,7 @@ import polars as pl
 from manybaskets.report.counts import COMMONEST, DISTINCT, NEAR, PROMPTS
 
 _LISTED = 6  # runs; more are summed up
+_READ_THEM = "Read their answers in the browser before any measure of them."
 _NEAR = "Texts that differ in names, numbers or a few words only count once."
 
 
@@ -25,8 +26,8 @@ def copy_warnings(counts: pl.DataFrame, refused: Collection[str] = ()) -> list[s
         if plain in (PROMPTS, DISTINCT, COMMONEST):
             wide.setdefault((stage, item), {NEAR: int(plain != what)})[plain] = count
     sentences = [
-        f"Copies: source {item} has {_told(found)}. {f'{_NEAR} ' * found[NEAR]}Read everything about "
-        "it with this in mind."
+        f"Copies: source {item} has {_told(found)}. {f'{_NEAR} ' * found[NEAR]}Read its "
+        "answers in the browser, then leave it out or change its `sampling`."
         for (stage, item), found in wide.items()
         if stage == "source"
     ]
@@ -48,7 +49,7 @@ def _of_runs(prompt_set: str, runs: Sequence[tuple[str, Mapping[str, int]]]) -> 
         f"; {more} more run{'s' if more > 1 else ''}, see the table of counts" if more > 0 else ""
     )
     near = f" {_NEAR}" * any(found[NEAR] for _, found in ranked[:_LISTED])
-    return f"Copies on `{prompt_set}`: {told}{rest}.{near}"
+    return f"Copies on `{prompt_set}`: {told}{rest}. {_READ_THEM}{near}"
 
 
 def _told(found: Mapping[str, int]) -> str:

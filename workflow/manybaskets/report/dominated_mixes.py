@@ -23,6 +23,7 @@ def dominated_mixes(mixes: Mapping[str, MixSettings]) -> list[str]:
             effective = 1 / sum(share**2 for share in shares.values())
             sentences.append(
                 f"Source {source} has {100 * shares[source]:.1f} % of mix {name}, which is as uneven "
-                f"as a mix of {effective:.2f} equal sources: its runs say little about mixing sources."
+                f"as a mix of {effective:.2f} equal sources: its runs say little about mixing sources. Give it a smaller "
+                "weight, or compare the mix with this source alone."
             )
     return sentences

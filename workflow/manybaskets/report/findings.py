@@ -183,7 +183,8 @@ def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
         names = ", ".join(few["mix"].unique(maintain_order=True).to_list())
         sentences.append(
             f"Fewer than {_ENOUGH_SEEDS} training seeds ({seeds}) for {names}: the variance "
-            "between trainings is poorly known or unknown."
+            f"between trainings is poorly known or unknown. List {_ENOUGH_SEEDS} or more in "
+            "`training.seeds`; finished runs stay."
         )
     sentences += _exclusions(summary.filter(pl.col("n_excluded") > 0))
     empty = summary.filter(pl.col("estimate").is_null())
@@ -194,7 +195,10 @@ def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
         )
     untested = compared.filter(pl.col("p").is_null()).height
     if untested:
-        sentences.append(f"{untested} of {compared.height} comparisons have no p-value.")
+        sentences.append(
+            f"{untested} of {compared.height} comparisons have no p-value: read their intervals as "
+            "estimates, and conclude nothing from them."
+        )
     return sentences
 
 
@@ -214,6 +218,7 @@ def _exclusions(excluded: pl.DataFrame) -> list[str]:
             listed = f"in {len(clauses)} conditions, at most {worst} of {of} ({row['model']} {row['mix']})"
         measures.setdefault((prompt_set, listed), []).append(f"`{measure}`")
     return [
-        f"Prompts on `{prompt_set}` that are excluded from {', '.join(names)}: {listed}."
+        f"Prompts on `{prompt_set}` that are excluded from {', '.join(names)}: {listed}. Read these "
+        "values as those of the prompts that are left."
         for (prompt_set, listed), names in measures.items()
     ]

@@ -153,7 +153,8 @@ def test_sentences_say_who_judged_and_what_speaks_against_them():
     assert "`judge` is of the same model family as llama" in said
     assert "have no harm score" in said
     assert warnings(MADE, ANALYSIS) == [
-        "Robustness is judged by a judge that did not pass its canaries: `patterns`."
+        "Robustness is judged by a judge that did not pass its canaries: `patterns`. Read the outcomes "
+        "by the other judges; those by this one are marked."
     ]
 
 

@@ -155,7 +155,8 @@ def _warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
     other = frames[analysis.AGREEMENT].drop_nulls("settings")
     return [
         f"Agreement `{name}` compares students and teachers whose scores were measured with different "
-        f"settings on {group.height} benchmarks, for instance {group['settings'][0]}."
+        f"settings on {group.height} benchmarks, for instance {group['settings'][0]}. Leave it out, or "
+        "score both sides with one setting."
         for (name,), group in other.group_by("agreement", maintain_order=True)
     ]
 

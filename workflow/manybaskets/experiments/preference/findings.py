@@ -84,7 +84,8 @@ def preference_warnings(frames: Mapping[str, pl.DataFrame]) -> list[str]:
         return []
     return [
         f"Self-preference: {len(unfit)} of {len(judges)} judges cannot be interpreted "
-        f"({', '.join(unfit)}); a missing bias of these judges is not a finding."
+        f"({', '.join(unfit)}); a missing bias of these judges is not a finding. Conclude from "
+        "the other judges only."
     ]
 
 

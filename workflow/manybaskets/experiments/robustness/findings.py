@@ -312,7 +312,8 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
     if unfit:
         names = ", ".join(f"`{name}`" for name in dict.fromkeys(unfit))
         sentences.append(
-            f"Robustness is judged by a judge that did not pass its canaries: {names}."
+            f"Robustness is judged by a judge that did not pass its canaries: {names}. Read the "
+            "outcomes by the other judges; those by this one are marked."
         )
     empty = frames["robustness"].filter(pl.col("by") == ALL, pl.col("estimate").is_null())
     # One sentence per judge and reason: an unfit one may have no score at all.
