@@ -22,8 +22,8 @@ laptop: $(VENV)/installed
 	python -m manybaskets.data.laptop_study $(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)")
 	manybaskets run config/laptop.yaml --profile profiles/laptop --cores $(CORES)
 
-# Groups of tests, three at a time, since those on a cluster mostly wait: what reads the embedded study, which runs
-# once, the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
+# Groups of tests, two at a time on two cores, the longest first: what reads the embedded study, which runs once,
+# the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
 # Tests on a real SLURM need Debian's slurm-wlm; every skipped test is listed with its reason.
 TESTS := $(VENV)/tests
 TEST_GROUPS := study workflow cluster unit engines
@@ -37,7 +37,7 @@ SELECTED.engines := tests/engines
 AGAIN := $(MAKE)
 test: setup
 	@rm -rf $(TESTS) && mkdir -p $(TESTS)
-	@$(AGAIN) --no-print-directory --keep-going --jobs=3 $(TEST_GROUPS:%=group-%); status=$$?; \
+	@$(AGAIN) --no-print-directory --keep-going --jobs=2 $(TEST_GROUPS:%=group-%); status=$$?; \
 	echo "Slowest tests of all groups:"; \
 	cat $(TESTS)/*.log | grep -E '^[0-9.]+s +(call|setup|teardown) ' | sort -rn | head -25; exit $$status
 

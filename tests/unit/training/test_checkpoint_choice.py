@@ -13,9 +13,15 @@ from hypothesis import strategies as st
 
 from manybaskets.config.models import Prompting
 from manybaskets.config.training import Training
-from manybaskets.training import fitting, process
+from manybaskets.training import checkpoints, fitting, process
 from manybaskets.training.adapters import train_adapter
-from manybaskets.training.checkpoints import curve_of, drop_checkpoints, kept_evaluation
+from manybaskets.training.checkpoints import (
+    curve_of,
+    drop_checkpoints,
+    drop_torn_checkpoints,
+    kept_evaluation,
+    mark_complete,
+)
 from manybaskets.training.fitting import fit as fit_
 
 
@@ -142,3 +148,19 @@ def test_the_adapter_is_the_checkpoint_that_the_manifest_names(
     assert (tmp_path / "adapter/adapter_model.safetensors").read_bytes() == weights[step]
     assert manifest["kept_step"] == step and manifest["training"]["keep"] == keep
     assert manifest["kept_eval_loss"] == step / 10
+
+
+def test_a_checkpoint_in_whose_removal_a_job_ends_is_not_complete(tmp_path, monkeypatch):
+    for step in (1, 2):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        mark_complete(tmp_path, step)
+
+    def ended(path):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoints.shutil, "rmtree", ended)
+    with pytest.raises(KeyboardInterrupt):
+        drop_checkpoints(tmp_path, [], "last")
+    monkeypatch.undo()
+    drop_torn_checkpoints(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-2"]

@@ -75,6 +75,8 @@ def drop_checkpoints(folder: Path, curve: Sequence[Mapping[str, Any]], keep: str
         wanted.add(kept_evaluation(evaluated, keep)["step"])
     for step, path in steps.items():
         if step not in wanted:
+            # First, so that one in whose removal the job ends does not count as complete.
+            (path / _COMPLETE).unlink(missing_ok=True)
             shutil.rmtree(path)
 
 
