@@ -26,7 +26,7 @@ laptop: $(VENV)/installed
 # the other workflow tests, and so on. Each group prints its results when it ends; the slowest tests come last.
 # Tests on a real SLURM need Debian's slurm-wlm; every skipped test is listed with its reason.
 TESTS := $(VENV)/tests
-TEST_GROUPS := study workflow cluster unit engines
+TEST_GROUPS := study workflow unit cluster engines
 PYTEST := python -m pytest --durations=20 --durations-min=5
 SELECTED.study := tests/workflow -m finished
 SELECTED.workflow := tests/workflow -m 'not finished'

@@ -4,7 +4,7 @@
 
 One made-up answer of random words is given to all prompts, and in each copy a share of the words is exchanged
 for others, independently. Prints, for two lengths, the share of answers that count as copies (the median of
-the runs), and `passes` where the pilot and the report would say nothing.
+the runs), and `passes` where the pilot and the report would say nothing in any run.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@
 All engines answer the same questions from Dolly with the same sampling and one model, SmolLM2-135M: float32
 weights for transformers and vLLM, converted from the 4-bit GGUF file that llama.cpp runs. They take turns, and
 the ratio of each to the reference is of the same turn; the reference is what one core makes in
-batches of 16. A job starts its engine first: the seconds until the first answers are there, and the tokens
-from which a job with that start ends before one that answers by transformers on all cores, stand beside. Engines whose programs are missing are left out, with a line that says how to get
-them:
+batches of 16. A job starts its engine first: also printed are the seconds until the first answers, and from
+how many tokens on such a job ends before one that answers by transformers on all cores. Engines whose programs
+are missing are left out, with a line that says how to get them:
 
 - vLLM's CPU build in `.venv-vllm`: `make setup-vllm`.
 - llama.cpp's server: `CMAKE_ARGS="-DLLAMA_OPENSSL=OFF -DLLAMA_USE_PREBUILT_UI=OFF" pip install

@@ -78,6 +78,13 @@ def test_who_serves_a_source_hides_no_relation(sources, judge, related):
     assert relatives(small, ["new"]) == related
 
 
+def test_a_sources_own_family_does_not_hide_that_of_a_target():
+    """One model is the target and, under another family, writes training data."""
+    sources = {"a": {"model": "base", "family": "other"}}
+    small = parse_study(STUDY | {"sources": sources}, "test")
+    assert relatives(small, ["same"]) == [("same", "base")]
+
+
 @pytest.mark.parametrize(
     ("judge", "told"),
     [

@@ -302,3 +302,8 @@ def test_waiting_is_no_work_of_processors(tmp_path):
     meter.write(tmp_path / "usage.json")
     usage = json.loads((tmp_path / "usage.json").read_text())
     assert usage["cpu_seconds"] < 0.1 < 0.2 <= usage["seconds"]
+    sessions = [json.loads(line) for line in meter.path.read_text().splitlines()]
+    earlier = {key: value for key, value in sessions[0].items() if key != "cpu_seconds"}
+    meter.path.write_text(f"{json.dumps(earlier)}\n{json.dumps(sessions[0])}\n")
+    meter.write(tmp_path / "usage.json")
+    assert json.loads((tmp_path / "usage.json").read_text())["cpu_seconds"] is None

@@ -141,3 +141,12 @@ def test_an_account_of_digits_without_quotes_is_answered_with_the_quotes(tmp_pat
         read_machine(file)
     assert "YAML reads an account of digits as a number" in str(caught.value)
     assert 'account: "12345"' in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["account", "qos"])
+def test_digits_of_a_class_without_quotes_are_answered_with_the_quotes(tmp_path, key):
+    file = tmp_path / "machine.yaml"
+    file.write_text(f"accelerated: {{partition: gpu, {key}: 7}}\n")
+    with pytest.raises(UserError, match=f"accelerated.{key}: 7") as caught:
+        read_machine(file)
+    assert f'{key}: "12345"' in caught.value.expected

@@ -94,9 +94,8 @@ def relatives(
     if subjects is not None:
         known = {name: family_of(study, name) for name in subjects}
     else:
-        known = {name: family_of(study, name) for name in study.targets} | families_of_training(
-            study
-        )
+        targets = {name: family_of(study, name) for name in study.targets}
+        known = families_of_training(study) | targets
     return [
         (judge, name)
         for judge in judges
@@ -106,10 +105,11 @@ def relatives(
 
 
 def families_of_training(study: Study) -> dict[str, str]:
-    """Family of everybody who made training data, without people and planted answers."""
+    """Family of everybody who made training data, without people and planted answers: by model, or by
+    source where that has no model or a family of its own."""
     sources = {name: study.sources[name] for name in study.mixed_sources() if name != HUMAN}
     return {
-        source.model or name: author_family(study, name)
+        (not source.family and source.model) or name: author_family(study, name)
         for name, source in sources.items()
         if not source.planted
     }

@@ -67,7 +67,9 @@ class Meter:
         peaks = ("peak_memory", "peak_gpu_reserved", "peak_gpu_allocated")
         total = {name: sum(session[name] for session in sessions) for name in summed}
         total |= {name: max(session[name] for session in sessions) for name in peaks}
-        total["cpu_seconds"] = sum(session.get("cpu_seconds", 0.0) for session in sessions)
+        worked = [session.get("cpu_seconds") for session in sessions]
+        # Unknown where a job of an earlier version made some of the rows.
+        total["cpu_seconds"] = None if None in worked else sum(worked)
         total["gpus"] = max(session.get("gpus", 0) for session in sessions)
         write_json(total | {"jobs": len(sessions)}, path)
 

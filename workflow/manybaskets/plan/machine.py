@@ -143,12 +143,14 @@ def read_machine(path: Path) -> Machine:
         return Machine.model_validate(settings)
     except ValidationError as error:
         first = error.errors()[0]
-        if first["loc"] == ("account",):
+        key = first["loc"][-1]
+        named = {"account": "an account", "qos": "a qos"}.get(key)
+        if named and isinstance(first["input"], int | float):
             raise UserError(
-                what="the account is not text: YAML reads an account of digits as a number",
-                where=f"{path}: account: {first['input']}",
-                expected='the account in quotes, such as account: "12345"',
-                remedy="put the account in quotes, with all its digits: leading zeros are lost "
+                what=f"the {key} is not text: YAML reads {named} of digits as a number",
+                where=f"{path}: {'.'.join(map(str, first['loc']))}: {first['input']}",
+                expected=f'the {key} in quotes, such as {key}: "12345"',
+                remedy=f"put the {key} in quotes, with all its digits: leading zeros are lost "
                 "in a number",
             ) from None
         raise UserError(

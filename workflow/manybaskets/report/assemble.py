@@ -105,7 +105,7 @@ def assemble(
         warnings.append(
             "Answers are scored only under the models of this study, which rate text of their own "
             "family as likely. Reason for having no other scorer: "
-            f"{study.scoring.no_scorer_reason}. Compare `own_nll` between runs of one target only, or "
+            f"{study.scoring.no_scorer_reason.rstrip('.')}. Compare `own_nll` between runs of one target only, or "
             "name a model of another family in `scoring.scorer`."
         )
     return Report(

@@ -191,7 +191,8 @@ def study_warnings(summary: pl.DataFrame, compared: pl.DataFrame) -> list[str]:
     for row in empty.iter_rows(named=True):
         sentences.append(
             f"No value of `{row['measure']}` on `{row['prompt_set']}` for {row['model']} "
-            f"{row['mix']}: {row['method'].removeprefix('no value: ')}."
+            f"{row['mix']}: {row['method'].removeprefix('no value: ')}. Leave this cell out of "
+            "comparisons."
         )
     untested = compared.filter(pl.col("p").is_null()).height
     if untested:

@@ -11,6 +11,7 @@ from manybaskets.config.study import Study
 from manybaskets.names import VANILLA
 from manybaskets.presentation.formatting import measure_lookup, number, rounded_alike
 from manybaskets.presentation.tables import table
+from manybaskets.report import study_tables  # noqa: F401  its tables come first, whoever imports this
 from manybaskets.source_analysis.pairs import PAIRS
 from manybaskets.source_analysis.similarity.pair_summary import SIMILARITY
 from manybaskets.source_analysis.style_inheritance import (

@@ -50,6 +50,7 @@ def test_wins_losses_and_ties_are_all_items_and_only_strict_orders_flip(tmp_path
     first, second = preference_table(books(file), 0.95).to_dicts()
     assert (first["wins"], first["losses"], first["ties"], first["n"]) == (1, 2, 1, 4)
     assert (second["wins"], second["rate"]) == (2, 50.0)
+    assert first["unpaired"] == second["unpaired"] == 1  # the fifth
     assert (first["flips"], first["flip_items"]) == (1, "3")
     expected = proportion_confint(1, 4, method="beta")
     assert (first["low"] / 100, first["high"] / 100) == pytest.approx(expected)
@@ -71,6 +72,7 @@ def test_the_statistics_of_a_study_have_them_and_no_flips_without_teachers(tmp_p
         ([(1, 8, "good", 9)], "'good' is not a number"),
         ([(1, 8, "", 9)], "column 'b' has no score"),
         ([(1, 8, 11, 9)], "not on the benchmark's scale"),
+        ([(1, 8, "inf", 9)], "not on the benchmark's scale"),
         ([(1, 8, "", 9), (2, "", 8, 9)], "no item in common"),
     ],
 )

@@ -20,6 +20,7 @@ PREFERENCES = pl.Schema(
         "losses": pl.Int64,
         "ties": pl.Int64,
         "n": pl.Int64,  # items that both have: wins + losses + ties
+        "unpaired": pl.Int64,  # items that only one of them has, left out
         "rate": pl.Float64,  # 100 · wins / n
         "low": pl.Float64,
         "high": pl.Float64,
@@ -79,6 +80,7 @@ def preference_table(books: Mapping[str, ScoreBook], confidence: float) -> pl.Da
                     "losses": losses,
                     "ties": len(shared) - wins - losses,
                     "n": len(shared),
+                    "unpaired": len(first) + len(second) - 2 * len(shared),
                     "rate": 100 * wins / len(shared),
                     "low": 100 * low,
                     "high": 100 * high,

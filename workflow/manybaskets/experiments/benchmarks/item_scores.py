@@ -8,13 +8,17 @@ from pathlib import Path
 
 from manybaskets.errors import UserError
 from manybaskets.experiments.benchmarks.score_book import Score
-from manybaskets.experiments.benchmarks.settings import ItemScores
+from manybaskets.experiments.benchmarks.score_cells import score_in
+from manybaskets.experiments.benchmarks.settings import Benchmarks, ItemScores
 
 
-def item_scores(file: ItemScores, key: str) -> Iterator[tuple[str, str, Score]]:
+def item_scores(
+    section: Benchmarks, file: ItemScores, key: str
+) -> Iterator[tuple[str, str, Score]]:
     """Model, benchmark and score (mean over items) of every column.
 
     Args:
+        section: the config section; its models and tasks are checked already.
         key: config key of the file, for messages.
 
     Raises:
@@ -36,8 +40,9 @@ def item_scores(file: ItemScores, key: str) -> Iterator[tuple[str, str, Score]]:
                 )
             seen.add(item)
             for model, column in file.columns.items():
-                if text := (row.get(column) or "").strip():
-                    scores[model][item] = _number(text, f"{path}, line {line}, column '{column}'")
+                score = score_in(row.get(column), f"{path}, line {line}, column '{column}'")
+                if score is not None:
+                    scores[model][item] = score
     for model, items in scores.items():
         if not items:
             raise UserError(
@@ -48,15 +53,3 @@ def item_scores(file: ItemScores, key: str) -> Iterator[tuple[str, str, Score]]:
             )
         mean = sum(items.values()) / len(items)
         yield model, file.benchmark, Score(mean, None, len(items), settings, str(path), (items,))
-
-
-def _number(text: str, where: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(
-            what=f"'{text:.40}' is not a number",
-            where=where,
-            expected="a number, or an empty cell for an item without a score",
-            remedy="correct the cell",
-        ) from None

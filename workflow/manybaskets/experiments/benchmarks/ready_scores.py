@@ -17,16 +17,10 @@ import polars as pl
 from manybaskets.errors import UserError
 from manybaskets.experiments.benchmarks.item_scores import item_scores
 from manybaskets.experiments.benchmarks.score_book import Score, ScoreBook, over_seeds
-from manybaskets.experiments.benchmarks.settings import (
-    RUNS,
-    Benchmarks,
-    CsvScores,
-    Harness,
-    ItemScores,
-)
+from manybaskets.experiments.benchmarks.score_cells import score_in
+from manybaskets.experiments.benchmarks.settings import RUNS, Benchmarks, CsvScores, Harness
 
 _NOT_METRICS = {"alias", "name", "sample_len", "sample_count"}
-_MISSING = {"", "na", "n/a", "nan", "-"}
 
 
 def read_books(section: Benchmarks) -> dict[str, ScoreBook]:
@@ -41,13 +35,8 @@ def read_books(section: Benchmarks) -> dict[str, ScoreBook]:
         book = books[name] = ScoreBook(section, name)
         for number, file in enumerate(files):
             key = f"benchmarks.results.{name}.{number}"
-            if isinstance(file, ItemScores):
-                found = item_scores(file, key)
-            elif isinstance(file, CsvScores):
-                found = _csv_scores(section, file, key)
-            else:
-                found = _harness_scores(section, file, key)
-            for model, benchmark, score in found:
+            read = {"csv": _csv_scores, "item_csv": item_scores}.get(file.kind, _harness_scores)
+            for model, benchmark, score in read(section, file, key):
                 book.add(model, benchmark, score)
         if not book.scores:
             raise UserError(
@@ -91,31 +80,17 @@ def _csv_scores(section: Benchmarks, file: CsvScores, key: str) -> Iterator[tupl
                 remedy=f"add it, or list the rows to read in `{key}.models`",
             )
         for benchmark, column in file.columns.items():
-            value = _number(row.get(column), f"{path}, line {number}, column '{column}'")
+            value = score_in(row.get(column), f"{path}, line {number}, column '{column}'")
             if value is None:
                 continue
             task = section.tasks[benchmark]
             se_column = file.se_columns.get(benchmark)
             where = f"{path}, line {number}, column '{se_column}'"
-            se = _number(row.get(se_column), where) if se_column else None
+            se = score_in(row.get(se_column), where) if se_column else None
             if se is None and 0 <= value <= task.maximum:
                 share = standard_error(value / task.maximum, task.items)
                 se = None if share is None else share * task.maximum
             yield model, benchmark, Score(value, se, task.items, settings, str(path))
-
-
-def _number(text: str | None, where: str) -> float | None:
-    if text is None or text.strip().lower() in _MISSING:
-        return None
-    try:
-        return float(text)
-    except ValueError:
-        raise UserError(
-            what=f"'{text:.40}' is not a number",
-            where=where,
-            expected="a number, or an empty cell for a missing score",
-            remedy="correct the cell",
-        ) from None
 
 
 def _harness_scores(section: Benchmarks, file: Any, key: str) -> Iterator[tuple[str, str, Score]]:

@@ -29,6 +29,13 @@ def _selections(study: Study) -> list[str]:
 _table = partial(table, section="benchmarks")
 
 
+def _shown_as_it_is(statistics: str, title: str, caption: str) -> None:
+    """Register a table that shows statistics of its own name, where a study has them."""
+    _table(
+        name=statistics, title=title, caption=caption, needs=(statistics,), when=_having(statistics)
+    )(as_it_is)
+
+
 @_table(
     name=f"benchmark-selection-{MEMBER}",
     title=f"Benchmarks: {MEMBER}",
@@ -46,116 +53,89 @@ def selection(frame: pl.DataFrame, context: Any, member: str) -> pl.DataFrame:
     )
 
 
-_table(
-    name=analysis.SCORES,
-    title="Scores on benchmarks",
-    caption="Every score with its standard error and interval. With item scores: Wilson's interval for "
+_shown_as_it_is(
+    analysis.SCORES,
+    "Scores on benchmarks",
+    "Every score with its standard error and interval. With item scores: Wilson's interval for "
     "items that pass or fail, else a bootstrap interval over items. Without: a normal interval from the "
     "standard error that the results have, or that follows from the number of items.",
-    needs=(analysis.SCORES,),
-    when=_having(analysis.SCORES),
-)(as_it_is)
-_table(
-    name=analysis.AVERAGES,
-    title="Averages over benchmarks",
-    caption="Mean of the scores divided by their maximum, over exactly the benchmarks of the average. "
+)
+_shown_as_it_is(
+    analysis.AVERAGES,
+    "Averages over benchmarks",
+    "Mean of the scores divided by their maximum, over exactly the benchmarks of the average. "
     "A model that lacks one has no average. The standard error treats benchmarks as independent.",
-    needs=(analysis.AVERAGES,),
-    when=_having(analysis.AVERAGES),
-)(as_it_is)
-_table(
-    name=analysis.DIFFERENCES,
-    title="Differences between models on benchmarks",
-    caption="Score minus that of the baseline: paired by item where both models' items are known, else "
+)
+_shown_as_it_is(
+    analysis.DIFFERENCES,
+    "Differences between models on benchmarks",
+    "Score minus that of the baseline: paired by item where both models' items are known, else "
     "with both standard errors. Holm's correction covers a selection.",
-    needs=(analysis.DIFFERENCES,),
-    when=_having(analysis.DIFFERENCES),
-)(as_it_is)
-_table(
-    name=analysis.AGREEMENT,
-    title="Students and teachers, by benchmark",
-    caption="Difference of two tuned models (students) and of the two models that wrote their training "
+)
+_shown_as_it_is(
+    analysis.AGREEMENT,
+    "Students and teachers, by benchmark",
+    "Difference of two tuned models (students) and of the two models that wrote their training "
     "data (teachers). They agree if both differences have the same sign; with a tie, neither.",
-    needs=(analysis.AGREEMENT,),
-    when=_having(analysis.AGREEMENT),
-)(as_it_is)
-_table(
-    name=analysis.RATES,
-    title="Agreement of students and teachers",
-    caption="Share of benchmarks that agree, with its exact binomial interval (Clopper–Pearson). Chance "
+)
+_shown_as_it_is(
+    analysis.RATES,
+    "Agreement of students and teachers",
+    "Share of benchmarks that agree, with its exact binomial interval (Clopper–Pearson). Chance "
     "is one half.",
-    needs=(analysis.RATES,),
-    when=_having(analysis.RATES),
-)(as_it_is)
-_table(
-    name=analysis.PREFERENCES,
-    title="Preference rates from item scores",
-    caption="Share of items on which the model has a higher score than the baseline, in %, with its exact "
-    "interval; ties count for neither. Flips: items on which the model's teacher scores higher than the "
-    "baseline, and the baseline higher than the model.",
-    needs=(analysis.PREFERENCES,),
-    when=_having(analysis.PREFERENCES),
-)(as_it_is)
-_table(
-    name=analysis.GRID,
-    title="Base models and sources",
-    caption="Averages by base model and source of the training data.",
-    needs=(analysis.GRID,),
-    when=_having(analysis.GRID),
-)(as_it_is)
-_table(
-    name=analysis.FAMILIES,
-    title="Sources of the base model's family",
-    caption="Mean average over sources of the base model's family, over other sources, and their "
+)
+_shown_as_it_is(
+    analysis.PREFERENCES,
+    "Preference rates from item scores",
+    "Share of items on which the model has a higher score than the baseline, in %, with its exact "
+    "interval; ties count for neither, and unpaired items, which only one of them has, are left out. "
+    "Flips: items on which the model's teacher scores higher than the baseline, and the baseline higher "
+    "than the model.",
+)
+_shown_as_it_is(
+    analysis.GRID,
+    "Base models and sources",
+    "Averages by base model and source of the training data.",
+)
+_shown_as_it_is(
+    analysis.FAMILIES,
+    "Sources of the base model's family",
+    "Mean average over sources of the base model's family, over other sources, and their "
     "difference.",
-    needs=(analysis.FAMILIES,),
-    when=_having(analysis.FAMILIES),
-)(as_it_is)
-_table(
-    name=analysis.SCALING,
-    title="Scores by number of training rows",
-    caption="Every point of the scaling curves.",
-    needs=(analysis.SCALING,),
-    when=_having(analysis.SCALING),
-)(as_it_is)
-_table(
-    name=analysis.TRENDS,
-    title="Trends over the number of training rows",
-    caption="Change of the score per doubling of the rows: least-squares slope over log2 of the rows, "
+)
+_shown_as_it_is(
+    analysis.SCALING,
+    "Scores by number of training rows",
+    "Every point of the scaling curves.",
+)
+_shown_as_it_is(
+    analysis.TRENDS,
+    "Trends over the number of training rows",
+    "Change of the score per doubling of the rows: least-squares slope over log2 of the rows, "
     "with Student's interval from the residuals (three numbers of rows or more).",
-    needs=(analysis.TRENDS,),
-    when=_having(analysis.TRENDS),
-)(as_it_is)
-_table(
-    name=analysis.BLENDS,
-    title="Blends and their components",
-    caption="Average of a model tuned on a blend of sources, of models tuned on one of them (mean, and "
+)
+_shown_as_it_is(
+    analysis.BLENDS,
+    "Blends and their components",
+    "Average of a model tuned on a blend of sources, of models tuned on one of them (mean, and "
     "the best), and the blend minus the mean.",
-    needs=(analysis.BLENDS,),
-    when=_having(analysis.BLENDS),
-)(as_it_is)
-_table(
-    name=analysis.PUBLISHED,
-    title="Published scores, reported and recomputed",
-    caption="A number holds if the recomputed one equals it to the reported digits. `score` is what the "
+)
+_shown_as_it_is(
+    analysis.PUBLISHED,
+    "Published scores, reported and recomputed",
+    "A number holds if the recomputed one equals it to the reported digits. `score` is what the "
     "column is by the study's definition; `equals` names another average that the reported number "
     "equals. Columns that end in `_ci95` are half-widths of 95 % intervals.",
-    needs=(analysis.PUBLISHED,),
-    when=_having(analysis.PUBLISHED),
-)(as_it_is)
-_table(
-    name=analysis.ORDERS,
-    title="Published orders, recomputed",
-    caption="Pairs of rows with different reported numbers, and how many of them have the opposite order "
+)
+_shown_as_it_is(
+    analysis.ORDERS,
+    "Published orders, recomputed",
+    "Pairs of rows with different reported numbers, and how many of them have the opposite order "
     "when recomputed.",
-    needs=(analysis.ORDERS,),
-    when=_having(analysis.ORDERS),
-)(as_it_is)
-_table(
-    name=analysis.SETTINGS,
-    title="How benchmarks were measured",
-    caption="Settings by result set and benchmark; only scores with equal settings are compared. Empty: "
+)
+_shown_as_it_is(
+    analysis.SETTINGS,
+    "How benchmarks were measured",
+    "Settings by result set and benchmark; only scores with equal settings are compared. Empty: "
     "unknown.",
-    needs=(analysis.SETTINGS,),
-    when=_having(analysis.SETTINGS),
-)(as_it_is)
+)

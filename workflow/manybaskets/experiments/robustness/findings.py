@@ -330,6 +330,6 @@ def warnings(frames: Mapping[str, pl.DataFrame], analysis: Analysis) -> Sequence
         whole = row["rows"] == len(row["outcome"]) * len(row["prompt_set"]) * len(conditions)
         sentences.append(
             f"No value of {outcomes} on {sets} for {who} by `{row['judge']}`"
-            f"{'' if whole else ', in part'}: {row['method']}."
+            f"{'' if whole else ', in part'}: {row['method']}. Leave these cells out of comparisons."
         )
     return sentences
